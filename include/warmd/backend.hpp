@@ -1,0 +1,152 @@
+#pragma once
+// What a loaded model must be able to do. A backend knows nothing of the rest of warmd: it is given
+// calls, it completes them.
+
+#include <warmd/divergence.hpp>
+#include <warmd/error.hpp>
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace warmd {
+
+/// A text, or the token ids that stand for one.
+using text_or_ids = std::variant<std::string, std::vector<token_id>>;
+
+/// How one set of weights is looked at (LoRA: Hu et al. 2021, §4.1). A call sees one view from start to end.
+struct view {
+    enum class mode {
+        base,   ///< adapter off
+        ft,     ///< adapter as loaded; the same as base when there is none
+        scaled, ///< the additive LoRA term times `scale`: 0 is base, 1 is ft
+        null,   ///< both LoRA factors redrawn from a normal distribution: a control of the same structure
+    };
+    mode what = mode::ft;
+    double scale = 1;         ///< scaled only; finite
+    std::uint64_t seed = 0;   ///< null only
+    double init_scale = 0.02; ///< null only; finite and >= 0
+    double rank_scale = 1;    ///< null only; finite and > 0
+
+    friend bool operator==(const view&, const view&) = default;
+};
+
+// Operations and their outcomes -------------------------------------------------------------------
+// Logprobs are natural logarithms after an fp32 log-softmax over the model's whole vocabulary.
+
+struct tokenize {
+    std::string text;
+    bool add_special_tokens = true;
+};
+struct tokens {
+    std::vector<token_id> ids;
+    std::vector<std::string> texts; ///< the vocabulary's entry for each id
+};
+
+struct detokenize {
+    std::vector<token_id> ids;
+    bool skip_special_tokens = false;
+};
+struct plain_text {
+    std::string text;
+};
+
+struct next_token {
+    view through;
+    std::vector<text_or_ids> prompts;
+    std::size_t top_k = 256;
+};
+struct distributions {
+    std::vector<top_slice> slices; ///< one per prompt, in order
+};
+
+struct logprob {
+    struct item {
+        text_or_ids prompt;
+        text_or_ids completion;
+    };
+    view through;
+    std::vector<item> items;
+};
+/// The scored tokens of one text. `logprobs` may be shorter than `ids`: a first token without anything
+/// before it has none.
+struct scored_text {
+    std::vector<token_id> ids;
+    std::vector<float> logprobs;
+    double total = 0; ///< sum of `logprobs`, in fp64
+};
+/// For logprob: the completion's tokens. For rolling_logprob: all tokens, logprobs from the second on.
+struct scored_texts {
+    std::vector<scored_text> results;
+};
+
+struct rolling_logprob {
+    view through;
+    std::vector<text_or_ids> texts;
+};
+
+struct generate {
+    view through;
+    text_or_ids prompt;
+    std::size_t max_new_tokens = 16; ///< >= 1
+    double temperature = 0;          ///< 0: greedy, ties to the lowest id
+    double top_p = 1;                ///< (0, 1]
+    std::size_t top_k = 0;           ///< 0: off
+    std::uint64_t seed = 0;
+    std::vector<std::string> stop;   ///< none of them empty
+};
+struct generation_result {
+    std::string text; ///< new tokens only, special tokens left out, cut before a stop string
+    std::vector<token_id> ids;
+    enum class finish { stop, length, eos } reason = finish::length;
+};
+/// One token of a generation under way.
+struct generated_token {
+    std::string text; ///< what this token adds to the text; may be empty within a multi-byte character
+    token_id id = 0;
+    float logprob = 0;
+};
+
+struct diverge {
+    divergence_kind kind = divergence_kind::js;
+    view from{view::mode::base};
+    view to{view::mode::ft};
+    std::vector<text_or_ids> prompts;
+    std::size_t top_k = 256;
+};
+
+using operation = std::variant<tokenize, detokenize, next_token, logprob, rolling_logprob, generate, diverge>;
+/// Which alternative belongs to which operation: tokens, plain_text, distributions, scored_texts (twice),
+/// generation_result, divergence_report.
+using outcome = std::variant<tokens, plain_text, distributions, scored_texts, generation_result, divergence_report>;
+
+/// One operation for a backend to carry out.
+struct call {
+    operation what;
+    std::stop_token stop;                                ///< asked to stop: complete soon, with `cancelled`
+    std::function<void(const generated_token&)> on_token; ///< generate only; may be empty; called before complete
+    std::function<void(result<outcome>)> complete;        ///< called exactly once, within run()
+};
+
+/// A loaded model. Every member may block and may throw; warmd calls them one at a time, on this
+/// backend's lane, close() last and exactly once.
+class backend {
+public:
+    virtual ~backend() = default;
+    /// Carries out calls that queued up while the backend was busy (at least one) and completes each.
+    /// A backend that can batch runs them together; no result may depend on which calls came together.
+    /// Bad input completes with invalid_params, an operation it lacks with unsupported. An exception means
+    /// every call not yet completed failed (backend_failed); the backend stays usable.
+    virtual void run(std::span<call> calls) = 0;
+    /// Measured footprint in bytes. Safe to call from the lane only.
+    virtual std::uint64_t bytes() const = 0;
+    /// Gives up what the destructor cannot report on. Called once, before destruction.
+    virtual void close() = 0;
+};
+
+} // namespace warmd

@@ -1,0 +1,79 @@
+#pragma once
+// The shell around cache_core: feeds it events on one serial executor and performs its effects on worker threads.
+
+#include <warmd/backend_lease.hpp>
+#include <warmd/backend_registry.hpp>
+#include <warmd/cache_core.hpp>
+#include <warmd/config.hpp>
+#include <warmd/log.hpp>
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace warmd {
+
+/// How far the wait for a model has come ($/progress).
+struct load_progress {
+    enum class stage { queued, waiting_for_room, loading } stage = stage::queued;
+    std::optional<std::size_t> position;     ///< in the line for room, 1 is next
+    std::optional<std::uint64_t> bytes_done; ///< while loading
+    std::optional<std::uint64_t> bytes_total;
+};
+
+/// What a request wants besides the model.
+struct acquire_options {
+    std::chrono::nanoseconds keep_alive{0}; ///< stay at least this long after the release; only ever lengthens
+    bool retry_failed = false;              ///< an explicit load: forget a remembered failure
+    bool pin = false;                       ///< an explicit load with pin
+    std::function<void(const load_progress&)> progress; ///< may be empty; called on the cache's executor
+};
+
+/// Which entries an unload is about.
+struct unload_request {
+    std::vector<cache_key> keys;
+    bool all = false;
+    bool wait = true; ///< answer after the closes, not before
+};
+
+/// One entry as people see it.
+struct model_info {
+    resolved_model model;
+    entry_info entry; ///< state, leases, waiters, bytes, times: cache_core's own account
+    double load_seconds = 0;
+    std::uint64_t calls = 0;
+};
+
+/// Serial by its executor (invariants 1 and 2). Awaitable members may be awaited from any serial executor and resume
+/// there; they end with operation_aborted when the caller is cancelled (terminal).
+class backend_cache {
+public:
+    /// `io`: a serial executor. `loads`: worker threads for resolving, loading and closing. `runs`: worker threads for calls.
+    backend_cache(asio::any_io_executor io, asio::any_io_executor loads, asio::any_io_executor runs,
+                  const backend_registry&, cache_limits, logger);
+    ~backend_cache();
+
+    /// A lease on the backend for `spec`, loading it if need be; concurrent callers for one key share one load.
+    /// Cancelling a caller never cancels the load.
+    asio::awaitable<result<backend_lease>> get_or_load(model_spec spec, acquire_options options = {});
+    /// The key `spec` resolves to, whether or not it is resident.
+    asio::awaitable<result<cache_key>> find_key(model_spec spec);
+    /// Evicts; the keys that were resident. Never counts as use.
+    asio::awaitable<result<std::vector<cache_key>>> unload(unload_request what);
+    asio::awaitable<result<void>> set_pinned(cache_key key, bool pinned);
+    /// Every entry, least recently used first. Observation: never counts as use.
+    asio::awaitable<std::vector<model_info>> models();
+    asio::awaitable<cache_stats> stats();
+    /// Refuses what waits, admits nothing more, closes what is idle and, as leases return, the rest.
+    /// True once nothing is left; false if something is after `grace`.
+    asio::awaitable<bool> drain(std::chrono::nanoseconds grace);
+
+private:
+    class impl;
+    std::shared_ptr<impl> impl_;
+};
+
+} // namespace warmd

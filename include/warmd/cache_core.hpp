@@ -1,0 +1,261 @@
+#pragma once
+// Decides what is resident: single-flight, leases, LRU, capacity, fairness, back-off, expiry.
+//
+// Events in, effects out. Every function is one event and returns what must now be done, in order. Does no I/O,
+// holds no clock, never logs, starts no thread, and is not thread-safe: events carry the time, the shell
+// (backend_cache) performs the effects and reports back. That is why each rule below is a unit test.
+//
+// One entry's states:
+//
+//            acquire (miss)      room              loaded           last lease back
+//   (none) ------------> waiting ----> loading -----------> leased <------------> idle (on the LRU list)
+//                          | nobody left  | failed             | unload, stale, max_wait    | evicted
+//                          v              v                    v                            v
+//                        (none)         failed              doomed ---- last lease ----> closing ---> (none)
+//
+// Invariants, quoted by number in the tests:
+//   4  At most one live instance per key and generation, from start of load to end of close.
+//   5  Each waiter gets exactly one grant or refuse, unless it abandons first.
+//   6  Only idle, unpinned entries are on the LRU list, so a leased one cannot be chosen for eviction.
+//   7  The charges of loading, resident, closing and overdue entries never exceed the limits when a load starts;
+//      a victim's close ends before the load that needed its room starts.
+//   8  No event but drain asks a load to stop.
+//   9  Each successful load is closed exactly once.
+
+#include <warmd/config.hpp>
+#include <warmd/error.hpp>
+#include <warmd/model_spec.hpp>
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <list>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <variant>
+#include <vector>
+
+namespace warmd {
+
+using waiter_id = std::uint64_t;
+using entry_id = std::uint64_t;
+using time_point = std::chrono::steady_clock::time_point;
+
+/// As `models` shows it.
+enum class entry_state {
+    waiting,  ///< wanted, but there is no room yet
+    loading,
+    ready,
+    draining, ///< resident, but closes as soon as the last lease returns
+    closing,
+    failed,   ///< only the failure is kept, until its back-off ends
+};
+std::string_view name(entry_state) noexcept;
+
+/// Why an entry was closed.
+enum class evict_reason { capacity, bytes, idle, stale, admin, shutdown };
+std::string_view name(evict_reason) noexcept;
+
+namespace effect {
+/// Start loading; its room is reserved.
+struct load {
+    entry_id entry;
+    friend bool operator==(const load&, const load&) = default;
+};
+/// Start closing. `why`: for people.
+struct close {
+    entry_id entry;
+    evict_reason why;
+    friend bool operator==(const close&, const close&) = default;
+};
+/// The waiter holds a lease, counted already.
+struct grant {
+    waiter_id waiter;
+    entry_id entry;
+    bool cached; ///< it was resident when asked for
+    bool joined; ///< another waiter's load was shared
+    friend bool operator==(const grant&, const grant&) = default;
+};
+struct refuse {
+    waiter_id waiter;
+    failure why;
+    friend bool operator==(const refuse&, const refuse&) = default;
+};
+/// Its deadline has passed: ask the load to stop, tell people. It still occupies its charge.
+struct overdue {
+    entry_id entry;
+    friend bool operator==(const overdue&, const overdue&) = default;
+};
+/// Ask a load under way to stop; it still ends with loaded().
+struct stop_load {
+    entry_id entry;
+    friend bool operator==(const stop_load&, const stop_load&) = default;
+};
+/// The entry is no more: nothing will be said of it again.
+struct gone {
+    entry_id entry;
+    friend bool operator==(const gone&, const gone&) = default;
+};
+/// Call tick() at this time. Replaces the wake before it.
+struct wake {
+    time_point at;
+    friend bool operator==(const wake&, const wake&) = default;
+};
+} // namespace effect
+
+using any_effect =
+    std::variant<effect::load, effect::close, effect::grant, effect::refuse, effect::overdue, effect::stop_load, effect::gone, effect::wake>;
+using effects = std::vector<any_effect>;
+
+/// What a waiter asks for.
+struct acquire_request {
+    cache_key key;
+    generation files;
+    std::uint64_t estimated_bytes = 0;
+    bool pin = false;          ///< keep the entry once it is resident
+    bool retry_failed = false; ///< an explicit load: do not answer from a remembered failure
+};
+
+/// One entry, as people see it. Times are as given by events.
+struct entry_info {
+    entry_id id = 0;
+    cache_key key;
+    generation files;
+    entry_state state = entry_state::waiting;
+    std::uint64_t bytes = 0;           ///< measured; 0 until loaded
+    std::uint64_t estimated_bytes = 0;
+    std::size_t leases = 0;
+    std::size_t waiters = 0;
+    bool pinned = false;
+    bool overdue = false;                  ///< its load or close passed the deadline
+    std::optional<time_point> idle_since;  ///< last release, while no lease is out
+    std::optional<time_point> expires_at;  ///< idle expiry, if any
+    std::optional<failure> why_failed;     ///< failed only
+    std::optional<std::size_t> position;   ///< waiting only: 1 is next
+};
+
+/// Counters since start, and gauges now.
+struct cache_stats {
+    std::uint64_t hits = 0, misses = 0, joins = 0, loads = 0, load_failures = 0, closes = 0, refusals = 0, abandons = 0, overdue_total = 0;
+    std::array<std::uint64_t, 6> evictions{}; ///< by evict_reason
+    std::size_t waiters = 0, leases = 0, loaded_models = 0, loading = 0, closing = 0, overdue = 0;
+    std::uint64_t charged_bytes = 0;
+    std::optional<time_point> oldest_waiter; ///< when it began to wait
+};
+
+class cache_core {
+public:
+    /// REQUIRES: validate(limits) succeeded.
+    explicit cache_core(const cache_limits& limits);
+
+    /// A waiter wants a lease. The decision tree is written at its definition.
+    effects acquire(waiter_id waiter, acquire_request request, time_point now);
+    /// The waiter has gone. Unknown ids (answered already) are ignored. Never stops a load.
+    effects abandon(waiter_id waiter, time_point now);
+    /// The load of `entry` ended: measured bytes, or why not.
+    /// REQUIRES: an effect::load for it that has not been reported yet.
+    effects loaded(entry_id entry, result<std::uint64_t> bytes, time_point now);
+    /// One lease on `entry` came back; the holder asked that the model stay `keep_alive` longer.
+    /// REQUIRES: a grant for it that has not been returned yet.
+    effects released(entry_id entry, std::chrono::nanoseconds keep_alive, time_point now);
+    /// close() of `entry` returned or threw. REQUIRES: an effect::close for it that has not been reported yet.
+    effects closed(entry_id entry, time_point now);
+    /// Evict `key` as soon as its leases return; forgets a failure. `left` names the entries that are now on their way out
+    /// (each ends in effect::gone).
+    effects unload(const cache_key& key, time_point now, std::vector<entry_id>& left);
+    /// Pins or unpins what is resident or wanted under `key`; false in `found` if there is nothing.
+    effects set_pinned(const cache_key& key, bool pinned, time_point now, bool& found);
+    /// Refuse all, close all, admit none.
+    effects drain(time_point now);
+    /// The time given by effect::wake has come.
+    effects tick(time_point now);
+
+    /// What is resident, loading, waiting, closing or failed; least recently used first.
+    std::vector<entry_info> entries() const;
+    /// The keys of what is ready, least recently used first.
+    std::vector<cache_key> ready_keys() const;
+    std::optional<entry_info> find(const cache_key& key) const;
+    cache_stats stats() const;
+    /// True if nothing is resident, loading or closing.
+    bool empty() const;
+    /// The number of the first invariant that does not hold and what was found; empty if all hold. For tests.
+    std::string broken_invariant() const;
+
+private:
+    struct waiting_caller {
+        entry_id entry;
+        std::list<waiter_id>::iterator place;
+        time_point since;
+    };
+    struct entry {
+        entry_id id = 0;
+        cache_key key;
+        generation files;
+        entry_state state = entry_state::waiting;
+        std::uint64_t estimated_bytes = 0;
+        std::uint64_t bytes = 0;
+        std::size_t leases = 0;
+        std::list<waiter_id> waiters;  // FIFO; the first began it
+        bool pinned = false;
+        bool overdue = false;
+        bool doomed = false;           // not in index_: closes when the last lease is back
+        evict_reason doom = evict_reason::admin;
+        std::uint64_t used = 0;        // turn of the last use, for the order of listing
+        time_point since{};            // waiting: when it joined the line; idle: last release
+        time_point expires{};          // ready: keep at least until
+        std::optional<time_point> deadline; // its place in deadlines_
+        std::optional<std::list<entry_id>::iterator> in_lru;
+        std::optional<std::list<entry_id>::iterator> in_line;
+        std::optional<failure> why_failed;
+        unsigned failures = 0;         // in a row, for the back-off
+    };
+
+    entry& at(entry_id id);
+    entry* current(const cache_key& key);
+    entry& make_entry(const acquire_request& request, unsigned failures, time_point now);
+    void join(entry& to, waiter_id waiter, time_point now);
+    void grant(entry& from, waiter_id waiter, bool cached, bool joined);
+    void refuse(waiter_id waiter, failure why);
+    void refuse_all(entry& of, const failure& why);
+    std::optional<failure> reason_to_refuse(const acquire_request& request) const;
+
+    void doom(entry& which, evict_reason why, time_point now);
+    void close(entry& which, evict_reason why, time_point now);
+    void rest(entry& which, time_point now); // no lease is out: onto the LRU list, or closing if doomed
+    void unrest(entry& which);               // a lease is out, or it is leaving
+    void forget(entry& which);               // it is no more
+    void fail(entry& which, failure why, time_point now);
+    void expire(entry& which, time_point now);
+
+    void pump(time_point now);               // start what fits, make room for the first in line that does not
+    bool make_room(entry& newcomer, time_point now);
+    bool fits(const entry& newcomer) const;
+    bool blocked(const entry& newcomer) const; // an older instance of the same key and generation still lives
+    bool occupies(const entry& which) const;
+    void set_deadline(entry& which, std::optional<time_point> at);
+    effects take_effects();
+
+    const cache_limits limits_;
+    std::unordered_map<entry_id, entry> entries_;
+    std::unordered_map<cache_key, entry_id> index_; // the instance that answers for a key
+    std::unordered_map<waiter_id, waiting_caller> waiters_;
+    std::list<entry_id> lru_;  // invariant 6: idle, unpinned, ready entries; least recently used first
+    std::list<entry_id> line_; // waiting entries, first come first served
+    std::set<std::pair<time_point, entry_id>> deadlines_; // one each at most: what it means depends on the state
+    std::set<std::pair<time_point, waiter_id>> since_;     // all waiters, oldest first
+    effects out_;
+    std::optional<time_point> woken_; // the wake last asked for
+    std::uint64_t turn_ = 0;
+    entry_id next_id_ = 1;
+    std::size_t charged_models_ = 0; // invariant 7
+    std::uint64_t charged_bytes_ = 0;
+    std::size_t leaving_ = 0;        // of those, on their way out: closing, or doomed
+    std::uint64_t leaving_bytes_ = 0;
+    bool draining_ = false;
+    cache_stats counted_;
+};
+
+} // namespace warmd

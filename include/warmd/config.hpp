@@ -1,0 +1,48 @@
+#pragma once
+// Every limit with its default. Plain values; validate() is called once, before anything is built from them.
+
+#include <warmd/error.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace warmd {
+
+/// What may be resident, and for how long.
+struct cache_limits {
+    std::size_t max_loaded_models = 2;
+    std::uint64_t max_loaded_bytes = 0;                         ///< 0: no limit
+    std::size_t max_waiters = 65'536;                           ///< requests waiting for a load or for room
+    std::chrono::nanoseconds idle_timeout{0};                   ///< since the last release; 0: never
+    std::chrono::nanoseconds max_wait = std::chrono::seconds(10); ///< then a busy model is drained for a newcomer
+    std::chrono::nanoseconds load_timeout = std::chrono::minutes(10);
+    std::chrono::nanoseconds close_timeout = std::chrono::seconds(30);
+    std::chrono::nanoseconds back_off_first = std::chrono::seconds(1); ///< after a failed load, doubling
+    std::chrono::nanoseconds back_off_last = std::chrono::seconds(60);
+    std::chrono::nanoseconds recheck = std::chrono::milliseconds(500); ///< how old knowledge of files may be
+};
+
+/// One connection's limits.
+struct session_limits {
+    std::size_t max_frame_bytes = 16 * 1024 * 1024;
+    std::size_t max_in_flight = 1024;
+};
+
+struct server_config {
+    std::string socket_path;
+    session_limits session;
+    std::size_t max_connections = 16'384;
+};
+
+/// invalid_params with a message that names the limit, the value and the bound.
+result<void> validate(const cache_limits&);
+result<void> validate(const server_config&);
+
+/// The daemon's default socket: $XDG_RUNTIME_DIR/warmd/warmd.sock, or /run/warmd/warmd.sock for root and where
+/// XDG_RUNTIME_DIR is unset and /run/warmd is writable. Clients look at WARMD_SOCKET first.
+std::string default_socket_path();
+
+} // namespace warmd

@@ -1,0 +1,51 @@
+#pragma once
+// Method name -> handler; request -> response. Knows neither sockets nor models.
+
+#include <warmd/asio.hpp>
+#include <warmd/rpc.hpp>
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+namespace warmd {
+
+/// The client behind one request, as far as a handler needs it. Made by the session for each request and
+/// shared with whatever works on it, so it may outlive the connection: then nothing it does has an effect.
+class caller {
+public:
+    virtual ~caller() = default;
+    /// The request's id; null for a notification.
+    virtual const json::value& id() const noexcept = 0;
+    /// The user at the other end of the connection (SO_PEERCRED).
+    virtual unsigned peer_uid() const noexcept = 0;
+    /// Sends a notification unless the reply has been sent or the client has gone. Any thread; those sent from one
+    /// thread arrive in order, and before the reply if sent before the handler returned.
+    /// `params`: JSON text.
+    virtual void notify(std::string_view method, std::string params) = 0;
+    /// Ends the request with `timeout` unless it is answered within `limit` from now. Session executor only.
+    virtual void set_timeout(std::chrono::nanoseconds limit) = 0;
+};
+
+/// A handler. Runs on the session's serial executor; result: JSON text. Cancelled by `terminal`, which it lets
+/// travel as operation_aborted.
+using method =
+    std::function<asio::awaitable<result<std::string>>(json::object params, std::shared_ptr<caller> from)>;
+
+class dispatcher {
+public:
+    /// REQUIRES: called before the first answer(); names are unique.
+    void add(std::string name, method handler);
+
+    /// Runs the request's method. The result is the JSON text of its `result` member. A handler that throws
+    /// anything but operation_aborted has a bug: internal_error.
+    asio::awaitable<result<std::string>> answer(rpc::request request, std::shared_ptr<caller> from) const;
+
+private:
+    std::unordered_map<std::string, method> methods_;
+};
+
+} // namespace warmd

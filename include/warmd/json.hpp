@@ -1,0 +1,26 @@
+#pragma once
+// The two namespace abbreviations used everywhere, and JSON reading rules in one place.
+
+#include <warmd/error.hpp>
+
+#include <boost/json/value.hpp>
+
+#include <cstddef>
+#include <string_view>
+
+namespace warmd {
+
+namespace json = boost::json;
+
+/// Deepest nesting accepted from anyone.
+inline constexpr std::size_t max_json_depth = 64;
+
+/// Parses one JSON text: UTF-8, nested at most max_json_depth deep, nothing after it.
+/// On failure the detail says what was wrong and at which byte; the code is parse_error.
+result<json::value> parse_json(std::string_view text);
+
+/// `value` with the members of every object in byte order of their names, without white space:
+/// equal values give equal text.
+std::string canonical_json(const json::value& value);
+
+} // namespace warmd

@@ -1,0 +1,78 @@
+#pragma once
+// What to load (model_spec), its identity (cache_key), and the state of the files behind it (generation).
+
+#include <warmd/error.hpp>
+#include <warmd/json.hpp>
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace warmd {
+
+/// What a client asks to be loaded, as it wrote it. Two specs that mean the same model may differ here;
+/// resolving them (backend_registry.hpp) makes their identities equal.
+struct model_spec {
+    std::string kind = "hf";
+    std::string base;                       ///< an absolute path, or a name the kind understands
+    std::optional<std::string> adapter;     ///< an absolute path
+    std::string dtype = "auto";             ///< auto, fp32, bf16, fp16
+    std::string device = "auto";            ///< auto, cpu
+    bool trust_remote_code = false;         ///< accepted, and not part of the identity: no code is ever loaded
+    std::optional<std::string> entry_point;
+    std::string options = "{}";             ///< canonical JSON object, meaning depends on the kind
+
+    friend bool operator==(const model_spec&, const model_spec&) = default;
+};
+
+struct model_spec_hash {
+    std::size_t operator()(const model_spec& spec) const noexcept;
+};
+
+/// Reads a ModelSpec object; invalid_params names the member that is missing, unknown or ill-typed.
+result<model_spec> read_model_spec(const json::value& value);
+
+/// `path` with symbolic links, `.`, `..` and a trailing `/` resolved; the part that does not exist stays as written.
+/// Makes system calls: worker threads only.
+std::string real_path(const std::string& path);
+
+/// The identity of a resolved spec: opaque, stable text, equal exactly when kind, base, adapter, dtype,
+/// device, entry point and options are equal.
+struct cache_key {
+    std::string text;
+
+    friend auto operator<=>(const cache_key&, const cache_key&) = default;
+};
+
+/// REQUIRES: `resolved` went through resolution: absolute real paths, nothing left at `auto`.
+cache_key key_of(const model_spec& resolved);
+
+/// A fingerprint of the files behind a model: changes when any of them is rewritten, replaced, added or removed.
+struct generation {
+    std::string text;
+
+    friend bool operator==(const generation&, const generation&) = default;
+};
+
+/// Fingerprints `files` (path, device, inode, size, modification and status change time). A file that is
+/// absent counts as absent. Makes one system call per file.
+generation fingerprint(std::span<const std::filesystem::path> files);
+
+/// A spec made unambiguous, and what is known of it before anything is loaded.
+struct resolved_model {
+    model_spec spec;                   ///< real paths, nothing at `auto`, canonical options
+    cache_key key;                     ///< key_of(spec)
+    generation files;                  ///< fingerprint at the time of resolving
+    std::uint64_t estimated_bytes = 0; ///< room to reserve before loading
+};
+
+} // namespace warmd
+
+template <>
+struct std::hash<warmd::cache_key> {
+    std::size_t operator()(const warmd::cache_key& key) const noexcept { return std::hash<std::string>{}(key.text); }
+};

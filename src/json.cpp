@@ -1,0 +1,64 @@
+#include <warmd/json.hpp>
+
+#include <boost/json.hpp>
+
+#include <algorithm>
+#include <vector>
+
+namespace warmd {
+
+result<json::value> parse_json(std::string_view text)
+{
+    json::parse_options options;
+    options.max_depth = max_json_depth;
+    json::parser parser({}, options);
+    boost::system::error_code ec;
+    const std::size_t used = parser.write_some(text.data(), text.size(), ec);
+    if (!ec && text.find_first_not_of(" \t\r\n", used) != std::string_view::npos)
+        ec = json::error::extra_data;
+    if (ec)
+        return failure{errc::parse_error, ec.message() + " at byte " + std::to_string(used) + " of " + std::to_string(text.size())};
+    return parser.release();
+}
+
+namespace {
+
+void append_canonical(std::string& out, const json::value& value)
+{
+    if (const json::object* object = value.if_object()) {
+        std::vector<const json::key_value_pair*> members;
+        for (const json::key_value_pair& member : *object)
+            members.push_back(&member);
+        std::sort(members.begin(), members.end(), [](auto a, auto b) { return a->key() < b->key(); });
+        out += '{';
+        for (const json::key_value_pair* member : members) {
+            if (out.back() != '{')
+                out += ',';
+            out += json::serialize(json::string_view(member->key()));
+            out += ':';
+            append_canonical(out, member->value());
+        }
+        out += '}';
+    } else if (const json::array* array = value.if_array()) {
+        out += '[';
+        for (const json::value& element : *array) {
+            if (&element != &array->front())
+                out += ',';
+            append_canonical(out, element);
+        }
+        out += ']';
+    } else {
+        out += json::serialize(value);
+    }
+}
+
+} // namespace
+
+std::string canonical_json(const json::value& value)
+{
+    std::string out;
+    append_canonical(out, value);
+    return out;
+}
+
+} // namespace warmd

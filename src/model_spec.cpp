@@ -1,0 +1,160 @@
+#include <warmd/model_spec.hpp>
+
+#include <boost/container_hash/hash.hpp>
+#include <boost/uuid/name_generator_sha1.hpp>
+#include <boost/uuid/uuid_io.hpp>
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <array>
+
+namespace warmd {
+
+std::size_t model_spec_hash::operator()(const model_spec& spec) const noexcept
+{
+    std::size_t seed = 0;
+    boost::hash_combine(seed, spec.kind);
+    boost::hash_combine(seed, spec.base);
+    boost::hash_combine(seed, spec.adapter.value_or(""));
+    boost::hash_combine(seed, spec.dtype);
+    boost::hash_combine(seed, spec.device);
+    boost::hash_combine(seed, spec.entry_point.value_or(""));
+    boost::hash_combine(seed, spec.options);
+    return seed;
+}
+
+namespace {
+
+failure bad(std::string detail) { return failure{errc::invalid_params, std::move(detail)}; }
+
+failure ill_typed(std::string_view member, std::string_view wanted, const json::value& found)
+{
+    return bad("model." + std::string(member) + " must be " + std::string(wanted) + ", found " + json::serialize(found).substr(0, 80));
+}
+
+std::string one_of(std::span<const std::string_view> allowed)
+{
+    std::string text;
+    for (std::string_view a : allowed)
+        text += (text.empty() ? "" : ", ") + std::string(a);
+    return text;
+}
+
+/// Where one member of the JSON object goes; the failure it causes, if any.
+std::optional<failure> take(model_spec& spec, std::string_view name, const json::value& value)
+{
+    static constexpr std::array<std::string_view, 4> dtypes{"auto", "fp32", "bf16", "fp16"};
+    static constexpr std::array<std::string_view, 2> devices{"auto", "cpu"};
+    const auto text = [&](std::string& to, bool may_be_empty = false) -> std::optional<failure> {
+        if (!value.is_string() || (value.get_string().empty() && !may_be_empty))
+            return ill_typed(name, "a non-empty string", value);
+        to = std::string(value.get_string());
+        if (to.find('\0') != std::string::npos)
+            return ill_typed(name, "a string without NUL", value);
+        return {};
+    };
+    const auto optional_text = [&](std::optional<std::string>& to) -> std::optional<failure> {
+        to.reset();
+        return value.is_null() ? std::optional<failure>() : text(to.emplace());
+    };
+    const auto choice = [&](std::string& to, std::span<const std::string_view> allowed) -> std::optional<failure> {
+        if (auto why = text(to))
+            return why;
+        if (std::find(allowed.begin(), allowed.end(), to) == allowed.end())
+            return ill_typed(name, "one of " + one_of(allowed), value);
+        return {};
+    };
+    if (name == "kind") return text(spec.kind);
+    if (name == "base") return text(spec.base);
+    if (name == "adapter") return optional_text(spec.adapter);
+    if (name == "dtype") return choice(spec.dtype, dtypes);
+    if (name == "device") return choice(spec.device, devices);
+    if (name == "entry_point") return optional_text(spec.entry_point);
+    if (name == "trust_remote_code") {
+        if (!value.is_bool())
+            return ill_typed(name, "true or false", value);
+        spec.trust_remote_code = value.get_bool();
+        return {};
+    }
+    if (name == "options") {
+        if (!value.is_object())
+            return ill_typed(name, "an object", value);
+        spec.options = canonical_json(value);
+        return {};
+    }
+    return bad("unknown member model." + std::string(name).substr(0, 80) +
+               "; a ModelSpec has kind, base, adapter, dtype, device, trust_remote_code, entry_point, options");
+}
+
+} // namespace
+
+result<model_spec> read_model_spec(const json::value& value)
+{
+    const json::object* object = value.if_object();
+    if (!object)
+        return bad("model must be a ModelSpec object, found " + json::serialize(value).substr(0, 80));
+    model_spec spec;
+    for (const json::key_value_pair& member : *object)
+        if (auto why = take(spec, member.key(), member.value()))
+            return *why;
+    if (spec.base.empty())
+        return bad("model.base is missing: the model's directory, as an absolute path");
+    if (spec.adapter && !spec.adapter->starts_with('/'))
+        return bad("model.adapter must be an absolute path, found '" + *spec.adapter + "'");
+    return spec;
+}
+
+std::string real_path(const std::string& path)
+{
+    std::error_code ec;
+    std::filesystem::path real = std::filesystem::weakly_canonical(path, ec);
+    if (ec)
+        real = std::filesystem::path(path).lexically_normal();
+    if (!real.has_filename() && real.has_relative_path())
+        real = real.parent_path();
+    return real;
+}
+
+cache_key key_of(const model_spec& resolved)
+{
+    // Every member is written with its length, so that no two identities give the same text.
+    std::string identity;
+    const auto add = [&](std::string_view part) { identity += std::to_string(part.size()) + ':' + std::string(part) + ';'; };
+    const auto add_optional = [&](const std::optional<std::string>& part) {
+        identity += part ? '+' : '-';
+        add(part.value_or(""));
+    };
+    add(resolved.kind);
+    add(resolved.base);
+    add_optional(resolved.adapter);
+    add(resolved.dtype);
+    add(resolved.device);
+    add_optional(resolved.entry_point);
+    add(resolved.options);
+    // A name-based UUID (RFC 4122 §4.3): 122 bits of SHA-1. The directory's name in front is for people.
+    const boost::uuids::uuid id = boost::uuids::name_generator_sha1(boost::uuids::ns::oid())(identity);
+    const std::string base = std::filesystem::path(resolved.base).filename();
+    const std::string adapter = resolved.adapter ? '+' + std::filesystem::path(*resolved.adapter).filename().string() : "";
+    return cache_key{(base.empty() ? resolved.kind : base) + adapter + '-' + to_string(id)};
+}
+
+generation fingerprint(std::span<const std::filesystem::path> files)
+{
+    std::string facts;
+    for (const std::filesystem::path& file : files) {
+        facts += file.native() + '\0';
+        struct stat s {};
+        if (::stat(file.c_str(), &s) == 0)
+            for (const auto number : {static_cast<std::int64_t>(s.st_dev), static_cast<std::int64_t>(s.st_ino),
+                                      static_cast<std::int64_t>(s.st_size), static_cast<std::int64_t>(s.st_mtim.tv_sec),
+                                      static_cast<std::int64_t>(s.st_mtim.tv_nsec), static_cast<std::int64_t>(s.st_ctim.tv_sec),
+                                      static_cast<std::int64_t>(s.st_ctim.tv_nsec)})
+                facts += std::to_string(number) + ',';
+        facts += ';';
+    }
+    const boost::uuids::uuid id = boost::uuids::name_generator_sha1(boost::uuids::ns::oid())(facts);
+    return generation{to_string(id).substr(0, 8) + to_string(id).substr(24)};
+}
+
+} // namespace warmd

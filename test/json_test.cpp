@@ -1,0 +1,51 @@
+#include <warmd/json.hpp>
+#include <warmd/json_writer.hpp>
+
+#include <boost/test/unit_test.hpp>
+
+#include <limits>
+
+using namespace warmd;
+
+BOOST_AUTO_TEST_CASE(nesting_is_accepted_to_the_limit_and_no_deeper)
+{
+    const auto nested = [](std::size_t depth) { return std::string(depth, '[') + std::string(depth, ']'); };
+    BOOST_TEST(parse_json(nested(max_json_depth)).has_value());
+    BOOST_TEST((parse_json(nested(max_json_depth + 1)).error().code == errc::parse_error));
+    BOOST_TEST((parse_json(std::string(1'000'000, '[')).error().code == errc::parse_error));
+}
+
+BOOST_AUTO_TEST_CASE(text_that_is_not_json_is_refused_with_its_place)
+{
+    for (const char* text : {"", "{", "[1,]", "nul", "{\"a\":1}}", "\"\xff\"", "1 2"})
+        BOOST_TEST(!parse_json(text), text);
+    BOOST_TEST(parse_json("[1,2,x]").error().detail.find("at byte") != std::string::npos);
+    BOOST_TEST(parse_json(" {\"a\": 1} \n").has_value());
+}
+
+BOOST_AUTO_TEST_CASE(equal_values_have_equal_canonical_text)
+{
+    const auto canonical = [](const char* text) { return canonical_json(parse_json(text).value()); };
+    BOOST_TEST(canonical("{\"b\": [1, {\"y\":2,\"x\":null}], \"a\": \"\\u0041\"}") == R"({"a":"A","b":[1,{"x":null,"y":2}]})");
+    BOOST_TEST(canonical("{}") == "{}");
+    BOOST_TEST(canonical("[[],[]]") == "[[],[]]");
+}
+
+BOOST_AUTO_TEST_CASE(written_json_reads_back_the_same)
+{
+    std::string out;
+    json_writer(out)
+        .begin_object()
+        .member("text", "quote \" slash \\ line \n control \x01 \xC3\xA9")
+        .member("yes", true)
+        .key("numbers").array(std::vector<float>{1.5F, -0.1F, 0.0F})
+        .key("none").begin_array().end_array()
+        .member("nan", std::numeric_limits<double>::quiet_NaN())
+        .key("inner").begin_object().member("n", std::uint64_t(18446744073709551615U)).end_object()
+        .end_object();
+    BOOST_TEST(out == "{\"text\":\"quote \\\" slash \\\\ line \\n control \\u0001 \xC3\xA9\",\"yes\":true,\"numbers\":[1.5,-0.1,0],"
+                      "\"none\":[],\"nan\":null,\"inner\":{\"n\":18446744073709551615}}");
+    const json::value back = parse_json(out).value();
+    BOOST_TEST(back.at("text").as_string() == "quote \" slash \\ line \n control \x01 \xC3\xA9");
+    BOOST_TEST(back.at("inner").at("n").as_uint64() == 18446744073709551615U);
+}
