@@ -1,0 +1,59 @@
+#pragma once
+// Text <-> token ids as a Hugging Face tokenizer.json says: byte-pair encoding (Sennrich et al. 2016) between the
+// normalizers, pre-tokenizers, post-processors and decoders that the supported model families use (the lists are in
+// normalizer.hpp, pretokenizer.hpp, postprocessor.hpp and decoder.hpp). The file is untrusted: whatever is in it, loading either gives a
+// tokenizer or says what is wrong.
+
+#include <warmd/divergence.hpp>
+#include <warmd/error.hpp>
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace warmd::hf {
+
+/// A tokenizer as loaded. Immutable, so safe to use from several threads at once. Movable; a moved-from one may only be
+/// destroyed or assigned to.
+class tokenizer {
+public:
+    /// Reads a tokenizer.json. The detail of a failure names the file and the cause:
+    /// load_failed for a file that is missing, too large, not JSON, ill-typed or inconsistent (a merge that names an unknown
+    /// token), unsupported for a model type or component that is not implemented, by its name.
+    static result<tokenizer> load(const std::filesystem::path& tokenizer_json);
+
+    tokenizer(tokenizer&&) noexcept;
+    tokenizer& operator=(tokenizer&&) noexcept;
+    ~tokenizer();
+
+    /// The ids of `utf8`, without truncation or padding. Added and special tokens spelled out in the text are recognised;
+    /// `add_special_tokens` adds those of the post-processor (BOS).
+    std::vector<token_id> encode(std::string_view utf8, bool add_special_tokens) const;
+
+    /// The text of `ids`, always valid UTF-8: bytes that are not become U+FFFD. Ids that no token has are dropped.
+    std::string decode(std::span<const token_id> ids, bool skip_special_tokens) const;
+
+    /// The vocabulary's own entry for `id` ("Ġthe"), "" if there is none.
+    std::string token_text(token_id id) const;
+
+    /// Whether `id` is an added token marked special: one that skip_special_tokens leaves out.
+    bool is_special(token_id id) const;
+
+    /// The largest id any token has, -1 if there is no token.
+    token_id max_id() const;
+
+    /// Some token with id >= `limit`, if there is one: what a model with `limit` embedding rows could not look up.
+    std::optional<std::pair<token_id, std::string>> entry_from(token_id limit) const;
+
+private:
+    struct parts;
+    explicit tokenizer(std::unique_ptr<const parts>);
+    std::unique_ptr<const parts> parts_;
+};
+
+} // namespace warmd::hf
