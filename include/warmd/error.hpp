@@ -31,10 +31,13 @@ enum class errc {
     frame_too_large,   ///< a frame above the limit
     backend_failed,    ///< the backend threw while running; it stays resident
     cancelled,         ///< the client took the request back
+    disconnected,      ///< clients only, never on the wire: no daemon answers on the socket, or it hung up
 };
 
 /// The stable, machine-readable name of `code`: the enumerator's own name.
 std::string_view name(errc code) noexcept;
+/// The code of that name, if there is one.
+std::optional<errc> find_errc(std::string_view name) noexcept;
 
 /// An expected failure. `detail` is one sentence for people: what was asked, what was found, the limit.
 struct failure {
