@@ -61,4 +61,15 @@ std::string canonical_json(const json::value& value)
     return out;
 }
 
+std::string shortened(std::string_view text)
+{
+    constexpr std::size_t longest = 80;
+    if (text.size() <= longest)
+        return std::string(text);
+    std::size_t end = longest - 3;
+    while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) // within a character (RFC 3629 §3)
+        --end;
+    return std::string(text.substr(0, end)) + "...";
+}
+
 } // namespace warmd

@@ -30,7 +30,7 @@ failure bad(std::string detail) { return failure{errc::invalid_params, std::move
 
 failure ill_typed(std::string_view member, std::string_view wanted, const json::value& found)
 {
-    return bad("model." + std::string(member) + " must be " + std::string(wanted) + ", found " + json::serialize(found).substr(0, 80));
+    return bad("model." + std::string(member) + " must be " + std::string(wanted) + ", found " + shortened(json::serialize(found)));
 }
 
 std::string one_of(std::span<const std::string_view> allowed)
@@ -83,7 +83,7 @@ std::optional<failure> take(model_spec& spec, std::string_view name, const json:
         spec.options = canonical_json(value);
         return {};
     }
-    return bad("unknown member model." + std::string(name).substr(0, 80) +
+    return bad("unknown member model." + shortened(name) +
                "; a ModelSpec has kind, base, adapter, dtype, device, trust_remote_code, entry_point, options");
 }
 
@@ -93,7 +93,7 @@ result<model_spec> read_model_spec(const json::value& value)
 {
     const json::object* object = value.if_object();
     if (!object)
-        return bad("model must be a ModelSpec object, found " + json::serialize(value).substr(0, 80));
+        return bad("model must be a ModelSpec object, found " + shortened(json::serialize(value)));
     model_spec spec;
     for (const json::key_value_pair& member : *object)
         if (auto why = take(spec, member.key(), member.value()))

@@ -49,3 +49,15 @@ BOOST_AUTO_TEST_CASE(written_json_reads_back_the_same)
     BOOST_TEST(back.at("text").as_string() == "quote \" slash \\ line \n control \x01 \xC3\xA9");
     BOOST_TEST(back.at("inner").at("n").as_uint64() == 18446744073709551615U);
 }
+
+BOOST_AUTO_TEST_CASE(a_quotation_in_a_message_is_short_and_never_cuts_a_character)
+{
+    BOOST_TEST(shortened("short") == "short");
+    BOOST_TEST(shortened(std::string(80, 'x')) == std::string(80, 'x'));
+    BOOST_TEST(shortened(std::string(81, 'x')) == std::string(77, 'x') + "...");
+    std::string accents;
+    for (int i = 0; i != 60; ++i)
+        accents += "\xC3\xA9";
+    for (const std::string& text : {accents, "x" + accents})
+        BOOST_TEST(parse_json('"' + shortened(text) + '"').has_value());
+}

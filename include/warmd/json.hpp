@@ -6,6 +6,7 @@
 #include <boost/json/value.hpp>
 
 #include <cstddef>
+#include <string>
 #include <string_view>
 
 namespace warmd {
@@ -22,5 +23,9 @@ result<json::value> parse_json(std::string_view text);
 /// `value` with the members of every object in byte order of their names, without white space:
 /// equal values give equal text.
 std::string canonical_json(const json::value& value);
+
+/// `text` as far as a message should quote it: at most 80 bytes, cut between two characters.
+/// REQUIRES: UTF-8.
+std::string shortened(std::string_view text);
 
 } // namespace warmd

@@ -45,7 +45,7 @@ result<dummy_options> read_options(const std::string& text)
                                      : key == "close_error" ? &options.close_error
                                                             : nullptr;
         if (!time && !number && !message)
-            return bad("unknown member model.options." + key.substr(0, 80) +
+            return bad("unknown member model.options." + shortened(key) +
                        "; the dummy kind has load_ms, call_ms, close_ms, bytes, load_error, load_error_times, close_error, call_error");
         if (message) {
             if (!value.is_string())
