@@ -34,6 +34,7 @@
 #include <set>
 #include <span>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <variant>
 #include <vector>
@@ -189,73 +190,86 @@ private:
         entry_id entry;
         std::list<waiter_id>::iterator place;
         time_point since;
+        bool joined;
     };
     struct entry {
         entry_id id = 0;
         cache_key key;
         generation files;
-        entry_state state = entry_state::waiting;
+        entry_state state = entry_state::waiting; // never `draining`: that is ready and doomed
         std::uint64_t estimated_bytes = 0;
+        std::uint64_t charge = 0;      // what it takes of the limits now: the estimate, then the measured size
         std::uint64_t bytes = 0;
         std::size_t leases = 0;
-        std::list<waiter_id> waiters;  // FIFO; the first began it
+        std::list<waiter_id> waiters;  // first come first served
         bool pinned = false;
         bool overdue = false;
-        bool doomed = false;           // not in index_: closes when the last lease is back
-        evict_reason doom = evict_reason::admin;
-        std::uint64_t used = 0;        // turn of the last use, for the order of listing
-        time_point since{};            // waiting: when it joined the line; idle: last release
-        time_point expires{};          // ready: keep at least until
-        std::optional<time_point> deadline; // its place in deadlines_
+        std::optional<evict_reason> doomed; // not in index_, and closes when the last lease is back
+        std::uint64_t used = 0;        // turn of the last use: the order of listing, and of lru_
+        time_point since{};            // waiting: when it joined the line; ready: the last release
+        time_point expires{};          // ready: kept at least until then; failed: end of the back-off
+        std::optional<time_point> deadline; // its one place in deadlines_
         std::optional<std::list<entry_id>::iterator> in_lru;
         std::optional<std::list<entry_id>::iterator> in_line;
         std::optional<failure> why_failed;
         unsigned failures = 0;         // in a row, for the back-off
     };
 
-    entry& at(entry_id id);
-    entry* current(const cache_key& key);
+    // requests
+    entry* answering(acquire_request& request, time_point now);
+    std::optional<failure> reason_to_refuse(const acquire_request& request, const entry* found, time_point now) const;
     entry& make_entry(const acquire_request& request, unsigned failures, time_point now);
-    void join(entry& to, waiter_id waiter, time_point now);
+    void join(entry& to, waiter_id waiter, bool joined, time_point now);
     void grant(entry& from, waiter_id waiter, bool cached, bool joined);
     void refuse(waiter_id waiter, failure why);
     void refuse_all(entry& of, const failure& why);
-    std::optional<failure> reason_to_refuse(const acquire_request& request) const;
+    std::list<waiter_id> take_waiters(entry& of);
 
+    // an entry's way through its states
+    void start_load(entry& which, time_point now);
+    void rest(entry& which, time_point now);
+    void rouse(entry& which);
     void doom(entry& which, evict_reason why, time_point now);
     void close(entry& which, evict_reason why, time_point now);
-    void rest(entry& which, time_point now); // no lease is out: onto the LRU list, or closing if doomed
-    void unrest(entry& which);               // a lease is out, or it is leaving
-    void forget(entry& which);               // it is no more
     void fail(entry& which, failure why, time_point now);
+    void pin(entry& which, bool pinned);
+    void forget(entry_id id);
     void expire(entry& which, time_point now);
+    void pass_deadline(entry& which, std::chrono::nanoseconds limit, std::string_view verb);
 
-    void pump(time_point now);               // start what fits, make room for the first in line that does not
-    bool make_room(entry& newcomer, time_point now);
-    bool fits(const entry& newcomer) const;
-    bool blocked(const entry& newcomer) const; // an older instance of the same key and generation still lives
-    bool occupies(const entry& which) const;
+    // room
+    void pump(time_point now);
+    void make_room(const entry& newcomer, time_point now);
+    void drain_for(const entry& newcomer, std::size_t models_free, std::uint64_t bytes_free, time_point now);
+    bool enough(const entry& newcomer, std::size_t models_free, std::uint64_t bytes_free) const;
+    bool never_fits_beside_pins(std::uint64_t bytes) const;
+    const entry* blocker(const cache_key& key, const generation& files) const;
+    void set_charge(entry& which, std::uint64_t bytes);
+    void drop_charge(entry& which);
+
+    void leave_index(entry& which);
     void set_deadline(entry& which, std::optional<time_point> at);
+    entry_info info_of(const entry& which) const;
     effects take_effects();
 
     const cache_limits limits_;
     std::unordered_map<entry_id, entry> entries_;
-    std::unordered_map<cache_key, entry_id> index_; // the instance that answers for a key
+    std::unordered_map<cache_key, entry_id> index_;          // the instance that answers for a key
+    std::unordered_multimap<cache_key, entry_id> departing_; // instances on their way out: doomed or closing
     std::unordered_map<waiter_id, waiting_caller> waiters_;
-    std::list<entry_id> lru_;  // invariant 6: idle, unpinned, ready entries; least recently used first
-    std::list<entry_id> line_; // waiting entries, first come first served
-    std::set<std::pair<time_point, entry_id>> deadlines_; // one each at most: what it means depends on the state
-    std::set<std::pair<time_point, waiter_id>> since_;     // all waiters, oldest first
-    effects out_;
-    std::optional<time_point> woken_; // the wake last asked for
+    std::set<std::pair<time_point, waiter_id>> since_;       // the same, longest wait first
+    std::list<entry_id> lru_;  // invariant 6: ready, no lease, not pinned, not doomed; least recently used first
+    std::set<entry_id> pinned_;
+    std::list<entry_id> line_; // waiting for room; first come first served
+    std::set<std::pair<time_point, entry_id>> deadlines_; // what one means depends on the entry's state: expire()
+    std::optional<time_point> woken_; // the wake asked for and not yet come
     std::uint64_t turn_ = 0;
     entry_id next_id_ = 1;
-    std::size_t charged_models_ = 0; // invariant 7
+    std::size_t charged_models_ = 0; // invariant 7: these two are the sums over loading, ready and closing entries
     std::uint64_t charged_bytes_ = 0;
-    std::size_t leaving_ = 0;        // of those, on their way out: closing, or doomed
-    std::uint64_t leaving_bytes_ = 0;
     bool draining_ = false;
-    cache_stats counted_;
+    cache_stats counted_;            // counters; the gauges are filled in by stats()
+    effects out_;
 };
 
 } // namespace warmd

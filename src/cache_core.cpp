@@ -1,0 +1,740 @@
+#include <warmd/cache_core.hpp>
+
+#include <boost/assert.hpp>
+
+#include <algorithm>
+#include <utility>
+
+namespace warmd {
+
+using std::chrono::nanoseconds;
+
+namespace {
+
+double seconds(nanoseconds time) { return std::chrono::duration<double>(time).count(); }
+
+std::string in_seconds(nanoseconds time)
+{
+    std::string text = std::to_string(seconds(time));
+    text.erase(text.find_last_not_of('0') + 1);
+    if (text.back() == '.')
+        text.pop_back();
+    return text + " s";
+}
+
+} // namespace
+
+std::string_view name(entry_state state) noexcept
+{
+    static constexpr std::array<std::string_view, 6> names{"waiting", "loading", "ready", "draining", "closing", "failed"};
+    return names[static_cast<std::size_t>(state)];
+}
+
+std::string_view name(evict_reason why) noexcept
+{
+    static constexpr std::array<std::string_view, 6> names{"capacity", "bytes", "idle", "stale", "admin", "shutdown"};
+    return names[static_cast<std::size_t>(why)];
+}
+
+cache_core::cache_core(const cache_limits& limits) : limits_(limits) {}
+
+// -- requests -------------------------------------------------------------------------------------------------------
+
+// 1  The key's own instance, if it is of this generation (answering() retires one of another):
+//    1a ready                                             -> grant: a hit
+//    1b waiting or loading                                -> join it
+//    1c loading, past its deadline                        -> refuse: timeout
+//    1d failed, in its back-off, and no explicit load     -> refuse: the remembered failure
+//    1e failed otherwise                                  -> as 2, the back-off grows from where it was
+// 2  None, and this could never be served:
+//    draining, a close of the same files past its deadline, larger than the limit, no room beside what is pinned,
+//    too many waiting                                     -> refuse
+// 3  Else                                                 -> a new entry at the end of the line, which pump() serves
+effects cache_core::acquire(waiter_id waiter, acquire_request request, time_point now)
+{
+    BOOST_ASSERT(!waiters_.contains(waiter));
+    entry* found = answering(request, now);
+    if (auto why = reason_to_refuse(request, found, now)) {
+        refuse(waiter, std::move(*why));
+        return take_effects();
+    }
+    unsigned failures = 0;
+    if (found && found->state == entry_state::failed) {
+        failures = found->failures;
+        forget(found->id);
+        found = nullptr;
+    }
+    if (found && request.pin)
+        pin(*found, true);
+    if (found && found->state == entry_state::ready) {
+        ++counted_.hits;
+        grant(*found, waiter, true, false);
+    } else if (found) {
+        ++counted_.joins;
+        join(*found, waiter, true, now);
+    } else {
+        ++counted_.misses;
+        join(make_entry(request, failures, now), waiter, false, now);
+        pump(now);
+    }
+    return take_effects();
+}
+
+/// The instance that answers for the request's key. One of another generation is retired: what loads or is resident
+/// serves those who asked before (it leaves the index), what only waits is brought up to date, a failure is forgotten.
+/// The successor of a pinned one is pinned.
+cache_core::entry* cache_core::answering(acquire_request& request, time_point now)
+{
+    const auto found = index_.find(request.key);
+    if (found == index_.end())
+        return nullptr;
+    entry& current = entries_.at(found->second);
+    if (current.files == request.files)
+        return &current;
+    switch (current.state) {
+    case entry_state::waiting:
+        current.files = request.files;
+        current.estimated_bytes = request.estimated_bytes;
+        return &current;
+    case entry_state::failed: forget(current.id); return nullptr;
+    default:
+        request.pin = request.pin || current.pinned;
+        doom(current, evict_reason::stale, now);
+        return nullptr;
+    }
+}
+
+std::optional<failure> cache_core::reason_to_refuse(const acquire_request& request, const entry* found, time_point now) const
+{
+    if (draining_)
+        return failure{errc::shutting_down, "the daemon is shutting down"};
+    if (found && found->state == entry_state::ready)
+        return {};
+    if (found && found->overdue)
+        return failure{errc::timeout, "the load of " + request.key.text + " has passed the load timeout of " +
+                                          in_seconds(limits_.load_timeout) + " and has not come back"};
+    if (found && found->state == entry_state::failed && !request.retry_failed && now < found->expires) {
+        failure again = *found->why_failed;
+        again.cached = true;
+        again.retry_after_seconds = seconds(found->expires - now);
+        return again;
+    }
+    const bool joins = found && found->state != entry_state::failed;
+    if (!joins) {
+        if (const entry* old = blocker(request.key, request.files); old && old->overdue)
+            return failure{errc::timeout, "the close of an earlier instance of " + request.key.text + " has passed the close timeout of " +
+                                              in_seconds(limits_.close_timeout) + " and has not come back"};
+        if (limits_.max_loaded_bytes != 0 && request.estimated_bytes > limits_.max_loaded_bytes)
+            return failure{errc::too_large, request.key.text + " needs an estimated " + std::to_string(request.estimated_bytes) +
+                                                " bytes; max_loaded_bytes is " + std::to_string(limits_.max_loaded_bytes)};
+        if (never_fits_beside_pins(request.estimated_bytes))
+            return failure{errc::all_pinned, "no room for " + request.key.text + ": everything else is pinned"};
+    }
+    if (waiters_.size() >= limits_.max_waiters)
+        return failure{.code = errc::busy,
+                       .detail = std::to_string(waiters_.size()) + " requests are waiting for a model already; max_waiters is " +
+                                 std::to_string(limits_.max_waiters),
+                       .retry_after_seconds = 1.0};
+    return {};
+}
+
+cache_core::entry& cache_core::make_entry(const acquire_request& request, unsigned failures, time_point now)
+{
+    const entry_id id = next_id_++;
+    entry& made = entries_[id];
+    made.id = id;
+    made.key = request.key;
+    made.files = request.files;
+    made.estimated_bytes = request.estimated_bytes;
+    pin(made, request.pin);
+    made.failures = failures;
+    made.used = ++turn_;
+    made.since = now;
+    made.in_line = line_.insert(line_.end(), id);
+    index_[request.key] = id;
+    set_deadline(made, now + limits_.max_wait);
+    return made;
+}
+
+void cache_core::join(entry& to, waiter_id waiter, bool joined, time_point now)
+{
+    const auto place = to.waiters.insert(to.waiters.end(), waiter);
+    waiters_.emplace(waiter, waiting_caller{to.id, place, now, joined});
+    since_.emplace(now, waiter);
+}
+
+void cache_core::grant(entry& from, waiter_id waiter, bool cached, bool joined)
+{
+    rouse(from);
+    ++from.leases; // invariant 6: off lru_ from here to the last release
+    ++counted_.leases;
+    from.used = ++turn_;
+    out_.push_back(effect::grant{waiter, from.id, cached, joined});
+}
+
+void cache_core::refuse(waiter_id waiter, failure why)
+{
+    ++counted_.refusals;
+    out_.push_back(effect::refuse{waiter, std::move(why)});
+}
+
+/// Takes every waiter off `of`: invariant 5, none can be answered twice.
+std::list<waiter_id> cache_core::take_waiters(entry& of)
+{
+    for (const waiter_id waiter : of.waiters)
+        since_.erase({waiters_.at(waiter).since, waiter});
+    return std::exchange(of.waiters, {});
+}
+
+void cache_core::refuse_all(entry& of, const failure& why)
+{
+    for (const waiter_id waiter : take_waiters(of)) {
+        waiters_.erase(waiter);
+        refuse(waiter, why);
+    }
+}
+
+effects cache_core::abandon(waiter_id waiter, time_point now)
+{
+    const auto found = waiters_.find(waiter);
+    if (found == waiters_.end())
+        return take_effects(); // answered already: its lease comes back by released()
+    ++counted_.abandons;
+    entry& of = entries_.at(found->second.entry);
+    of.waiters.erase(found->second.place);
+    since_.erase({found->second.since, waiter});
+    waiters_.erase(found);
+    if (of.state == entry_state::waiting && of.waiters.empty()) { // nothing is loaded for nobody
+        forget(of.id);
+        pump(now);
+    }
+    return take_effects();
+}
+
+// -- what comes back from the workers ---------------------------------------------------------------------------------
+
+void cache_core::start_load(entry& which, time_point now)
+{
+    line_.erase(*which.in_line);
+    which.in_line.reset();
+    which.state = entry_state::loading;
+    set_charge(which, which.estimated_bytes);
+    ++charged_models_;
+    ++counted_.loads;
+    set_deadline(which, now + limits_.load_timeout);
+    out_.push_back(effect::load{which.id});
+}
+
+effects cache_core::loaded(entry_id id, result<std::uint64_t> bytes, time_point now)
+{
+    entry& which = entries_.at(id);
+    BOOST_ASSERT(which.state == entry_state::loading);
+    set_deadline(which, {});
+    which.overdue = false;
+    if (!bytes) {
+        fail(which, bytes.error(), now);
+    } else {
+        which.state = entry_state::ready;
+        which.failures = 0;
+        which.bytes = *bytes;
+        which.since = now;
+        set_charge(which, *bytes);
+        for (const waiter_id waiter : take_waiters(which)) {
+            const bool joined = waiters_.extract(waiter).mapped().joined;
+            grant(which, waiter, false, joined);
+        }
+        if (which.leases == 0)
+            rest(which, now);
+        while (limits_.max_loaded_bytes != 0 && charged_bytes_ > limits_.max_loaded_bytes && !lru_.empty())
+            close(entries_.at(lru_.front()), evict_reason::bytes, now);
+    }
+    pump(now);
+    return take_effects();
+}
+
+/// Keeps only the failure, until its back-off ends and a while longer, so that the next one doubles.
+void cache_core::fail(entry& which, failure why, time_point now)
+{
+    ++counted_.load_failures;
+    drop_charge(which);
+    refuse_all(which, why);
+    if (which.doomed || draining_) {
+        forget(which.id);
+        return;
+    }
+    nanoseconds back_off = limits_.back_off_first;
+    for (unsigned i = 0; i != which.failures && back_off < limits_.back_off_last; ++i)
+        back_off *= 2;
+    back_off = std::min(back_off, limits_.back_off_last);
+    ++which.failures;
+    which.state = entry_state::failed;
+    pin(which, false);
+    which.why_failed = std::move(why);
+    which.expires = now + back_off;
+    set_deadline(which, which.expires + limits_.back_off_last);
+}
+
+effects cache_core::released(entry_id id, nanoseconds keep_alive, time_point now)
+{
+    entry& which = entries_.at(id);
+    BOOST_ASSERT(which.leases > 0);
+    --which.leases;
+    --counted_.leases;
+    which.used = ++turn_;
+    which.since = now;
+    which.expires = std::max(which.expires, now + std::max(limits_.idle_timeout, keep_alive)); // only ever lengthens
+    if (which.leases == 0) {
+        rest(which, now);
+        pump(now);
+    }
+    return take_effects();
+}
+
+effects cache_core::closed(entry_id id, time_point now)
+{
+    entry& which = entries_.at(id);
+    BOOST_ASSERT(which.state == entry_state::closing);
+    ++counted_.closes;
+    drop_charge(which);
+    forget(id);
+    pump(now);
+    return take_effects();
+}
+
+// -- an entry's way out -----------------------------------------------------------------------------------------------
+
+/// No lease is out: onto the LRU list, or on its way out.
+void cache_core::rest(entry& which, time_point now)
+{
+    if (which.doomed)
+        return close(which, *which.doomed, now);
+    if (which.pinned || which.in_lru)
+        return;
+    auto place = lru_.end(); // unpinning may bring back an old one; else this loop ends at once
+    while (place != lru_.begin() && entries_.at(*std::prev(place)).used > which.used)
+        --place;
+    which.in_lru = lru_.insert(place, which.id);
+    if (limits_.idle_timeout.count() > 0)
+        set_deadline(which, std::max(which.expires, which.since + limits_.idle_timeout));
+}
+
+/// In use again, or pinned, or leaving: off the LRU list, and no idle expiry.
+void cache_core::rouse(entry& which)
+{
+    if (!which.in_lru)
+        return;
+    lru_.erase(*which.in_lru);
+    which.in_lru.reset();
+    set_deadline(which, {});
+}
+
+/// No new leases; closes when the last one is back. REQUIRES: loading or ready.
+void cache_core::doom(entry& which, evict_reason why, time_point now)
+{
+    leave_index(which);
+    which.doomed = why;
+    pin(which, false);
+    if (which.state == entry_state::ready && which.leases == 0)
+        close(which, why, now);
+}
+
+void cache_core::close(entry& which, evict_reason why, time_point now)
+{
+    BOOST_ASSERT(which.state == entry_state::ready && which.leases == 0); // invariant 6
+    rouse(which);
+    leave_index(which);
+    which.state = entry_state::closing; // invariant 9: no way leads back from here
+    ++counted_.evictions[static_cast<std::size_t>(why)];
+    set_deadline(which, now + limits_.close_timeout);
+    out_.push_back(effect::close{which.id, why});
+}
+
+void cache_core::leave_index(entry& which)
+{
+    const auto found = index_.find(which.key);
+    if (found == index_.end() || found->second != which.id)
+        return;
+    index_.erase(found);
+    departing_.emplace(which.key, which.id);
+}
+
+void cache_core::pin(entry& which, bool pinned)
+{
+    which.pinned = pinned;
+    if (pinned) {
+        pinned_.insert(which.id);
+        rouse(which); // invariant 6
+    } else {
+        pinned_.erase(which.id);
+    }
+}
+
+/// REQUIRES: it occupies nothing and nobody waits for it.
+void cache_core::forget(entry_id id)
+{
+    entry& which = entries_.at(id);
+    pin(which, false);
+    set_deadline(which, {});
+    if (which.in_line)
+        line_.erase(*which.in_line);
+    leave_index(which);
+    const auto [first, last] = departing_.equal_range(which.key);
+    departing_.erase(std::find_if(first, last, [&](const auto& one) { return one.second == id; }));
+    entries_.erase(id);
+    out_.push_back(effect::gone{id});
+}
+
+effects cache_core::unload(const cache_key& key, time_point now, std::vector<entry_id>& left)
+{
+    const auto [first, last] = departing_.equal_range(key);
+    for (auto each = first; each != last; ++each)
+        left.push_back(each->second);
+    if (const auto found = index_.find(key); found != index_.end()) {
+        entry& current = entries_.at(found->second);
+        if (current.state == entry_state::failed) {
+            forget(current.id);
+        } else if (current.state != entry_state::waiting) {
+            left.push_back(current.id);
+            doom(current, evict_reason::admin, now);
+            pump(now);
+        }
+    }
+    return take_effects();
+}
+
+effects cache_core::set_pinned(const cache_key& key, bool pinned, time_point now, bool& found)
+{
+    const auto current = index_.find(key);
+    found = current != index_.end() && entries_.at(current->second).state != entry_state::failed;
+    if (found) {
+        entry& which = entries_.at(current->second);
+        pin(which, pinned);
+        if (!pinned && which.state == entry_state::ready && which.leases == 0)
+            rest(which, now);
+        pump(now);
+    }
+    return take_effects();
+}
+
+effects cache_core::drain(time_point now)
+{
+    draining_ = true;
+    std::vector<entry_id> all;
+    for (const auto& [id, each] : entries_)
+        all.push_back(id);
+    std::sort(all.begin(), all.end());
+    for (const entry_id id : all) {
+        entry& which = entries_.at(id);
+        refuse_all(which, failure{errc::shutting_down, "the daemon is shutting down"});
+        switch (which.state) {
+        case entry_state::waiting:
+        case entry_state::failed: forget(id); break;
+        case entry_state::loading: out_.push_back(effect::stop_load{id}); [[fallthrough]];
+        case entry_state::ready: doom(which, evict_reason::shutdown, now); break;
+        default: break;
+        }
+    }
+    return take_effects();
+}
+
+// -- room -------------------------------------------------------------------------------------------------------------
+
+/// Serves the line in order: starts what fits, and for the first that does not fit makes room. Nobody overtakes that one,
+/// so a stream of small models cannot starve a large one. Who waits for an older instance of itself to close is passed by.
+void cache_core::pump(time_point now)
+{
+    for (auto next = line_.begin(); next != line_.end();) {
+        entry& newcomer = entries_.at(*next++);
+        if (blocker(newcomer.key, newcomer.files))
+            continue; // invariant 4
+        if (never_fits_beside_pins(newcomer.estimated_bytes)) {
+            refuse_all(newcomer, failure{errc::all_pinned, "no room for " + newcomer.key.text + ": everything else is pinned"});
+            forget(newcomer.id);
+        } else if (enough(newcomer, 0, 0)) {
+            start_load(newcomer, now);
+        } else {
+            make_room(newcomer, now);
+            return;
+        }
+    }
+}
+
+/// Closes as many idle entries, least recently used first, as the newcomer needs beside what is closing already; none if that
+/// would not be enough. Once it has waited max_wait, entries in use stop being granted too.
+void cache_core::make_room(const entry& newcomer, time_point now)
+{
+    std::size_t models = 0;
+    std::uint64_t bytes = 0;
+    for (const auto& [key, id] : departing_) {
+        const entry& leaving = entries_.at(id);
+        if (leaving.state == entry_state::closing && !leaving.overdue) {
+            ++models;
+            bytes += leaving.charge;
+        }
+    }
+    std::vector<entry_id> victims;
+    for (auto idle = lru_.begin(); idle != lru_.end() && !enough(newcomer, models, bytes); ++idle) {
+        victims.push_back(*idle);
+        ++models;
+        bytes += entries_.at(*idle).charge;
+    }
+    if (enough(newcomer, models, bytes)) {
+        for (const entry_id id : victims) {
+            const bool by_count = charged_models_ >= limits_.max_loaded_models;
+            close(entries_.at(id), by_count ? evict_reason::capacity : evict_reason::bytes, now);
+        }
+    } else if (now - newcomer.since >= limits_.max_wait) {
+        drain_for(newcomer, models, bytes, now);
+    }
+}
+
+/// Dooms leased entries, least recently used first, until what they will give back is enough.
+void cache_core::drain_for(const entry& newcomer, std::size_t models_free, std::uint64_t bytes_free, time_point now)
+{
+    std::vector<entry*> leased;
+    for (auto& [id, each] : entries_) {
+        if (each.state != entry_state::ready || each.leases == 0)
+            continue;
+        if (each.doomed) {
+            ++models_free;
+            bytes_free += each.charge;
+        } else if (!each.pinned) {
+            leased.push_back(&each);
+        }
+    }
+    std::sort(leased.begin(), leased.end(), [](const entry* a, const entry* b) { return a->used < b->used; });
+    for (entry* each : leased) {
+        if (enough(newcomer, models_free, bytes_free))
+            return;
+        ++models_free;
+        bytes_free += each->charge;
+        doom(*each, evict_reason::capacity, now);
+    }
+}
+
+/// True if the newcomer would fit once this much more is free.
+bool cache_core::enough(const entry& newcomer, std::size_t models_free, std::uint64_t bytes_free) const
+{
+    return charged_models_ - models_free < limits_.max_loaded_models &&
+           (limits_.max_loaded_bytes == 0 || charged_bytes_ - bytes_free + newcomer.estimated_bytes <= limits_.max_loaded_bytes);
+}
+
+/// True if what is pinned leaves no room for a model of `bytes`, however long one waits.
+bool cache_core::never_fits_beside_pins(std::uint64_t bytes) const
+{
+    std::size_t models = 0;
+    std::uint64_t pinned_bytes = 0;
+    for (const entry_id id : pinned_) {
+        const entry& each = entries_.at(id);
+        if (each.state != entry_state::waiting) {
+            ++models;
+            pinned_bytes += each.charge;
+        }
+    }
+    return models >= limits_.max_loaded_models || (limits_.max_loaded_bytes != 0 && pinned_bytes + bytes > limits_.max_loaded_bytes);
+}
+
+/// An older instance of the same files that still lives (invariant 4), or null.
+const cache_core::entry* cache_core::blocker(const cache_key& key, const generation& files) const
+{
+    const auto [first, last] = departing_.equal_range(key);
+    for (auto each = first; each != last; ++each)
+        if (const entry& old = entries_.at(each->second); old.files == files)
+            return &old;
+    return nullptr;
+}
+
+void cache_core::set_charge(entry& which, std::uint64_t bytes)
+{
+    charged_bytes_ += bytes - which.charge; // modulo 2^64, and never below 0 in sum
+    which.charge = bytes;
+}
+
+void cache_core::drop_charge(entry& which)
+{
+    set_charge(which, 0);
+    --charged_models_;
+}
+
+// -- time -------------------------------------------------------------------------------------------------------------
+
+void cache_core::set_deadline(entry& which, std::optional<time_point> at)
+{
+    if (which.deadline)
+        deadlines_.erase({*which.deadline, which.id});
+    which.deadline = at;
+    if (at)
+        deadlines_.emplace(*at, which.id);
+}
+
+effects cache_core::tick(time_point now)
+{
+    if (woken_ && *woken_ <= now)
+        woken_.reset();
+    while (!deadlines_.empty() && deadlines_.begin()->first <= now) {
+        entry& which = entries_.at(deadlines_.begin()->second);
+        set_deadline(which, {});
+        expire(which, now);
+    }
+    pump(now);
+    return take_effects();
+}
+
+/// An entry's deadline has come; what that means depends on its state.
+void cache_core::expire(entry& which, time_point now)
+{
+    switch (which.state) {
+    case entry_state::waiting: // max_wait: pump() drains for the first in line; look again later
+        set_deadline(which, now + std::max<nanoseconds>(limits_.max_wait, std::chrono::milliseconds(1)));
+        break;
+    case entry_state::loading: pass_deadline(which, limits_.load_timeout, "load"); break;
+    case entry_state::closing: pass_deadline(which, limits_.close_timeout, "close"); break;
+    case entry_state::failed: forget(which.id); break;
+    default: close(which, evict_reason::idle, now);
+    }
+}
+
+/// Those who wait for it are refused; it keeps its charge, because its memory is probably still there.
+void cache_core::pass_deadline(entry& which, nanoseconds limit, std::string_view verb)
+{
+    which.overdue = true;
+    ++counted_.overdue_total;
+    out_.push_back(effect::overdue{which.id});
+    const failure why{errc::timeout, "the " + std::string(verb) + " of " + which.key.text + " has passed the " + std::string(verb) +
+                                         " timeout of " + in_seconds(limit)};
+    refuse_all(which, why);
+    const auto current = index_.find(which.key);
+    if (current == index_.end() || current->second == which.id)
+        return;
+    entry& heir = entries_.at(current->second);
+    if (heir.state == entry_state::waiting && heir.files == which.files) {
+        refuse_all(heir, why);
+        forget(heir.id);
+    }
+}
+
+effects cache_core::take_effects()
+{
+    if (!deadlines_.empty() && (!woken_ || deadlines_.begin()->first < *woken_)) {
+        woken_ = deadlines_.begin()->first;
+        out_.push_back(effect::wake{*woken_});
+    }
+    return std::exchange(out_, {});
+}
+
+// -- observation ------------------------------------------------------------------------------------------------------
+
+entry_info cache_core::info_of(const entry& which) const
+{
+    entry_info info{.id = which.id,
+                    .key = which.key,
+                    .files = which.files,
+                    .state = which.state,
+                    .bytes = which.bytes,
+                    .estimated_bytes = which.estimated_bytes,
+                    .leases = which.leases,
+                    .waiters = which.waiters.size(),
+                    .pinned = which.pinned,
+                    .overdue = which.overdue,
+                    .why_failed = which.why_failed};
+    if (which.state == entry_state::ready && which.doomed)
+        info.state = entry_state::draining;
+    if (which.state == entry_state::ready && which.leases == 0)
+        info.idle_since = which.since;
+    if (which.in_lru)
+        info.expires_at = which.deadline;
+    if (which.in_line)
+        info.position = 1 + static_cast<std::size_t>(std::distance(line_.begin(), std::list<entry_id>::const_iterator(*which.in_line)));
+    return info;
+}
+
+std::vector<entry_info> cache_core::entries() const
+{
+    std::vector<const entry*> all;
+    for (const auto& [id, each] : entries_)
+        all.push_back(&each);
+    std::sort(all.begin(), all.end(), [](const entry* a, const entry* b) { return a->used < b->used; });
+    std::vector<entry_info> infos;
+    for (const entry* each : all)
+        infos.push_back(info_of(*each));
+    return infos;
+}
+
+std::vector<cache_key> cache_core::ready_keys() const
+{
+    std::vector<cache_key> keys;
+    for (const entry_info& each : entries())
+        if (each.state == entry_state::ready)
+            keys.push_back(each.key);
+    return keys;
+}
+
+std::optional<entry_info> cache_core::find(const cache_key& key) const
+{
+    const auto found = index_.find(key);
+    return found == index_.end() ? std::optional<entry_info>() : info_of(entries_.at(found->second));
+}
+
+cache_stats cache_core::stats() const
+{
+    cache_stats now = counted_;
+    for (const auto& [id, each] : entries_) {
+        now.loading += each.state == entry_state::loading;
+        now.loaded_models += each.state == entry_state::ready;
+        now.closing += each.state == entry_state::closing;
+        now.overdue += each.overdue;
+    }
+    now.waiters = waiters_.size();
+    now.charged_bytes = charged_bytes_;
+    if (!since_.empty())
+        now.oldest_waiter = since_.begin()->first;
+    return now;
+}
+
+bool cache_core::empty() const { return charged_models_ == 0; }
+
+std::string cache_core::broken_invariant() const
+{
+    std::size_t models = 0, leases = 0, waiters = 0, resting = 0, in_line = 0;
+    std::uint64_t bytes = 0;
+    std::set<std::pair<std::string, std::string>> alive;
+    for (const auto& [id, each] : entries_) {
+        const std::string who = "entry " + std::to_string(id) + " (" + std::string(name(each.state)) + ")";
+        const bool occupies = each.state != entry_state::waiting && each.state != entry_state::failed;
+        const bool rests = each.state == entry_state::ready && each.leases == 0 && !each.pinned;
+        if (occupies && !alive.emplace(each.key.text, each.files.text).second)
+            return "4: two live instances of " + each.key.text;
+        if (!each.waiters.empty() && each.state != entry_state::waiting && each.state != entry_state::loading)
+            return "5: " + who + " still has waiters";
+        if (each.state == entry_state::waiting && each.waiters.empty())
+            return "5: " + who + " waits for nobody";
+        if (rests != each.in_lru.has_value() || (rests && each.doomed))
+            return "6: " + who + (rests ? " idle but not on the LRU list, or doomed" : " on the LRU list");
+        if (each.leases != 0 && each.state != entry_state::ready)
+            return "6: " + who + " is leased";
+        if (!occupies && each.charge != 0)
+            return "7: " + who + " is charged";
+        if (each.in_line.has_value() != (each.state == entry_state::waiting))
+            return "7: " + who + " and the line disagree";
+        const auto answers = index_.find(each.key);
+        const bool indexed = answers != index_.end() && answers->second == id;
+        if (indexed == (each.doomed || each.state == entry_state::closing))
+            return "4: " + who + " and the index disagree";
+        models += occupies;
+        bytes += each.charge;
+        leases += each.leases;
+        waiters += each.waiters.size();
+        resting += rests;
+        in_line += each.in_line.has_value();
+    }
+    if (models != charged_models_ || bytes != charged_bytes_ || models > limits_.max_loaded_models)
+        return "7: " + std::to_string(models) + " models of " + std::to_string(bytes) + " bytes are there, " +
+               std::to_string(charged_models_) + " of " + std::to_string(charged_bytes_) + " are charged";
+    if (leases != counted_.leases || waiters != waiters_.size() || waiters != since_.size())
+        return "5: leases or waiters are miscounted";
+    if (resting != lru_.size() || in_line != line_.size() || index_.size() + departing_.size() != entries_.size())
+        return "6: a list holds what does not exist";
+    return {};
+}
+
+} // namespace warmd
