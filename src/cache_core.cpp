@@ -24,18 +24,6 @@ std::string in_seconds(nanoseconds time)
 
 } // namespace
 
-std::string_view name(entry_state state) noexcept
-{
-    static constexpr std::array<std::string_view, 6> names{"waiting", "loading", "ready", "draining", "closing", "failed"};
-    return names[static_cast<std::size_t>(state)];
-}
-
-std::string_view name(evict_reason why) noexcept
-{
-    static constexpr std::array<std::string_view, 6> names{"capacity", "bytes", "idle", "stale", "admin", "shutdown"};
-    return names[static_cast<std::size_t>(why)];
-}
-
 cache_core::cache_core(const cache_limits& limits) : limits_(limits) {}
 
 // -- requests -------------------------------------------------------------------------------------------------------
@@ -85,16 +73,15 @@ effects cache_core::acquire(waiter_id waiter, acquire_request request, time_poin
 /// The successor of a pinned one is pinned.
 cache_core::entry* cache_core::answering(acquire_request& request, time_point now)
 {
-    const auto found = index_.find(request.key);
+    const auto found = index_.find(request.model->key);
     if (found == index_.end())
         return nullptr;
     entry& current = entries_.at(found->second);
-    if (current.files == request.files)
+    if (current.model->files == request.model->files)
         return &current;
     switch (current.state) {
     case entry_state::waiting:
-        current.files = request.files;
-        current.estimated_bytes = request.estimated_bytes;
+        current.model = request.model;
         return &current;
     case entry_state::failed: forget(current.id); return nullptr;
     default:
@@ -111,7 +98,7 @@ std::optional<failure> cache_core::reason_to_refuse(const acquire_request& reque
     if (found && found->state == entry_state::ready)
         return {};
     if (found && found->overdue)
-        return failure{errc::timeout, "the load of " + request.key.text + " has passed the load timeout of " +
+        return failure{errc::timeout, "the load of " + request.model->key.text + " has passed the load timeout of " +
                                           in_seconds(limits_.load_timeout) + " and has not come back"};
     if (found && found->state == entry_state::failed && !request.retry_failed && now < found->expires) {
         failure again = *found->why_failed;
@@ -121,14 +108,14 @@ std::optional<failure> cache_core::reason_to_refuse(const acquire_request& reque
     }
     const bool joins = found && found->state != entry_state::failed;
     if (!joins) {
-        if (const entry* old = blocker(request.key, request.files); old && old->overdue)
-            return failure{errc::timeout, "the close of an earlier instance of " + request.key.text + " has passed the close timeout of " +
+        if (const entry* old = blocker(request.model->key, request.model->files); old && old->overdue)
+            return failure{errc::timeout, "the close of an earlier instance of " + request.model->key.text + " has passed the close timeout of " +
                                               in_seconds(limits_.close_timeout) + " and has not come back"};
-        if (limits_.max_loaded_bytes != 0 && request.estimated_bytes > limits_.max_loaded_bytes)
-            return failure{errc::too_large, request.key.text + " needs an estimated " + std::to_string(request.estimated_bytes) +
+        if (limits_.max_loaded_bytes != 0 && request.model->estimated_bytes > limits_.max_loaded_bytes)
+            return failure{errc::too_large, request.model->key.text + " needs an estimated " + std::to_string(request.model->estimated_bytes) +
                                                 " bytes; max_loaded_bytes is " + std::to_string(limits_.max_loaded_bytes)};
-        if (never_fits_beside_pins(request.estimated_bytes))
-            return failure{errc::all_pinned, "no room for " + request.key.text + ": everything else is pinned"};
+        if (never_fits_beside_pins(request.model->estimated_bytes))
+            return failure{errc::all_pinned, "no room for " + request.model->key.text + ": everything else is pinned"};
     }
     if (waiters_.size() >= limits_.max_waiters)
         return failure{.code = errc::busy,
@@ -143,15 +130,13 @@ cache_core::entry& cache_core::make_entry(const acquire_request& request, unsign
     const entry_id id = next_id_++;
     entry& made = entries_[id];
     made.id = id;
-    made.key = request.key;
-    made.files = request.files;
-    made.estimated_bytes = request.estimated_bytes;
+    made.model = request.model;
     pin(made, request.pin);
     made.failures = failures;
     made.used = ++turn_;
     made.since = now;
     made.in_line = line_.insert(line_.end(), id);
-    index_[request.key] = id;
+    index_[request.model->key] = id;
     set_deadline(made, now + limits_.max_wait);
     return made;
 }
@@ -218,7 +203,7 @@ void cache_core::start_load(entry& which, time_point now)
     line_.erase(*which.in_line);
     which.in_line.reset();
     which.state = entry_state::loading;
-    set_charge(which, which.estimated_bytes);
+    set_charge(which, which.model->estimated_bytes);
     ++charged_models_;
     ++counted_.loads;
     set_deadline(which, now + limits_.load_timeout);
@@ -351,11 +336,11 @@ void cache_core::close(entry& which, evict_reason why, time_point now)
 
 void cache_core::leave_index(entry& which)
 {
-    const auto found = index_.find(which.key);
+    const auto found = index_.find(which.model->key);
     if (found == index_.end() || found->second != which.id)
         return;
     index_.erase(found);
-    departing_.emplace(which.key, which.id);
+    departing_.emplace(which.model->key, which.id);
 }
 
 void cache_core::pin(entry& which, bool pinned)
@@ -378,7 +363,7 @@ void cache_core::forget(entry_id id)
     if (which.in_line)
         line_.erase(*which.in_line);
     leave_index(which);
-    const auto [first, last] = departing_.equal_range(which.key);
+    const auto [first, last] = departing_.equal_range(which.model->key);
     departing_.erase(std::find_if(first, last, [&](const auto& one) { return one.second == id; }));
     entries_.erase(id);
     out_.push_back(effect::gone{id});
@@ -445,10 +430,10 @@ void cache_core::pump(time_point now)
 {
     for (auto next = line_.begin(); next != line_.end();) {
         entry& newcomer = entries_.at(*next++);
-        if (blocker(newcomer.key, newcomer.files))
+        if (blocker(newcomer.model->key, newcomer.model->files))
             continue; // invariant 4
-        if (never_fits_beside_pins(newcomer.estimated_bytes)) {
-            refuse_all(newcomer, failure{errc::all_pinned, "no room for " + newcomer.key.text + ": everything else is pinned"});
+        if (never_fits_beside_pins(newcomer.model->estimated_bytes)) {
+            refuse_all(newcomer, failure{errc::all_pinned, "no room for " + newcomer.model->key.text + ": everything else is pinned"});
             forget(newcomer.id);
         } else if (enough(newcomer, 0, 0)) {
             start_load(newcomer, now);
@@ -516,7 +501,7 @@ void cache_core::drain_for(const entry& newcomer, std::size_t models_free, std::
 bool cache_core::enough(const entry& newcomer, std::size_t models_free, std::uint64_t bytes_free) const
 {
     return charged_models_ - models_free < limits_.max_loaded_models &&
-           (limits_.max_loaded_bytes == 0 || charged_bytes_ - bytes_free + newcomer.estimated_bytes <= limits_.max_loaded_bytes);
+           (limits_.max_loaded_bytes == 0 || charged_bytes_ - bytes_free + newcomer.model->estimated_bytes <= limits_.max_loaded_bytes);
 }
 
 /// True if what is pinned leaves no room for a model of `bytes`, however long one waits.
@@ -539,7 +524,7 @@ const cache_core::entry* cache_core::blocker(const cache_key& key, const generat
 {
     const auto [first, last] = departing_.equal_range(key);
     for (auto each = first; each != last; ++each)
-        if (const entry& old = entries_.at(each->second); old.files == files)
+        if (const entry& old = entries_.at(each->second); old.model->files == files)
             return &old;
     return nullptr;
 }
@@ -600,14 +585,14 @@ void cache_core::pass_deadline(entry& which, nanoseconds limit, std::string_view
     which.overdue = true;
     ++counted_.overdue_total;
     out_.push_back(effect::overdue{which.id});
-    const failure why{errc::timeout, "the " + std::string(verb) + " of " + which.key.text + " has passed the " + std::string(verb) +
+    const failure why{errc::timeout, "the " + std::string(verb) + " of " + which.model->key.text + " has passed the " + std::string(verb) +
                                          " timeout of " + in_seconds(limit)};
     refuse_all(which, why);
-    const auto current = index_.find(which.key);
+    const auto current = index_.find(which.model->key);
     if (current == index_.end() || current->second == which.id)
         return;
     entry& heir = entries_.at(current->second);
-    if (heir.state == entry_state::waiting && heir.files == which.files) {
+    if (heir.state == entry_state::waiting && heir.model->files == which.model->files) {
         refuse_all(heir, why);
         forget(heir.id);
     }
@@ -620,121 +605,6 @@ effects cache_core::take_effects()
         out_.push_back(effect::wake{*woken_});
     }
     return std::exchange(out_, {});
-}
-
-// -- observation ------------------------------------------------------------------------------------------------------
-
-entry_info cache_core::info_of(const entry& which) const
-{
-    entry_info info{.id = which.id,
-                    .key = which.key,
-                    .files = which.files,
-                    .state = which.state,
-                    .bytes = which.bytes,
-                    .estimated_bytes = which.estimated_bytes,
-                    .leases = which.leases,
-                    .waiters = which.waiters.size(),
-                    .pinned = which.pinned,
-                    .overdue = which.overdue,
-                    .why_failed = which.why_failed};
-    if (which.state == entry_state::ready && which.doomed)
-        info.state = entry_state::draining;
-    if (which.state == entry_state::ready && which.leases == 0)
-        info.idle_since = which.since;
-    if (which.in_lru)
-        info.expires_at = which.deadline;
-    if (which.in_line)
-        info.position = 1 + static_cast<std::size_t>(std::distance(line_.begin(), std::list<entry_id>::const_iterator(*which.in_line)));
-    return info;
-}
-
-std::vector<entry_info> cache_core::entries() const
-{
-    std::vector<const entry*> all;
-    for (const auto& [id, each] : entries_)
-        all.push_back(&each);
-    std::sort(all.begin(), all.end(), [](const entry* a, const entry* b) { return a->used < b->used; });
-    std::vector<entry_info> infos;
-    for (const entry* each : all)
-        infos.push_back(info_of(*each));
-    return infos;
-}
-
-std::vector<cache_key> cache_core::ready_keys() const
-{
-    std::vector<cache_key> keys;
-    for (const entry_info& each : entries())
-        if (each.state == entry_state::ready)
-            keys.push_back(each.key);
-    return keys;
-}
-
-std::optional<entry_info> cache_core::find(const cache_key& key) const
-{
-    const auto found = index_.find(key);
-    return found == index_.end() ? std::optional<entry_info>() : info_of(entries_.at(found->second));
-}
-
-cache_stats cache_core::stats() const
-{
-    cache_stats now = counted_;
-    for (const auto& [id, each] : entries_) {
-        now.loading += each.state == entry_state::loading;
-        now.loaded_models += each.state == entry_state::ready;
-        now.closing += each.state == entry_state::closing;
-        now.overdue += each.overdue;
-    }
-    now.waiters = waiters_.size();
-    now.charged_bytes = charged_bytes_;
-    if (!since_.empty())
-        now.oldest_waiter = since_.begin()->first;
-    return now;
-}
-
-bool cache_core::empty() const { return charged_models_ == 0; }
-
-std::string cache_core::broken_invariant() const
-{
-    std::size_t models = 0, leases = 0, waiters = 0, resting = 0, in_line = 0;
-    std::uint64_t bytes = 0;
-    std::set<std::pair<std::string, std::string>> alive;
-    for (const auto& [id, each] : entries_) {
-        const std::string who = "entry " + std::to_string(id) + " (" + std::string(name(each.state)) + ")";
-        const bool occupies = each.state != entry_state::waiting && each.state != entry_state::failed;
-        const bool rests = each.state == entry_state::ready && each.leases == 0 && !each.pinned;
-        if (occupies && !alive.emplace(each.key.text, each.files.text).second)
-            return "4: two live instances of " + each.key.text;
-        if (!each.waiters.empty() && each.state != entry_state::waiting && each.state != entry_state::loading)
-            return "5: " + who + " still has waiters";
-        if (each.state == entry_state::waiting && each.waiters.empty())
-            return "5: " + who + " waits for nobody";
-        if (rests != each.in_lru.has_value() || (rests && each.doomed))
-            return "6: " + who + (rests ? " idle but not on the LRU list, or doomed" : " on the LRU list");
-        if (each.leases != 0 && each.state != entry_state::ready)
-            return "6: " + who + " is leased";
-        if (!occupies && each.charge != 0)
-            return "7: " + who + " is charged";
-        if (each.in_line.has_value() != (each.state == entry_state::waiting))
-            return "7: " + who + " and the line disagree";
-        const auto answers = index_.find(each.key);
-        const bool indexed = answers != index_.end() && answers->second == id;
-        if (indexed == (each.doomed || each.state == entry_state::closing))
-            return "4: " + who + " and the index disagree";
-        models += occupies;
-        bytes += each.charge;
-        leases += each.leases;
-        waiters += each.waiters.size();
-        resting += rests;
-        in_line += each.in_line.has_value();
-    }
-    if (models != charged_models_ || bytes != charged_bytes_ || models > limits_.max_loaded_models)
-        return "7: " + std::to_string(models) + " models of " + std::to_string(bytes) + " bytes are there, " +
-               std::to_string(charged_models_) + " of " + std::to_string(charged_bytes_) + " are charged";
-    if (leases != counted_.leases || waiters != waiters_.size() || waiters != since_.size())
-        return "5: leases or waiters are miscounted";
-    if (resting != lru_.size() || in_line != line_.size() || index_.size() + departing_.size() != entries_.size())
-        return "6: a list holds what does not exist";
-    return {};
 }
 
 } // namespace warmd

@@ -14,6 +14,11 @@ using test::text;
 
 namespace {
 
+std::shared_ptr<const resolved_model> model(const std::string& key, const std::string& files, std::uint64_t bytes = 1)
+{
+    return std::make_shared<resolved_model>(resolved_model{.spec = {}, .key = {key}, .files = {files}, .estimated_bytes = bytes});
+}
+
 /// A core with a clock that stands still until told otherwise, and every event in one word.
 struct fixture {
     explicit fixture(std::size_t models, std::uint64_t bytes = 0)
@@ -30,15 +35,15 @@ struct fixture {
 
     std::string want(waiter_id waiter, const std::string& key, std::uint64_t bytes = 1, const std::string& files = "g1")
     {
-        return text(core.acquire(waiter, {.key = {key}, .files = {files}, .estimated_bytes = bytes}, now));
+        return text(core.acquire(waiter, {.model = model(key, files, bytes)}, now));
     }
     std::string insist(waiter_id waiter, const std::string& key) // an explicit load
     {
-        return text(core.acquire(waiter, {.key = {key}, .files = {"g1"}, .estimated_bytes = 1, .retry_failed = true}, now));
+        return text(core.acquire(waiter, {.model = model(key, "g1", 1), .retry_failed = true}, now));
     }
     std::string want_pinned(waiter_id waiter, const std::string& key)
     {
-        return text(core.acquire(waiter, {.key = {key}, .files = {"g1"}, .estimated_bytes = 1, .pin = true}, now));
+        return text(core.acquire(waiter, {.model = model(key, "g1", 1), .pin = true}, now));
     }
     std::string loaded(entry_id entry, std::uint64_t bytes = 1) { return text(core.loaded(entry, bytes, now)); }
     std::string failed(entry_id entry) { return text(core.loaded(entry, failure{errc::load_failed, "no"}, now)); }
@@ -64,7 +69,7 @@ struct fixture {
     /// Asks, loads and gives back: `key` is resident and idle, as the most recently used.
     void use(const std::string& key, std::uint64_t bytes = 1)
     {
-        const effects first = core.acquire(1'000'000, {.key = {key}, .files = {"g1"}, .estimated_bytes = bytes}, now);
+        const effects first = core.acquire(1'000'000, {.model = model(key, "g1", bytes)}, now);
         entry_id entry = 0;
         for (const any_effect& each : first) {
             if (const auto* load = std::get_if<effect::load>(&each)) {
@@ -280,7 +285,7 @@ BOOST_AUTO_TEST_CASE(a_full_queue_refuses_at_once_with_a_hint)
 {
     fixture f(limits_with(1, [](cache_limits& l) { l.max_waiters = 2; }));
     f.want(1, "a"), f.want(2, "b");
-    const effects refused = f.core.acquire(3, {.key = {"c"}, .files = {"g1"}}, f.now);
+    const effects refused = f.core.acquire(3, {.model = model("c", "g1")}, f.now);
     BOOST_TEST(text(refused) == "refuse 3 busy");
     BOOST_TEST(std::get<effect::refuse>(refused[0]).why.retry_after_seconds.has_value());
     BOOST_TEST(f.want(4, "a") == "refuse 4 busy");
@@ -338,7 +343,7 @@ BOOST_AUTO_TEST_CASE(what_can_never_fit_is_refused_at_once_and_nothing_is_evicte
 {
     fixture f(3, 100);
     f.use("a", 60);
-    const effects refused = f.core.acquire(1, {.key = {"huge"}, .files = {"g1"}, .estimated_bytes = 101}, f.now);
+    const effects refused = f.core.acquire(1, {.model = model("huge", "g1", 101)}, f.now);
     BOOST_TEST(text(refused) == "refuse 1 too_large");
     const std::string& words = std::get<effect::refuse>(refused[0]).why.detail;
     BOOST_TEST(words.find("101") != std::string::npos);
@@ -427,7 +432,7 @@ BOOST_AUTO_TEST_CASE(idleness_counts_from_the_last_release)
 BOOST_AUTO_TEST_CASE(a_wake_is_asked_for_when_something_will_expire)
 {
     fixture f(limits_with(2, [](cache_limits& l) { l.idle_timeout = 5s; }));
-    f.core.acquire(1, {.key = {"a"}, .files = {"g1"}}, f.now);
+    f.core.acquire(1, {.model = model("a", "g1")}, f.now);
     f.core.loaded(1, 1, f.now);
     const effects all = f.core.released(1, 0s, f.now);
     BOOST_TEST_REQUIRE(all.size() == 1U);
@@ -503,7 +508,7 @@ BOOST_AUTO_TEST_CASE(within_the_back_off_the_failure_is_answered_from_memory)
 {
     fixture f(1);
     f.want(1, "a"), f.failed(1);
-    const effects refused = f.core.acquire(2, {.key = {"a"}, .files = {"g1"}}, f.now);
+    const effects refused = f.core.acquire(2, {.model = model("a", "g1")}, f.now);
     BOOST_TEST(text(refused) == "refuse 2 load_failed cached");
     BOOST_TEST(std::get<effect::refuse>(refused[0]).why.retry_after_seconds.value() == 1.0);
     f.after(1s);
@@ -671,9 +676,7 @@ struct random_shell {
             const waiter_id waiter = next_waiter++;
             waiting.insert(waiter);
             apply(core.acquire(waiter,
-                               {.key = {std::string(1, static_cast<char>('a' + pick(6)))},
-                                .files = {pick(20) == 0 ? "new" : "old"},
-                                .estimated_bytes = pick(60),
+                               {.model = model(std::string(1, static_cast<char>('a' + pick(6))), pick(20) == 0 ? "new" : "old", pick(60)),
                                 .pin = pick(40) == 0,
                                 .retry_failed = pick(5) == 0},
                                now));

@@ -30,6 +30,7 @@
 #include <chrono>
 #include <cstdint>
 #include <list>
+#include <memory>
 #include <optional>
 #include <set>
 #include <span>
@@ -113,9 +114,7 @@ using effects = std::vector<any_effect>;
 
 /// What a waiter asks for.
 struct acquire_request {
-    cache_key key;
-    generation files;
-    std::uint64_t estimated_bytes = 0;
+    std::shared_ptr<const resolved_model> model; ///< its key, generation and estimate decide
     bool pin = false;          ///< keep the entry once it is resident
     bool retry_failed = false; ///< an explicit load: do not answer from a remembered failure
 };
@@ -178,7 +177,12 @@ public:
     std::vector<entry_info> entries() const;
     /// The keys of what is ready, least recently used first.
     std::vector<cache_key> ready_keys() const;
+    /// The instance that answers for `key`, if any.
     std::optional<entry_info> find(const cache_key& key) const;
+    /// What `waiter` waits for; empty once it is answered.
+    std::optional<entry_info> awaited_by(waiter_id waiter) const;
+    /// REQUIRES: an entry of which effect::gone has not been said.
+    std::shared_ptr<const resolved_model> model_of(entry_id entry) const;
     cache_stats stats() const;
     /// True if nothing is resident, loading or closing.
     bool empty() const;
@@ -194,10 +198,8 @@ private:
     };
     struct entry {
         entry_id id = 0;
-        cache_key key;
-        generation files;
+        std::shared_ptr<const resolved_model> model;
         entry_state state = entry_state::waiting; // never `draining`: that is ready and doomed
-        std::uint64_t estimated_bytes = 0;
         std::uint64_t charge = 0;      // what it takes of the limits now: the estimate, then the measured size
         std::uint64_t bytes = 0;
         std::size_t leases = 0;
