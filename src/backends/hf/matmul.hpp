@@ -1,0 +1,68 @@
+#pragma once
+// Matrix products against weights that are packed once into the layout the library likes best. The only part of warmd
+// that knows oneDNN.
+//
+// Each row of a product is the same to the bit however many rows are multiplied together: one packed copy serves every
+// row count, and the row count is rounded up to a bucket (hf_matmul_test checks this; it is a property of oneDNN 2.6 on
+// AVX-512 machines, not a promise of the library). Primitives are costly to make, so they are kept per shape and bucket.
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+
+namespace warmd::hf {
+
+class matmul_shape; // the primitives for one [in, out]
+
+/// A weight matrix [out, in], packed. Immutable; movable.
+class packed_matrix {
+public:
+    packed_matrix() = default;
+
+    std::size_t in() const { return in_; }
+    std::size_t out() const { return out_; }
+    std::uint64_t bytes() const { return bytes_; } ///< of memory, padding included
+    explicit operator bool() const { return bytes_ != 0; }
+
+private:
+    friend class matmul_engine;
+
+    struct release {
+        void operator()(std::byte* memory) const;
+    };
+    std::size_t in_ = 0;
+    std::size_t out_ = 0;
+    std::uint64_t bytes_ = 0;
+    std::unique_ptr<std::byte, release> memory_;
+    std::shared_ptr<const matmul_shape> shape_;
+};
+
+/// Packs and multiplies. Not thread-safe: its owner lets one thread at a time use it (compute.hpp).
+class matmul_engine {
+public:
+    /// Most rows of one product.
+    static constexpr std::size_t most_rows = 512;
+    /// `rows` rounded up to the next bucket: so many rows of input and output must be there; those beyond `rows` may hold
+    /// anything and receive anything. REQUIRES: 1 <= rows <= most_rows.
+    static std::size_t padded(std::size_t rows);
+
+    matmul_engine();
+    matmul_engine(matmul_engine&&) noexcept;
+    ~matmul_engine();
+
+    /// What pack() would allocate.
+    std::uint64_t packed_bytes(std::size_t in, std::size_t out);
+    /// Packs weights [out, in], fp32, row-major.
+    packed_matrix pack(std::span<const float> weights, std::size_t in, std::size_t out);
+    /// y [rows, out] = x [rows, in] * W^T, fp32, row-major, both padded(rows) rows long.
+    void multiply(const packed_matrix& weights, const float* x, float* y, std::size_t rows);
+
+private:
+    struct state;
+    std::shared_ptr<matmul_shape> shape_of(std::size_t in, std::size_t out);
+
+    std::unique_ptr<state> state_;
+};
+
+} // namespace warmd::hf
