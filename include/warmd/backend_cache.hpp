@@ -22,6 +22,8 @@ struct load_progress {
     std::optional<std::size_t> position;     ///< in the line for room, 1 is next
     std::optional<std::uint64_t> bytes_done; ///< while loading
     std::optional<std::uint64_t> bytes_total;
+
+    friend bool operator==(const load_progress&, const load_progress&) = default;
 };
 
 /// What a request wants besides the model.
@@ -41,20 +43,28 @@ struct unload_request {
 
 /// One entry as people see it.
 struct model_info {
-    resolved_model model;
+    std::shared_ptr<const resolved_model> model;
     entry_info entry; ///< state, leases, waiters, bytes, times: cache_core's own account
     double load_seconds = 0;
     std::uint64_t calls = 0;
+};
+
+/// The worker threads a cache uses. May be one and the same pool, but then slow loads keep calls waiting.
+struct worker_executors {
+    asio::any_io_executor loads;  ///< loading and closing: seconds to minutes
+    asio::any_io_executor runs;   ///< calls on loaded models
+    asio::any_io_executor checks; ///< resolving specs, looking at files: should take microseconds
 };
 
 /// Serial by its executor (invariants 1 and 2). Awaitable members may be awaited from any serial executor and resume
 /// there; they end with operation_aborted when the caller is cancelled (terminal).
 class backend_cache {
 public:
-    /// `io`: a serial executor. `loads`: worker threads for resolving, loading and closing. `runs`: worker threads for calls.
-    backend_cache(asio::any_io_executor io, asio::any_io_executor loads, asio::any_io_executor runs,
-                  const backend_registry&, cache_limits, logger);
+    /// `io`: a serial executor. The registry must outlive the cache; worker threads must be joined before it goes.
+    backend_cache(asio::any_io_executor io, worker_executors workers, const backend_registry&, cache_limits, logger);
     ~backend_cache();
+    backend_cache(const backend_cache&) = delete;
+    backend_cache& operator=(const backend_cache&) = delete;
 
     /// A lease on the backend for `spec`, loading it if need be; concurrent callers for one key share one load.
     /// Cancelling a caller never cancels the load.

@@ -11,12 +11,11 @@ namespace warmd {
 
 /// What a lease holder may know of the model it holds.
 struct residency {
-    resolved_model model;
+    std::shared_ptr<const resolved_model> model;
     std::uint64_t bytes = 0;     ///< measured
     double load_seconds = 0;
 };
 
-class lane;
 class hold; // one granted lease, shared by the lease and the jobs that run under it (backend_cache.cpp)
 
 /// Keeps one resident backend from being closed. Move-only; empty by default. The destructor gives it back
@@ -24,7 +23,9 @@ class hold; // one granted lease, shared by the lease and the jobs that run unde
 class backend_lease {
 public:
     backend_lease() noexcept = default;
-    explicit backend_lease(std::shared_ptr<hold> granted, bool cached, bool joined) noexcept;
+    backend_lease(std::shared_ptr<hold> granted, bool cached, bool joined) noexcept;
+    backend_lease(backend_lease&&) noexcept = default;
+    backend_lease& operator=(backend_lease&&) noexcept = default;
 
     explicit operator bool() const noexcept { return hold_ != nullptr; }
     /// REQUIRES: not empty (so do the others).

@@ -1,0 +1,471 @@
+#include <warmd/backend_cache.hpp>
+
+#include <warmd/handoff.hpp>
+
+#include "hold.hpp"
+#include "lane.hpp"
+#include "model_resolver.hpp"
+
+#include <boost/asio/dispatch.hpp>
+#include <boost/asio/execution/outstanding_work.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/prefer.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+
+#include <atomic>
+#include <list>
+#include <set>
+#include <unordered_map>
+#include <utility>
+
+namespace warmd {
+
+namespace {
+
+using clock = std::chrono::steady_clock;
+
+std::string subject(const model_spec& spec)
+{
+    return spec.kind + " model " + spec.base + (spec.adapter ? " with adapter " + *spec.adapter : "");
+}
+
+/// Reports of progress from a worker thread, thinned out to one in a hundred steps of the way.
+class progress_filter {
+public:
+    bool passes(std::uint64_t done, std::uint64_t total)
+    {
+        const std::uint64_t percent = total == 0 ? 0 : done / (total / 100 + 1);
+        return last_.exchange(percent, std::memory_order_relaxed) != percent;
+    }
+
+private:
+    std::atomic<std::uint64_t> last_ = ~std::uint64_t{0};
+};
+
+} // namespace
+
+/// Everything here happens on io_ (invariant 2): public members hop there, workers post back to it.
+class backend_cache::impl : public std::enable_shared_from_this<impl> {
+public:
+    using lease_reply = handoff<result<backend_lease>>;
+
+    impl(asio::any_io_executor io, worker_executors workers, const backend_registry& registry, const cache_limits& limits, logger log)
+        : io_(io), workers_(std::move(workers)), registry_(registry), limits_(limits), log_(std::move(log)), core_(limits),
+          resolver_(std::make_shared<model_resolver>(io, workers_.checks, registry, limits.recheck)), alarm_(io)
+    {
+    }
+
+    struct ticket;
+
+    /// Asks `what` on io_ and waits for its reply on the caller's executor. `what`: void(impl&, shared_ptr<handoff<T>>).
+    template <class T, class Function>
+    static asio::awaitable<T> query(std::shared_ptr<impl> cache, Function what)
+    {
+        const asio::any_io_executor executor = co_await asio::this_coro::executor;
+        const std::shared_ptr<handoff<T>> reply = handoff<T>::make(executor);
+        start(cache, std::move(what), reply);
+        T told = co_await reply->take();
+        co_return std::move(told);
+    }
+
+    // -- requests -------------------------------------------------------------------------------------------------------
+
+    waiter_id next_waiter() { return next_waiter_.fetch_add(1, std::memory_order_relaxed); }
+
+    void enter(waiter_id waiter, std::shared_ptr<lease_reply> reply, model_spec spec, acquire_options options)
+    {
+        asio::dispatch(io_, [self = shared_from_this(), waiter, to = std::move(reply), what = std::move(spec),
+                             with = std::move(options)]() mutable { self->ask(waiter, std::move(to), what, std::move(with)); });
+    }
+
+    void ask(waiter_id waiter, std::shared_ptr<lease_reply> reply, const model_spec& spec, acquire_options options)
+    {
+        asked& made = asked_[waiter];
+        made.reply = std::move(reply);
+        made.options = std::move(options);
+        if (auto model = resolver_->known(spec, clock::now()))
+            return acquire(waiter, std::move(model));
+        report(made, {.stage = load_progress::stage::queued});
+        resolver_->resolve(spec, [self = shared_from_this(), waiter](const model_resolver::answer& found) {
+            if (!self->asked_.contains(waiter))
+                return; // it has gone meanwhile
+            if (found)
+                self->acquire(waiter, *found);
+            else
+                self->answer(waiter, found.error());
+        });
+    }
+
+    void abandon(waiter_id waiter)
+    {
+        if (asked_.erase(waiter) != 0)
+            apply(core_.abandon(waiter, clock::now()));
+    }
+
+    // -- administration -------------------------------------------------------------------------------------------------
+
+    void unload(const unload_request& what, std::shared_ptr<handoff<result<std::vector<cache_key>>>> reply)
+    {
+        std::vector<cache_key> keys = what.keys;
+        if (what.all)
+            for (const entry_info& each : core_.entries())
+                keys.push_back(each.key);
+        unloading request{.remaining = {}, .keys = {}, .reply = std::move(reply)};
+        bool found = what.all;
+        for (const cache_key& key : keys) {
+            found = found || core_.find(key).has_value();
+            std::vector<entry_id> left;
+            effects todo = core_.unload(key, clock::now(), left);
+            if (!left.empty() && std::find(request.keys.begin(), request.keys.end(), key) == request.keys.end())
+                request.keys.push_back(key);
+            request.remaining.insert(left.begin(), left.end());
+            apply(std::move(todo));
+        }
+        if (!found && request.keys.empty())
+            request.reply->deliver(failure{errc::not_found, "nothing is loaded under " + (keys.empty() ? "no key" : keys.front().text)});
+        else if (request.remaining.empty() || !what.wait)
+            request.reply->deliver(std::move(request.keys));
+        else
+            unloading_.push_back(std::move(request));
+    }
+
+    void set_pinned(const cache_key& key, bool pinned, const std::shared_ptr<handoff<result<void>>>& reply)
+    {
+        bool found = false;
+        apply(core_.set_pinned(key, pinned, clock::now(), found));
+        reply->deliver(found ? result<void>() : failure{errc::not_found, "nothing is loaded under " + key.text});
+    }
+
+    std::vector<model_info> models() const
+    {
+        std::vector<model_info> rows;
+        for (entry_info& each : core_.entries()) {
+            model_info row{.model = core_.model_of(each.id), .entry = std::move(each)};
+            if (const auto found = residents_.find(row.entry.id); found != residents_.end()) {
+                row.load_seconds = found->second.here->what.load_seconds;
+                row.calls = found->second.here->calls.load(std::memory_order_relaxed);
+            }
+            rows.push_back(std::move(row));
+        }
+        return rows;
+    }
+
+    cache_stats stats() const { return core_.stats(); }
+
+    void find_key(const model_spec& spec, std::shared_ptr<handoff<result<cache_key>>> reply)
+    {
+        if (const auto model = resolver_->known(spec, clock::now()))
+            return reply->deliver(model->key);
+        resolver_->resolve(spec, [reply](const model_resolver::answer& found) {
+            reply->deliver(found ? result<cache_key>((*found)->key) : result<cache_key>(found.error()));
+        });
+    }
+
+    void drain(std::chrono::nanoseconds grace, std::shared_ptr<handoff<bool>> reply)
+    {
+        drained_ = std::move(reply);
+        end_of_grace_.emplace(io_, grace);
+        end_of_grace_->async_wait([self = shared_from_this()](const error_code& ec) {
+            if (!ec && self->drained_)
+                std::exchange(self->drained_, {})->deliver(false);
+        });
+        apply(core_.drain(clock::now()));
+    }
+
+private:
+    template <class T, class Function>
+    static void start(const std::shared_ptr<impl>& cache, Function what, std::shared_ptr<handoff<T>> reply)
+    {
+        asio::dispatch(cache->io_, [cache, f = std::move(what), to = std::move(reply)]() mutable { f(*cache, std::move(to)); });
+    }
+
+    /// A function for a worker thread that hands its arguments to `what` on io_, which cannot run dry before.
+    template <class Function>
+    auto back(Function what)
+    {
+        auto work = asio::prefer(io_, asio::execution::outstanding_work.tracked);
+        return [self = shared_from_this(), work = std::move(work), what](auto news) {
+            asio::post(work, [self, what, news = std::move(news)]() mutable { what(*self, std::move(news)); });
+        };
+    }
+
+    struct asked {
+        std::shared_ptr<lease_reply> reply;
+        acquire_options options;
+        std::optional<load_progress> reported;
+    };
+    struct record {
+        std::shared_ptr<resident> here;
+        std::stop_source stop;
+        clock::time_point load_began{};
+        std::optional<std::uint64_t> bytes_done, bytes_total;
+    };
+    struct unloading {
+        std::set<entry_id> remaining;
+        std::vector<cache_key> keys;
+        std::shared_ptr<handoff<result<std::vector<cache_key>>>> reply;
+    };
+
+    void acquire(waiter_id waiter, std::shared_ptr<const resolved_model> model)
+    {
+        asked& by = asked_.at(waiter);
+        if (by.options.progress)
+            watching_.insert(waiter);
+        apply(core_.acquire(waiter, {.model = std::move(model), .pin = by.options.pin, .retry_failed = by.options.retry_failed},
+                            clock::now()));
+    }
+
+    void answer(waiter_id waiter, result<backend_lease> told)
+    {
+        watching_.erase(waiter);
+        if (const auto found = asked_.extract(waiter)) // else it has gone: a lease in `told` goes back by itself
+            found.mapped().reply->deliver(std::move(told));
+    }
+
+    // -- effects --------------------------------------------------------------------------------------------------------
+
+    /// Invariant 13: nothing done here re-enters the core before the list is through.
+    void apply(effects todo)
+    {
+        for (any_effect& each : todo)
+            std::visit([this](auto& what) { perform(what); }, each);
+        if (!watching_.empty())
+            report_progress();
+        if (drained_ && core_.empty()) {
+            alarm_.cancel();
+            end_of_grace_->cancel();
+            std::exchange(drained_, {})->deliver(true);
+        }
+    }
+
+    void perform(effect::load& what)
+    {
+        record& made = residents_[what.entry];
+        made.here = std::make_shared<resident>();
+        made.here->what.model = core_.model_of(what.entry);
+        made.here->where = std::make_shared<lane>(workers_.loads, workers_.runs);
+        made.load_began = clock::now();
+        const std::shared_ptr<const resolved_model>& model = made.here->what.model;
+        log_.info("loading " + subject(model->spec) + " as " + model->key.text);
+        made.here->where->load(*registry_.find(model->spec.kind), model,
+                               load_context{made.stop.get_token(), progress_sink(what.entry)},
+                               back([entry = what.entry](impl& self, result<std::uint64_t> bytes) { self.loaded(entry, std::move(bytes)); }));
+    }
+
+    void perform(effect::close& what)
+    {
+        const record& closing = residents_.at(what.entry);
+        log_.info("closing " + closing.here->what.model->key.text + ": " + std::string(name(what.why)));
+        closing.here->where->close(
+            back([entry = what.entry](impl& self, const std::string& thrown) { self.closed(entry, thrown); }));
+    }
+
+    void perform(effect::grant& what)
+    {
+        const auto found = asked_.find(what.waiter);
+        const auto keep_alive = found == asked_.end() ? std::chrono::nanoseconds(0) : found->second.options.keep_alive;
+        // The lease may die on any thread, so it posts (invariant 13); if even that fails, the daemon had better restart.
+        auto granted = std::make_shared<hold>(residents_.at(what.entry).here, [self = shared_from_this(), entry = what.entry, keep_alive]() noexcept {
+            asio::post(self->io_, [self, entry, keep_alive] { self->apply(self->core_.released(entry, keep_alive, clock::now())); });
+        });
+        answer(what.waiter, backend_lease(std::move(granted), what.cached, what.joined));
+    }
+
+    void perform(effect::refuse& what) { answer(what.waiter, std::move(what.why)); }
+
+    void perform(effect::overdue& what)
+    {
+        record& late = residents_.at(what.entry);
+        late.stop.request_stop();
+        log_.error(late.here->what.model->key.text + " is overdue: its load or close has passed the deadline and has not come back");
+    }
+
+    void perform(effect::stop_load& what) { residents_.at(what.entry).stop.request_stop(); }
+
+    void perform(effect::gone& what)
+    {
+        residents_.erase(what.entry);
+        unloading_.remove_if([&](unloading& each) {
+            if (each.remaining.erase(what.entry) == 0 || !each.remaining.empty())
+                return false;
+            each.reply->deliver(std::move(each.keys));
+            return true;
+        });
+    }
+
+    void perform(effect::wake& what)
+    {
+        alarm_.expires_at(what.at);
+        alarm_.async_wait([self = shared_from_this()](const error_code& ec) {
+            if (!ec)
+                self->apply(self->core_.tick(clock::now()));
+        });
+    }
+
+    // -- news from workers ----------------------------------------------------------------------------------------------
+
+    std::function<void(std::uint64_t, std::uint64_t)> progress_sink(entry_id entry)
+    {
+        const auto filter = std::make_shared<progress_filter>();
+        return [filter, tell = back([entry](impl& self, std::pair<std::uint64_t, std::uint64_t> bytes) {
+                    self.progressed(entry, bytes.first, bytes.second);
+                })](std::uint64_t done, std::uint64_t total) {
+            if (filter->passes(done, total))
+                tell(std::pair(done, total));
+        };
+    }
+
+    void progressed(entry_id entry, std::uint64_t done, std::uint64_t total)
+    {
+        if (const auto found = residents_.find(entry); found != residents_.end()) {
+            found->second.bytes_done = done;
+            found->second.bytes_total = total;
+            report_progress();
+        }
+    }
+
+    void loaded(entry_id entry, result<std::uint64_t> bytes)
+    {
+        record& of = residents_.at(entry);
+        residency& what = of.here->what;
+        what.load_seconds = std::chrono::duration<double>(clock::now() - of.load_began).count();
+        if (bytes) {
+            what.bytes = *bytes;
+            log_.info("loaded " + what.model->key.text + ": " + std::to_string(*bytes) + " bytes in " + std::to_string(what.load_seconds) + " s");
+            if (limits_.max_loaded_bytes != 0 && *bytes > limits_.max_loaded_bytes)
+                log_.warning(what.model->key.text + " overruns max_loaded_bytes " + std::to_string(limits_.max_loaded_bytes) + " with " +
+                             std::to_string(*bytes) + " bytes; the estimate was " + std::to_string(what.model->estimated_bytes));
+        } else {
+            bytes = described(std::move(bytes.error()), what.model->spec);
+            log_.warning(bytes.error().detail);
+        }
+        apply(core_.loaded(entry, std::move(bytes), clock::now()));
+    }
+
+    /// What every waiter is told: kind, base and cause.
+    static failure described(failure why, const model_spec& spec)
+    {
+        why.cause = std::move(why.detail);
+        why.detail = "loading " + subject(spec) + " failed: " + why.cause;
+        return why;
+    }
+
+    void closed(entry_id entry, const std::string& thrown)
+    {
+        if (!thrown.empty())
+            log_.warning("close raised for " + residents_.at(entry).here->what.model->key.text + ": " + thrown);
+        apply(core_.closed(entry, clock::now()));
+    }
+
+    // -- progress -------------------------------------------------------------------------------------------------------
+
+    void report_progress()
+    {
+        for (const waiter_id waiter : watching_)
+            if (const auto wanted = core_.awaited_by(waiter))
+                report(asked_.at(waiter), progress_of(*wanted));
+    }
+
+    load_progress progress_of(const entry_info& wanted) const
+    {
+        if (wanted.state == entry_state::waiting)
+            return {.stage = load_progress::stage::waiting_for_room, .position = wanted.position};
+        const auto found = residents_.find(wanted.id);
+        if (found == residents_.end())
+            return {.stage = load_progress::stage::loading};
+        return {.stage = load_progress::stage::loading, .bytes_done = found->second.bytes_done, .bytes_total = found->second.bytes_total};
+    }
+
+    /// Tells only what is new.
+    static void report(asked& to, const load_progress& now)
+    {
+        if (!to.options.progress || to.reported == now)
+            return;
+        to.reported = now;
+        to.options.progress(now);
+    }
+
+    const asio::any_io_executor io_;
+    const worker_executors workers_;
+    const backend_registry& registry_;
+    const cache_limits limits_;
+    const logger log_;
+    cache_core core_;
+    std::shared_ptr<model_resolver> resolver_;
+    std::unordered_map<waiter_id, asked> asked_; // until answered
+    std::set<waiter_id> watching_;               // those that wait in the core and want to hear of progress
+    std::unordered_map<entry_id, record> residents_; // from effect::load to effect::gone
+    std::list<unloading> unloading_;
+    asio::steady_timer alarm_;
+    std::optional<asio::steady_timer> end_of_grace_;
+    std::shared_ptr<handoff<bool>> drained_;
+    std::atomic<waiter_id> next_waiter_ = 1;
+};
+
+backend_cache::backend_cache(asio::any_io_executor io, worker_executors workers, const backend_registry& registry, cache_limits limits,
+                             logger log)
+    : impl_(std::make_shared<impl>(std::move(io), std::move(workers), registry, limits, std::move(log)))
+{
+}
+
+backend_cache::~backend_cache() = default;
+
+/// A place in the queue: given up when the coroutine ends without its answer.
+struct backend_cache::impl::ticket {
+    std::shared_ptr<impl> cache;
+    waiter_id waiter;
+    bool answered = false;
+
+    ~ticket()
+    {
+        if (!answered) // posted, never dispatched (invariant 13)
+            asio::post(cache->io_, [self = cache, id = waiter] { self->abandon(id); });
+    }
+};
+
+asio::awaitable<result<backend_lease>> backend_cache::get_or_load(model_spec spec, acquire_options options)
+{
+    const std::shared_ptr<impl> cache = impl_;
+    const asio::any_io_executor executor = co_await asio::this_coro::executor;
+    const std::shared_ptr<impl::lease_reply> reply = impl::lease_reply::make(executor);
+    impl::ticket place{cache, cache->next_waiter()};
+    cache->enter(place.waiter, reply, std::move(spec), std::move(options));
+    result<backend_lease> told = co_await reply->take();
+    place.answered = true;
+    co_return std::move(told);
+}
+
+asio::awaitable<result<cache_key>> backend_cache::find_key(model_spec spec)
+{
+    return impl::query<result<cache_key>>(impl_, [spec = std::move(spec)](impl& self, auto reply) { self.find_key(spec, reply); });
+}
+
+asio::awaitable<result<std::vector<cache_key>>> backend_cache::unload(unload_request what)
+{
+    return impl::query<result<std::vector<cache_key>>>(
+        impl_, [what = std::move(what)](impl& self, auto reply) { self.unload(what, std::move(reply)); });
+}
+
+asio::awaitable<result<void>> backend_cache::set_pinned(cache_key key, bool pinned)
+{
+    return impl::query<result<void>>(
+        impl_, [key = std::move(key), pinned](impl& self, const auto& reply) { self.set_pinned(key, pinned, reply); });
+}
+
+asio::awaitable<std::vector<model_info>> backend_cache::models()
+{
+    return impl::query<std::vector<model_info>>(impl_, [](impl& self, const auto& reply) { reply->deliver(self.models()); });
+}
+
+asio::awaitable<cache_stats> backend_cache::stats()
+{
+    return impl::query<cache_stats>(impl_, [](impl& self, const auto& reply) { reply->deliver(self.stats()); });
+}
+
+asio::awaitable<bool> backend_cache::drain(std::chrono::nanoseconds grace)
+{
+    return impl::query<bool>(impl_, [grace](impl& self, auto reply) { self.drain(grace, std::move(reply)); });
+}
+
+} // namespace warmd

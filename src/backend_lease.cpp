@@ -1,0 +1,52 @@
+#include <warmd/backend_lease.hpp>
+
+#include <warmd/handoff.hpp>
+
+#include "hold.hpp"
+
+#include <boost/asio/this_coro.hpp>
+
+#include <utility>
+
+namespace warmd {
+
+backend_lease::backend_lease(std::shared_ptr<hold> granted, bool cached, bool joined) noexcept
+    : hold_(std::move(granted)), cached_(cached), joined_(joined)
+{
+}
+
+const residency& backend_lease::what() const noexcept { return hold_->held().what; }
+
+namespace {
+
+/// Asks a job to stop once nobody waits for it: at the latest when the coroutine ends.
+struct stop_on_exit {
+    std::stop_source source;
+    ~stop_on_exit() { source.request_stop(); }
+};
+
+using reply = handoff<result<outcome>>;
+
+/// The completion keeps a share of the hold: the lease goes back only after the job has ended.
+void queue(const std::shared_ptr<hold>& under, const std::shared_ptr<reply>& to, operation what, std::stop_token stop,
+           std::function<void(const generated_token&)> on_token)
+{
+    resident& held = under->held();
+    held.calls.fetch_add(1, std::memory_order_relaxed);
+    held.where->run(call{std::move(what), std::move(stop), std::move(on_token),
+                         [under, to](result<outcome> told) { to->deliver(std::move(told)); }});
+}
+
+} // namespace
+
+asio::awaitable<result<outcome>> backend_lease::run(operation what, std::function<void(const generated_token&)> on_token)
+{
+    const asio::any_io_executor executor = co_await asio::this_coro::executor;
+    const std::shared_ptr<reply> told = reply::make(executor);
+    const stop_on_exit stop;
+    queue(hold_, told, std::move(what), stop.source.get_token(), std::move(on_token));
+    result<outcome> answer = co_await told->take();
+    co_return answer;
+}
+
+} // namespace warmd

@@ -1,0 +1,92 @@
+#include "lane.hpp"
+
+#include <boost/asio/post.hpp>
+
+#include <exception>
+#include <utility>
+
+namespace warmd {
+
+std::string current_exception_text() noexcept
+try {
+    throw;
+} catch (const std::exception& thrown) {
+    return thrown.what();
+} catch (...) {
+    return "an exception of unknown type";
+}
+
+void lane::load(const loader& how, std::shared_ptr<const resolved_model> model, load_context context,
+                std::function<void(result<std::uint64_t>)> done)
+{
+    const auto attempt = [](lane& self, const loader& by, const resolved_model& what, load_context& with) noexcept {
+        try {
+            result<std::unique_ptr<backend>> made = by.load(what, with);
+            if (!made)
+                return result<std::uint64_t>(made.error());
+            if (!*made)
+                return result<std::uint64_t>(failure{errc::load_failed, "the loader returned no backend"});
+            self.backend_ = std::move(*made);
+            return result<std::uint64_t>(self.backend_->bytes());
+        } catch (...) {
+            self.backend_.reset();
+            return result<std::uint64_t>(failure{errc::load_failed, current_exception_text()});
+        }
+    };
+    asio::post(loads_, [self = shared_from_this(), by = &how, what = std::move(model), with = std::move(context),
+                        tell = std::move(done), attempt]() mutable noexcept { tell(attempt(*self, *by, *what, with)); });
+}
+
+void lane::run(call what)
+{
+    asio::post(runs_, [self = shared_from_this(), queued = std::move(what)]() mutable noexcept {
+        self->pending_.push_back(std::move(queued));
+        if (self->pending_.size() == 1) // behind every call that is queued by now
+            asio::post(self->runs_, [self]() noexcept { self->run_pending(); });
+    });
+}
+
+void lane::run_pending() noexcept
+{
+    using completion = std::function<void(result<outcome>)>;
+    std::vector<call> calls;
+    std::vector<completion> open; // emptied as calls are completed
+    for (call& each : std::exchange(pending_, {})) {
+        if (each.stop.stop_requested())
+            each.complete(failure{errc::cancelled, "the caller has gone"});
+        else
+            open.push_back(std::exchange(calls.emplace_back(std::move(each)).complete, {}));
+    }
+    for (std::size_t i = 0; i != calls.size(); ++i)
+        calls[i].complete = [&open, i](result<outcome> told) {
+            if (const completion complete = std::exchange(open[i], {}))
+                complete(std::move(told));
+        };
+    std::string why = "the backend did not answer";
+    try {
+        if (!calls.empty())
+            backend_->run(calls);
+    } catch (...) {
+        why = current_exception_text();
+    }
+    for (const completion& complete : open)
+        if (complete)
+            complete(failure{errc::backend_failed, why});
+}
+
+void lane::close(std::function<void(std::string)> done)
+{
+    const auto end = [](std::unique_ptr<backend> doomed) noexcept -> std::string {
+        try {
+            doomed->close();
+            return {};
+        } catch (...) {
+            return current_exception_text();
+        }
+    };
+    asio::post(runs_, [self = shared_from_this(), tell = std::move(done), end]() mutable noexcept {
+        asio::post(self->loads_, [self, tell = std::move(tell), end]() noexcept { tell(end(std::move(self->backend_))); });
+    });
+}
+
+} // namespace warmd
