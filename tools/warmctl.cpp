@@ -1,0 +1,219 @@
+// warmctl: the command line client of warmd. Here: which command, asking the daemon, and the exit status.
+
+#include "warmctl/commands.hpp"
+#include "warmctl/format.hpp"
+#include "warmctl/help.hpp"
+#include "warmctl/progress_line.hpp"
+
+#include <warmd/client.hpp>
+#include <warmd/config.hpp>
+
+#include <boost/json.hpp>
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <iostream>
+
+namespace warmd::ctl {
+
+namespace {
+
+enum exit_status { done = 0, failed = 1, misused = 2, no_daemon = 3, interrupted = 130 };
+
+/// An interrupted request is taken back by hanging up, which the kernel does for a process that ends.
+void end_at_interrupt()
+{
+    const auto quietly = [](int) { ::_exit(interrupted); };
+    const auto on_terminal = [](int) {
+        static constexpr char erase_line[] = "\r\033[K";
+        if (::write(STDERR_FILENO, erase_line, sizeof erase_line - 1) < 0)
+            ::_exit(interrupted);
+        ::_exit(interrupted);
+    };
+    if (std::signal(SIGINT, SIG_IGN) != SIG_IGN) // stays ignored in the background of a script
+        std::signal(SIGINT, ::isatty(STDERR_FILENO) ? +on_terminal : +quietly);
+    std::signal(SIGPIPE, SIG_DFL); // whoever read standard output has seen enough
+}
+
+void declare_common(po::options_description& to)
+{
+    to.add_options()("socket", po::value<std::string>())("json", "")("timeout", po::value<std::string>())("version", "")("help,h", "");
+}
+
+/// The command among `typed`: the first word that is no option, and no option's value.
+std::vector<std::string>::const_iterator find_command(const std::vector<std::string>& typed)
+{
+    auto each = typed.begin();
+    while (each != typed.end() && each->starts_with('-')) {
+        const bool takes_value = *each == "--socket" || *each == "--timeout";
+        each += takes_value && each + 1 != typed.end() ? 2 : 1;
+    }
+    return each;
+}
+
+std::string socket_path(const arguments& typed)
+{
+    if (const auto path = typed.text("socket"))
+        return *path;
+    const char* named = std::getenv("WARMD_SOCKET");
+    return named && *named ? named : default_socket_path();
+}
+
+int report(const failure& why, const std::string& socket)
+{
+    std::string line = std::string(name(why.code)) + ": " + visible(why.detail);
+    if (!why.cause.empty() && why.detail.find(why.cause) == std::string::npos)
+        line += " (" + visible(why.cause) + ")";
+    if (why.retry_after_seconds)
+        line += "; worth another try in " + human_seconds(*why.retry_after_seconds);
+    std::cerr << "warmctl: " << line << '\n';
+    if (why.code != errc::disconnected)
+        return failed;
+    std::cerr << "no daemon at " << visible(socket) << "; to start one: warmd --socket " << visible(socket) << " &\n";
+    return no_daemon;
+}
+
+/// How long the daemon may be silent. It keeps the timeout of scores itself; then this is for a daemon that is stuck.
+std::chrono::milliseconds patience(const command& chosen, const arguments& typed)
+{
+    const auto timeout = typed.timeout();
+    if (!timeout)
+        return {};
+    const std::chrono::duration<double> silence(*timeout + (chosen.scores ? 5 : 0));
+    return std::max(std::chrono::milliseconds(1), std::chrono::duration_cast<std::chrono::milliseconds>(silence));
+}
+
+/// The texts of `ids`, one small request each, many under way at once. What the daemon does not know is left out.
+token_texts look_up(client& daemon, const std::string& model, const std::set<std::int64_t>& ids)
+{
+    constexpr std::size_t at_once = 256;
+    token_texts known;
+    auto next = ids.begin();
+    while (next != ids.end()) {
+        std::map<std::uint64_t, std::int64_t> asked;
+        for (; next != ids.end() && asked.size() != at_once; ++next) {
+            const auto sent = daemon.send("detokenize", "{\"model\":" + model + ",\"ids\":[" + std::to_string(*next) + "]}");
+            if (!sent)
+                return known;
+            asked.emplace(*sent, *next);
+        }
+        for (std::size_t i = 0; i != asked.size(); ++i) {
+            const auto reply = daemon.receive();
+            if (!reply)
+                return known;
+            if (reply->outcome)
+                known.emplace(asked.at(reply->id), std::string(reply->outcome->at("text").as_string()));
+        }
+    }
+    return known;
+}
+
+/// Prints what is left of a result after the text in `streamed`.
+void print(const command& chosen, const arguments& typed, const request& asked, client& daemon, const json::value& result,
+           const std::string& streamed)
+{
+    if (typed.has("json")) {
+        std::cout << json_text(result) << '\n';
+        return;
+    }
+    const auto texts_of = [&](const std::set<std::int64_t>& ids) { return look_up(daemon, model_text(typed), ids); };
+    const std::string shown = chosen.show({result, typed, texts_of, asked.texts});
+    std::cout << (shown.starts_with(streamed) ? shown.substr(streamed.size()) : "\n");
+}
+
+int ask(const command& chosen, const arguments& typed)
+{
+    progress_line progress(::isatty(STDERR_FILENO));
+    const bool stream = ::isatty(STDOUT_FILENO) && !typed.has("json");
+    const request asked = chosen.ask(typed, {.progress = progress.shown(), .stream = stream});
+    const std::string socket = socket_path(typed);
+    auto daemon = client::connect(socket, patience(chosen, typed));
+    if (!daemon)
+        return report(daemon.error(), socket);
+
+    std::string streamed;
+    const auto outcome = daemon->call(asked.method, asked.params, [&](std::string_view method, const json::value& params) {
+        if (method == "$/progress")
+            progress.draw(params.at("value"));
+        if (method == "$/token" && !typed.has("json")) {
+            progress.erase();
+            streamed += std::string_view(params.at("text").as_string());
+            std::cout << std::string_view(params.at("text").as_string()) << std::flush;
+        }
+    });
+    progress.erase();
+    if (!outcome) {
+        if (!streamed.empty())
+            std::cout << std::endl;
+        return report(outcome.error(), socket);
+    }
+    print(chosen, typed, asked, *daemon, *outcome, streamed);
+    return chosen.good(*outcome) ? done : failed;
+}
+
+const command* command_named(std::string_view name)
+{
+    const auto all = commands();
+    const auto found = std::find_if(all.begin(), all.end(), [&](const command& each) { return each.name == name; });
+    return found == all.end() ? nullptr : &*found;
+}
+
+int run(const std::vector<std::string>& typed)
+{
+    const auto named = find_command(typed);
+    po::options_description known;
+    declare_common(known);
+    if (named == typed.end()) {
+        const arguments alone(known, typed);
+        if (alone.has("version"))
+            std::cout << "warmctl " WARMD_VERSION "\n";
+        else if (alone.has("help"))
+            std::cout << overview();
+        else
+            throw usage_error("no command");
+        return done;
+    }
+    const command* const chosen = command_named(*named);
+    if (!chosen)
+        throw usage_error("there is no command '" + visible(*named) + "'");
+    chosen->declare(known);
+    std::vector<std::string> rest(typed.begin(), named);
+    rest.insert(rest.end(), named + 1, typed.end());
+    const arguments given(known, rest);
+    if (!given.has("help"))
+        return ask(*chosen, given);
+    std::cout << help_of(chosen->name);
+    return done;
+}
+
+int run_to_the_end(const std::vector<std::string>& typed)
+try {
+    const int status = run(typed);
+    std::cout.flush();
+    if (std::cout)
+        return status;
+    std::cerr << "warmctl: cannot write to standard output\n";
+    return failed;
+} catch (const usage_error& why) {
+    const auto named = find_command(typed);
+    const bool known = named != typed.end() && command_named(*named);
+    std::cerr << "warmctl: " << visible(why.what()) << "\nfor help: warmctl " << (known ? *named + ' ' : "") << "--help\n";
+    return misused;
+} catch (const std::exception& why) { // from the json of a result that is shaped otherwise
+    std::cerr << "warmctl: the daemon's answer is not understood: " << visible(why.what()) << '\n';
+    return failed;
+}
+
+} // namespace
+
+} // namespace warmd::ctl
+
+int main(int count, char** words)
+{
+    warmd::ctl::end_at_interrupt();
+    return warmd::ctl::run_to_the_end({words + 1, words + count});
+}

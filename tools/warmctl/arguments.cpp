@@ -1,0 +1,190 @@
+#include "warmctl/arguments.hpp"
+
+#include "warmctl/format.hpp"
+
+#include <warmd/json.hpp>
+
+#include <boost/program_options/parsers.hpp>
+
+#include <cstdlib>
+#include <filesystem>
+#include <iostream>
+#include <iterator>
+#include <utility>
+
+namespace warmd::ctl {
+
+namespace {
+
+/// JSON can carry nothing else.
+const std::string& checked(const std::string& text)
+{
+    if (!is_utf8(text))
+        throw usage_error(quoted(text, 200) + " is not UTF-8");
+    return text;
+}
+
+} // namespace
+
+std::string to_text(double number)
+{
+    std::string out;
+    json_writer(out).value(number);
+    return out;
+}
+
+arguments::arguments(const po::options_description& known, const std::vector<std::string>& typed)
+try {
+    for (const std::string& each : typed)
+        checked(each);
+    namespace style = po::command_line_style;
+    po::parsed_options parsed =
+        po::command_line_parser(typed).options(known).style(style::unix_style & ~style::allow_guessing).run();
+    std::erase_if(parsed.options, [&](const po::option& each) {
+        if (each.string_key.empty())
+            words_.insert(words_.end(), each.value.begin(), each.value.end());
+        return each.string_key.empty();
+    });
+    po::store(parsed, options_);
+} catch (const po::error& why) {
+    throw usage_error(why.what());
+}
+
+std::optional<std::string> arguments::text(const std::string& option) const
+{
+    return has(option) ? std::optional(options_[option].as<std::string>()) : std::nullopt;
+}
+
+std::vector<std::string> arguments::texts(const std::string& option) const
+{
+    return has(option) ? options_[option].as<std::vector<std::string>>() : std::vector<std::string>();
+}
+
+std::optional<double> arguments::timeout() const { return number("timeout", 0.001, 1e9); }
+
+std::string absolute_path(const std::string& typed)
+{
+    namespace fs = std::filesystem;
+    if (typed != "~" && !typed.starts_with("~/"))
+        return checked(fs::absolute(typed).lexically_normal());
+    const char* home = std::getenv("HOME");
+    if (!home || !*home)
+        throw usage_error("cannot tell what ~ is in '" + typed + "': HOME is not set");
+    return checked(fs::absolute(home + typed.substr(1)).lexically_normal());
+}
+
+namespace {
+
+/// Whether `base` is a path. Of the names that do not look like one, those of an hf model's existing directory are;
+/// the others are Hugging Face repository ids, or names that their kind understands.
+bool is_path(const std::string& base, const std::string& kind)
+{
+    for (const std::string_view start : {"/", "./", "../", "~/"})
+        if (base.starts_with(start))
+            return true;
+    std::error_code ec;
+    return base == "." || base == ".." || base == "~" || (kind == "hf" && std::filesystem::is_directory(base, ec));
+}
+
+} // namespace
+
+void declare_model(po::options_description& to)
+{
+    to.add_options()("model,m", po::value<std::string>())("adapter,a", po::value<std::string>())("dtype", po::value<std::string>())(
+        "kind", po::value<std::string>())("options", po::value<std::string>())("entry-point", po::value<std::string>())(
+        "keep-alive", po::value<std::string>());
+}
+
+void declare_view(po::options_description& to) { to.add_options()("view", po::value<std::string>()); }
+
+std::string model_text(const arguments& typed)
+{
+    const auto base = typed.text("model");
+    if (!base || base->empty())
+        throw usage_error("no model: -m DIR names its directory, or a Hugging Face repository id");
+    std::string out;
+    json_writer writer(out);
+    if (base->starts_with('@')) {
+        for (const char* option : {"adapter", "dtype", "kind", "options", "entry-point"})
+            if (typed.has(option))
+                throw usage_error("--" + std::string(option) + " cannot go with a configured model, '" + *base + "'");
+        writer.value(base->substr(1));
+        return out;
+    }
+    writer.begin_object();
+    for (const char* option : {"kind", "dtype"})
+        if (const auto value = typed.text(option))
+            writer.member(option, *value);
+    writer.member("base", is_path(*base, typed.text("kind").value_or("hf")) ? absolute_path(*base) : *base);
+    if (const auto adapter = typed.text("adapter"))
+        writer.member("adapter", absolute_path(*adapter));
+    if (const auto entry_point = typed.text("entry-point"))
+        writer.member("entry_point", *entry_point);
+    if (const auto options = typed.text("options")) {
+        const auto parsed = parse_json(*options);
+        if (!parsed || !parsed->is_object())
+            throw usage_error("--options must be a JSON object, found '" + *options + "'" + (parsed ? "" : ": " + parsed.error().detail));
+        writer.key("options").raw(json_text(*parsed));
+    }
+    writer.end_object();
+    return out;
+}
+
+void write_model(json_writer& out, const arguments& typed, bool progress)
+{
+    out.key("model").raw(model_text(typed));
+    if (const auto timeout = typed.timeout())
+        out.member("timeout", *timeout);
+    if (const auto keep_alive = typed.number("keep-alive", 0.0, 1e9))
+        out.member("keep_alive", *keep_alive);
+    if (progress)
+        out.member("progress", true);
+}
+
+void write_view(json_writer& out, std::string_view name, std::string_view view)
+{
+    out.key(name);
+    if (view == "base" || view == "ft") {
+        out.value(view);
+    } else if (view.starts_with("scaled:")) {
+        constexpr double most = std::numeric_limits<double>::max();
+        const double scale = read_number("the scale of --" + std::string(name), view.substr(7), -most, most);
+        out.begin_object().member("scaled", scale).end_object();
+    } else if (view == "null" || view.starts_with("null:")) {
+        constexpr auto most = std::numeric_limits<std::uint64_t>::max();
+        const auto seed = view == "null" ? 0 : read_number<std::uint64_t>("the seed of --" + std::string(name), view.substr(5), 0, most);
+        out.begin_object().key("null").begin_object().member("seed", seed).end_object().end_object();
+    } else {
+        throw usage_error("--" + std::string(name) + " must be base, ft, scaled:NUMBER or null[:SEED], found '" + std::string(view) + "'");
+    }
+}
+
+std::vector<std::string> read_texts(const arguments& typed, std::string_view what)
+{
+    std::vector<std::string> texts;
+    for (const std::string& word : typed.words()) {
+        if (word != "-")
+            texts.push_back(word);
+        else
+            for (std::string line; std::getline(std::cin, line);)
+                texts.push_back(checked(line));
+    }
+    if (texts.empty())
+        throw usage_error("no " + std::string(what) + ": give them as arguments, or - for the lines of standard input");
+    return texts;
+}
+
+std::string read_text(const arguments& typed, std::string_view what)
+{
+    if (typed.words().size() != 1)
+        throw usage_error("exactly one " + std::string(what) + " is wanted (- for standard input), found " + std::to_string(typed.words().size()));
+    std::string text = typed.words().front();
+    if (text == "-") {
+        text.assign(std::istreambuf_iterator<char>(std::cin), {});
+        if (text.ends_with('\n'))
+            text.pop_back();
+    }
+    return checked(text);
+}
+
+} // namespace warmd::ctl

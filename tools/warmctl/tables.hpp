@@ -1,0 +1,42 @@
+#pragma once
+// The daemon's results as text for people. A result that has not the shape of protocol.md's makes json's own exceptions leave.
+
+#include "warmctl/arguments.hpp"
+
+#include <warmd/json.hpp>
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <set>
+#include <string>
+
+namespace warmd::ctl {
+
+/// The text of each token id, as far as the daemon knows it.
+using token_texts = std::map<std::int64_t, std::string>;
+
+/// What a table is made from.
+struct answer {
+    const json::value& result;
+    const arguments& typed;
+    /// Asks the daemon for the texts of tokens of the model at hand.
+    std::function<token_texts(const std::set<std::int64_t>& ids)> look_up;
+    /// The texts that the command line asked about, in the order of the results.
+    std::vector<std::string> texts;
+};
+
+std::string show_health(const answer&);
+std::string show_stats(const answer&);
+std::string show_models(const answer&);
+std::string show_load(const answer&);
+std::string show_unload(const answer&);
+std::string show_tokens(const answer&);
+std::string show_distributions(const answer&);
+std::string show_logprobs(const answer&);
+std::string show_perplexities(const answer&);
+std::string show_text(const answer&);
+std::string show_divergence(const answer&);
+std::string show_json(const answer&);
+
+} // namespace warmd::ctl
