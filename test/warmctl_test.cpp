@@ -158,12 +158,21 @@ BOOST_AUTO_TEST_CASE(a_refused_request_has_status_1_and_names_its_kind)
 
 BOOST_AUTO_TEST_CASE(an_answer_of_another_shape_is_a_failure_not_a_crash)
 {
-    for (const std::string command : {"health", "stats", "ps"})
-        for (const std::string result : {"null", "[]", "{\"models\":7}", "{\"status\":1}"}) {
-            const program_result said = run_answered(result, {command}).said;
-            if (said.status == 0) // an object of anything is statistics
-                continue;
-            BOOST_TEST(said.status == 1);
+    const std::vector<std::pair<words, words>> wrong{
+        {{"health"}, {"null", "[]", "{}", R"({"status":1,"ready":true})"}},
+        {{"stats"}, {"null", "[]"}},
+        {{"ps"}, {"7", R"({"models":7})", R"({"models":[{"key":"k"}]})"}},
+        {{"load", "-m", "/m"}, {R"({"key":"k","cached":1})"}},
+        {{"tokenize", "-m", "/m", "x"}, {R"({"ids":[1,2],"tokens":["a"]})", R"({"ids":["a"],"tokens":["a"]})"}},
+        {{"next", "-m", "/m", "x"}, {R"({"distributions":[{"token_ids":[1],"logprobs":[],"tail_logprob":null,"vocab_size":1}]})"}},
+        {{"generate", "-m", "/m", "x"}, {R"({"text":null})"}},
+        {{"kl", "-m", "/m", "x"}, {R"({"kind":"js","per_prompt":[],"mean":0,"max":0,"ci_95":[0]})"}},
+    };
+    for (const auto& [typed, results] : wrong)
+        for (const std::string& result : results) {
+            const program_result said = run_answered(result, typed).said;
+            BOOST_TEST(said.status == 1, typed[0] + ' ' + result);
+            BOOST_TEST(said.out == "");
             check_contains(said.err, "not understood");
         }
 }
