@@ -440,3 +440,13 @@ BOOST_AUTO_TEST_CASE(output_that_cannot_be_written_is_a_failure)
     BOOST_TEST(said.status == 1);
     check_contains(said.err, "cannot write to standard output");
 }
+
+BOOST_AUTO_TEST_CASE(a_reader_that_has_seen_enough_is_no_failure)
+{
+    // The reader closes its end before warmctl starts; SIGPIPE is ignored, as some parents have it.
+    const test::scratch_directory scratch;
+    program_input input;
+    input.directory = scratch.path;
+    input.words = {"/bin/sh", "-c", "trap '' PIPE; mkfifo go; (read line < go; exec " WARMCTL " --help) | (exec <&-; echo go > go)"};
+    BOOST_TEST(program(input).result().err == "");
+}
