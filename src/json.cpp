@@ -1,4 +1,5 @@
 #include <warmd/json.hpp>
+#include <warmd/json_writer.hpp>
 
 #include <boost/json.hpp>
 
@@ -70,6 +71,19 @@ std::string shortened(std::string_view text)
     while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) // within a character (RFC 3629 §3)
         --end;
     return std::string(text.substr(0, end)) + "...";
+}
+
+std::string excerpt(const json::value& value)
+{
+    if (const double* number = value.if_double()) { // Boost.JSON 1.81 would write 1.5E0
+        std::string text;
+        json_writer(text).value(*number);
+        return text;
+    }
+    char start[128];
+    json::serializer writer;
+    writer.reset(&value);
+    return shortened(writer.read(start, sizeof start));
 }
 
 } // namespace warmd

@@ -30,7 +30,7 @@ failure bad(std::string detail) { return failure{errc::invalid_params, std::move
 
 failure ill_typed(std::string_view member, std::string_view wanted, const json::value& found)
 {
-    return bad("model." + std::string(member) + " must be " + std::string(wanted) + ", found " + shortened(json::serialize(found)));
+    return bad("model." + std::string(member) + " must be " + std::string(wanted) + ", found " + excerpt(found));
 }
 
 std::string one_of(std::span<const std::string_view> allowed)
@@ -93,7 +93,7 @@ result<model_spec> read_model_spec(const json::value& value)
 {
     const json::object* object = value.if_object();
     if (!object)
-        return bad("model must be a ModelSpec object, found " + shortened(json::serialize(value)));
+        return bad("model must be a ModelSpec object, found " + excerpt(value));
     model_spec spec;
     for (const json::key_value_pair& member : *object)
         if (auto why = take(spec, member.key(), member.value()))

@@ -60,4 +60,8 @@ BOOST_AUTO_TEST_CASE(a_quotation_in_a_message_is_short_and_never_cuts_a_characte
         accents += "\xC3\xA9";
     for (const std::string& text : {accents, "x" + accents})
         BOOST_TEST(parse_json('"' + shortened(text) + '"').has_value());
+    BOOST_TEST(excerpt(parse_json(R"({"a":[1,"x"]})").value()) == R"({"a":[1,"x"]})");
+    BOOST_TEST(excerpt(2.5) == "2.5");
+    BOOST_TEST(excerpt(json::string(1'000'000, 'x')) == '"' + std::string(76, 'x') + "...");
+    BOOST_TEST(parse_json('"' + excerpt(json::value(accents)).substr(1) + '"').has_value());
 }
