@@ -1,6 +1,6 @@
 #include <warmd/client.hpp>
 
-#include <warmd/json_writer.hpp>
+#include <warmd/rpc.hpp>
 
 #include <boost/json.hpp>
 
@@ -27,7 +27,10 @@ failure broken(std::string_view what)
     return failure{errc::disconnected, std::string(what) + ": " + std::generic_category().message(error)};
 }
 
-failure not_understood(std::string why) { return failure{errc::parse_error, "the daemon's line is no JSON-RPC message: " + std::move(why)}; }
+failure not_understood(std::string why)
+{
+    return failure{errc::parse_error, "the daemon's line is no JSON-RPC message: " + std::move(why)};
+}
 
 std::string text_of(const json::object& object, std::string_view member)
 {
@@ -66,8 +69,8 @@ result<client> client::connect(const std::string& path, std::chrono::millisecond
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     if (path.empty() || path.size() >= sizeof address.sun_path)
-        return failure{errc::disconnected, "socket path '" + path + "' has " + std::to_string(path.size()) + " bytes; a socket's has 1 to " +
-                                               std::to_string(sizeof address.sun_path - 1)};
+        return failure{errc::disconnected, "socket path '" + path + "' has " + std::to_string(path.size()) +
+                                               " bytes; a socket's has 1 to " + std::to_string(sizeof address.sun_path - 1)};
     std::memcpy(address.sun_path, path.data(), path.size());
 
     client made(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
@@ -122,9 +125,7 @@ result<std::uint64_t> client::send(std::string_view method, std::string_view par
     if (params.find_first_of("\r\n") != std::string_view::npos)
         return failure{errc::invalid_params, "the parameters of " + std::string(method) + " must be JSON on one line"};
     const std::uint64_t id = ++last_id_;
-    std::string line;
-    json_writer(line).begin_object().member("jsonrpc", "2.0").member("id", id).member("method", method).key("params").raw(params).end_object();
-    auto sent = write(line + '\n');
+    auto sent = write(rpc::request_text(id, method, params) + '\n');
     if (!sent)
         return sent.error();
     return id;

@@ -82,7 +82,8 @@ BOOST_AUTO_TEST_CASE(pipelined_answers_are_told_apart_by_number_in_any_order)
     std::vector<json::object> asked;
     scripted_peer peer([&](const json::object& request) {
         asked.push_back(request);
-        return asked.size() < 2 ? std::string() : answer(asked[1], "\"second\"") + refusal(asked[0], R"({"code":-1,"message":"first"})");
+        return asked.size() < 2 ? std::string()
+                                : answer(asked[1], "\"second\"") + refusal(asked[0], R"({"code":-1,"message":"first"})");
     });
     auto daemon = client::connect(peer.path()).value();
     const auto first = daemon.send("one").value();

@@ -100,7 +100,8 @@ BOOST_AUTO_TEST_CASE(a_usage_error_says_what_was_wrong_and_where_help_is)
         {{"next", "-m", "/a", "\xff"}, "is not UTF-8"},
         {{"logprob", "-m", "/a", "alone"}, "come in pairs, found 1 texts"},
         {{"generate", "-m", "/a", "two", "prompts"}, "exactly one prompt is wanted (- for standard input), found 2"},
-        {{"generate", "-m", "/a", "--top-p", "1.5", "x"}, "--top-p must be a finite number of at least 0 and at most 1, found '1.5'"},
+        {{"generate", "-m", "/a", "--top-p", "1.5", "x"},
+         "--top-p must be a finite number of at least 0 and at most 1, found '1.5'"},
         {{"kl", "-m", "/a", "--js", "--kl", "x"}, "--js and --kl exclude each other"},
         {{"unload"}, "say what to unload"},
         {{"unload", "--all", "--key", "k"}, "say what to unload"},
@@ -164,7 +165,8 @@ BOOST_AUTO_TEST_CASE(an_answer_of_another_shape_is_a_failure_not_a_crash)
         {{"ps"}, {"7", R"({"models":7})", R"({"models":[{"key":"k"}]})"}},
         {{"load", "-m", "/m"}, {R"({"key":"k","cached":1})"}},
         {{"tokenize", "-m", "/m", "x"}, {R"({"ids":[1,2],"tokens":["a"]})", R"({"ids":["a"],"tokens":["a"]})"}},
-        {{"next", "-m", "/m", "x"}, {R"({"distributions":[{"token_ids":[1],"logprobs":[],"tail_logprob":null,"vocab_size":1}]})"}},
+        {{"next", "-m", "/m", "x"},
+         {R"({"distributions":[{"token_ids":[1],"logprobs":[],"tail_logprob":null,"vocab_size":1}]})"}},
         {{"generate", "-m", "/m", "x"}, {R"({"text":null})"}},
         {{"kl", "-m", "/m", "x"}, {R"({"kind":"js","per_prompt":[],"mean":0,"max":0,"ci_95":[0]})"}},
     };
@@ -180,9 +182,10 @@ BOOST_AUTO_TEST_CASE(an_answer_of_another_shape_is_a_failure_not_a_crash)
 BOOST_AUTO_TEST_CASE(health_has_status_0_only_when_ok_and_ready)
 {
     const auto status = [](const std::string& state, const std::string& ready) {
-        const std::string result = R"({"status":")" + state + R"(","ready":)" + ready +
-                                   R"(,"reasons":["r1"],"version":"0.1.0","pid":7,"uptime_seconds":75,"loaded_models":[{"key":"k1"}],)"
-                                   R"("max_loaded_models":2,"oldest_waiter_seconds":0.5})";
+        const std::string result =
+            R"({"status":")" + state + R"(","ready":)" + ready +
+            R"(,"reasons":["r1"],"version":"0.1.0","pid":7,"uptime_seconds":75,"loaded_models":[{"key":"k1"}],)"
+            R"("max_loaded_models":2,"oldest_waiter_seconds":0.5})";
         const exchange plain = run_answered(result, {"health"});
         BOOST_TEST(run_answered(result, {"--json", "health"}).said.status == plain.said.status);
         for (const std::string part : {"r1", "0.1.0", "7", "1 min 15 s", "1 of at most 2", "k1", "500.0 ms"})
@@ -197,8 +200,9 @@ BOOST_AUTO_TEST_CASE(health_has_status_0_only_when_ok_and_ready)
 BOOST_AUTO_TEST_CASE(json_prints_the_result_as_it_came)
 {
     const std::string result = R"({"b":1.5,"a":[-0.25,18446744073709551615,null,true,"\"\n"],"e":1e-9})";
-    BOOST_TEST(run_answered(result, {"ps", "--json"}).said.out == R"({"b":1.5,"a":[-0.25,18446744073709551615,null,true,"\"\n"],"e":1e-09})"
-                                                                  "\n");
+    BOOST_TEST(run_answered(result, {"ps", "--json"}).said.out ==
+               R"({"b":1.5,"a":[-0.25,18446744073709551615,null,true,"\"\n"],"e":1e-09})"
+               "\n");
 }
 
 BOOST_AUTO_TEST_CASE(ps_lines_its_columns_up)
@@ -232,12 +236,19 @@ BOOST_AUTO_TEST_CASE(load_says_whose_load_it_was)
 
 BOOST_AUTO_TEST_CASE(a_model_is_selected_alike_by_every_command_that_takes_one)
 {
-    const std::string model = R"("model":{"kind":"dummy","dtype":"fp32","base":"/m","adapter":"/a","entry_point":"e","options":{"load_ms":5}})";
-    for (const words& command : std::vector<words>{{"load"}, {"unload"}, {"tokenize", "x"}, {"next", "x"}, {"logprob", "x", "y"},
-                                                   {"perplexity", "x"}, {"generate", "x"}, {"kl", "x"}}) {
+    const std::string model =
+        R"("model":{"kind":"dummy","dtype":"fp32","base":"/m","adapter":"/a","entry_point":"e","options":{"load_ms":5}})";
+    for (const words& command : std::vector<words>{{"load"},
+                                                   {"unload"},
+                                                   {"tokenize", "x"},
+                                                   {"next", "x"},
+                                                   {"logprob", "x", "y"},
+                                                   {"perplexity", "x"},
+                                                   {"generate", "x"},
+                                                   {"kl", "x"}}) {
         words typed = command;
-        typed.insert(typed.end(), {"-m", "/m", "-a", "/a", "--dtype", "fp32", "--kind", "dummy", "--entry-point", "e", "--options",
-                                   "{\"load_ms\": 5}"});
+        typed.insert(typed.end(), {"-m", "/m", "-a", "/a", "--dtype", "fp32", "--kind", "dummy", "--entry-point", "e",
+                                   "--options", "{\"load_ms\": 5}"});
         check_contains(params_of(typed), model);
     }
     BOOST_TEST(params_of({"load", "-m", "@big"}) == R"({"model":"big"})");
@@ -304,11 +315,13 @@ BOOST_AUTO_TEST_CASE(each_command_asks_its_method_with_its_own_options)
     BOOST_TEST(asked({"unload", "--key", "k"}) == R"(unload {"key":"k"})");
     BOOST_TEST(asked({"tokenize", "-m", "/m", "--no-special-tokens", "x"}) ==
                R"(tokenize {"model":{"base":"/m"},"text":"x","add_special_tokens":false})");
-    BOOST_TEST(asked({"generate", "-m", "/m", "--temperature", "1", "--top-p", "1", "--top-k", "5", "--seed", "3", "--max-new-tokens", "7",
-                      "--stop", "a", "--stop", "b", "x"}) ==
-               R"(generate {"model":{"base":"/m"},"prompt":"x","max_new_tokens":7,"temperature":1,"top_p":1,"top_k":5,"seed":3,"stop":["a","b"]})");
-    BOOST_TEST(asked({"kl", "-m", "/m", "--kl", "--from", "base", "--to", "null:1", "--top-k", "9", "x"}) ==
-               R"(divergence {"model":{"base":"/m"},"prompts":["x"],"kind":"kl","from":"base","to":{"null":{"seed":1}},"top_k":9})");
+    BOOST_TEST(
+        asked({"generate", "-m", "/m", "--temperature", "1", "--top-p", "1", "--top-k", "5", "--seed", "3", "--max-new-tokens",
+               "7", "--stop", "a", "--stop", "b", "x"}) ==
+        R"(generate {"model":{"base":"/m"},"prompt":"x","max_new_tokens":7,"temperature":1,"top_p":1,"top_k":5,"seed":3,"stop":["a","b"]})");
+    BOOST_TEST(
+        asked({"kl", "-m", "/m", "--kl", "--from", "base", "--to", "null:1", "--top-k", "9", "x"}) ==
+        R"(divergence {"model":{"base":"/m"},"prompts":["x"],"kind":"kl","from":"base","to":{"null":{"seed":1}},"top_k":9})");
     check_contains(asked({"kl", "-m", "/m", "x"}), R"("kind":"js")");
 }
 
@@ -363,8 +376,8 @@ BOOST_AUTO_TEST_CASE(scores_are_tabulated_and_tokens_shown_on_request)
     BOOST_TEST(perplexity.said.out == "TEXT         TOKENS  LOGPROB  PER TOKEN  PERPLEXITY\n"
                                       "\"some text\"       2  -1.0000    -1.0000      2.7183\n");
 
-    const exchange divergence =
-        run_answered(R"({"kind":"js","per_prompt":[0.25,0.5],"mean":0.375,"max":0.5,"ci_95":[0.25,0.5]})", {"kl", "-m", "/m", "a", "b"});
+    const exchange divergence = run_answered(R"({"kind":"js","per_prompt":[0.25,0.5],"mean":0.375,"max":0.5,"ci_95":[0.25,0.5]})",
+                                             {"kl", "-m", "/m", "a", "b"});
     BOOST_TEST(divergence.said.out == "PROMPT                            JS (NATS)\n"
                                       "\"a\"                                  0.2500\n"
                                       "\"b\"                                  0.5000\n"
@@ -384,7 +397,8 @@ BOOST_AUTO_TEST_CASE(generate_prints_the_text_once_streamed_or_not)
         std::string lines;
         if (request.at("params").as_object().contains("stream"))
             for (const std::string text : {"In the", " beg\\n"})
-                lines += R"({"jsonrpc":"2.0","method":"$/token","params":{"id":1,"text":")" + text + R"(","token_id":1,"logprob":-1}})" + '\n';
+                lines += R"({"jsonrpc":"2.0","method":"$/token","params":{"id":1,"text":")" + text +
+                         R"(","token_id":1,"logprob":-1}})" + '\n';
         return lines + answer(request, R"({"text":"In the beg\n!","token_ids":[1],"finish_reason":"length"})");
     };
     for (const words& more : std::vector<words>{{}, {"--stream"}}) {
@@ -400,8 +414,9 @@ BOOST_AUTO_TEST_CASE(a_load_is_watched_on_a_terminal_and_leaves_no_trace)
 {
     const auto serve = [](const json::object& request) {
         std::string lines;
-        for (const std::string value : {R"({"stage":"waiting_for_room","position":2})",
-                                        R"({"stage":"loading","bytes_done":500000000,"bytes_total":2000000000})", R"({"stage":"running"})"})
+        for (const std::string value :
+             {R"({"stage":"waiting_for_room","position":2})",
+              R"({"stage":"loading","bytes_done":500000000,"bytes_total":2000000000})", R"({"stage":"running"})"})
             lines += R"({"jsonrpc":"2.0","method":"$/progress","params":{"id":1,"value":)" + value + "}}\n";
         return lines + answer(request, R"({"text":"x"})");
     };
@@ -411,7 +426,8 @@ BOOST_AUTO_TEST_CASE(a_load_is_watched_on_a_terminal_and_leaves_no_trace)
         input.terminal = terminal;
         const program_result said = run({"--socket", peer.path(), "generate", "-m", "/m", "x"}, input);
         BOOST_TEST(said.out == "x\n");
-        BOOST_TEST(said.err == (terminal ? "waiting for room, position 2\r\033[Kloading the model: 500.0 MB of 2.0 GB (25 %)\r\033[K" : ""));
+        BOOST_TEST(said.err ==
+                   (terminal ? "waiting for room, position 2\r\033[Kloading the model: 500.0 MB of 2.0 GB (25 %)\r\033[K" : ""));
         BOOST_TEST(peer.finish().at(0).at("params").as_object().contains("progress") == terminal);
     }
 }
@@ -447,6 +463,7 @@ BOOST_AUTO_TEST_CASE(a_reader_that_has_seen_enough_is_no_failure)
     const test::scratch_directory scratch;
     program_input input;
     input.directory = scratch.path;
-    input.words = {"/bin/sh", "-c", "trap '' PIPE; mkfifo go; (read line < go; exec " WARMCTL " --help) | (exec <&-; echo go > go)"};
+    input.words = {"/bin/sh", "-c",
+                   "trap '' PIPE; mkfifo go; (read line < go; exec " WARMCTL " --help) | (exec <&-; echo go > go)"};
     BOOST_TEST(program(input).result().err == "");
 }

@@ -41,7 +41,8 @@ void end_at_interrupt()
 
 void declare_common(po::options_description& to)
 {
-    to.add_options()("socket", po::value<std::string>())("json", "")("timeout", po::value<std::string>())("version", "")("help,h", "");
+    declare_values(to, {"socket", "timeout"});
+    declare_switches(to, {"json", "version", "help,h"});
 }
 
 /// The command among `typed`: the first word that is no option, and no option's value.

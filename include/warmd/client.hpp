@@ -57,7 +57,7 @@ private:
     result<std::string> read_line();
 
     int socket_;
-    std::string in_;             // received; may end within a line
+    std::string in_; // received; may end within a line
     std::uint64_t last_id_ = 0;
 };
 

@@ -75,7 +75,8 @@ public:
         int status = 0;
         ::waitpid(child_, &status, 0);
         child_ = 0;
-        return {WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status), read(out()), terminal_ < 0 ? read(err()) : read_terminal()};
+        return {WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status), read(out()),
+                terminal_ < 0 ? read(err()) : read_terminal()};
     }
 
 private:

@@ -27,7 +27,8 @@ public:
     /// Given a request, the bytes to send back; nothing hangs up.
     using script = std::function<std::optional<std::string>(const json::object& request)>;
 
-    explicit scripted_peer(script answers) : answers_(std::move(answers)), listener_(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0))
+    explicit scripted_peer(script answers)
+        : answers_(std::move(answers)), listener_(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0))
     {
         sockaddr_un address{};
         address.sun_family = AF_UNIX;

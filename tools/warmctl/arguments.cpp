@@ -88,14 +88,24 @@ bool is_path(const std::string& base, const std::string& kind)
 
 } // namespace
 
-void declare_model(po::options_description& to)
+void declare_values(po::options_description& to, std::initializer_list<const char*> names)
 {
-    to.add_options()("model,m", po::value<std::string>())("adapter,a", po::value<std::string>())("dtype", po::value<std::string>())(
-        "kind", po::value<std::string>())("options", po::value<std::string>())("entry-point", po::value<std::string>())(
-        "keep-alive", po::value<std::string>());
+    for (const char* name : names)
+        to.add_options()(name, po::value<std::string>());
 }
 
-void declare_view(po::options_description& to) { to.add_options()("view", po::value<std::string>()); }
+void declare_switches(po::options_description& to, std::initializer_list<const char*> names)
+{
+    for (const char* name : names)
+        to.add_options()(name, "");
+}
+
+void declare_model(po::options_description& to)
+{
+    declare_values(to, {"model,m", "adapter,a", "dtype", "kind", "options", "entry-point", "keep-alive"});
+}
+
+void declare_view(po::options_description& to) { declare_values(to, {"view"}); }
 
 std::string model_text(const arguments& typed)
 {
@@ -123,7 +133,8 @@ std::string model_text(const arguments& typed)
     if (const auto options = typed.text("options")) {
         const auto parsed = parse_json(*options);
         if (!parsed || !parsed->is_object())
-            throw usage_error("--options must be a JSON object, found '" + *options + "'" + (parsed ? "" : ": " + parsed.error().detail));
+            throw usage_error("--options must be a JSON object, found '" + *options + "'" +
+                              (parsed ? "" : ": " + parsed.error().detail));
         writer.key("options").raw(json_text(*parsed));
     }
     writer.end_object();
@@ -152,10 +163,12 @@ void write_view(json_writer& out, std::string_view name, std::string_view view)
         out.begin_object().member("scaled", scale).end_object();
     } else if (view == "null" || view.starts_with("null:")) {
         constexpr auto most = std::numeric_limits<std::uint64_t>::max();
-        const auto seed = view == "null" ? 0 : read_number<std::uint64_t>("the seed of --" + std::string(name), view.substr(5), 0, most);
+        const auto seed =
+            view == "null" ? 0 : read_number<std::uint64_t>("the seed of --" + std::string(name), view.substr(5), 0, most);
         out.begin_object().key("null").begin_object().member("seed", seed).end_object().end_object();
     } else {
-        throw usage_error("--" + std::string(name) + " must be base, ft, scaled:NUMBER or null[:SEED], found '" + std::string(view) + "'");
+        throw usage_error("--" + std::string(name) + " must be base, ft, scaled:NUMBER or null[:SEED], found '" +
+                          std::string(view) + "'");
     }
 }
 
@@ -177,7 +190,8 @@ std::vector<std::string> read_texts(const arguments& typed, std::string_view wha
 std::string read_text(const arguments& typed, std::string_view what)
 {
     if (typed.words().size() != 1)
-        throw usage_error("exactly one " + std::string(what) + " is wanted (- for standard input), found " + std::to_string(typed.words().size()));
+        throw usage_error("exactly one " + std::string(what) + " is wanted (- for standard input), found " +
+                          std::to_string(typed.words().size()));
     std::string text = typed.words().front();
     if (text == "-") {
         text.assign(std::istreambuf_iterator<char>(std::cin), {});

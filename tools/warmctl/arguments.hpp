@@ -8,6 +8,7 @@
 
 #include <charconv>
 #include <concepts>
+#include <initializer_list>
 #include <limits>
 #include <optional>
 #include <stdexcept>
@@ -42,8 +43,8 @@ Number read_number(std::string_view name, std::string_view text, Number least, N
         bounds += " of at least " + to_text(least);
     if (most != std::numeric_limits<Number>::max())
         bounds += (bounds.empty() ? " of at most " : " and at most ") + to_text(most);
-    throw usage_error(std::string(name) + " must be " + (std::is_integral_v<Number> ? "a whole number" : "a finite number") + bounds +
-                      ", found '" + std::string(text) + "'");
+    throw usage_error(std::string(name) + " must be " + (std::is_integral_v<Number> ? "a whole number" : "a finite number") +
+                      bounds + ", found '" + std::string(text) + "'");
 }
 
 /// What was typed after `warmctl`, without the command: options by name, and words.
@@ -73,6 +74,9 @@ private:
 /// `typed` as a path that means the same to the daemon: `~`, `.` and relative paths made absolute.
 std::string absolute_path(const std::string& typed);
 
+/// Options that take a value; options that are there or not.
+void declare_values(po::options_description& to, std::initializer_list<const char*> names);
+void declare_switches(po::options_description& to, std::initializer_list<const char*> names);
 /// The options that name a model, a view.
 void declare_model(po::options_description& to);
 void declare_view(po::options_description& to);

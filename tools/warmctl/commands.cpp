@@ -21,9 +21,9 @@ void no_words(const arguments& typed)
         throw usage_error("unexpected argument '" + typed.words().front() + "'");
 }
 
-/// A request whose parameters `members` writes.
+/// A request on `texts` whose parameters `members` writes.
 template <class Members>
-request make(std::string_view method, Members members, std::vector<std::string> texts = {})
+request make(std::string_view method, std::vector<std::string> texts, Members members)
 {
     request made{std::string(method), "", std::move(texts)};
     json_writer writer(made.params);
@@ -51,13 +51,13 @@ void declare_nothing(options&) {}
 void declare_load(options& to)
 {
     declare_model(to);
-    to.add_options()("pin", "");
+    declare_switches(to, {"pin"});
 }
 
 request load(const arguments& typed, const surroundings& around)
 {
     no_words(typed);
-    return make("load", [&](json_writer& out) {
+    return make("load", {}, [&](json_writer& out) {
         write_model(out, typed, around.progress);
         if (typed.has("pin"))
             out.member("pin", true);
@@ -67,8 +67,8 @@ request load(const arguments& typed, const surroundings& around)
 void declare_unload(options& to)
 {
     declare_model(to);
-    to.add_options()("key", po::value<std::string>())("all", "")(
-        "no-wait", "");
+    declare_values(to, {"key"});
+    declare_switches(to, {"all", "no-wait"});
 }
 
 request unload(const arguments& typed, const surroundings&)
@@ -77,7 +77,7 @@ request unload(const arguments& typed, const surroundings&)
     const auto key = typed.text("key");
     if (typed.has("model") + typed.has("key") + typed.has("all") != 1)
         throw usage_error("say what to unload by one of -m DIR, --key KEY, --all");
-    return make("unload", [&](json_writer& out) {
+    return make("unload", {}, [&](json_writer& out) {
         if (typed.has("all"))
             out.member("all", true);
         else if (key)
@@ -92,13 +92,13 @@ request unload(const arguments& typed, const surroundings&)
 void declare_tokenize(options& to)
 {
     declare_model(to);
-    to.add_options()("no-special-tokens", "");
+    declare_switches(to, {"no-special-tokens"});
 }
 
 request tokenize(const arguments& typed, const surroundings& around)
 {
     const std::string text = read_text(typed, "text");
-    return make("tokenize", [&](json_writer& out) {
+    return make("tokenize", {}, [&](json_writer& out) {
         write_model(out, typed, around.progress);
         out.member("text", text);
         if (typed.has("no-special-tokens"))
@@ -110,25 +110,25 @@ void declare_next(options& to)
 {
     declare_model(to);
     declare_view(to);
-    to.add_options()("top-k", po::value<std::string>());
+    declare_values(to, {"top-k"});
 }
 
 request next(const arguments& typed, const surroundings& around)
 {
     const auto prompts = read_texts(typed, "prompt");
-    return make("next_token", [&](json_writer& out) {
+    return make("next_token", prompts, [&](json_writer& out) {
         write_model(out, typed, around.progress);
         write_view_option(out, typed);
         out.key("prompts").array(prompts);
         out.member("top_k", typed.number<std::uint32_t>("top-k", 1).value_or(10));
-    }, prompts);
+    });
 }
 
 void declare_scores(options& to)
 {
     declare_model(to);
     declare_view(to);
-    to.add_options()("tokens", "");
+    declare_switches(to, {"tokens"});
 }
 
 /// Prompt, completion, prompt, completion, …: from words, or from lines with a tab between the two.
@@ -156,39 +156,39 @@ request logprob(const arguments& typed, const surroundings& around)
     std::vector<std::string> completions;
     for (std::size_t i = 1; i < texts.size(); i += 2)
         completions.push_back(texts[i]);
-    return make("logprob", [&](json_writer& out) {
+    return make("logprob", completions, [&](json_writer& out) {
         write_model(out, typed, around.progress);
         write_view_option(out, typed);
         out.key("items").begin_array();
         for (std::size_t i = 0; i != texts.size(); i += 2)
             out.begin_object().member("prompt", texts[i]).member("completion", texts[i + 1]).end_object();
         out.end_array();
-    }, completions);
+    });
 }
 
 request perplexity(const arguments& typed, const surroundings& around)
 {
     const auto texts = read_texts(typed, "text");
-    return make("rolling_logprob", [&](json_writer& out) {
+    return make("rolling_logprob", texts, [&](json_writer& out) {
         write_model(out, typed, around.progress);
         write_view_option(out, typed);
         out.key("texts").array(texts);
-    }, texts);
+    });
 }
 
 void declare_generate(options& to)
 {
     declare_model(to);
     declare_view(to);
-    for (const char* name : {"max-new-tokens", "temperature", "top-p", "top-k", "seed"})
-        to.add_options()(name, po::value<std::string>());
-    to.add_options()("stop", po::value<std::vector<std::string>>())("stream", "");
+    declare_values(to, {"max-new-tokens", "temperature", "top-p", "top-k", "seed"});
+    declare_switches(to, {"stream"});
+    to.add_options()("stop", po::value<std::vector<std::string>>()); // may be repeated
 }
 
 request generate(const arguments& typed, const surroundings& around)
 {
     const std::string prompt = read_text(typed, "prompt");
-    return make("generate", [&](json_writer& out) {
+    return make("generate", {}, [&](json_writer& out) {
         write_model(out, typed, around.progress);
         write_view_option(out, typed);
         out.member("prompt", prompt);
@@ -211,10 +211,8 @@ request generate(const arguments& typed, const surroundings& around)
 void declare_kl(options& to)
 {
     declare_model(to);
-    for (const char* name : {"from", "to", "top-k"})
-        to.add_options()(name, po::value<std::string>());
-    for (const char* name : {"js", "kl"})
-        to.add_options()(name, "");
+    declare_values(to, {"from", "to", "top-k"});
+    declare_switches(to, {"js", "kl"});
 }
 
 request kl(const arguments& typed, const surroundings& around)
@@ -222,7 +220,7 @@ request kl(const arguments& typed, const surroundings& around)
     if (typed.has("js") && typed.has("kl"))
         throw usage_error("--js and --kl exclude each other");
     const auto prompts = read_texts(typed, "prompt");
-    return make("divergence", [&](json_writer& out) {
+    return make("divergence", prompts, [&](json_writer& out) {
         write_model(out, typed, around.progress);
         out.key("prompts").array(prompts);
         out.member("kind", typed.has("kl") ? "kl" : "js");
@@ -231,7 +229,7 @@ request kl(const arguments& typed, const surroundings& around)
                 write_view(out, side, *view);
         if (const auto top_k = typed.number<std::uint32_t>("top-k", 1))
             out.member("top_k", *top_k);
-    }, prompts);
+    });
 }
 
 request call(const arguments& typed, const surroundings&)
@@ -246,7 +244,8 @@ request call(const arguments& typed, const surroundings&)
     if (!parsed)
         throw usage_error("PARAMS are not JSON: " + parsed.error().detail);
     // Within JSON a line break can only be space between two tokens.
-    std::replace_if(made.params.begin(), made.params.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
+    std::replace_if(
+        made.params.begin(), made.params.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
     return made;
 }
 

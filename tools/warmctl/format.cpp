@@ -73,7 +73,8 @@ struct character {
 character first_character(std::string_view text)
 {
     utf8proc_int32_t code = -1;
-    const auto n = utf8proc_iterate(reinterpret_cast<const utf8proc_uint8_t*>(text.data()), static_cast<utf8proc_ssize_t>(text.size()), &code);
+    const auto n = utf8proc_iterate(reinterpret_cast<const utf8proc_uint8_t*>(text.data()),
+                                    static_cast<utf8proc_ssize_t>(text.size()), &code);
     return n > 0 ? character{code, text.substr(0, static_cast<std::size_t>(n))} : character{-1, text.substr(0, 1)};
 }
 

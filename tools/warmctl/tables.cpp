@@ -101,14 +101,21 @@ std::string show_models(const answer& from)
     const json::array& models = from.result.at("models").as_array();
     if (models.empty())
         return "no models\n";
-    table lines({{"KEY", left}, {"STATE", left}, {"SIZE", right}, {"LEASES", right}, {"WAITERS", right}, {"IDLE", right},
-                 {"EXPIRES", right}, {"CALLS", right}});
+    table lines({{"KEY", left},
+                 {"STATE", left},
+                 {"SIZE", right},
+                 {"LEASES", right},
+                 {"WAITERS", right},
+                 {"IDLE", right},
+                 {"EXPIRES", right},
+                 {"CALLS", right}});
     for (const json::value& model : models) {
         const double bytes = number(model.at("bytes")).value_or(0);
         lines.row({text(model.at("key")), text(model.at("state")) + (model.at("pinned").as_bool() ? ", pinned" : ""),
                    bytes > 0 ? human_bytes(bytes) : "~" + show(model.at("estimated_bytes"), human_bytes),
-                   show(model.at("leases"), count), show(model.at("waiters"), count), show(model.at("idle_seconds"), human_seconds),
-                   show(model.at("expires_in_seconds"), human_seconds), show(model.at("calls"), count)});
+                   show(model.at("leases"), count), show(model.at("waiters"), count),
+                   show(model.at("idle_seconds"), human_seconds), show(model.at("expires_in_seconds"), human_seconds),
+                   show(model.at("calls"), count)});
     }
     return lines.text();
 }
@@ -157,8 +164,8 @@ std::string show_distributions(const answer& from)
         const json::array& logprobs = top.at("logprobs").as_array();
         table lines({{"ID", right}, {"TOKEN", left}, {"P", right}, {"LOGPROB", right}});
         for (std::size_t k = 0; k != ids.size(); ++k)
-            lines.row({show(ids[k], count), token_text(known, ids[k].to_number<std::int64_t>()), show(logprobs.at(k), probability),
-                       show(logprobs.at(k), human_number)});
+            lines.row({show(ids[k], count), token_text(known, ids[k].to_number<std::int64_t>()),
+                       show(logprobs.at(k), probability), show(logprobs.at(k), human_number)});
         if (const auto tail = number(top.at("tail_logprob"))) {
             const double others = number(top.at("vocab_size")).value_or(0) - static_cast<double>(ids.size());
             lines.row({"", count(others) + " others", probability(*tail), human_number(*tail)});
@@ -205,8 +212,8 @@ std::string show_logprobs(const answer& from)
     for (std::size_t i = 0; i != results.size(); ++i) {
         const auto total = number(results[i].at("logprob"));
         const double tokens = number(results[i].at("num_tokens")).value_or(0);
-        lines.row({subject(from, i), count(tokens), show(results[i].at("logprob"), probability), show(results[i].at("logprob"), human_number),
-                   total && tokens > 0 ? human_number(*total / tokens) : "-"});
+        lines.row({subject(from, i), count(tokens), show(results[i].at("logprob"), probability),
+                   show(results[i].at("logprob"), human_number), total && tokens > 0 ? human_number(*total / tokens) : "-"});
     }
     return with_tokens(from, results, lines.text());
 }
