@@ -1,5 +1,7 @@
 #include "onig_syntax.hpp"
 
+#include <warmd/json.hpp>
+
 #include <algorithm>
 #include <array>
 #include <utility>
@@ -45,7 +47,7 @@ public:
         while (at_ < in_.size() && problem_.empty())
             step();
         if (!problem_.empty())
-            return failure{errc::unsupported, problem_ + " in the regular expression " + std::string(in_)};
+            return failure{errc::unsupported, problem_ + " in the regular expression " + shortened(in_)};
         return std::move(out_);
     }
 

@@ -135,7 +135,10 @@ result<regex> regex::from_oniguruma(std::string_view pattern)
     const result<std::string> translated = pcre2_from_oniguruma(pattern.substr(0, max_pattern_bytes + 1));
     if (!translated)
         return translated.error();
-    return from_pcre2(*translated);
+    result<regex> compiled = from_pcre2(*translated);
+    if (compiled)
+        return compiled;
+    return failure{errc::unsupported, compiled.error().detail + ", translated from " + shortened(pattern)};
 }
 
 result<regex> regex::from_pcre2(std::string_view pattern)
@@ -153,7 +156,7 @@ result<regex> regex::from_pcre2(std::string_view pattern)
         reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(),
         PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_ANCHORED | PCRE2_NEVER_BACKSLASH_C, &error, &at, context.get());
     if (!code)
-        return failure{errc::unsupported, "the regular expression " + std::string(pattern) + " does not compile: " +
+        return failure{errc::unsupported, "the regular expression " + shortened(pattern) + " does not compile: " +
                                               pcre2_message(error) + " at byte " + std::to_string(at)};
     pcre2_jit_compile(code, PCRE2_JIT_COMPLETE); // where that fails, pcre2_match interprets
     return regex(code);
@@ -197,7 +200,8 @@ std::string text_pattern::replace_all(std::string_view text, std::string_view by
 void check_text_size(std::size_t bytes)
 {
     if (bytes > max_text_bytes)
-        throw std::length_error("the rules of tokenizer.json make a text longer than " + std::to_string(max_text_bytes) + " bytes");
+        throw std::length_error("a text for the tokenizer, or what its rules make of it, exceeds " +
+                                std::to_string(max_text_bytes) + " bytes");
 }
 
 } // namespace warmd::hf

@@ -83,7 +83,7 @@ private:
 };
 
 /// A text may not outgrow this while the rules of a tokenizer.json rewrite it: they can multiply, and nobody vouches for them.
-inline constexpr std::size_t max_text_bytes = std::size_t{256} << 20;
+inline constexpr std::size_t max_text_bytes = std::size_t{64} << 20;
 
 /// Throws std::length_error if `bytes` is above max_text_bytes.
 void check_text_size(std::size_t bytes);

@@ -22,11 +22,11 @@ constexpr std::uint64_t max_file_bytes = 128 << 20; // the largest in the field 
 
 } // namespace
 
-/// The parts of a tokenizer.json, in the order in which a text meets them.
+/// The parts of a tokenizer.json. The model is read first: if its type is not supported, that is what to complain of.
 struct tokenizer::parts {
     explicit parts(const json_place& document)
-        : normalize(document), pretokenize(document), model(document), added(document, model, normalize),
-          postprocess(document), detokenize(document)
+        : model(document), normalize(document), added(document, model, normalize), pretokenize(document), postprocess(document),
+          detokenize(document)
     {
     }
 
@@ -37,10 +37,10 @@ struct tokenizer::parts {
         return text ? text : model.text_of(id);
     }
 
-    normalizer normalize;
-    pretokenizer pretokenize;
     bpe model;
+    normalizer normalize;
     added_tokens added;
+    pretokenizer pretokenize;
     postprocessor postprocess;
     decoder detokenize;
 };
@@ -75,6 +75,7 @@ result<tokenizer> tokenizer::load(const std::filesystem::path& tokenizer_json)
 std::vector<token_id> tokenizer::encode(std::string_view utf8, bool add_special_tokens) const
 {
     using stage = added_tokens::stage;
+    check_text_size(utf8.size());
     const std::string repaired = is_valid_utf8(utf8) ? std::string() : to_valid_utf8(utf8);
     const std::string_view text = repaired.empty() ? utf8 : repaired;
     std::vector<token_id> ids;

@@ -1,8 +1,8 @@
 #pragma once
 // Text <-> token ids as a Hugging Face tokenizer.json says: byte-pair encoding (Sennrich et al. 2016) between the
 // normalizers, pre-tokenizers, post-processors and decoders that the supported model families use (the lists are in
-// normalizer.hpp, pretokenizer.hpp, postprocessor.hpp and decoder.hpp). The file is untrusted: whatever is in it, loading either gives a
-// tokenizer or says what is wrong.
+// normalizer.hpp, pretokenizer.hpp, postprocessor.hpp and decoder.hpp). Behaviour is that of the tokenizers library, 0.2x.
+// The file is untrusted: whatever is in it, loading either gives a tokenizer or says what is wrong, and using the tokenizer ends.
 
 #include <warmd/divergence.hpp>
 #include <warmd/error.hpp>
@@ -32,10 +32,13 @@ public:
     ~tokenizer();
 
     /// The ids of `utf8`, without truncation or padding. Added and special tokens spelled out in the text are recognised;
-    /// `add_special_tokens` adds those of the post-processor (BOS).
+    /// `add_special_tokens` adds those of the post-processor (BOS). Bytes that are not UTF-8 count as U+FFFD.
+    /// Throws std::length_error above 64 MiB of text (given, or made of it by the file's rules), std::runtime_error where
+    /// the file's regular expressions take too long on it (pattern.hpp).
     std::vector<token_id> encode(std::string_view utf8, bool add_special_tokens) const;
 
     /// The text of `ids`, always valid UTF-8: bytes that are not become U+FFFD. Ids that no token has are dropped.
+    /// Throws as encode.
     std::string decode(std::span<const token_id> ids, bool skip_special_tokens) const;
 
     /// The vocabulary's own entry for `id` ("Ġthe"), "" if there is none.
