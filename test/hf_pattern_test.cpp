@@ -19,7 +19,8 @@ namespace {
 std::string marked(std::string_view pattern, std::string_view text)
 {
     const text_pattern compiled(std::move(regex::from_oniguruma(pattern).value()));
-    text_search search(compiled);
+    match_budget budget;
+    text_search search(compiled, budget);
     std::string out;
     std::size_t copied = 0;
     for (const text_range& m : search.find_all(text)) {
@@ -36,7 +37,8 @@ std::string cut(std::string_view rules, std::string_view text)
     complaint wrong;
     const pretokenizer pretokenize(json_place(document, "", wrong));
     BOOST_REQUIRE_MESSAGE(!wrong, (wrong ? wrong.first().detail : ""));
-    const pieces all = pretokenize(std::string(text), true);
+    match_budget budget;
+    const pieces all = pretokenize(std::string(text), true, budget);
     std::string out;
     for (std::size_t i = 0; i < all.ends.size(); ++i)
         out.append(i == 0 ? "" : "|").append(all.piece(i));
@@ -87,7 +89,8 @@ BOOST_AUTO_TEST_CASE(properties_go_by_oniguruma_s_names)
     BOOST_TEST(marked("\\p{Letter}+", "ab1\u00E9") == "[ab]1[\u00E9]");
     BOOST_TEST(marked("\\p{^L}+", "ab12c") == "ab[12]c");
     BOOST_TEST(marked("[\\p{Lu}\\P{L}]+", "aB1c") == "a[B1]c");
-    BOOST_TEST(marked("\\p{Han}+", "\u4E2D\u6587\u30FC\u3001a") == "[\u4E2D\u6587]\u30FC\u3001a"); // Script, not Script_Extensions
+    // The Script property; Script_Extensions has U+30FC and U+3001 too.
+    BOOST_TEST(marked("\\p{Han}+", "\u4E2D\u6587\u30FC\u3001a") == "[\u4E2D\u6587]\u30FC\u3001a");
     BOOST_TEST(marked("\\p{alpha}+", "a\u0345b1") == "[a\u0345b]1");
 }
 
@@ -125,6 +128,18 @@ BOOST_AUTO_TEST_CASE(a_pattern_without_end_is_cut_off)
     BOOST_CHECK_THROW(marked("(a+)+$", std::string(100, 'a') + "b"), std::runtime_error);
     BOOST_CHECK_THROW(marked("(a|aa|(?R))*b", std::string(5000, 'a')), std::runtime_error);
     BOOST_TEST(!regex::from_oniguruma(std::string(100'000, 'a')));
+}
+
+BOOST_AUTO_TEST_CASE(all_pieces_of_a_text_share_one_budget)
+{
+    const text_pattern letter(std::move(regex::from_oniguruma("a").value()));
+    match_budget none(-1);
+    const auto search_pieces = [&](int count) {
+        for (int i = 0; i < count; ++i)
+            text_search(letter, none).find_all("a");
+    };
+    BOOST_CHECK_NO_THROW(search_pieces(2)); // the clock is looked at now and then
+    BOOST_CHECK_THROW(search_pieces(100), std::runtime_error);
 }
 
 BOOST_AUTO_TEST_CASE(empty_matches_are_found_once)
@@ -166,7 +181,9 @@ BOOST_AUTO_TEST_CASE(digits_are_all_of_unicode_s_numbers)
 
 BOOST_AUTO_TEST_CASE(metaspace_marks_words_as_its_scheme_says)
 {
-    const auto rules = [](const char* members) { return R"({"type":"Metaspace","replacement":"_")" + std::string(members) + "}"; };
+    const auto rules = [](const char* members) {
+        return R"({"type":"Metaspace","replacement":"_")" + std::string(members) + "}";
+    };
     BOOST_TEST(cut(rules(""), "a b") == "_a|_b");
     BOOST_TEST(cut(rules(R"(,"prepend_scheme":"never")"), "a b") == "a|_b");
     BOOST_TEST(cut(rules(R"(,"add_prefix_space":false)"), "a b") == "a|_b");
@@ -179,6 +196,7 @@ BOOST_AUTO_TEST_CASE(metaspace_marks_words_as_its_scheme_says)
 
 BOOST_AUTO_TEST_CASE(byte_level_spells_bytes)
 {
-    BOOST_TEST(cut(R"({"type":"ByteLevel","add_prefix_space":true,"use_regex":true})", "a b\n\u00E9") == "\u0120a|\u0120b|\u010A|\u00C3\u00A9");
+    BOOST_TEST(cut(R"({"type":"ByteLevel","add_prefix_space":true,"use_regex":true})", "a b\n\u00E9") ==
+               "\u0120a|\u0120b|\u010A|\u00C3\u00A9");
     BOOST_TEST(cut(R"({"type":"ByteLevel","add_prefix_space":false,"use_regex":false})", "a b") == "a\u0120b");
 }

@@ -61,6 +61,7 @@ added_tokens::added_tokens(const json_place& document, const bpe& model, const n
         return;
     const std::vector<json_place> entries = document.objects("added_tokens", max_added_tokens);
     tokens_.reserve(entries.size()); // special_ looks into it
+    match_budget budget;
     for (const json_place& fields : entries) {
         token next = read(fields, model);
         if (document.wrong())
@@ -75,7 +76,7 @@ added_tokens::added_tokens(const json_place& document, const bpe& model, const n
         if (added.special)
             special_.insert(added.text);
         if (added.normalized)
-            normalized_.add(normalize(added.text), index);
+            normalized_.add(normalize(added.text, budget), index);
         else
             raw_.add(added.text, index);
     }

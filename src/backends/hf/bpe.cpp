@@ -71,11 +71,12 @@ void bpe::read_vocabulary(const json_place& model)
     by_id_.reserve(vocabulary->size());
     for (const json::key_value_pair& entry : *vocabulary) {
         const std::int64_t* id = entry.value().if_int64();
-        if (!id || *id < 0 || *id > std::numeric_limits<token_id>::max())
-            return model.wrong().add(errc::load_failed, model.place_of("vocab") + ": the id of token " +
-                                                            in_short(json::string(entry.key())) + " must be an integer from 0 to " +
-                                                            std::to_string(std::numeric_limits<token_id>::max()) + ", found " +
-                                                            in_short(entry.value()));
+        constexpr std::int64_t largest = std::numeric_limits<token_id>::max();
+        if (!id || *id < 0 || *id > largest)
+            return model.wrong().add(errc::load_failed,
+                                     model.place_of("vocab") + ": the id of token " + in_short(json::string(entry.key())) +
+                                         " must be an integer from 0 to " + std::to_string(largest) + ", found " +
+                                         in_short(entry.value()));
         texts_.emplace_back(entry.key());
         by_text_.emplace(texts_.back(), static_cast<token_id>(*id));
         by_id_.emplace(static_cast<token_id>(*id), &texts_.back());

@@ -68,14 +68,14 @@ void decoder::read(const json_place& fields)
     limit_components(fields, steps_.size());
 }
 
-std::string decoder::operator()(std::vector<std::string> tokens) const
+std::string decoder::operator()(std::vector<std::string> tokens, match_budget& budget) const
 {
     for (const step& next : steps_)
-        tokens = std::visit([&](const auto& rule) { return apply(rule, std::move(tokens)); }, next);
+        tokens = std::visit([&](const auto& rule) { return apply(rule, std::move(tokens), budget); }, next);
     return joined(tokens, present_ ? "" : " ");
 }
 
-decoder::texts decoder::apply(byte_level, texts in)
+decoder::texts decoder::apply(byte_level, texts in, match_budget&)
 {
     std::string bytes;
     for (const std::string& token : in)
@@ -84,7 +84,7 @@ decoder::texts decoder::apply(byte_level, texts in)
     return {to_valid_utf8(bytes)};
 }
 
-decoder::texts decoder::apply(byte_fallback, texts in)
+decoder::texts decoder::apply(byte_fallback, texts in, match_budget&)
 {
     texts out;
     std::string run;
@@ -109,19 +109,20 @@ decoder::texts decoder::apply(byte_fallback, texts in)
     return out;
 }
 
-decoder::texts decoder::apply(fuse, texts in) { return {joined(in, "")}; }
+decoder::texts decoder::apply(fuse, texts in, match_budget&) { return {joined(in, "")}; }
 
-decoder::texts decoder::apply(const replace& rule, texts in)
+decoder::texts decoder::apply(const replace& rule, texts in, match_budget& budget)
 {
+    text_search search(rule.pattern, budget);
     std::size_t bytes = 0;
     for (std::string& token : in) {
-        token = rule.pattern.replace_all(token, rule.by);
+        token = search.replace_all(token, rule.by);
         check_text_size(bytes += token.size());
     }
     return in;
 }
 
-decoder::texts decoder::apply(const strip& rule, texts in)
+decoder::texts decoder::apply(const strip& rule, texts in, match_budget&)
 {
     for (std::string& token : in) {
         std::string_view rest = token;
@@ -134,12 +135,13 @@ decoder::texts decoder::apply(const strip& rule, texts in)
     return in;
 }
 
-decoder::texts decoder::apply(const metaspace& rule, texts in)
+decoder::texts decoder::apply(const metaspace& rule, texts in, match_budget& budget)
 {
     const text_pattern replacement{rule.replacement};
+    text_search search(replacement, budget);
     for (std::string& token : in) {
         const bool prefix = &token == &in.front() && rule.scheme != metaspace::prepend::never;
-        token = replacement.replace_all(token, prefix ? "" : " ");
+        token = search.replace_all(token, prefix ? "" : " ");
     }
     return in;
 }

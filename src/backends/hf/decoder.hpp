@@ -18,8 +18,8 @@ public:
     /// Reads the member `decoder` of the document. Absent or null, tokens are joined by spaces.
     explicit decoder(const json_place& document);
 
-    /// The text of `tokens` (each valid UTF-8). Throws as text_pattern::replace_all.
-    std::string operator()(std::vector<std::string> tokens) const;
+    /// The text of `tokens` (each valid UTF-8). Throws as text_search::replace_all.
+    std::string operator()(std::vector<std::string> tokens, match_budget& budget) const;
 
 private:
     struct byte_level {};    ///< byte_alphabet.hpp backwards; all tokens become one
@@ -38,12 +38,12 @@ private:
     using texts = std::vector<std::string>;
 
     void read(const json_place& fields);
-    static texts apply(byte_level, texts in);
-    static texts apply(byte_fallback, texts in);
-    static texts apply(fuse, texts in);
-    static texts apply(const replace& rule, texts in);
-    static texts apply(const strip& rule, texts in);
-    static texts apply(const metaspace& rule, texts in);
+    static texts apply(byte_level, texts in, match_budget& budget);
+    static texts apply(byte_fallback, texts in, match_budget& budget);
+    static texts apply(fuse, texts in, match_budget& budget);
+    static texts apply(const replace& rule, texts in, match_budget& budget);
+    static texts apply(const strip& rule, texts in, match_budget& budget);
+    static texts apply(const metaspace& rule, texts in, match_budget& budget);
 
     std::vector<step> steps_;
     bool present_ = false;

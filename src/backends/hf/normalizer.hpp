@@ -13,14 +13,11 @@ namespace warmd::hf {
 /// NFC, NFKC, Prepend, Replace, and Sequences of them, in order. Anything else is `unsupported`, by name.
 class normalizer {
 public:
-    normalizer() = default;
     /// Reads the member `normalizer` of the document, which may be absent or null.
     explicit normalizer(const json_place& document);
 
-    /// REQUIRES: valid UTF-8. Throws as text_pattern::replace_all.
-    std::string operator()(std::string text) const;
-
-    bool empty() const noexcept { return steps_.empty(); }
+    /// REQUIRES: valid UTF-8. Throws as text_search::replace_all.
+    std::string operator()(std::string text, match_budget& budget) const;
 
 private:
     enum class unicode_form { nfc, nfkc };
@@ -34,9 +31,9 @@ private:
     using step = std::variant<unicode_form, prepend, replace>;
 
     void read(const json_place& fields);
-    static std::string apply(unicode_form form, std::string text);
-    static std::string apply(const prepend& rule, std::string text);
-    static std::string apply(const replace& rule, std::string text);
+    static std::string apply(unicode_form form, std::string text, match_budget& budget);
+    static std::string apply(const prepend& rule, std::string text, match_budget& budget);
+    static std::string apply(const replace& rule, std::string text, match_budget& budget);
 
     std::vector<step> steps_;
 };

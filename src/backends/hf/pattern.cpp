@@ -16,7 +16,6 @@ namespace {
 constexpr std::size_t max_pattern_bytes = 64 << 10;
 constexpr std::uint32_t match_limit = 10'000'000; // steps for one match; Oniguruma's own limit
 constexpr std::uint32_t heap_limit = 64 << 10;    // KiB for one match
-constexpr double max_seconds = 10;                // for one text
 
 std::string pcre2_message(int code)
 {
@@ -47,8 +46,7 @@ double thread_seconds()
 class text_search::matcher {
 public:
     explicit matcher(const pcre2_code* code)
-        : code_(code), data_(pcre2_match_data_create(1, nullptr)), context_(pcre2_match_context_create(nullptr)),
-          deadline_(thread_seconds() + max_seconds)
+        : code_(code), data_(pcre2_match_data_create(1, nullptr)), context_(pcre2_match_context_create(nullptr))
     {
         if (!data_ || !context_)
             throw std::bad_alloc();
@@ -59,10 +57,6 @@ public:
     /// The match that begins its search exactly at `at`. Expressions are compiled anchored: one call cannot scan a whole text.
     std::optional<text_range> match_at(std::string_view text, std::size_t at)
     {
-        constexpr unsigned calls_between_looks = 64;
-        if (++calls_ % calls_between_looks == 0 && thread_seconds() > deadline_)
-            throw std::runtime_error("a regular expression of tokenizer.json takes longer on this text than " +
-                                     std::to_string(max_seconds) + " s");
         int found = run(text, at, 0);
         if (found == PCRE2_ERROR_JIT_STACKLIMIT) // the interpreter keeps its stack on the heap
             found = run(text, at, PCRE2_NO_JIT);
@@ -86,11 +80,18 @@ private:
     const pcre2_code* code_;
     std::unique_ptr<pcre2_match_data, freed_by<pcre2_match_data_free>> data_;
     std::unique_ptr<pcre2_match_context, freed_by<pcre2_match_context_free>> context_;
-    double deadline_;
-    unsigned calls_ = 0;
 };
 
-text_search::text_search(const text_pattern& pattern) : pattern_(pattern)
+match_budget::match_budget(double seconds) : deadline_(thread_seconds() + seconds) {}
+
+void match_budget::spend()
+{
+    constexpr unsigned calls_between_looks = 16; // a look costs as much as a short match
+    if (++calls_ % calls_between_looks == 0 && thread_seconds() > deadline_)
+        throw std::runtime_error("the regular expressions of tokenizer.json take too long on this text");
+}
+
+text_search::text_search(const text_pattern& pattern, match_budget& budget) : pattern_(pattern), budget_(budget)
 {
     if (const regex* expression = std::get_if<regex>(&pattern.what_))
         matcher_ = std::make_unique<matcher>(expression->code_.get());
@@ -117,6 +118,7 @@ void text_search::find_string(std::string_view piece, std::string_view needle)
 void text_search::find_regex(std::string_view piece)
 {
     for (std::size_t at = 0; at <= piece.size();) {
+        budget_.spend();
         const std::optional<text_range> match = matcher_->match_at(piece, at);
         const bool empty = match && match->begin == match->end;
         if (match && !(empty && !found_.empty() && found_.back().end == match->end))
@@ -183,18 +185,17 @@ text_pattern text_pattern::read(const json_place& fields, std::string_view name)
     return text_pattern(std::string());
 }
 
-std::string text_pattern::replace_all(std::string_view text, std::string_view by) const
+std::string text_search::replace_all(std::string_view piece, std::string_view by)
 {
     std::string out;
     std::size_t copied = 0;
-    text_search search(*this);
-    for (const text_range& match : search.find_all(text)) {
-        out += text.substr(copied, match.begin - copied);
+    for (const text_range& match : find_all(piece)) {
+        out += piece.substr(copied, match.begin - copied);
         out += by;
         check_text_size(out.size());
         copied = match.end;
     }
-    return out += text.substr(copied);
+    return out += piece.substr(copied);
 }
 
 void check_text_size(std::size_t bytes)

@@ -40,6 +40,18 @@ private:
     std::unique_ptr<pcre2_real_code_8, free_code> code_;
 };
 
+/// The processor time that regular expressions may take on one text, however many pieces it is searched in.
+class match_budget {
+public:
+    explicit match_budget(double seconds = 10);
+    /// To be called before each match. Throws std::runtime_error when the time is used up.
+    void spend();
+
+private:
+    double deadline_; ///< of this thread's processor time
+    unsigned calls_ = 0;
+};
+
 /// Either of {"String": "..."} and {"Regex": "..."}.
 class text_pattern {
 public:
@@ -48,28 +60,26 @@ public:
     /// Reads the member `name` of `fields`.
     static text_pattern read(const json_place& fields, std::string_view name);
 
-    bool is_regex() const noexcept { return std::holds_alternative<regex>(what_); }
-
-    /// `text` with every match replaced. REQUIRES and throws as text_search; std::length_error above max_text_bytes.
-    std::string replace_all(std::string_view text, std::string_view by) const;
-
 private:
     friend class text_search;
     std::variant<std::string, regex> what_;
 };
 
-/// A pattern at work on the pieces of one text. The pattern must outlive it.
+/// A pattern at work on the pieces of one text. The pattern and the budget must outlive it.
 class text_search {
 public:
-    explicit text_search(const text_pattern& pattern);
+    text_search(const text_pattern& pattern, match_budget& budget);
     ~text_search();
     text_search(const text_search&) = delete;
     text_search& operator=(const text_search&) = delete;
 
     /// All matches in `piece` from left to right, without overlap; an empty match directly after another match is not one.
     /// Valid until the next call. REQUIRES: valid UTF-8.
-    /// Throws std::runtime_error where matching costs too much: at PCRE2's limits, or after 10 s of processor time in all.
+    /// Throws std::runtime_error where matching costs too much: at PCRE2's limits, or when the budget is used up.
     const std::vector<text_range>& find_all(std::string_view piece);
+
+    /// `piece` with every match replaced. As find_all, and throws std::length_error above max_text_bytes.
+    std::string replace_all(std::string_view piece, std::string_view by);
 
 private:
     class matcher;
@@ -78,6 +88,7 @@ private:
     void find_regex(std::string_view piece);
 
     const text_pattern& pattern_;
+    match_budget& budget_;
     std::unique_ptr<matcher> matcher_; ///< for a regular expression
     std::vector<text_range> found_;
 };

@@ -49,13 +49,13 @@ void postprocessor::read_special_token(const json_place& piece, const json_place
     const json_place token = special_tokens.object(piece.text("id"));
     const json::value* listed = token.find("ids");
     if (!listed || !listed->is_array() || listed->get_array().size() > max_components)
-        return token.wrong().add(errc::load_failed,
-                                 token.place_of("ids") + " must be an array of at most " + std::to_string(max_components) + " ids");
+        return token.wrong().add(errc::load_failed, token.place_of("ids") + " must be an array of at most " +
+                                                        std::to_string(max_components) + " ids");
+    constexpr std::int64_t largest = std::numeric_limits<token_id>::max();
     for (const json::value& id : listed->get_array()) {
-        if (!id.is_int64() || id.get_int64() < 0 || id.get_int64() > std::numeric_limits<token_id>::max())
+        if (!id.is_int64() || id.get_int64() < 0 || id.get_int64() > largest)
             return token.wrong().add(errc::load_failed, token.place_of("ids") + " must hold integers from 0 to " +
-                                                            std::to_string(std::numeric_limits<token_id>::max()) + ", found " +
-                                                            in_short(id));
+                                                            std::to_string(largest) + ", found " + in_short(id));
         ids.push_back(static_cast<token_id>(id.get_int64()));
     }
 }

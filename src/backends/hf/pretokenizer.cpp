@@ -63,25 +63,26 @@ void pretokenizer::read(const json_place& fields)
 
 void pretokenizer::read_split(const json_place& fields)
 {
-    static constexpr std::array<std::pair<std::string_view, behavior>, 5> known{{{"Removed", behavior::removed},
-                                                                                 {"Isolated", behavior::isolated},
-                                                                                 {"MergedWithPrevious", behavior::merged_with_previous},
-                                                                                 {"MergedWithNext", behavior::merged_with_next},
-                                                                                 {"Contiguous", behavior::contiguous}}};
+    using named = std::pair<std::string_view, behavior>;
+    static constexpr std::array<named, 5> known{{{"Removed", behavior::removed},
+                                                 {"Isolated", behavior::isolated},
+                                                 {"MergedWithPrevious", behavior::merged_with_previous},
+                                                 {"MergedWithNext", behavior::merged_with_next},
+                                                 {"Contiguous", behavior::contiguous}}};
     const std::string_view name = fields.text("behavior");
-    const auto found = std::ranges::find(known, name, &std::pair<std::string_view, behavior>::first);
+    const auto found = std::ranges::find(known, name, &named::first);
     if (found == known.end())
         return fields.wrong().add(errc::unsupported, fields.place_of("behavior") + " is " + shortened(name));
     steps_.emplace_back(split{text_pattern::read(fields, "pattern"), found->second, fields.flag("invert", false)});
 }
 
-pieces pretokenizer::operator()(std::string text, bool at_start) const
+pieces pretokenizer::operator()(std::string text, bool at_start, match_budget& budget) const
 {
     pieces all{.text = std::move(text), .at_start = at_start};
     if (!all.text.empty())
         all.ends.push_back(all.text.size());
     for (const step& next : steps_)
-        all = std::visit([&](const auto& rule) { return apply(rule, all); }, next);
+        all = std::visit([&](const auto& rule) { return apply(rule, all, budget); }, next);
     return all;
 }
 
@@ -127,11 +128,11 @@ std::vector<pretokenizer::part> pretokenizer::arrange(const std::vector<part>& p
     return out;
 }
 
-pieces pretokenizer::apply(const split& rule, const pieces& in)
+pieces pretokenizer::apply(const split& rule, const pieces& in, match_budget& budget)
 {
     pieces out{.at_start = in.at_start};
     out.text.reserve(in.text.size());
-    text_search search(rule.pattern);
+    text_search search(rule.pattern, budget);
     std::vector<part> parts;
     for (std::size_t i = 0; i < in.ends.size(); ++i) {
         const std::string_view piece = in.piece(i);
@@ -154,7 +155,7 @@ pieces pretokenizer::apply(const split& rule, const pieces& in)
     return out;
 }
 
-pieces pretokenizer::apply(prepend_space, const pieces& in)
+pieces pretokenizer::apply(prepend_space, const pieces& in, match_budget&)
 {
     pieces out{.at_start = in.at_start};
     for (std::size_t i = 0; i < in.ends.size(); ++i)
@@ -162,7 +163,7 @@ pieces pretokenizer::apply(prepend_space, const pieces& in)
     return out;
 }
 
-pieces pretokenizer::apply(spell_bytes, const pieces& in)
+pieces pretokenizer::apply(spell_bytes, const pieces& in, match_budget&)
 {
     pieces out{.ends = in.ends, .at_start = in.at_start};
     out.text.reserve(in.text.size() + in.text.size() / 2);
@@ -174,7 +175,7 @@ pieces pretokenizer::apply(spell_bytes, const pieces& in)
     return out;
 }
 
-pieces pretokenizer::apply(const metaspace& rule, const pieces& in)
+pieces pretokenizer::apply(const metaspace& rule, const pieces& in, match_budget&)
 {
     pieces out{.at_start = in.at_start};
     std::string changed;

@@ -35,7 +35,7 @@ public:
 
     /// The pieces of `text`, which begins the whole input if `at_start`. REQUIRES and throws as text_search;
     /// std::length_error above max_text_bytes.
-    pieces operator()(std::string text, bool at_start) const;
+    pieces operator()(std::string text, bool at_start, match_budget& budget) const;
 
 private:
     /// What becomes of the matches of a Split.
@@ -55,10 +55,10 @@ private:
 
     struct part;
     static std::vector<part> arrange(const std::vector<part>& parts, behavior matches);
-    static pieces apply(const split& rule, const pieces& in);
-    static pieces apply(prepend_space, const pieces& in);
-    static pieces apply(spell_bytes, const pieces& in);
-    static pieces apply(const metaspace& rule, const pieces& in);
+    static pieces apply(const split& rule, const pieces& in, match_budget& budget);
+    static pieces apply(prepend_space, const pieces& in, match_budget& budget);
+    static pieces apply(spell_bytes, const pieces& in, match_budget& budget);
+    static pieces apply(const metaspace& rule, const pieces& in, match_budget& budget);
 
     std::vector<step> steps_;
 };

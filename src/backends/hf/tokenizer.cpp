@@ -30,7 +30,7 @@ struct tokenizer::parts {
     {
     }
 
-    void encode_words(std::string text, bool at_start, std::vector<token_id>& ids) const;
+    void encode_words(std::string text, bool at_start, match_budget& budget, std::vector<token_id>& ids) const;
     const std::string* text_of(token_id id) const
     {
         const std::string* text = added.text_of(id);
@@ -78,6 +78,7 @@ std::vector<token_id> tokenizer::encode(std::string_view utf8, bool add_special_
     check_text_size(utf8.size());
     const std::string repaired = is_valid_utf8(utf8) ? std::string() : to_valid_utf8(utf8);
     const std::string_view text = repaired.empty() ? utf8 : repaired;
+    match_budget budget;
     std::vector<token_id> ids;
     if (add_special_tokens)
         ids = parts_->postprocess.before();
@@ -86,13 +87,14 @@ std::vector<token_id> tokenizer::encode(std::string_view utf8, bool add_special_
             ids.push_back(raw.id);
             continue;
         }
-        const std::string normalized = parts_->normalize(std::string(text.substr(raw.where.begin, raw.where.end - raw.where.begin)));
+        const std::string normalized =
+            parts_->normalize(std::string(text.substr(raw.where.begin, raw.where.end - raw.where.begin)), budget);
         for (const auto& [where, id] : parts_->added.split(normalized, stage::normalized)) {
             if (id >= 0)
                 ids.push_back(id);
             else
                 parts_->encode_words(normalized.substr(where.begin, where.end - where.begin),
-                                     raw.where.begin == 0 && where.begin == 0, ids);
+                                     raw.where.begin == 0 && where.begin == 0, budget, ids);
         }
     }
     if (add_special_tokens)
@@ -101,9 +103,9 @@ std::vector<token_id> tokenizer::encode(std::string_view utf8, bool add_special_
 }
 
 /// Appends the ids of text without added tokens. A word that comes again is looked up, not merged again.
-void tokenizer::parts::encode_words(std::string text, bool at_start, std::vector<token_id>& ids) const
+void tokenizer::parts::encode_words(std::string text, bool at_start, match_budget& budget, std::vector<token_id>& ids) const
 {
-    const pieces words = pretokenize(std::move(text), at_start);
+    const pieces words = pretokenize(std::move(text), at_start, budget);
     boost::unordered_flat_map<std::string_view, std::pair<std::size_t, std::size_t>> seen; // where in `ids`, how many
     for (std::size_t i = 0; i < words.ends.size(); ++i) {
         const std::size_t begin = ids.size();
@@ -128,7 +130,8 @@ std::string tokenizer::decode(std::span<const token_id> ids, bool skip_special_t
         if (text && !(skip_special_tokens && parts_->added.is_special(*text)))
             tokens.push_back(*text);
     }
-    return parts_->detokenize(std::move(tokens));
+    match_budget budget;
+    return parts_->detokenize(std::move(tokens), budget);
 }
 
 std::string tokenizer::token_text(token_id id) const
