@@ -10,7 +10,6 @@
 #include <boost/asio/execution/outstanding_work.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/prefer.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 
 #include <atomic>
@@ -22,8 +21,6 @@
 namespace warmd {
 
 namespace {
-
-using clock = std::chrono::steady_clock;
 
 std::string subject(const model_spec& spec)
 {
@@ -50,9 +47,11 @@ class backend_cache::impl : public std::enable_shared_from_this<impl> {
 public:
     using lease_reply = handoff<result<backend_lease>>;
 
-    impl(asio::any_io_executor io, worker_executors workers, const backend_registry& registry, const cache_limits& limits, logger log)
-        : io_(io), workers_(std::move(workers)), registry_(registry), limits_(limits), log_(std::move(log)), core_(limits),
-          resolver_(std::make_shared<model_resolver>(io, workers_.checks, registry, limits.recheck)), alarm_(io)
+    impl(asio::any_io_executor io, worker_executors workers, const backend_registry& registry, const cache_limits& limits, logger log,
+         time_source time)
+        : io_(io), workers_(std::move(workers)), registry_(registry), limits_(limits), log_(std::move(log)), time_(std::move(time)),
+          core_(limits), resolver_(std::make_shared<model_resolver>(io, workers_.checks, registry, limits.recheck, time_.now)),
+          alarm_(time_.make_alarm(io)), end_of_grace_(time_.make_alarm(io))
     {
     }
 
@@ -84,7 +83,7 @@ public:
         asked& made = asked_[waiter];
         made.reply = std::move(reply);
         made.options = std::move(options);
-        if (auto model = resolver_->known(spec, clock::now()))
+        if (auto model = resolver_->known(spec))
             return acquire(waiter, std::move(model));
         report(made, {.stage = load_progress::stage::queued});
         resolver_->resolve(spec, [self = shared_from_this(), waiter](const model_resolver::answer& found) {
@@ -100,7 +99,7 @@ public:
     void abandon(waiter_id waiter)
     {
         if (asked_.erase(waiter) != 0)
-            apply(core_.abandon(waiter, clock::now()));
+            apply(core_.abandon(waiter, time_.now()));
     }
 
     // -- administration -------------------------------------------------------------------------------------------------
@@ -116,7 +115,7 @@ public:
         for (const cache_key& key : keys) {
             found = found || core_.find(key).has_value();
             std::vector<entry_id> left;
-            effects todo = core_.unload(key, clock::now(), left);
+            effects todo = core_.unload(key, time_.now(), left);
             if (!left.empty() && std::find(request.keys.begin(), request.keys.end(), key) == request.keys.end())
                 request.keys.push_back(key);
             request.remaining.insert(left.begin(), left.end());
@@ -133,7 +132,7 @@ public:
     void set_pinned(const cache_key& key, bool pinned, const std::shared_ptr<handoff<result<void>>>& reply)
     {
         bool found = false;
-        apply(core_.set_pinned(key, pinned, clock::now(), found));
+        apply(core_.set_pinned(key, pinned, time_.now(), found));
         reply->deliver(found ? result<void>() : failure{errc::not_found, "nothing is loaded under " + key.text});
     }
 
@@ -155,7 +154,7 @@ public:
 
     void find_key(const model_spec& spec, std::shared_ptr<handoff<result<cache_key>>> reply)
     {
-        if (const auto model = resolver_->known(spec, clock::now()))
+        if (const auto model = resolver_->known(spec))
             return reply->deliver(model->key);
         resolver_->resolve(spec, [reply](const model_resolver::answer& found) {
             reply->deliver(found ? result<cache_key>((*found)->key) : result<cache_key>(found.error()));
@@ -165,12 +164,11 @@ public:
     void drain(std::chrono::nanoseconds grace, std::shared_ptr<handoff<bool>> reply)
     {
         drained_ = std::move(reply);
-        end_of_grace_.emplace(io_, grace);
-        end_of_grace_->async_wait([self = shared_from_this()](const error_code& ec) {
-            if (!ec && self->drained_)
+        end_of_grace_->set(time_.now() + grace, [self = shared_from_this()] {
+            if (self->drained_)
                 std::exchange(self->drained_, {})->deliver(false);
         });
-        apply(core_.drain(clock::now()));
+        apply(core_.drain(time_.now()));
     }
 
 private:
@@ -198,7 +196,7 @@ private:
     struct record {
         std::shared_ptr<resident> here;
         std::stop_source stop;
-        clock::time_point load_began{};
+        time_point load_began{};
         std::optional<std::uint64_t> bytes_done, bytes_total;
     };
     struct unloading {
@@ -213,7 +211,7 @@ private:
         if (by.options.progress)
             watching_.insert(waiter);
         apply(core_.acquire(waiter, {.model = std::move(model), .pin = by.options.pin, .retry_failed = by.options.retry_failed},
-                            clock::now()));
+                            time_.now()));
     }
 
     void answer(waiter_id waiter, result<backend_lease> told)
@@ -233,7 +231,7 @@ private:
         if (!watching_.empty())
             report_progress();
         if (drained_ && core_.empty()) {
-            alarm_.cancel();
+            alarm_->cancel();
             end_of_grace_->cancel();
             std::exchange(drained_, {})->deliver(true);
         }
@@ -245,7 +243,7 @@ private:
         made.here = std::make_shared<resident>();
         made.here->what.model = core_.model_of(what.entry);
         made.here->where = std::make_shared<lane>(workers_.loads, workers_.runs);
-        made.load_began = clock::now();
+        made.load_began = time_.now();
         const std::shared_ptr<const resolved_model>& model = made.here->what.model;
         log_.info("loading " + subject(model->spec) + " as " + model->key.text);
         made.here->where->load(*registry_.find(model->spec.kind), model,
@@ -267,7 +265,7 @@ private:
         const auto keep_alive = found == asked_.end() ? std::chrono::nanoseconds(0) : found->second.options.keep_alive;
         // The lease may die on any thread, so it posts (invariant 13); if even that fails, the daemon had better restart.
         auto granted = std::make_shared<hold>(residents_.at(what.entry).here, [self = shared_from_this(), entry = what.entry, keep_alive]() noexcept {
-            asio::post(self->io_, [self, entry, keep_alive] { self->apply(self->core_.released(entry, keep_alive, clock::now())); });
+            asio::post(self->io_, [self, entry, keep_alive] { self->apply(self->core_.released(entry, keep_alive, self->time_.now())); });
         });
         answer(what.waiter, backend_lease(std::move(granted), what.cached, what.joined));
     }
@@ -296,11 +294,7 @@ private:
 
     void perform(effect::wake& what)
     {
-        alarm_.expires_at(what.at);
-        alarm_.async_wait([self = shared_from_this()](const error_code& ec) {
-            if (!ec)
-                self->apply(self->core_.tick(clock::now()));
-        });
+        alarm_->set(what.at, [self = shared_from_this()] { self->apply(self->core_.tick(self->time_.now())); });
     }
 
     // -- news from workers ----------------------------------------------------------------------------------------------
@@ -329,7 +323,7 @@ private:
     {
         record& of = residents_.at(entry);
         residency& what = of.here->what;
-        what.load_seconds = std::chrono::duration<double>(clock::now() - of.load_began).count();
+        what.load_seconds = std::chrono::duration<double>(time_.now() - of.load_began).count();
         if (bytes) {
             what.bytes = *bytes;
             log_.info("loaded " + what.model->key.text + ": " + std::to_string(*bytes) + " bytes in " + std::to_string(what.load_seconds) + " s");
@@ -340,7 +334,7 @@ private:
             bytes = described(std::move(bytes.error()), what.model->spec);
             log_.warning(bytes.error().detail);
         }
-        apply(core_.loaded(entry, std::move(bytes), clock::now()));
+        apply(core_.loaded(entry, std::move(bytes), time_.now()));
     }
 
     /// What every waiter is told: kind, base and cause.
@@ -355,7 +349,7 @@ private:
     {
         if (!thrown.empty())
             log_.warning("close raised for " + residents_.at(entry).here->what.model->key.text + ": " + thrown);
-        apply(core_.closed(entry, clock::now()));
+        apply(core_.closed(entry, time_.now()));
     }
 
     // -- progress -------------------------------------------------------------------------------------------------------
@@ -391,21 +385,22 @@ private:
     const backend_registry& registry_;
     const cache_limits limits_;
     const logger log_;
+    const time_source time_;
     cache_core core_;
     std::shared_ptr<model_resolver> resolver_;
     std::unordered_map<waiter_id, asked> asked_; // until answered
     std::set<waiter_id> watching_;               // those that wait in the core and want to hear of progress
     std::unordered_map<entry_id, record> residents_; // from effect::load to effect::gone
     std::list<unloading> unloading_;
-    asio::steady_timer alarm_;
-    std::optional<asio::steady_timer> end_of_grace_;
+    const std::unique_ptr<alarm> alarm_; // rings for core_.tick()
+    const std::unique_ptr<alarm> end_of_grace_;
     std::shared_ptr<handoff<bool>> drained_;
     std::atomic<waiter_id> next_waiter_ = 1;
 };
 
 backend_cache::backend_cache(asio::any_io_executor io, worker_executors workers, const backend_registry& registry, cache_limits limits,
-                             logger log)
-    : impl_(std::make_shared<impl>(std::move(io), std::move(workers), registry, limits, std::move(log)))
+                             logger log, time_source time)
+    : impl_(std::make_shared<impl>(std::move(io), std::move(workers), registry, limits, std::move(log), std::move(time)))
 {
 }
 

@@ -30,15 +30,15 @@ model_resolver::answer ask(const loader& how, const model_spec& spec) noexcept
 } // namespace
 
 model_resolver::model_resolver(asio::any_io_executor io, asio::any_io_executor checks, const backend_registry& registry,
-                               std::chrono::nanoseconds recheck)
-    : io_(std::move(io)), checks_(std::move(checks)), registry_(registry), recheck_(recheck)
+                               std::chrono::nanoseconds recheck, std::function<time_point()> now)
+    : io_(std::move(io)), checks_(std::move(checks)), registry_(registry), recheck_(recheck), now_(std::move(now))
 {
 }
 
-std::shared_ptr<const resolved_model> model_resolver::known(const model_spec& spec, time_point now) const
+std::shared_ptr<const resolved_model> model_resolver::known(const model_spec& spec) const
 {
     const auto found = questions_.find(spec);
-    if (found == questions_.end() || now - found->second.asked >= recheck_)
+    if (found == questions_.end() || now_() - found->second.asked >= recheck_)
         return nullptr;
     return found->second.last;
 }
@@ -61,7 +61,7 @@ void model_resolver::check(const model_spec& spec, const loader& how)
 {
     auto back = asio::prefer(io_, asio::execution::outstanding_work.tracked); // io must not run dry meanwhile
     asio::post(checks_, [self = shared_from_this(), back = std::move(back), spec, by = &how]() noexcept {
-        const time_point asked = std::chrono::steady_clock::now(); // before looking: what changes later is news
+        const time_point asked = self->now_(); // before looking: what changes later is news
         asio::post(back, [self, spec, asked, found = ask(*by, spec)]() mutable { self->checked(spec, asked, std::move(found)); });
     });
 }

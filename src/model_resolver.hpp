@@ -3,6 +3,7 @@
 
 #include <warmd/asio.hpp>
 #include <warmd/backend_registry.hpp>
+#include <warmd/time_source.hpp>
 
 #include <chrono>
 #include <functional>
@@ -17,14 +18,13 @@ namespace warmd {
 /// request that comes `recheck` after it. Serial by `io` (invariant 1), but for the work it posts to `checks`.
 class model_resolver : public std::enable_shared_from_this<model_resolver> {
 public:
-    using time_point = std::chrono::steady_clock::time_point;
     using answer = result<std::shared_ptr<const resolved_model>>;
 
     model_resolver(asio::any_io_executor io, asio::any_io_executor checks, const backend_registry& registry,
-                   std::chrono::nanoseconds recheck);
+                   std::chrono::nanoseconds recheck, std::function<time_point()> now);
 
     /// What `spec` is, if that is known and fresh; else null.
-    std::shared_ptr<const resolved_model> known(const model_spec& spec, time_point now) const;
+    std::shared_ptr<const resolved_model> known(const model_spec& spec) const;
     /// Finds out; `told` is called on io, later. Failures are not remembered.
     void resolve(const model_spec& spec, std::function<void(answer)> told);
 
@@ -42,6 +42,7 @@ private:
     asio::any_io_executor checks_;
     const backend_registry& registry_;
     std::chrono::nanoseconds recheck_;
+    std::function<time_point()> now_;
     std::unordered_map<model_spec, question, model_spec_hash> questions_;
 };
 

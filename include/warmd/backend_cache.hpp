@@ -6,6 +6,7 @@
 #include <warmd/cache_core.hpp>
 #include <warmd/config.hpp>
 #include <warmd/log.hpp>
+#include <warmd/time_source.hpp>
 
 #include <chrono>
 #include <functional>
@@ -61,7 +62,8 @@ struct worker_executors {
 class backend_cache {
 public:
     /// `io`: a serial executor. The registry must outlive the cache; worker threads must be joined before it goes.
-    backend_cache(asio::any_io_executor io, worker_executors workers, const backend_registry&, cache_limits, logger);
+    backend_cache(asio::any_io_executor io, worker_executors workers, const backend_registry&, cache_limits, logger,
+                  time_source = real_time());
     ~backend_cache();
     backend_cache(const backend_cache&) = delete;
     backend_cache& operator=(const backend_cache&) = delete;
