@@ -28,6 +28,9 @@ public:
     virtual void notify(std::string_view method, std::string params) = 0;
     /// Ends the request with `timeout` unless it is answered within `limit` from now. Session executor only.
     virtual void set_timeout(std::chrono::nanoseconds limit) = 0;
+    /// Keeps this caller, and what notify() sends, until the connection's end instead of the reply's (subscribe): whoever
+    /// sends holds a weak_ptr, which expires then. False if the connection keeps too many. Session executor only.
+    virtual bool outlive_reply() { return false; }
 };
 
 /// A handler. Runs on the session's serial executor; result: JSON text. Cancelled by `terminal`, which it lets
