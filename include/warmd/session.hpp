@@ -1,0 +1,105 @@
+#pragma once
+// One connection: moves frames between a socket and a dispatcher. Knows neither models nor the listening socket.
+
+#include <warmd/config.hpp>
+#include <warmd/dispatcher.hpp>
+#include <warmd/frame.hpp>
+#include <warmd/log.hpp>
+
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <exception>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_set>
+#include <variant>
+#include <vector>
+
+namespace warmd {
+
+/// One connection, from accept to the last reply. Everything runs on the socket's executor, which must be serial
+/// (invariant 1); so must the callers of its members. Each request runs as a coroutine of its own, stopped by one signal:
+/// `$/cancelRequest` (every request in flight with that id, by JSON value and type; none is no error), its own timeout,
+/// or the connection's end.
+///
+/// What bounds it: at most max_in_flight requests run, notifications included, and with them running or with
+/// max_queued_output bytes unsent nothing more is read. Notifications to the client other than `$/token` are
+/// dropped while that much is unsent.
+///
+/// How it ends: the client closes its writing side, or drain(): what has arrived is answered, then the socket is closed.
+/// A frame that cannot be read: answered, likewise, after the error. A hang-up or stop(): every request is cancelled at once.
+class session : public std::enable_shared_from_this<session> {
+public:
+    using socket = asio::local::stream_protocol::socket;
+
+    static constexpr std::size_t max_queued_output = 4 * 1024 * 1024;
+    static constexpr std::size_t max_kept_callers = 16; ///< subscriptions
+
+    /// The dispatcher must outlive the session.
+    session(socket connected, unsigned peer_uid, const dispatcher&, session_limits, logger);
+
+    /// Serves until the end; then calls `on_end` once, when nothing of it is left. REQUIRES: called once.
+    void start(std::function<void()> on_end);
+    /// Reads no more; answers what has arrived; ends.
+    void drain();
+    /// Closes the socket and cancels every request; nothing more is sent.
+    void stop();
+
+private:
+    class call;
+    struct batch;
+    enum class input { open, refused, ended }; // refused: a frame could not be read, what follows is thrown away
+
+    asio::awaitable<void> read();
+    asio::awaitable<bool> serve();
+    asio::awaitable<void> throw_away();
+    asio::awaitable<void> watch_for_hang_up();
+    bool is_full() const;
+    void make_room();
+
+    void start_message(std::variant<rpc::request, rpc::malformed> message, std::shared_ptr<batch> within);
+    void start_call(rpc::request request, std::shared_ptr<batch> within);
+    void finish(const std::shared_ptr<call>& done, std::exception_ptr thrown, result<std::string> reply);
+    void cancel(const json::object& params);
+    void refuse(const failure& why);
+
+    void answer(std::string_view id_text, const result<std::string>& reply, batch* within);
+    void one_done(batch* within);
+    void notify(std::string_view name, std::string_view params);
+    void flush_soon();
+    void flush();
+    void written(error_code ec);
+    void wind_up();
+    void linger();
+    void close();
+
+    socket socket_;
+    const unsigned peer_uid_;
+    const dispatcher& dispatcher_;
+    const session_limits limits_;
+    const logger log_;
+    std::function<void()> on_end_;
+
+    frame_decoder decoder_;
+    input input_ = input::open;
+    bool reading_ = false; // read() has not returned
+    bool draining_ = false;
+    bool paused_ = false;
+    asio::cancellation_signal room_; // ends the pause
+
+    std::unordered_set<std::shared_ptr<call>> calls_; // in flight
+    std::vector<std::shared_ptr<call>> kept_;         // answered, but may still notify
+
+    std::string out_;     // replies that are ready
+    std::string sending_; // what the write under way sends
+    bool writing_ = false;
+    bool flush_posted_ = false;
+    bool lingering_ = false;
+    asio::steady_timer linger_;
+};
+
+} // namespace warmd

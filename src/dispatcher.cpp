@@ -1,0 +1,48 @@
+#include <warmd/dispatcher.hpp>
+
+#include <boost/asio/error.hpp>
+#include <boost/assert.hpp>
+#include <boost/system/system_error.hpp>
+
+#include <utility>
+
+namespace warmd {
+
+namespace {
+
+/// A name from the client, short enough for a message.
+std::string shown(std::string_view name)
+{
+    constexpr std::size_t most = 100;
+    return '\'' + std::string(name.substr(0, most)) + (name.size() > most ? "'..." : "'");
+}
+
+} // namespace
+
+void dispatcher::add(std::string name, method handler)
+{
+    [[maybe_unused]] const bool added = methods_.emplace(std::move(name), std::move(handler)).second;
+    BOOST_ASSERT(added);
+}
+
+asio::awaitable<result<std::string>> dispatcher::answer(rpc::request request, std::shared_ptr<caller> from) const
+{
+    const auto found = methods_.find(request.method);
+    if (found == methods_.end())
+        co_return failure{errc::method_not_found, "there is no method " + shown(request.method)};
+    std::string thrown = "an exception of unknown type";
+    try {
+        result<std::string> reply = co_await found->second(std::move(request.params), std::move(from));
+        co_return reply;
+    } catch (const boost::system::system_error& error) {
+        if (error.code() == asio::error::operation_aborted)
+            throw;
+        thrown = error.what();
+    } catch (const std::exception& error) {
+        thrown = error.what();
+    } catch (...) {
+    }
+    co_return failure{errc::internal_error, "method " + shown(request.method) + " failed: " + thrown};
+}
+
+} // namespace warmd
