@@ -18,7 +18,7 @@ namespace {
 /// The matches of `pattern` in `text`, each in brackets.
 std::string marked(std::string_view pattern, std::string_view text)
 {
-    const text_pattern compiled(std::move(regex::from_oniguruma(pattern).value()));
+    const text_pattern compiled(regex::from_oniguruma(pattern).value());
     match_budget budget;
     text_search search(compiled, budget);
     std::string out;
@@ -132,7 +132,7 @@ BOOST_AUTO_TEST_CASE(a_pattern_without_end_is_cut_off)
 
 BOOST_AUTO_TEST_CASE(all_pieces_of_a_text_share_one_budget)
 {
-    const text_pattern letter(std::move(regex::from_oniguruma("a").value()));
+    const text_pattern letter(regex::from_oniguruma("a").value());
     match_budget none(-1);
     const auto search_pieces = [&](int count) {
         for (int i = 0; i < count; ++i)

@@ -338,7 +338,8 @@ const std::vector<bad_file> bad_files{
     {document(R"("normalizer":{"type":"Lowercase"})"), errc::unsupported, "Lowercase"},
     {document(R"("normalizer":{"type":"Sequence","normalizers":[{"type":"NFC"},{"type":"NFD"}]})"), errc::unsupported,
      "normalizer.normalizers[1]: the normalizer NFD"},
-    {document(R"("normalizer":{"type":"Replace","pattern":{"String":""},"content":"x"})"), errc::load_failed, "normalizer.pattern"},
+    {document(R"("normalizer":{"type":"Replace","pattern":{"String":""},"content":"x"})"), errc::load_failed,
+     "normalizer.pattern"},
     {document(R"("normalizer":{"type":"Replace","pattern":{"Regex":"(a"},"content":"x"})"), errc::unsupported, "(a"},
     {document(R"~("normalizer":{"type":"Replace","pattern":{"Regex":"(a)"},"content":"$1"})~"), errc::unsupported, "content"},
     {document(R"("pre_tokenizer":{"type":"BertPreTokenizer"})"), errc::unsupported, "BertPreTokenizer"},
@@ -349,7 +350,8 @@ const std::vector<bad_file> bad_files{
     {document(R"("post_processor":{"type":"BertProcessing"})"), errc::unsupported, "BertProcessing"},
     {document(R"("post_processor":{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"X"}}],"special_tokens":{}})"),
      errc::load_failed, "post_processor.special_tokens.X"},
-    {document(R"("post_processor":{"type":"TemplateProcessing","single":[],"special_tokens":{}})"), errc::unsupported, "Sequence A"},
+    {document(R"("post_processor":{"type":"TemplateProcessing","single":[],"special_tokens":{}})"), errc::unsupported,
+     "Sequence A"},
     {document(R"("decoder":{"type":"WordPiece"})"), errc::unsupported, "WordPiece"},
     {document(R"("decoder":{"type":"Strip","content":"x","start":-1,"stop":0})"), errc::load_failed, "decoder.start"},
 };
@@ -413,11 +415,13 @@ BOOST_AUTO_TEST_CASE(a_damaged_file_loads_or_says_why_and_never_crashes)
     std::cout << "SEED=" << seed << '\n';
     std::mt19937 random(seed);
     const auto below = [&](std::size_t n) { return std::uniform_int_distribution<std::size_t>(0, n - 1)(random); };
-    const std::string added_token = R"("added_tokens":[{"id":9,"content":"<s>","special":true,"lstrip":true,"single_word":true}])";
+    const std::string added_token =
+        R"("added_tokens":[{"id":9,"content":"<s>","special":true,"lstrip":true,"single_word":true}])";
     const std::string rules =
         added_token + R"~(,"normalizer":{"type":"Sequence","normalizers":[{"type":"NFC"},{"type":"Prepend","prepend":"_"},
         {"type":"Replace","pattern":{"String":" "},"content":"_"}]},"pre_tokenizer":{"type":"Sequence","pretokenizers":[
-        {"type":"Split","pattern":{"Regex":"(?i:'s|'t)|[^\\r\\n\\p{L}]?\\p{L}+|\\s+(?!\\S)|\\s+"},"behavior":"Isolated","invert":false},
+        {"type":"Split","pattern":{"Regex":"(?i:'s|'t)|[^\\r\\n\\p{L}]?\\p{L}+|\\s+(?!\\S)|\\s+"},"behavior":"Isolated",
+        "invert":false},
         {"type":"Digits","individual_digits":true},{"type":"Metaspace","replacement":"_","prepend_scheme":"first"}]},
         "post_processor":{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"<s>","type_id":0}},{"Sequence":{"id":"A",
         "type_id":0}}],"special_tokens":{"<s>":{"id":"<s>","ids":[9],"tokens":["<s>"]}}},"decoder":{"type":"Sequence","decoders":[

@@ -12,7 +12,7 @@ namespace warmd::hf {
 namespace {
 
 /// Our own constant patterns compile.
-text_pattern own_regex(std::string_view pattern) { return text_pattern(std::move(regex::from_oniguruma(pattern).value())); }
+text_pattern own_regex(std::string_view pattern) { return text_pattern(regex::from_oniguruma(pattern).value()); }
 
 // Radford et al. 2019: contractions, words, numbers, the rest, white space.
 constexpr std::string_view gpt2_words = R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
