@@ -4,12 +4,11 @@
 
 #include "support/stepping.hpp"
 
-#include <boost/asio/connect.hpp>
 #include <boost/asio/local/connect_pair.hpp>
-#include <boost/asio/read.hpp>
 #include <boost/json.hpp>
 #include <boost/test/unit_test.hpp>
 
+#include <algorithm>
 #include <map>
 #include <set>
 #include <thread>

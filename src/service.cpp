@@ -1,0 +1,207 @@
+#include <warmd/service.hpp>
+
+#include <warmd/session.hpp>
+#include <warmd/socket_path.hpp>
+
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <optional>
+#include <unordered_set>
+#include <utility>
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+namespace warmd {
+
+namespace {
+
+constexpr int backlog = 4096; // the kernel cuts it to net.core.somaxconn
+
+/// After a failed accept (EMFILE and the like) it would fail again at once.
+constexpr std::chrono::milliseconds accept_pause{100};
+
+std::optional<uid_t> peer_of(session::socket& connected)
+{
+    ucred peer{};
+    socklen_t size = sizeof peer;
+    if (::getsockopt(connected.native_handle(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0)
+        return std::nullopt;
+    return peer.uid;
+}
+
+/// One error line into the fresh socket's empty buffer. Its framing is not known yet.
+void turn_away(session::socket& connected, const failure& why)
+{
+    std::string line;
+    rpc::append_failure(line, "null", why);
+    line += '\n';
+    error_code ignored;
+    connected.non_blocking(true, ignored);
+    connected.write_some(asio::buffer(line), ignored);
+}
+
+} // namespace
+
+class service::impl : public std::enable_shared_from_this<impl> {
+public:
+    impl(asio::any_io_executor executor, server_config config, const dispatcher& methods, logger log)
+        : executor_(executor), config_(std::move(config)), dispatcher_(methods), log_(std::move(log)), acceptor_(executor),
+          pause_(executor), ended_(executor, asio::steady_timer::time_point::max())
+    {
+    }
+
+    result<void> start();
+    void drain();
+    void stop();
+    asio::awaitable<void> ended();
+    std::size_t connections() const { return sessions_.size(); }
+
+private:
+    asio::awaitable<void> accept();
+    void admit(session::socket connected);
+    void stop_accepting();
+    void ring_if_ended();
+
+    const asio::any_io_executor executor_;
+    const server_config config_;
+    const dispatcher& dispatcher_;
+    const logger log_;
+
+    asio::local::stream_protocol::acceptor acceptor_;
+    socket_path path_;
+    asio::steady_timer pause_;
+    bool accepting_ = false; // accept() has not returned
+    std::unordered_set<std::shared_ptr<session>> sessions_;
+    asio::steady_timer ended_; // a bell
+};
+
+result<void> service::impl::start()
+{
+    if (auto valid = validate(config_); !valid)
+        return valid;
+    auto claimed = socket_path::claim(config_.socket_path);
+    if (!claimed)
+        return claimed.error();
+    asio::local::stream_protocol::acceptor acceptor(executor_);
+    error_code ec;
+    acceptor.open(asio::local::stream_protocol(), ec);
+    if (!ec)
+        acceptor.bind(asio::local::stream_protocol::endpoint(config_.socket_path), ec);
+    if (ec)
+        return failure{ec == asio::error::access_denied ? errc::permission_denied : errc::invalid_params,
+                       "cannot bind " + config_.socket_path + ": " + ec.message()};
+    if (auto ours = claimed->bound(); !ours)
+        return ours;
+    acceptor.listen(backlog, ec);
+    if (ec)
+        return failure{errc::internal_error, "cannot listen on " + config_.socket_path + ": " + ec.message()};
+    path_ = std::move(*claimed);
+    acceptor_ = std::move(acceptor);
+    accepting_ = true;
+    asio::co_spawn(executor_, accept(), [self = shared_from_this()](std::exception_ptr thrown) {
+        self->accepting_ = false;
+        if (thrown)
+            self->log_.error("accepting connections ended with an exception");
+        self->ring_if_ended();
+    });
+    return {};
+}
+
+asio::awaitable<void> service::impl::accept()
+{
+    while (acceptor_.is_open()) {
+        session::socket connected(executor_);
+        error_code ec;
+        co_await acceptor_.async_accept(connected, asio::redirect_error(asio::use_awaitable, ec));
+        if (!acceptor_.is_open())
+            co_return;
+        if (!ec) {
+            admit(std::move(connected));
+        } else if (ec != asio::error::connection_aborted) {
+            log_.warning("cannot accept a connection: " + ec.message());
+            pause_.expires_after(accept_pause);
+            co_await pause_.async_wait(asio::redirect_error(asio::use_awaitable, ec));
+        }
+    }
+}
+
+void service::impl::admit(session::socket connected)
+{
+    const std::optional<uid_t> peer = peer_of(connected);
+    if (!peer || (*peer != ::geteuid() && *peer != 0)) {
+        const std::string who = peer ? "user " + std::to_string(*peer) : "an unknown user";
+        log_.warning("turned away " + who);
+        return turn_away(connected, failure{errc::permission_denied, who + " may not use this daemon; only user " +
+                                                                         std::to_string(::geteuid()) + " and root may"});
+    }
+    if (sessions_.size() >= config_.max_connections)
+        return turn_away(connected, failure{.code = errc::busy,
+                                            .detail = "there are " + std::to_string(sessions_.size()) +
+                                                      " connections, as many as max_connections allows",
+                                            .retry_after_seconds = 1});
+    const auto fresh = std::make_shared<session>(std::move(connected), *peer, dispatcher_, config_.session, log_);
+    sessions_.insert(fresh);
+    fresh->start([self = shared_from_this(), ended = fresh.get()] {
+        self->sessions_.erase(ended->shared_from_this());
+        self->ring_if_ended();
+    });
+}
+
+void service::impl::stop_accepting()
+{
+    error_code ignored;
+    acceptor_.close(ignored);
+    pause_.cancel();
+    path_.release();
+}
+
+void service::impl::drain()
+{
+    stop_accepting();
+    const auto open = sessions_; // a session may end, and leave sessions_, as soon as it is told
+    for (const auto& one : open)
+        one->drain();
+    ring_if_ended();
+}
+
+void service::impl::stop()
+{
+    stop_accepting();
+    const auto open = sessions_;
+    for (const auto& one : open)
+        one->stop();
+    ring_if_ended();
+}
+
+asio::awaitable<void> service::impl::ended()
+{
+    while (acceptor_.is_open() || accepting_ || !sessions_.empty()) {
+        error_code rung;
+        co_await ended_.async_wait(asio::redirect_error(asio::use_awaitable, rung));
+    }
+}
+
+void service::impl::ring_if_ended()
+{
+    if (!acceptor_.is_open() && !accepting_ && sessions_.empty())
+        ended_.cancel();
+}
+
+service::service(asio::any_io_executor executor, server_config config, const dispatcher& methods, logger log)
+    : impl_(std::make_shared<impl>(std::move(executor), std::move(config), methods, std::move(log)))
+{
+}
+service::~service() { impl_->stop(); }
+result<void> service::start() { return impl_->start(); }
+void service::drain() { impl_->drain(); }
+void service::stop() { impl_->stop(); }
+asio::awaitable<void> service::ended() { return impl_->ended(); }
+std::size_t service::connections() const { return impl_->connections(); }
+
+} // namespace warmd
