@@ -1,0 +1,28 @@
+#pragma once
+// The JSON-RPC methods of the daemon: the one place that knows both the wire and the cache. The README's "Methods" is
+// their manual.
+
+#include <warmd/backend_cache.hpp>
+#include <warmd/dispatcher.hpp>
+
+#include <chrono>
+#include <functional>
+#include <string>
+
+namespace warmd {
+
+/// What the methods tell of the daemon around them, and what they may ask of it.
+struct daemon_info {
+    std::string version;
+    std::chrono::steady_clock::time_point started;
+    cache_limits limits;
+    std::function<bool()> draining; ///< true from the moment shutdown began
+    /// Begins the shutdown, without waiting for it. The grace to give calls under way, or the daemon's own.
+    std::function<void(std::optional<std::chrono::nanoseconds> grace)> shut_down;
+};
+
+/// Adds every method to `to`.
+/// REQUIRES: `cache` and `daemon` outlive every answer, and `daemon`'s functions are set.
+void add_methods(dispatcher& to, backend_cache& cache, const daemon_info& daemon);
+
+} // namespace warmd

@@ -1,0 +1,333 @@
+#include <warmd/methods.hpp>
+
+#include "params.hpp"
+#include "replies.hpp"
+
+#include <boost/asio/this_coro.hpp>
+
+#include <unistd.h>
+
+namespace warmd {
+
+namespace {
+
+using answer = asio::awaitable<result<std::string>>;
+using from_caller = std::shared_ptr<caller>;
+
+/// What every handler works with; both outlive it.
+struct surroundings {
+    backend_cache* cache;
+    const daemon_info* daemon;
+};
+
+// -- what every method with a `model` takes --------------------------------------------------------
+
+struct common {
+    acquire_options options;
+    std::optional<std::chrono::nanoseconds> timeout;
+    bool progress = false;
+
+    /// Once the parameters are known to be sound.
+    void take_effect(const from_caller& from)
+    {
+        if (timeout)
+            from->set_timeout(*timeout);
+        if (progress)
+            options.progress = [from](const load_progress& so_far) { from->notify("$/progress", replies::progress(from->id(), so_far)); };
+    }
+};
+
+common read_common(params& read)
+{
+    common all;
+    all.timeout = read.seconds("timeout", false);
+    all.progress = read.flag("progress", false);
+    all.options.keep_alive = read.seconds("keep_alive", true).value_or(std::chrono::nanoseconds(0));
+    return all;
+}
+
+// -- operations on a model: the parameters in, the outcome out ---------------------------------------
+
+/// One operation as the wire has it.
+struct operation_method {
+    std::string_view name;
+    operation (*read)(params&);
+    void (*write)(json_writer&, const outcome&);
+};
+
+std::size_t read_top_k(params& read) { return read.count("top_k", 256, 1); }
+
+operation read_tokenize(params& read)
+{
+    return tokenize{.text = read.string("text"), .add_special_tokens = read.flag("add_special_tokens", true)};
+}
+
+operation read_detokenize(params& read)
+{
+    return detokenize{.ids = read.ids("ids"), .skip_special_tokens = read.flag("skip_special_tokens", false)};
+}
+
+operation read_next_token(params& read)
+{
+    return next_token{.through = read.through("view", view::mode::ft), .prompts = read.texts("prompts"), .top_k = read_top_k(read)};
+}
+
+operation read_logprob(params& read)
+{
+    return logprob{.through = read.through("view", view::mode::ft), .items = read.items("items")};
+}
+
+operation read_rolling_logprob(params& read)
+{
+    return rolling_logprob{.through = read.through("view", view::mode::ft), .texts = read.texts("texts")};
+}
+
+operation read_generate(params& read)
+{
+    return generate{
+        .through = read.through("view", view::mode::ft),
+        .prompt = read.text("prompt"),
+        .max_new_tokens = read.count("max_new_tokens", {}, 1),
+        .temperature = read.number("temperature", 0, "a finite number, at least 0", [](double t) { return t >= 0; }),
+        .top_p = read.number("top_p", 1, "a number above 0 and at most 1", [](double p) { return p > 0 && p <= 1; }),
+        .top_k = read.count("top_k", 0, 0),
+        .seed = read.count("seed", 0, 0, std::numeric_limits<std::uint64_t>::max()),
+        .stop = read.strings("stop"),
+    };
+}
+
+operation read_divergence(params& read)
+{
+    diverge what{
+        .kind = read.choice("kind", {"js", "kl"}) == 0 ? divergence_kind::js : divergence_kind::kl,
+        .from = read.through("from", view::mode::base),
+        .to = read.through("to", view::mode::ft),
+        .prompts = read.texts("prompts"),
+        .top_k = read_top_k(read),
+    };
+    if (what.prompts.empty())
+        read.refuse("prompts is empty: a divergence needs at least one");
+    return what;
+}
+
+constexpr operation_method operation_methods[] = {
+    {"tokenize", read_tokenize, replies::write_tokens},
+    {"detokenize", read_detokenize, replies::write_plain_text},
+    {"next_token", read_next_token, replies::write_distributions},
+    {"logprob", read_logprob, replies::write_scored},
+    {"rolling_logprob", read_rolling_logprob, replies::write_rolling},
+    {"generate", read_generate, replies::write_generation},
+    {"divergence", read_divergence, replies::write_divergence},
+};
+
+/// A request for an operation, read and found sound.
+struct operation_request {
+    model_spec model;
+    common also;
+    operation what;
+    std::function<void(const generated_token&)> on_token; // on a worker thread
+};
+
+result<operation_request> read_operation(const operation_method& how, json::object given, const from_caller& from)
+{
+    params read(how.name, std::move(given));
+    operation_request asked;
+    asked.model = read.model("model");
+    asked.what = how.read(read);
+    const bool stream = std::holds_alternative<generate>(asked.what) && read.flag("stream", false);
+    asked.also = read_common(read);
+    if (auto why = read.fault())
+        return *why;
+    asked.also.take_effect(from);
+    if (stream)
+        asked.on_token = [from](const generated_token& token) { from->notify("$/token", replies::token(from->id(), token)); };
+    return asked;
+}
+
+std::string written(const operation_method& how, const outcome& what)
+{
+    std::string text;
+    json_writer to(text);
+    to.begin_object();
+    how.write(to, what);
+    to.end_object();
+    return text;
+}
+
+answer run_operation(const operation_method* how, surroundings in, json::object given, from_caller from)
+{
+    auto asked = read_operation(*how, std::move(given), from);
+    if (!asked)
+        co_return asked.error();
+    auto lease = co_await in.cache->get_or_load(std::move(asked->model), std::move(asked->also.options));
+    if (!lease)
+        co_return lease.error();
+    if (asked->also.progress)
+        from->notify("$/progress", replies::running(from->id()));
+    const auto done = co_await lease->run(std::move(asked->what), std::move(asked->on_token));
+    lease = backend_lease(); // given back before the reply is written
+    if (!done)
+        co_return done.error();
+    co_return written(*how, *done);
+}
+
+// -- residency -------------------------------------------------------------------------------------------
+
+answer load(surroundings in, json::object given, from_caller from)
+{
+    params read("load", std::move(given));
+    model_spec spec = read.model("model");
+    const bool pin = read.flag("pin", false);
+    common also = read_common(read);
+    if (auto why = read.fault())
+        co_return *why;
+    also.take_effect(from);
+    also.options.pin = pin;
+    also.options.retry_failed = true;
+    const auto lease = co_await in.cache->get_or_load(std::move(spec), std::move(also.options));
+    if (!lease)
+        co_return lease.error();
+    co_return replies::loaded(*lease);
+}
+
+/// The entry a request is about: named by its key, or by a model that must be resolved first.
+struct target {
+    std::optional<cache_key> key;
+    std::optional<model_spec> model;
+};
+
+target read_target(params& read)
+{
+    target which;
+    if (read.has("model"))
+        which.model = read.model("model");
+    if (read.has("key"))
+        which.key = cache_key{read.string("key")};
+    return which;
+}
+
+answer unload(surroundings in, json::object given, from_caller from)
+{
+    params read("unload", std::move(given));
+    target which = read_target(read);
+    unload_request what{.keys = {}, .all = read.flag("all", false), .wait = read.flag("wait", true)};
+    common also = read_common(read);
+    if (which.model.has_value() + which.key.has_value() + what.all != 1)
+        read.refuse("unload needs exactly one of model, key, and all: true");
+    if (auto why = read.fault())
+        co_return *why;
+    also.take_effect(from);
+    if (which.model) {
+        auto found = co_await in.cache->find_key(std::move(*which.model));
+        if (!found)
+            co_return found.error();
+        which.key = std::move(*found);
+    }
+    if (which.key)
+        what.keys.push_back(*which.key);
+    const auto keys = co_await in.cache->unload(std::move(what));
+    if (!keys)
+        co_return keys.error();
+    if (which.key && keys->empty())
+        co_return failure{errc::not_found, "nothing is loaded under " + shortened(which.key->text)};
+    co_return replies::unloaded(*keys);
+}
+
+answer set_pinned(std::string_view called, bool pinned, surroundings in, json::object given, from_caller from)
+{
+    params read(called, std::move(given));
+    target which = read_target(read);
+    common also = read_common(read);
+    if (which.model.has_value() == which.key.has_value())
+        read.refuse(std::string(called) + " needs exactly one of model and key");
+    if (auto why = read.fault())
+        co_return *why;
+    also.take_effect(from);
+    if (which.model) {
+        auto found = co_await in.cache->find_key(std::move(*which.model));
+        if (!found)
+            co_return found.error();
+        which.key = std::move(*found);
+    }
+    const auto done = co_await in.cache->set_pinned(*which.key, pinned);
+    if (!done)
+        co_return done.error();
+    co_return replies::pinned(*which.key, pinned);
+}
+
+answer pin(surroundings in, json::object given, from_caller from) { return set_pinned("pin", true, in, std::move(given), std::move(from)); }
+answer unpin(surroundings in, json::object given, from_caller from)
+{
+    return set_pinned("unpin", false, in, std::move(given), std::move(from));
+}
+
+// -- observation: never counts as use ----------------------------------------------------------------------
+
+std::optional<failure> takes_nothing(std::string_view called, json::object given) { return params(called, std::move(given)).fault(); }
+
+answer models(surroundings in, json::object given, from_caller)
+{
+    if (auto why = takes_nothing("models", std::move(given)))
+        co_return *why;
+    const auto models = co_await in.cache->models();
+    co_return replies::models(models, std::chrono::steady_clock::now());
+}
+
+answer stats(surroundings in, json::object given, from_caller)
+{
+    if (auto why = takes_nothing("stats", std::move(given)))
+        co_return *why;
+    const cache_stats stats = co_await in.cache->stats();
+    co_return replies::stats(stats, *in.daemon, std::chrono::steady_clock::now());
+}
+
+answer health(surroundings in, json::object given, from_caller)
+{
+    if (auto why = takes_nothing("health", std::move(given)))
+        co_return *why;
+    const auto models = co_await in.cache->models();
+    const cache_stats stats = co_await in.cache->stats();
+    co_return replies::health(models, stats, *in.daemon, std::chrono::steady_clock::now());
+}
+
+// -- the daemon ----------------------------------------------------------------------------------------------
+
+answer shut_down(surroundings in, json::object given, from_caller from)
+{
+    params read("shutdown", std::move(given));
+    const auto grace = read.seconds("drain_seconds", true);
+    if (auto why = read.fault())
+        co_return *why;
+    if (const unsigned peer = from->peer_uid(); peer != 0 && peer != ::geteuid())
+        co_return failure{errc::permission_denied, "shutdown is for the daemon's own user (" + std::to_string(::geteuid()) +
+                                                       ") and root, not for user " + std::to_string(peer)};
+    in.daemon->shut_down(grace);
+    co_return "{}";
+}
+
+struct named_handler {
+    std::string_view name;
+    answer (*run)(surroundings, json::object, from_caller);
+};
+
+constexpr named_handler other_methods[] = {
+    {"health", health}, {"stats", stats}, {"models", models}, {"load", load},          {"unload", unload},
+    {"pin", pin},       {"unpin", unpin}, {"shutdown", shut_down},
+};
+
+} // namespace
+
+void add_methods(dispatcher& to, backend_cache& cache, const daemon_info& daemon)
+{
+    const surroundings in{&cache, &daemon};
+    for (const operation_method& each : operation_methods)
+        to.add(std::string(each.name), [how = &each, in](json::object given, from_caller from) {
+            return run_operation(how, in, std::move(given), std::move(from));
+        });
+    for (const named_handler& each : other_methods)
+        to.add(std::string(each.name), [run = each.run, in](json::object given, from_caller from) {
+            return run(in, std::move(given), std::move(from));
+        });
+}
+
+} // namespace warmd

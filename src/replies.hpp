@@ -1,0 +1,38 @@
+#pragma once
+// Writes the results of the methods and the notifications that precede them, field by field as the README has them.
+
+#include <warmd/backend_cache.hpp>
+#include <warmd/json_writer.hpp>
+#include <warmd/methods.hpp>
+
+#include <span>
+#include <string>
+#include <vector>
+
+namespace warmd::replies {
+
+using time_point = std::chrono::steady_clock::time_point;
+
+// Results of the operations. REQUIRES: the alternative of `outcome` that belongs to the operation.
+void write_tokens(json_writer& to, const outcome&);
+void write_plain_text(json_writer& to, const outcome&);
+void write_distributions(json_writer& to, const outcome&);
+void write_scored(json_writer& to, const outcome&);
+void write_rolling(json_writer& to, const outcome&);
+void write_generation(json_writer& to, const outcome&);
+void write_divergence(json_writer& to, const outcome&);
+
+// Results of the other methods.
+std::string loaded(const backend_lease& lease);
+std::string unloaded(std::span<const cache_key> keys);
+std::string pinned(const cache_key& key, bool pinned);
+std::string models(std::span<const model_info> models, time_point now);
+std::string stats(const cache_stats& stats, const daemon_info& daemon, time_point now);
+std::string health(std::span<const model_info> models, const cache_stats& stats, const daemon_info& daemon, time_point now);
+
+// Parameters of notifications about the request `id`.
+std::string progress(const json::value& id, const load_progress& so_far);
+std::string running(const json::value& id);
+std::string token(const json::value& id, const generated_token& token);
+
+} // namespace warmd::replies
