@@ -133,6 +133,11 @@ result<void> checkpoint::read(const std::string& name, std::uint64_t first, std:
     return shards_[where_.find(name)->second].read(name, first, to);
 }
 
+result<void> checkpoint::read_stored(const std::string& name, std::span<std::byte> to) const
+{
+    return shards_[where_.find(name)->second].read_stored(name, to);
+}
+
 std::vector<std::string> checkpoint::names() const
 {
     std::vector<std::string> all;

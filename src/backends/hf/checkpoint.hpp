@@ -30,6 +30,8 @@ public:
     result<void> read(const std::string& name, std::span<float> to) const { return read(name, 0, to); }
     /// Elements from number `first` on.
     result<void> read(const std::string& name, std::uint64_t first, std::span<float> to) const;
+    /// The whole tensor as stored. REQUIRES: require()d, and to.size() bytes.
+    result<void> read_stored(const std::string& name, std::span<std::byte> to) const;
     /// Every tensor's name, in byte order.
     std::vector<std::string> names() const;
     /// The file that `name` is in, for messages.

@@ -4,6 +4,8 @@
 
 #include <oneapi/dnnl/dnnl.hpp>
 
+#include <omp.h>
+
 #include <algorithm>
 #include <array>
 #include <cstdlib>
@@ -22,6 +24,24 @@ std::size_t bucket_of(std::size_t rows)
 {
     return static_cast<std::size_t>(std::lower_bound(buckets.begin(), buckets.end(), rows) - buckets.begin());
 }
+
+/// Small products run on the calling thread alone: waking the others takes longer, and on a busy machine much longer.
+/// A function of shape and bucket only.
+class chosen_threads {
+public:
+    chosen_threads(std::size_t rows, std::size_t in, std::size_t out) : before_(omp_get_max_threads())
+    {
+        constexpr std::size_t few_products = 1 << 20, few_weights = 1 << 18;
+        if (rows * in * out < few_products && in * out < few_weights)
+            omp_set_num_threads(1);
+    }
+    ~chosen_threads() { omp_set_num_threads(before_); }
+    chosen_threads(const chosen_threads&) = delete;
+    chosen_threads& operator=(const chosen_threads&) = delete;
+
+private:
+    int before_;
+};
 
 using dims = dnnl::memory::dims;
 using tag = dnnl::memory::format_tag;
@@ -127,6 +147,7 @@ packed_matrix matmul_engine::pack(std::span<const float> weights, std::size_t in
 void matmul_engine::multiply(const packed_matrix& weights, const float* x, float* y, std::size_t rows)
 {
     BOOST_ASSERT(weights && rows >= 1 && rows <= most_rows);
+    const chosen_threads threads(padded(rows), weights.in(), weights.out()); // for making the primitive, too
     const matmul_shape::product& product = weights.shape_->for_bucket(state_->engine, bucket_of(rows));
     const dnnl::memory from(product.x, state_->engine, const_cast<float*>(x));
     const dnnl::memory by(weights.shape_->weights(), state_->engine, weights.memory_.get());

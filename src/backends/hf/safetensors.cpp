@@ -215,4 +215,9 @@ result<void> safetensors::read(const std::string& name, std::uint64_t first, std
     return {};
 }
 
+result<void> safetensors::read_stored(const std::string& name, std::span<std::byte> to) const
+{
+    return file_.read(tensors_.find(name)->second.offset, to);
+}
+
 } // namespace warmd::hf

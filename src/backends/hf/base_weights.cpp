@@ -1,0 +1,273 @@
+#include "base_weights.hpp"
+
+#include "half.hpp"
+
+#include <warmd/json.hpp>
+
+#include <algorithm>
+#include <cstring>
+#include <set>
+
+namespace warmd::hf {
+
+namespace {
+
+constexpr const char* embedding_name = "model.embed_tokens.weight";
+constexpr const char* final_norm_name = "model.norm.weight";
+constexpr const char* output_name = "lm_head.weight";
+
+std::string weight_of(std::size_t layer, const std::string& name) { return module_path(layer, name) + ".weight"; }
+std::string bias_of(std::size_t layer, const std::string& name) { return module_path(layer, name) + ".bias"; }
+
+/// Every tensor of a model and its shape, in the order of the model.
+using visitor = std::function<result<void>(const std::string& tensor, std::vector<std::uint64_t> shape)>;
+
+result<void> visit_layer(const model_config& config, std::size_t layer, const visitor& visit)
+{
+    std::vector<std::pair<std::string, std::vector<std::uint64_t>>> tensors{
+        {weight_of(layer, "input_layernorm"), {config.hidden_size}}, {weight_of(layer, "post_attention_layernorm"), {config.hidden_size}}};
+    if (config.qk_norm)
+        for (const char* const name : {"self_attn.q_norm", "self_attn.k_norm"})
+            tensors.push_back({weight_of(layer, name), {config.head_dim}});
+    for (const linear_shape& shape : linear_shapes(config))
+        for (const linear_shape::part& part : shape.parts) {
+            tensors.push_back({weight_of(layer, part.name), {part.out, shape.in}});
+            if (shape.bias)
+                tensors.push_back({bias_of(layer, part.name), {part.out}});
+        }
+    for (auto& [name, shape] : tensors)
+        if (auto good = visit(name, std::move(shape)); !good)
+            return good;
+    return {};
+}
+
+result<void> visit_tensors(const model_config& config, const visitor& visit)
+{
+    if (auto good = visit(embedding_name, {config.vocab_size, config.hidden_size}); !good)
+        return good;
+    for (std::size_t layer = 0; layer != config.layers; ++layer)
+        if (auto good = visit_layer(config, layer, visit); !good)
+            return good;
+    if (auto good = visit(final_norm_name, {config.hidden_size}); !good)
+        return good;
+    return config.tied_embeddings ? result<void>() : visit(output_name, {config.vocab_size, config.hidden_size});
+}
+
+/// Tensors that some checkpoints carry and no model reads.
+bool is_redundant(const model_config& config, const std::string& tensor)
+{
+    return tensor.ends_with(".rotary_emb.inv_freq") || (config.tied_embeddings && tensor == output_name);
+}
+
+std::uint64_t bytes_of(const std::vector<float>& values) { return values.size() * sizeof(float); }
+
+/// Loads one model; stops at the first failure.
+class base_loader {
+public:
+    base_loader(const model_config& config, const checkpoint& file, compute_gate& gate, const load_progress& progress)
+        : config_(config), file_(file), gate_(gate), progress_(progress)
+    {
+    }
+
+    result<std::shared_ptr<const base_weights>> load()
+    {
+        auto embedding = embedding_table::load(file_, embedding_name);
+        if (!embedding)
+            return embedding.error();
+        progress_.advance(embedding->bytes());
+        auto made = std::make_shared<base_weights>(base_weights{.config = config_, .embedding = std::move(*embedding)});
+        for (std::size_t layer = 0; layer != config_.layers; ++layer)
+            made->layers.push_back(load_layer(layer));
+        made->final_norm = read(final_norm_name);
+        made->output = pack({config_.tied_embeddings ? embedding_name : output_name}, config_.hidden_size, config_.vocab_size);
+        if (trouble_)
+            return *trouble_;
+        return std::shared_ptr<const base_weights>(std::move(made));
+    }
+
+private:
+    layer_weights load_layer(std::size_t layer)
+    {
+        layer_weights made;
+        made.input_norm = read(weight_of(layer, "input_layernorm"));
+        made.post_attention_norm = read(weight_of(layer, "post_attention_layernorm"));
+        if (config_.qk_norm) {
+            made.q_norm = read(weight_of(layer, "self_attn.q_norm"));
+            made.k_norm = read(weight_of(layer, "self_attn.k_norm"));
+        }
+        const auto shapes = linear_shapes(config_);
+        for (std::size_t kind = 0; kind != linear_kinds; ++kind) {
+            std::vector<std::string> weights;
+            for (const linear_shape::part& part : shapes[kind].parts) {
+                weights.push_back(weight_of(layer, part.name));
+                if (shapes[kind].bias) {
+                    const std::vector<float> bias = read(bias_of(layer, part.name));
+                    made.linears[kind].bias.insert(made.linears[kind].bias.end(), bias.begin(), bias.end());
+                }
+            }
+            made.linears[kind].matrix = pack(weights, shapes[kind].in, shapes[kind].out());
+        }
+        return made;
+    }
+
+    /// True if there is no point in going on.
+    bool given_up()
+    {
+        if (!trouble_ && progress_.stop.stop_requested())
+            trouble_ = failure{errc::load_failed, "asked to stop while loading"};
+        return trouble_.has_value();
+    }
+
+    bool read_into(const std::string& tensor, std::span<float> to)
+    {
+        if (given_up())
+            return false;
+        if (auto got = file_.read(tensor, to); !got)
+            trouble_ = got.error();
+        else
+            progress_.advance(file_.find(tensor)->bytes);
+        return !trouble_;
+    }
+
+    std::vector<float> read(const std::string& tensor)
+    {
+        std::vector<float> values(given_up() ? 0 : file_.find(tensor)->elements());
+        read_into(tensor, values);
+        return values;
+    }
+
+    /// Packs tensors [out_i, in] as one matrix.
+    packed_matrix pack(const std::vector<std::string>& tensors, std::size_t in, std::size_t out)
+    {
+        if (given_up())
+            return {};
+        std::vector<float> rows(in * out);
+        std::span<float> rest(rows);
+        for (const std::string& tensor : tensors) {
+            const std::size_t count = file_.find(tensor)->elements();
+            if (!read_into(tensor, rest.first(count)))
+                return {};
+            rest = rest.subspan(count);
+        }
+        return gate_.enter().engine().pack(rows, in, out);
+    }
+
+    const model_config& config_;
+    const checkpoint& file_;
+    compute_gate& gate_;
+    const load_progress& progress_;
+    std::optional<failure> trouble_;
+};
+
+} // namespace
+
+std::size_t linear_shape::out() const
+{
+    std::size_t sum = 0;
+    for (const part& each : parts)
+        sum += each.out;
+    return sum;
+}
+
+std::array<linear_shape, linear_kinds> linear_shapes(const model_config& config)
+{
+    return {{{config.hidden_size,
+              {{"self_attn.q_proj", config.q_width()}, {"self_attn.k_proj", config.kv_width()}, {"self_attn.v_proj", config.kv_width()}},
+              config.qkv_bias},
+             {config.q_width(), {{"self_attn.o_proj", config.hidden_size}}, config.output_bias},
+             {config.hidden_size,
+              {{"mlp.gate_proj", config.intermediate_size}, {"mlp.up_proj", config.intermediate_size}},
+              config.mlp_bias},
+             {config.intermediate_size, {{"mlp.down_proj", config.hidden_size}}, config.mlp_bias}}};
+}
+
+std::string module_path(std::size_t layer, const std::string& name) { return "model.layers." + std::to_string(layer) + "." + name; }
+
+std::vector<linear_module> modules_of(const model_config& config)
+{
+    std::vector<linear_module> modules;
+    const auto shapes = linear_shapes(config);
+    for (std::size_t layer = 0; layer != config.layers; ++layer)
+        for (const linear_shape& shape : shapes)
+            for (const linear_shape::part& part : shape.parts)
+                modules.push_back({module_path(layer, part.name), shape.in, part.out});
+    return modules;
+}
+
+result<embedding_table> embedding_table::load(const checkpoint& file, const std::string& tensor)
+{
+    embedding_table table;
+    table.dtype_ = file.find(tensor)->dtype;
+    table.stored_.resize(file.find(tensor)->bytes);
+    if (auto got = file.read_stored(tensor, table.stored_); !got)
+        return got.error();
+    return table;
+}
+
+void embedding_table::look_up(std::size_t id, std::span<float> to) const
+{
+    if (dtype_ == "F32") {
+        std::memcpy(to.data(), stored_.data() + id * to.size_bytes(), to.size_bytes());
+        return;
+    }
+    const auto widen = dtype_ == "BF16" ? from_bf16 : from_fp16;
+    const std::byte* from = stored_.data() + id * to.size() * sizeof(std::uint16_t);
+    for (float& value : to) {
+        std::uint16_t bits = 0;
+        std::memcpy(&bits, from, sizeof bits);
+        value = widen(bits);
+        from += sizeof bits;
+    }
+}
+
+std::uint64_t base_weights::bytes() const
+{
+    std::uint64_t sum = embedding.bytes() + output.bytes() + bytes_of(final_norm);
+    for (const layer_weights& layer : layers) {
+        for (const auto* norm : {&layer.input_norm, &layer.post_attention_norm, &layer.q_norm, &layer.k_norm})
+            sum += bytes_of(*norm);
+        for (const linear& each : layer.linears)
+            sum += each.matrix.bytes() + bytes_of(each.bias);
+    }
+    return sum;
+}
+
+result<void> check_tensors(const model_config& config, const checkpoint& file)
+{
+    std::set<std::string> expected;
+    auto sound = visit_tensors(config, [&](const std::string& tensor, const std::vector<std::uint64_t>& shape) {
+        expected.insert(tensor);
+        return file.require(tensor, shape);
+    });
+    if (!sound)
+        return sound;
+    for (const std::string& tensor : file.names())
+        if (!expected.contains(tensor) && !is_redundant(config, tensor))
+            return failure{errc::load_failed, file.file_of(tensor) + ": tensor " + shortened(tensor) +
+                                                  " is not part of the model that config.json describes"};
+    return {};
+}
+
+std::uint64_t estimate_bytes(const model_config& config, const checkpoint& file, compute_gate& gate)
+{
+    const auto turn = gate.enter();
+    std::uint64_t layer = 0;
+    for (const linear_shape& shape : linear_shapes(config))
+        layer += turn.engine().packed_bytes(shape.in, shape.out());
+    std::uint64_t vectors = 0; // norms and biases
+    auto visited = visit_tensors(config, [&](const std::string&, const std::vector<std::uint64_t>& shape) {
+        vectors += shape.size() == 1 ? shape[0] * sizeof(float) : 0;
+        return result<void>();
+    });
+    return visited ? file.find(embedding_name)->bytes + config.layers * layer + vectors +
+                         turn.engine().packed_bytes(config.hidden_size, config.vocab_size)
+                   : 0;
+}
+
+result<std::shared_ptr<const base_weights>> load_base(const model_config& config, const checkpoint& file, compute_gate& gate,
+                                                      const load_progress& progress)
+{
+    return base_loader(config, file, gate, progress).load();
+}
+
+} // namespace warmd::hf

@@ -1,0 +1,193 @@
+#include "kernels.hpp"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+
+// Each kernel is compiled for three levels of the x86-64 instruction set; the loader picks one. Sanitizers cannot start
+// before such a choice is made.
+#if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#define WARMD_FOR_EACH_LEVEL __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define WARMD_FOR_EACH_LEVEL
+#endif
+
+namespace warmd::hf {
+
+namespace {
+
+/// exp(x) to about 2 ulp, without branches so that loops vectorise; x is clamped to where the result is normal.
+/// Cody & Waite reduction, polynomial of Cephes' expf.
+[[gnu::always_inline]] inline float exponential(float x)
+{
+    x = x < -87.0f ? -87.0f : x;
+    x = x > 88.0f ? 88.0f : x;
+    constexpr float shift = 12582912.0f; // 1.5 * 2^23: adding it rounds to an integer in the low bits
+    const float shifted = x * 1.44269504f + shift;
+    const float n = shifted - shift;
+    const float r = (x - n * 0.693359375f) - n * -2.12194440e-4f;
+    float p = 1.9875691500e-4f;
+    p = p * r + 1.3981999507e-3f;
+    p = p * r + 8.3334519073e-3f;
+    p = p * r + 4.1665795894e-2f;
+    p = p * r + 1.6666665459e-1f;
+    p = p * r + 5.0000001201e-1f;
+    p = p * r * r + r + 1.0f;
+    const std::uint32_t exponent = std::bit_cast<std::uint32_t>(shifted) - std::bit_cast<std::uint32_t>(shift) + 127u;
+    return p * std::bit_cast<float>(exponent << 23);
+}
+
+/// One tile's scores: out[t][j] = q[t] . key j, for one block of keys.
+[[gnu::always_inline]] inline void score_block(const std::array<const float*, attention_tile>& q, const float* keys,
+                                               std::size_t head_dim, float* out, std::size_t out_stride)
+{
+    float sums[attention_tile][attention_block] = {};
+    for (std::size_t d = 0; d != head_dim; ++d)
+        for (std::size_t t = 0; t != attention_tile; ++t)
+            for (std::size_t j = 0; j != attention_block; ++j)
+                sums[t][j] += q[t][d] * keys[d * attention_block + j];
+    for (std::size_t t = 0; t != attention_tile; ++t)
+        for (std::size_t j = 0; j != attention_block; ++j)
+            out[t * out_stride + j] = sums[t][j];
+}
+
+/// Scores to probabilities; positions from `visible` on get 0.
+[[gnu::always_inline]] inline void soften(float* scores, std::size_t visible, std::size_t positions, float scale)
+{
+    float highest = scores[0];
+#pragma omp simd reduction(max : highest)
+    for (std::size_t j = 0; j < visible; ++j)
+        highest = scores[j] > highest ? scores[j] : highest;
+    float sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (std::size_t j = 0; j < visible; ++j) {
+        scores[j] = exponential((scores[j] - highest) * scale);
+        sum += scores[j];
+    }
+    const float share = 1 / sum;
+    for (std::size_t j = 0; j < visible; ++j)
+        scores[j] *= share;
+    for (std::size_t j = visible; j < positions; ++j)
+        scores[j] = 0;
+}
+
+/// Columns [first, first + 32) of the tile's outputs.
+[[gnu::always_inline]] inline void mix_columns(std::span<const attention_query> queries, const float* weights,
+                                               std::span<const float* const> values, std::size_t head_dim, std::size_t first,
+                                               std::size_t positions)
+{
+    constexpr std::size_t width = 32;
+    const std::size_t stride = value_stride(head_dim);
+    float sums[attention_tile][width] = {};
+    for (std::size_t block = 0; block * attention_block != positions; ++block) {
+        const float* const rows = values[block] + first;
+        for (std::size_t j = 0; j != attention_block; ++j)
+            for (std::size_t t = 0; t != attention_tile; ++t)
+                for (std::size_t i = 0; i != width; ++i)
+                    sums[t][i] += weights[t * positions + block * attention_block + j] * rows[j * stride + i];
+    }
+    for (std::size_t t = 0; t != queries.size(); ++t)
+        std::copy_n(sums[t], std::min(width, head_dim - first), queries[t].out + first);
+}
+
+} // namespace
+
+WARMD_FOR_EACH_LEVEL
+void rms_norm(const float* x, const float* weight, float eps, float* y, std::size_t width)
+{
+    float sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (std::size_t i = 0; i < width; ++i)
+        sum += x[i] * x[i];
+    const float scale = 1 / std::sqrt(sum / static_cast<float>(width) + eps);
+    for (std::size_t i = 0; i < width; ++i)
+        y[i] = weight[i] * (x[i] * scale);
+}
+
+WARMD_FOR_EACH_LEVEL
+void rotate(float* x, const float* cosines, const float* sines, std::size_t pairs)
+{
+    for (std::size_t i = 0; i < pairs; ++i) {
+        const float a = x[i], b = x[i + pairs];
+        x[i] = a * cosines[i] - b * sines[i];
+        x[i + pairs] = b * cosines[i] + a * sines[i];
+    }
+}
+
+WARMD_FOR_EACH_LEVEL
+void silu_times(const float* gate, const float* up, float* out, std::size_t width)
+{
+    for (std::size_t i = 0; i < width; ++i)
+        out[i] = gate[i] / (1 + exponential(-gate[i])) * up[i];
+}
+
+WARMD_FOR_EACH_LEVEL
+void add(const float* x, float* y, std::size_t width)
+{
+    for (std::size_t i = 0; i < width; ++i)
+        y[i] += x[i];
+}
+
+WARMD_FOR_EACH_LEVEL
+void add_scaled(const float* x, float factor, float* y, std::size_t width)
+{
+    for (std::size_t i = 0; i < width; ++i)
+        y[i] += x[i] * factor;
+}
+
+WARMD_FOR_EACH_LEVEL
+void attend(std::span<const attention_query> queries, std::span<const float* const> keys, std::span<const float* const> values,
+            std::size_t head_dim, float* scratch)
+{
+    std::array<const float*, attention_tile> q{}; // a short tile repeats its last query
+    std::size_t visible = 0;
+    for (std::size_t t = 0; t != attention_tile; ++t) {
+        const attention_query& query = queries[std::min(t, queries.size() - 1)];
+        q[t] = query.q;
+        visible = std::max(visible, query.visible);
+    }
+    const std::size_t blocks = (visible + attention_block - 1) / attention_block;
+    const std::size_t positions = blocks * attention_block;
+    for (std::size_t block = 0; block != blocks; ++block)
+        score_block(q, keys[block], head_dim, scratch + block * attention_block, positions);
+    const float scale = 1 / std::sqrt(static_cast<float>(head_dim));
+    for (std::size_t t = 0; t != attention_tile; ++t)
+        soften(scratch + t * positions, queries[std::min(t, queries.size() - 1)].visible, positions, scale);
+    for (std::size_t first = 0; first < head_dim; first += 32)
+        mix_columns(queries, scratch, values, head_dim, first, positions);
+}
+
+WARMD_FOR_EACH_LEVEL
+double log_sum_exp(std::span<const float> x)
+{
+    const float* const values = x.data();
+    const std::size_t count = x.size();
+    constexpr std::size_t piece = 64;
+    float highest = values[0];
+    float zero = 0; // times 0, every finite number adds nothing
+#pragma omp simd reduction(max : highest) reduction(+ : zero)
+    for (std::size_t i = 0; i < count; ++i) {
+        highest = values[i] > highest ? values[i] : highest;
+        zero += values[i] * 0.0f;
+    }
+    if (!(zero == 0))
+        return std::numeric_limits<double>::quiet_NaN();
+    double sum = 0;
+    for (std::size_t i = 0; i < count; i += piece) {
+        std::array<float, piece> terms{};
+        const std::size_t n = std::min(piece, count - i);
+        for (std::size_t j = 0; j < n; ++j)
+            terms[j] = exponential(values[i + j] - highest);
+        double part = 0;
+#pragma omp simd reduction(+ : part)
+        for (std::size_t j = 0; j < piece; ++j)
+            part += static_cast<double>(terms[j]);
+        sum += part;
+    }
+    return static_cast<double>(highest) + std::log(sum);
+}
+
+} // namespace warmd::hf

@@ -1,0 +1,48 @@
+#pragma once
+// The arithmetic between matrix products, one row or one tile at a time, in fp32. No result depends on anything but the
+// arguments: sums run in an order that their length alone decides. Single-threaded; callers spread rows over threads.
+
+#include <cstddef>
+#include <span>
+
+namespace warmd::hf {
+
+/// y = x / sqrt(mean(x^2) + eps) * weight (Zhang & Sennrich 2019). x and y may be the same.
+void rms_norm(const float* x, const float* weight, float eps, float* y, std::size_t width);
+
+/// Rotates the pairs (x[i], x[i + n]) by the angles whose cosines and sines are given, n = pairs (Su et al. 2021, with
+/// the halves of a head as the pairs' two sides, as Transformers has it).
+void rotate(float* x, const float* cosines, const float* sines, std::size_t pairs);
+
+/// out = silu(gate) * up (Shazeer 2020, SwiGLU).
+void silu_times(const float* gate, const float* up, float* out, std::size_t width);
+
+/// y += x
+void add(const float* x, float* y, std::size_t width);
+/// y += x * factor
+void add_scaled(const float* x, float factor, float* y, std::size_t width);
+
+/// Keys and values of one head are kept in blocks of this many positions: keys [head_dim, block], so that scores of
+/// neighbouring positions come out together; values [block, value_stride(head_dim)].
+inline constexpr std::size_t attention_block = 32;
+constexpr std::size_t value_stride(std::size_t head_dim) { return (head_dim + 31) / 32 * 32; }
+
+/// Queries that attend together.
+inline constexpr std::size_t attention_tile = 4;
+/// One of them: `out` = softmax(q . keys / sqrt(head_dim)) . values over the first `visible` positions.
+struct attention_query {
+    const float* q;
+    float* out;
+    std::size_t visible;
+};
+
+/// Attention of at most attention_tile queries, which share keys and values. `keys` and `values` hold one block each, as
+/// many as the largest `visible` needs; unwritten positions hold finite numbers. `scratch` has room for attention_tile
+/// times as many floats as positions in those blocks.
+void attend(std::span<const attention_query> queries, std::span<const float* const> keys, std::span<const float* const> values,
+            std::size_t head_dim, float* scratch);
+
+/// ln(sum(exp(x))), summed in fp64; not finite if any x is not finite.
+double log_sum_exp(std::span<const float> x);
+
+} // namespace warmd::hf

@@ -1,0 +1,60 @@
+#pragma once
+// Keys and values of the positions that a sequence has been through, so that later positions can attend to them.
+
+#include "kernels.hpp"
+#include "model_config.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+namespace warmd::hf {
+
+/// Memory for attention_block positions of one sequence, all layers and heads. Handed out and taken back; keeps a few.
+class kv_pool {
+public:
+    explicit kv_pool(const model_config& config);
+
+    std::unique_ptr<float[]> take();
+    void give_back(std::unique_ptr<float[]> block);
+    std::uint64_t bytes() const { return spare_.size() * block_size_ * sizeof(float); } ///< kept for later
+
+    /// Where in a block the keys [head_dim, attention_block] of a head begin.
+    std::size_t keys_at(std::size_t layer, std::size_t kv_head) const { return (layer * kv_heads_ + kv_head) * head_size_; }
+    /// Where its values [attention_block, value_stride] begin.
+    std::size_t values_at(std::size_t layer, std::size_t kv_head) const { return keys_at(layer, kv_head) + head_dim_ * attention_block; }
+
+private:
+    std::size_t head_dim_, kv_heads_;
+    std::size_t head_size_;  // floats of one head in a block
+    std::size_t block_size_; // floats
+    std::size_t most_spare_;
+    std::vector<std::unique_ptr<float[]>> spare_;
+};
+
+/// One sequence's cache. REQUIRES: the pool outlives it.
+class kv_cache {
+public:
+    explicit kv_cache(kv_pool& pool) : pool_(&pool) {}
+    kv_cache(kv_cache&&) noexcept = default;
+    kv_cache& operator=(kv_cache&&) noexcept = default;
+    ~kv_cache();
+
+    std::size_t length() const { return length_; } ///< positions in it
+    /// Makes room for `count` more positions, which count as in it from now on.
+    void extend(std::size_t count);
+
+    float* keys(std::size_t block, std::size_t layer, std::size_t kv_head) { return blocks_[block].get() + pool_->keys_at(layer, kv_head); }
+    float* values(std::size_t block, std::size_t layer, std::size_t kv_head)
+    {
+        return blocks_[block].get() + pool_->values_at(layer, kv_head);
+    }
+
+private:
+    kv_pool* pool_;
+    std::size_t length_ = 0;
+    std::vector<std::unique_ptr<float[]>> blocks_;
+};
+
+} // namespace warmd::hf

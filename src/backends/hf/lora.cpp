@@ -1,0 +1,161 @@
+#include "lora.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+#include <random>
+#include <unordered_map>
+
+namespace warmd::hf {
+
+namespace {
+
+/// One product's factors: for each of its parts that the adapter acts on, where its columns start.
+struct grouped {
+    struct member {
+        const lora_factors* factors;
+        std::size_t first_out;
+    };
+    std::vector<member> members;
+
+    std::size_t rank() const
+    {
+        std::size_t sum = 0;
+        for (const member& each : members)
+            sum += each.factors->rank;
+        return sum;
+    }
+};
+
+using factor_index = std::unordered_map<std::string, const lora_factors*>;
+
+factor_index index(const std::vector<lora_factors>& factors)
+{
+    factor_index by_path;
+    for (const lora_factors& each : factors)
+        by_path.emplace(each.module.path, &each);
+    return by_path;
+}
+
+grouped group(const factor_index& by_path, const linear_shape& shape, std::size_t layer)
+{
+    grouped found;
+    std::size_t first_out = 0;
+    for (const linear_shape::part& part : shape.parts) {
+        const auto at = by_path.find(module_path(layer, part.name));
+        if (at != by_path.end())
+            found.members.push_back({at->second, first_out});
+        first_out += part.out;
+    }
+    return found;
+}
+
+result<lora_linear> pack_linear(const grouped& group, const linear_shape& shape, const factor_source& source, compute_gate& gate)
+{
+    lora_linear made;
+    std::vector<float> all_a;
+    std::size_t first_rank = 0;
+    for (const auto& [factors, first_out] : group.members) {
+        const auto a = source(factors->a_name, factors->rank * shape.in);
+        if (!a)
+            return a.error();
+        all_a.insert(all_a.end(), a->begin(), a->end());
+        const auto b = source(factors->b_name, factors->module.out * factors->rank);
+        if (!b)
+            return b.error();
+        made.parts.push_back({.first_out = first_out,
+                              .first_rank = first_rank,
+                              .scaling = static_cast<float>(factors->scaling),
+                              .b = gate.enter().engine().pack(*b, factors->rank, factors->module.out)});
+        first_rank += factors->rank;
+    }
+    if (first_rank != 0)
+        made.a = gate.enter().engine().pack(all_a, shape.in, first_rank);
+    return made;
+}
+
+/// 64-bit FNV-1a.
+std::uint64_t hash_of(const std::string& text)
+{
+    std::uint64_t hash = 0xcbf29ce484222325;
+    for (const char c : text)
+        hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+    return hash;
+}
+
+} // namespace
+
+std::uint64_t lora_weights::bytes() const
+{
+    std::uint64_t sum = 0;
+    for (const auto& layer : layers)
+        for (const lora_linear& each : layer) {
+            sum += each.a.bytes();
+            for (const lora_linear::part& part : each.parts)
+                sum += part.b.bytes();
+        }
+    return sum;
+}
+
+result<lora_weights> pack_lora(const model_config& config, const std::vector<lora_factors>& factors, const factor_source& source,
+                               compute_gate& gate)
+{
+    const factor_index by_path = index(factors);
+    const auto shapes = linear_shapes(config);
+    lora_weights made;
+    made.layers.resize(config.layers);
+    for (std::size_t layer = 0; layer != config.layers; ++layer)
+        for (std::size_t kind = 0; kind != linear_kinds; ++kind) {
+            auto packed = pack_linear(group(by_path, shapes[kind], layer), shapes[kind], source, gate);
+            if (!packed)
+                return packed.error();
+            made.layers[layer][kind] = std::move(*packed);
+        }
+    return made;
+}
+
+std::uint64_t estimate_bytes(const model_config& config, const std::vector<lora_factors>& factors, compute_gate& gate)
+{
+    const factor_index by_path = index(factors);
+    const auto turn = gate.enter();
+    std::uint64_t sum = 0;
+    for (std::size_t layer = 0; layer != config.layers; ++layer)
+        for (const linear_shape& shape : linear_shapes(config)) {
+            const grouped found = group(by_path, shape, layer);
+            for (const auto& member : found.members)
+                sum += turn.engine().packed_bytes(member.factors->rank, member.factors->module.out);
+            sum += found.members.empty() ? 0 : turn.engine().packed_bytes(shape.in, found.rank());
+        }
+    return sum;
+}
+
+std::size_t largest_fused_rank(const model_config& config, const std::vector<lora_factors>& factors)
+{
+    const factor_index by_path = index(factors);
+    std::size_t largest = 0;
+    for (std::size_t layer = 0; layer != config.layers; ++layer)
+        for (const linear_shape& shape : linear_shapes(config))
+            largest = std::max(largest, group(by_path, shape, layer).rank());
+    return largest;
+}
+
+std::vector<float> null_draws(const view& null, const std::string& tensor, std::size_t elements)
+{
+    std::seed_seq mixed{static_cast<std::uint32_t>(null.seed), static_cast<std::uint32_t>(null.seed >> 32),
+                        static_cast<std::uint32_t>(hash_of(tensor)), static_cast<std::uint32_t>(hash_of(tensor) >> 32)};
+    std::mt19937_64 random(mixed);
+    const auto uniform = [&] { return (static_cast<double>(random() >> 11) + 0.5) * 0x1p-53; }; // in (0, 1)
+    const double spread = null.init_scale * std::sqrt(null.rank_scale);
+    std::vector<float> values(elements);
+    for (std::size_t i = 0; i < elements; i += 2) { // Box & Muller 1958: two draws from two
+        const double radius = std::sqrt(-2 * std::log(uniform()));
+        const double angle = 2 * std::numbers::pi * uniform();
+        const auto scaled = [&](double normal) { return static_cast<float>(static_cast<double>(static_cast<float>(normal)) * spread); };
+        values[i] = scaled(radius * std::cos(angle));
+        if (i + 1 != elements)
+            values[i + 1] = scaled(radius * std::sin(angle));
+    }
+    return values;
+}
+
+} // namespace warmd::hf

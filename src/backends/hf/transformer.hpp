@@ -1,0 +1,93 @@
+#pragma once
+// The forward pass of a decoder-only transformer of the Llama family (Touvron et al. 2023): RMSNorm, rotary positions,
+// grouped-query attention, SwiGLU; an adapter's additive term beside each product.
+
+#include "base_weights.hpp"
+#include "compute.hpp"
+#include "kv_cache.hpp"
+#include "lora.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <vector>
+
+namespace warmd::hf {
+
+/// What a forward pass looks through: the base alone, or with an adapter's term times `scale`.
+struct lens {
+    const lora_weights* adapter = nullptr;
+    double scale = 1;
+};
+
+/// The next positions of one sequence.
+struct segment {
+    kv_cache* cache;                 ///< what came before; extended by the step
+    std::span<const token_id> tokens; ///< each within the vocabulary, at least one
+    std::size_t first_logits = 0;    ///< logits are wanted from this token on; tokens.size(): none
+};
+
+/// Computes, in buffers of its own. Not thread-safe. A token's logits are the same to the bit however the segments of a
+/// step were put together and however a sequence was cut into steps.
+class transformer {
+public:
+    /// Most tokens of one step, over all its segments.
+    static constexpr std::size_t most_tokens = matmul_engine::most_rows;
+
+    /// `rank`: the largest sum of ranks of an adapter within one product, 0 if there is none.
+    transformer(std::shared_ptr<const base_weights> base, std::size_t rank);
+
+    /// Receives logits [vocab_size] after one token of a segment. Called from several threads at once, for different
+    /// tokens; the first exception of any is rethrown by step().
+    using receiver = std::function<void(std::size_t segment, std::size_t token, std::span<const float> logits)>;
+    /// Runs 1 to most_tokens tokens.
+    void step(matmul_engine& engine, const lens& through, std::span<const segment> segments, const receiver& receive);
+
+    const model_config& config() const { return base_->config; }
+    kv_pool& pool() { return pool_; }
+    std::uint64_t bytes() const; ///< buffers and spare cache blocks, without the weights
+    /// What the buffers take.
+    static std::uint64_t buffer_bytes(const model_config& config, std::size_t rank);
+
+private:
+    struct row { // one token of the step
+        std::size_t segment;
+        std::size_t token;    // within the segment
+        std::size_t position; // within the sequence
+    };
+
+    void place(std::span<const segment> segments);
+    void look_up(std::span<const segment> segments);
+    void run_layer(std::size_t layer, std::span<const segment> segments);
+    void multiply(std::size_t layer, linear_kind kind, const std::vector<float>& x, std::vector<float>& y);
+    void add_adapter(const lora_linear& adapter, const std::vector<float>& x, std::vector<float>& y, std::size_t width);
+    void normalise(const std::vector<float>& weight);
+    void prepare_heads(std::size_t layer, std::span<const segment> segments);
+    void attend_all(std::size_t layer, std::span<const segment> segments);
+    void add_to_stream(const std::vector<float>& y);
+    void project(std::span<const segment> segments, const receiver& receive);
+
+    std::shared_ptr<const base_weights> base_;
+    kv_pool pool_;
+    std::vector<float> frequencies_;
+    std::size_t logits_rows_; // of one piece of the vocabulary projection
+
+    // of the step under way
+    matmul_engine* engine_ = nullptr;
+    lens through_;
+    std::vector<row> rows_;
+
+    std::vector<float> stream_;  // [tokens, hidden], the residual stream
+    std::vector<float> normed_;  // [tokens, hidden]
+    std::vector<float> qkv_;     // [tokens, q + k + v]
+    std::vector<float> mixed_;   // [tokens, q], attention's output
+    std::vector<float> gate_up_; // [tokens, 2 intermediate]
+    std::vector<float> gated_;   // [tokens, intermediate]
+    std::vector<float> added_;   // [tokens, hidden], what a sub-layer adds to the stream
+    std::vector<float> cosines_, sines_; // [tokens, head_dim / 2]
+    std::vector<float> logits_;  // [logits_rows_, vocab]
+    std::vector<float> reduced_, part_, expanded_; // adapter: x A^T, one part of it, its B product
+};
+
+} // namespace warmd::hf

@@ -1,0 +1,79 @@
+#pragma once
+// Loads and asks a model of test/data through the hf loader's public face.
+
+#include "backends/hf/hf_loader.hpp"
+
+#include <warmd/backend.hpp>
+#include <warmd/backend_registry.hpp>
+#include <warmd/json.hpp>
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace warmd::hf {
+
+inline const std::filesystem::path test_data = WARMD_TEST_DATA;
+
+inline json::value read_json_file(const std::filesystem::path& file)
+{
+    std::ifstream in(file, std::ios::binary);
+    return parse_json(std::string(std::istreambuf_iterator<char>(in), {})).value();
+}
+
+inline model_spec spec_of(const std::filesystem::path& base, std::optional<std::filesystem::path> adapter = {})
+{
+    model_spec spec;
+    spec.base = base;
+    if (adapter)
+        spec.adapter = adapter->native();
+    return spec;
+}
+
+inline result<std::unique_ptr<backend>> load_with(const loader& by, const model_spec& spec)
+{
+    const auto resolved = by.resolve(spec);
+    if (!resolved)
+        return resolved.error();
+    load_context context{.stop = {}, .progress = [](std::uint64_t, std::uint64_t) {}};
+    return by.load(*resolved, context);
+}
+
+inline std::unique_ptr<backend> load_model(const std::filesystem::path& base, std::optional<std::filesystem::path> adapter = {})
+{
+    return std::move(load_with(hf_loader(), spec_of(base, std::move(adapter))).value());
+}
+
+/// Runs operations as one batch; the outcomes in order. Each must complete exactly once.
+inline std::vector<result<outcome>> ask_all(backend& model, std::vector<operation> what)
+{
+    std::vector<std::optional<result<outcome>>> came(what.size());
+    std::vector<call> calls;
+    for (std::size_t i = 0; i != what.size(); ++i)
+        calls.push_back({.what = std::move(what[i]), .stop = {}, .on_token = {}, .complete = [&came, i](result<outcome> answer) {
+                             if (came[i])
+                                 throw std::logic_error("a call completed twice");
+                             came[i].emplace(std::move(answer));
+                         }});
+    model.run(calls);
+    std::vector<result<outcome>> all;
+    for (auto& each : came)
+        all.push_back(std::move(each.value()));
+    return all;
+}
+
+/// One operation's outcome.
+template <class Outcome>
+Outcome ask(backend& model, operation what)
+{
+    std::vector<operation> one;
+    one.push_back(std::move(what));
+    return std::get<Outcome>(ask_all(model, std::move(one)).at(0).value());
+}
+
+} // namespace warmd::hf
