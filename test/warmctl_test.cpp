@@ -220,6 +220,15 @@ BOOST_AUTO_TEST_CASE(ps_lines_its_columns_up)
     BOOST_TEST(run_answered(R"({"models":[]})", {"ps"}).said.out == "no models\n");
 }
 
+BOOST_AUTO_TEST_CASE(stats_have_the_units_that_their_names_say)
+{
+    BOOST_TEST(run_answered(R"({"a_total":1234567,"b_bytes":1500,"c_seconds":0,"d_seconds":7200})", {"stats"}).said.out ==
+               "a_total      1234567\n"
+               "b_bytes       1.5 kB\n"
+               "c_seconds        0 s\n"
+               "d_seconds  2 h 0 min\n");
+}
+
 BOOST_AUTO_TEST_CASE(load_says_whose_load_it_was)
 {
     const auto out = [](const std::string& cached, const std::string& joined) {

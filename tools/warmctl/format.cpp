@@ -43,6 +43,8 @@ std::string human_bytes(double bytes)
 
 std::string human_seconds(double seconds)
 {
+    if (seconds == 0)
+        return "0 s";
     if (seconds < 0.9995)
         return print("%.1f ms", seconds * 1000);
     if (seconds < 59.95)
