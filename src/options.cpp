@@ -1,0 +1,233 @@
+#include "options.hpp"
+
+#include <boost/program_options.hpp>
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <filesystem>
+#include <sstream>
+#include <thread>
+
+namespace warmd {
+
+namespace {
+
+namespace po = boost::program_options;
+
+struct usage_error {
+    std::string text;
+};
+
+// Kinds of value: how one is read, what it must be, how a default is shown ---------------------------
+
+/// One kind of option value. `read`: nothing if the text is none.
+template <class T>
+struct kind {
+    const char* symbol;
+    const char* wanted;
+    std::optional<T> (*read)(std::string_view);
+    std::string (*show)(T);
+};
+
+/// A number at the start of `text`, not negative; what follows it stays in `text`.
+std::optional<double> take_number(std::string_view& text)
+{
+    double number = 0;
+    const auto [end, trouble] = std::from_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
+    if (trouble != std::errc() || !(number >= 0) || !std::isfinite(number))
+        return {};
+    text.remove_prefix(static_cast<std::size_t>(end - text.data()));
+    return number;
+}
+
+std::optional<std::size_t> read_count(std::string_view text)
+{
+    std::size_t number = 0;
+    const auto [end, trouble] = std::from_chars(text.data(), text.data() + text.size(), number);
+    return trouble == std::errc() && end == text.data() + text.size() && number >= 1 ? std::optional(number) : std::nullopt;
+}
+
+std::optional<std::size_t> read_threads(std::string_view text)
+{
+    const auto number = read_count(text);
+    return number && *number <= 1024 ? number : std::nullopt;
+}
+
+std::optional<std::chrono::nanoseconds> read_duration(std::string_view text)
+{
+    constexpr double longest = 1e9; // seconds: 31 years, far from overflowing a count of nanoseconds
+    const auto number = take_number(text);
+    const double unit = text == "ms" ? 1e-3 : text.empty() || text == "s" ? 1 : text == "m" ? 60 : text == "h" ? 3600 : 0;
+    if (!number || unit == 0 || *number * unit > longest)
+        return {};
+    return std::chrono::nanoseconds(std::llround(*number * unit * 1e9));
+}
+
+std::optional<std::chrono::nanoseconds> read_positive_duration(std::string_view text)
+{
+    const auto time = read_duration(text);
+    return time && time->count() > 0 ? time : std::nullopt;
+}
+
+std::string show_duration(std::chrono::nanoseconds time)
+{
+    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(time).count();
+    if (seconds == 0)
+        return "off";
+    return seconds % 60 == 0 ? std::to_string(seconds / 60) + 'm' : std::to_string(seconds) + 's';
+}
+
+std::optional<std::uint64_t> read_size(std::string_view text)
+{
+    const auto number = take_number(text);
+    const double unit = text.empty() ? 1 : text == "K" ? 0x1p10 : text == "M" ? 0x1p20 : text == "G" ? 0x1p30 : text == "T" ? 0x1p40 : 0;
+    if (!number || unit == 0 || *number * unit >= 0x1p63)
+        return {};
+    return static_cast<std::uint64_t>(*number * unit);
+}
+
+std::optional<std::uint64_t> read_budget(std::string_view text)
+{
+    if (text == "off")
+        return 0;
+    if (!text.ends_with('%'))
+        return read_size(text);
+    const auto percent = take_number(text);
+    if (!percent || text != "%" || *percent <= 0 || *percent > 100)
+        return {};
+    const double memory = static_cast<double>(::sysconf(_SC_PHYS_PAGES)) * static_cast<double>(::sysconf(_SC_PAGESIZE));
+    return static_cast<std::uint64_t>(memory * *percent / 100);
+}
+
+std::string show_size(std::uint64_t size) { return size == 0 ? "off" : std::to_string(size >> 20) + 'M'; }
+
+std::optional<std::string> read_path(std::string_view text)
+{
+    if (text.empty())
+        return {};
+    return std::filesystem::absolute(text).lexically_normal();
+}
+
+template <class T, std::size_t n>
+std::optional<T> word(std::string_view text, const std::string_view (&words)[n])
+{
+    const auto* const found = std::find(words, words + n, text);
+    return found == words + n ? std::nullopt : std::optional(static_cast<T>(found - words));
+}
+
+std::optional<log_level> read_level(std::string_view text) { return word<log_level>(text, {"debug", "info", "warning", "error"}); }
+std::optional<log_format> read_format(std::string_view text) { return word<log_format>(text, {"text", "json"}); }
+
+constexpr kind<std::size_t> count_kind{"N", "a whole number, at least 1", read_count, [](std::size_t n) { return std::to_string(n); }};
+constexpr kind<std::size_t> threads_kind{"N", "a whole number from 1 to 1024", read_threads, [](std::size_t n) { return std::to_string(n); }};
+constexpr kind<std::size_t> load_threads_kind{"N", threads_kind.wanted, read_threads,
+                                              [](std::size_t) -> std::string { return "max-loaded-models"; }};
+constexpr kind<std::chrono::nanoseconds> duration_kind{"T", "a time such as 90, 500ms, 30s, 10m or 2h", read_duration, show_duration};
+constexpr kind<std::chrono::nanoseconds> positive_duration_kind{"T", "a time above 0, such as 500ms, 30s, 10m or 2h",
+                                                                read_positive_duration, show_duration};
+constexpr kind<std::uint64_t> size_kind{"SIZE", "a size such as 1048576, 64K, 16M or 1G", read_size, show_size};
+constexpr kind<std::uint64_t> budget_kind{"SIZE", "off, a size such as 512M or 8G, or a share of this machine's memory such as 50%",
+                                          read_budget, show_size};
+constexpr kind<std::string> path_kind{"PATH", "a path", read_path, [](std::string path) { return path; }};
+constexpr kind<log_level> level_kind{"LEVEL", "debug, info, warning or error", read_level, [](log_level) -> std::string { return "info"; }};
+constexpr kind<log_format> format_kind{"FORM", "text or json", read_format, [](log_format) -> std::string { return "text"; }};
+
+// The options ----------------------------------------------------------------------------------------
+
+/// Adds the option `name`; `to` holds its default and gets what is read.
+template <class T>
+void add(po::options_description& group, const char* name, const kind<T>& what, T& to, const char* about)
+{
+    const auto take = [&to, name, what](const std::string& text) {
+        const auto value = what.read(text);
+        if (!value)
+            throw usage_error{std::string("--") + name + " is '" + text + "'; it must be " + what.wanted};
+        to = *value;
+    };
+    auto* value = po::value<std::string>()->value_name(what.symbol)->notifier(take);
+    group.add_options()(name, value, (about + (" [" + what.show(to)) + ']').c_str());
+}
+
+std::size_t default_run_threads() { return std::max(2U, std::thread::hardware_concurrency()); }
+
+po::options_description describe(daemon_options& options)
+{
+    constexpr unsigned width = 110;
+    po::options_description residency("What stays loaded", width), limits("Limits on clients", width), other("The daemon", width);
+    add(residency, "max-loaded-models", count_kind, options.cache.max_loaded_models, "models resident at once");
+    add(residency, "max-loaded-bytes", budget_kind, options.cache.max_loaded_bytes, "memory for models: 8G, or 50% of this machine's");
+    add(residency, "idle-timeout", duration_kind, options.cache.idle_timeout, "unload a model that nobody used for so long");
+    add(residency, "max-wait", duration_kind, options.cache.max_wait, "then a busy model makes room for one that waits");
+    add(residency, "load-timeout", positive_duration_kind, options.cache.load_timeout, "requests for a load that takes longer fail");
+    add(residency, "close-timeout", positive_duration_kind, options.cache.close_timeout, "a close that takes longer is reported");
+    add(limits, "max-frame-bytes", size_kind, options.server.session.max_frame_bytes, "longest request");
+    add(limits, "max-in-flight", count_kind, options.server.session.max_in_flight, "requests at once on one connection");
+    add(limits, "max-connections", count_kind, options.server.max_connections, "connections at once");
+    add(limits, "max-waiters", count_kind, options.cache.max_waiters, "requests waiting for a load or for room");
+    add(other, "socket", path_kind, options.server.socket_path, "where to listen");
+    add(other, "workers", threads_kind, options.run_threads, "threads that run calls, each on one model at a time");
+    add(other, "load-workers", load_threads_kind, options.load_threads, "threads that load and close models");
+    add(other, "drain-seconds", duration_kind, options.drain, "for calls under way, once told to stop");
+    add(other, "log-level", level_kind, options.level, "debug, info, warning or error");
+    add(other, "log-format", format_kind, options.format, "text or json");
+    other.add_options()("enable-dummy", po::bool_switch(&options.enable_dummy), "offer the test models of kind \"dummy\"");
+    other.add_options()("help", "print this")("version", "print the version");
+    return std::move(residency.add(limits).add(other));
+}
+
+std::string help(const po::options_description& all)
+{
+    std::ostringstream text;
+    text << "Usage: warmd [options]\nKeeps language models loaded and scores with them for every process on this machine,\n"
+            "over a Unix socket (JSON-RPC 2.0). Stop it with SIGTERM.\n\n"
+         << all;
+    return text.str();
+}
+
+daemon_options sound(daemon_options options)
+{
+    if (options.load_threads == 0) // no more than that can load or close at once
+        options.load_threads = std::min<std::size_t>(options.cache.max_loaded_models, 64);
+    for (const auto& checked : {validate(options.cache), validate(options.server)})
+        if (!checked)
+            throw usage_error{checked.error().detail};
+    return options;
+}
+
+} // namespace
+
+std::variant<daemon_options, leave> read_options(int count, const char* const* arguments)
+{
+    daemon_options options;
+    options.server.socket_path = default_socket_path();
+    options.run_threads = default_run_threads();
+    const po::options_description all = describe(options);
+    const auto usage = [](const std::string& what) { return leave{2, "warmd: " + what + "\nTry 'warmd --help'.\n"}; };
+    try {
+        using style = po::command_line_style::style_t;
+        po::variables_map given;
+        const auto parsed = po::command_line_parser(count, arguments)
+                                .options(all)
+                                .style(style::allow_long | style::long_allow_adjacent | style::long_allow_next)
+                                .run();
+        for (const po::option& each : parsed.options)
+            if (each.position_key >= 0)
+                throw usage_error{"unexpected argument '" + each.value.front() + '\''};
+        po::store(parsed, given);
+        if (given.count("help"))
+            return leave{0, help(all)};
+        if (given.count("version"))
+            return leave{0, "warmd " WARMD_VERSION "\n"};
+        po::notify(given);
+        return sound(std::move(options));
+    } catch (const usage_error& wrong) {
+        return usage(wrong.text);
+    } catch (const po::error& wrong) {
+        return usage(wrong.what());
+    }
+}
+
+} // namespace warmd

@@ -1,0 +1,34 @@
+#pragma once
+// The daemon's command line.
+
+#include "log_setup.hpp"
+
+#include <warmd/config.hpp>
+
+#include <chrono>
+#include <string>
+#include <variant>
+
+namespace warmd {
+
+/// Everything the command line decides; every limit is sound.
+struct daemon_options {
+    server_config server;
+    cache_limits cache;
+    std::size_t load_threads = 0; ///< that load and close models
+    std::size_t run_threads = 0;  ///< that run calls on models
+    std::chrono::nanoseconds drain = std::chrono::seconds(10);
+    bool enable_dummy = false;
+    log_level level = log_level::info;
+    log_format format = log_format::text;
+};
+
+/// Instead of serving: print `text`, on stderr unless `status` is 0, and exit with `status`.
+struct leave {
+    int status = 0;
+    std::string text;
+};
+
+std::variant<daemon_options, leave> read_options(int count, const char* const* arguments);
+
+} // namespace warmd

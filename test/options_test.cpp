@@ -1,0 +1,131 @@
+// The daemon's command line: what is read, and what is said of what cannot be.
+
+#include "../src/options.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include <vector>
+
+using namespace warmd;
+using namespace std::chrono_literals;
+
+namespace {
+
+std::variant<daemon_options, leave> outcome_of(std::vector<const char*> arguments)
+{
+    arguments.insert(arguments.begin(), "warmd");
+    return read_options(static_cast<int>(arguments.size()), arguments.data());
+}
+daemon_options read(std::vector<const char*> arguments)
+{
+    auto outcome = outcome_of(std::move(arguments));
+    if (const auto* refused = std::get_if<leave>(&outcome))
+        throw std::runtime_error(refused->text);
+    return std::get<daemon_options>(outcome);
+}
+leave refusal(std::vector<const char*> arguments) { return std::get<leave>(outcome_of(std::move(arguments))); }
+
+} // namespace
+
+BOOST_AUTO_TEST_CASE(without_arguments_the_defaults_hold)
+{
+    const daemon_options options = read({});
+    BOOST_TEST(options.cache.max_loaded_models == 2U);
+    BOOST_TEST(options.cache.max_loaded_bytes == 0U);
+    BOOST_TEST((options.cache.idle_timeout == 0s));
+    BOOST_TEST((options.drain == 10s));
+    BOOST_TEST(options.server.session.max_frame_bytes == 16U << 20);
+    BOOST_TEST(options.server.socket_path == default_socket_path());
+    BOOST_TEST(options.run_threads >= 2U);
+    BOOST_TEST(options.load_threads == 2U);
+    BOOST_TEST(!options.enable_dummy);
+    BOOST_TEST((options.level == log_level::info));
+    BOOST_TEST((options.format == log_format::text));
+}
+
+BOOST_AUTO_TEST_CASE(every_option_is_read)
+{
+    const daemon_options options =
+        read({"--socket", "/tmp/x.sock", "--max-loaded-models=7", "--max-loaded-bytes", "1.5G", "--idle-timeout", "2h", "--max-wait", "0",
+              "--load-timeout", "90", "--close-timeout", "500ms", "--max-frame-bytes", "64K", "--max-in-flight", "3", "--max-connections", "4",
+              "--max-waiters", "5", "--workers", "6", "--load-workers", "8", "--drain-seconds", "2.5", "--log-level", "debug", "--log-format",
+              "json", "--enable-dummy"});
+    BOOST_TEST(options.server.socket_path == "/tmp/x.sock");
+    BOOST_TEST(options.cache.max_loaded_models == 7U);
+    BOOST_TEST(options.cache.max_loaded_bytes == 3U << 29);
+    BOOST_TEST((options.cache.idle_timeout == 2h));
+    BOOST_TEST((options.cache.max_wait == 0s));
+    BOOST_TEST((options.cache.load_timeout == 90s));
+    BOOST_TEST((options.cache.close_timeout == 500ms));
+    BOOST_TEST(options.server.session.max_frame_bytes == 65536U);
+    BOOST_TEST(options.server.session.max_in_flight == 3U);
+    BOOST_TEST(options.server.max_connections == 4U);
+    BOOST_TEST(options.cache.max_waiters == 5U);
+    BOOST_TEST(options.run_threads == 6U);
+    BOOST_TEST(options.load_threads == 8U);
+    BOOST_TEST((options.drain == 2500ms));
+    BOOST_TEST((options.level == log_level::debug));
+    BOOST_TEST((options.format == log_format::json));
+    BOOST_TEST(options.enable_dummy);
+}
+
+BOOST_AUTO_TEST_CASE(a_budget_may_be_a_share_of_the_machines_memory)
+{
+    const std::uint64_t all = read({"--max-loaded-bytes", "100%"}).cache.max_loaded_bytes;
+    BOOST_TEST(all > 1U << 20);
+    BOOST_TEST(read({"--max-loaded-bytes", "50%"}).cache.max_loaded_bytes == all / 2);
+    BOOST_TEST(read({"--max-loaded-bytes", "off"}).cache.max_loaded_bytes == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(a_relative_socket_path_is_made_absolute)
+{
+    BOOST_TEST(read({"--socket", "x.sock"}).server.socket_path.front() == '/');
+}
+
+BOOST_AUTO_TEST_CASE(what_cannot_be_read_is_named_with_its_option)
+{
+    const std::vector<std::vector<const char*>> wrong{
+        {"--max-loaded-models", "0"},    {"--max-loaded-models", "-1"},    {"--max-loaded-models", "2.5"},  {"--max-loaded-models", "two"},
+        {"--max-loaded-bytes", "8GB"},   {"--max-loaded-bytes", "101%"},   {"--max-loaded-bytes", "0%"},    {"--max-loaded-bytes", "nan"},
+        {"--max-loaded-bytes", "1e30"},  {"--idle-timeout", "-1"},         {"--idle-timeout", "1d"},        {"--max-wait", ""},
+        {"--load-timeout", "0"},         {"--close-timeout", "0ms"},       {"--max-frame-bytes", "x"},      {"--max-in-flight", "0"},
+        {"--max-connections", "0"},      {"--max-waiters", "0"},           {"--workers", "0"},              {"--workers", "100000"},
+        {"--load-workers", "0"},         {"--drain-seconds", "soon"},      {"--log-level", "loud"},         {"--log-format", "xml"},
+        {"--idle-timeout", "9999999h"},
+    };
+    for (const auto& arguments : wrong) {
+        const leave said = refusal(arguments);
+        BOOST_TEST(said.status == 2);
+        for (const char* part : arguments)
+            BOOST_TEST(said.text.find(part) != std::string::npos, said.text << " lacks " << part);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(mistakes_of_usage_end_with_status_2)
+{
+    for (const auto& [arguments, named] : std::vector<std::pair<std::vector<const char*>, const char*>>{
+             {{"--no-such"}, "--no-such"},
+             {{"--max-loaded"}, "--max-loaded"}, // no guessing
+             {{"serve"}, "serve"},
+             {{"--socket"}, "--socket"},
+             {{"--socket", ""}, "socket"},
+             {{"--workers", "1", "--workers", "2"}, "--workers"},
+             {{"--enable-dummy=yes"}, "--enable-dummy"},
+             {{"--max-frame-bytes", "10"}, "max_frame_bytes is 10"},
+         }) {
+        const leave said = refusal(arguments);
+        BOOST_TEST(said.status == 2);
+        BOOST_TEST(said.text.find(named) != std::string::npos, said.text);
+        BOOST_TEST(said.text.starts_with("warmd: "));
+    }
+    BOOST_TEST(refusal({"--socket", ('/' + std::string(200, 'x')).c_str()}).text.find("107") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(help_and_version_end_with_status_0)
+{
+    const leave help = refusal({"--help", "--workers", "0"});
+    BOOST_TEST(help.status == 0);
+    BOOST_TEST(std::count(help.text.begin(), help.text.end(), '\n') <= 50);
+    BOOST_TEST(help.text.find("--max-loaded-models N") != std::string::npos);
+    BOOST_TEST(refusal({"--version"}).text == "warmd 0.1.0\n");
+}
