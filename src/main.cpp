@@ -125,7 +125,7 @@ application::application(const daemon_options& options, process_log& log)
 int application::run()
 {
     try {
-        say_.info("warmd " WARMD_VERSION " (" + registry_.kinds() + "): at most " + limits(options_.cache) + "; threads: " +
+        say_.info("warmd " WARMD_VERSION ": kinds: " + registry_.kinds() + "; at most " + limits(options_.cache) + "; threads: " +
                   std::to_string(options_.load_threads) + " to load, " + std::to_string(options_.run_threads) + " to run");
         if (const auto listening = server_.start(); !listening) {
             say_.error(listening.error().detail);

@@ -89,6 +89,12 @@ std::optional<std::uint64_t> read_size(std::string_view text)
     return static_cast<std::uint64_t>(*number * unit);
 }
 
+std::optional<std::size_t> read_frame_size(std::string_view text)
+{
+    const auto size = read_size(text);
+    return size && *size >= 1024 ? size : std::nullopt;
+}
+
 std::optional<std::uint64_t> read_budget(std::string_view text)
 {
     if (text == "off")
@@ -128,7 +134,7 @@ constexpr kind<std::size_t> load_threads_kind{"N", threads_kind.wanted, read_thr
 constexpr kind<std::chrono::nanoseconds> duration_kind{"T", "a time such as 90, 500ms, 30s, 10m or 2h", read_duration, show_duration};
 constexpr kind<std::chrono::nanoseconds> positive_duration_kind{"T", "a time above 0, such as 500ms, 30s, 10m or 2h",
                                                                 read_positive_duration, show_duration};
-constexpr kind<std::uint64_t> size_kind{"SIZE", "a size such as 1048576, 64K, 16M or 1G", read_size, show_size};
+constexpr kind<std::size_t> frame_kind{"SIZE", "a size such as 64K or 16M, at least 1K", read_frame_size, show_size};
 constexpr kind<std::uint64_t> budget_kind{"SIZE", "off, a size such as 512M or 8G, or a share of this machine's memory such as 50%",
                                           read_budget, show_size};
 constexpr kind<std::string> path_kind{"PATH", "a path", read_path, [](std::string path) { return path; }};
@@ -163,7 +169,7 @@ po::options_description describe(daemon_options& options)
     add(residency, "max-wait", duration_kind, options.cache.max_wait, "then a busy model makes room for one that waits");
     add(residency, "load-timeout", positive_duration_kind, options.cache.load_timeout, "requests for a load that takes longer fail");
     add(residency, "close-timeout", positive_duration_kind, options.cache.close_timeout, "a close that takes longer is reported");
-    add(limits, "max-frame-bytes", size_kind, options.server.session.max_frame_bytes, "longest request");
+    add(limits, "max-frame-bytes", frame_kind, options.server.session.max_frame_bytes, "longest request");
     add(limits, "max-in-flight", count_kind, options.server.session.max_in_flight, "requests at once on one connection");
     add(limits, "max-connections", count_kind, options.server.max_connections, "connections at once");
     add(limits, "max-waiters", count_kind, options.cache.max_waiters, "requests waiting for a load or for room");
@@ -174,7 +180,7 @@ po::options_description describe(daemon_options& options)
     add(other, "log-level", level_kind, options.level, "debug, info, warning or error");
     add(other, "log-format", format_kind, options.format, "text or json");
     other.add_options()("enable-dummy", po::bool_switch(&options.enable_dummy), "offer the test models of kind \"dummy\"");
-    other.add_options()("help", "print this")("version", "print the version");
+    other.add_options()("help,h", "print this")("version", "print the version");
     return std::move(residency.add(limits).add(other));
 }
 
@@ -191,9 +197,10 @@ daemon_options sound(daemon_options options)
 {
     if (options.load_threads == 0) // no more than that can load or close at once
         options.load_threads = std::min<std::size_t>(options.cache.max_loaded_models, 64);
-    for (const auto& checked : {validate(options.cache), validate(options.server)})
-        if (!checked)
-            throw usage_error{checked.error().detail};
+    if (const auto checked = validate(options.server); !checked)
+        throw usage_error{"--socket: " + checked.error().detail};
+    if (const auto checked = validate(options.cache); !checked)
+        throw usage_error{checked.error().detail};
     return options;
 }
 
@@ -211,7 +218,7 @@ std::variant<daemon_options, leave> read_options(int count, const char* const* a
         po::variables_map given;
         const auto parsed = po::command_line_parser(count, arguments)
                                 .options(all)
-                                .style(style::allow_long | style::long_allow_adjacent | style::long_allow_next)
+                                .style(style::unix_style & ~style::allow_guessing)
                                 .run();
         for (const po::option& each : parsed.options)
             if (each.position_key >= 0)

@@ -139,6 +139,19 @@ BOOST_FIXTURE_TEST_CASE(sigterm_during_a_load_stops_the_load_and_answers_its_wai
     BOOST_TEST(daemon.status() == 0);
 }
 
+BOOST_FIXTURE_TEST_CASE(a_call_that_outlasts_the_grace_is_stopped_and_the_status_is_0, place)
+{
+    running daemon(socket, {"--drain-seconds", "10ms"});
+    BOOST_REQUIRE(!daemon.line_with("ready").empty());
+    client ask = daemon.connect();
+    std::string endless = dummy(R"("call_ms":3600000)");
+    endless.insert(1, R"("prompts":["x"],)");
+    (void)ask.send("next_token", endless);
+    BOOST_REQUIRE(!daemon.line_with("loaded").empty());
+    daemon.signal(SIGTERM);
+    BOOST_TEST(daemon.status() == 0);
+}
+
 BOOST_FIXTURE_TEST_CASE(what_is_stuck_when_the_grace_ends_is_named_and_the_status_is_3, place)
 {
     running daemon(socket, {"--drain-seconds", "10ms"});
