@@ -248,7 +248,7 @@ private:
         log_.info("loading " + subject(model->spec) + " as " + model->key.text);
         made.here->where->load(*registry_.find(model->spec.kind), model,
                                load_context{made.stop.get_token(), progress_sink(what.entry)},
-                               back([entry = what.entry](impl& self, result<std::uint64_t> bytes) { self.loaded(entry, std::move(bytes)); }));
+                               back([entry = what.entry](impl& self, result<footprint> bytes) { self.loaded(entry, std::move(bytes)); }));
     }
 
     void perform(effect::close& what)
@@ -319,17 +319,17 @@ private:
         }
     }
 
-    void loaded(entry_id entry, result<std::uint64_t> bytes)
+    void loaded(entry_id entry, result<footprint> bytes)
     {
         record& of = residents_.at(entry);
         residency& what = of.here->what;
         what.load_seconds = std::chrono::duration<double>(time_.now() - of.load_began).count();
         if (bytes) {
             what.bytes = *bytes;
-            log_.info("loaded " + what.model->key.text + ": " + std::to_string(*bytes) + " bytes in " + std::to_string(what.load_seconds) + " s");
-            if (limits_.max_loaded_bytes != 0 && *bytes > limits_.max_loaded_bytes)
+            log_.info("loaded " + what.model->key.text + ": " + std::to_string(bytes->all) + " bytes in " + std::to_string(what.load_seconds) + " s");
+            if (limits_.max_loaded_bytes != 0 && bytes->all > limits_.max_loaded_bytes)
                 log_.warning(what.model->key.text + " overruns max_loaded_bytes " + std::to_string(limits_.max_loaded_bytes) + " with " +
-                             std::to_string(*bytes) + " bytes; the estimate was " + std::to_string(what.model->estimated_bytes));
+                             std::to_string(bytes->all) + " bytes; the estimate was " + std::to_string(what.model->estimated_bytes));
         } else {
             bytes = described(std::move(bytes.error()), what.model->spec);
             log_.warning(bytes.error().detail);

@@ -114,7 +114,7 @@ std::optional<failure> cache_core::reason_to_refuse(const acquire_request& reque
         if (limits_.max_loaded_bytes != 0 && request.model->estimated_bytes > limits_.max_loaded_bytes)
             return failure{errc::too_large, request.model->key.text + " needs an estimated " + std::to_string(request.model->estimated_bytes) +
                                                 " bytes; max_loaded_bytes is " + std::to_string(limits_.max_loaded_bytes)};
-        if (never_fits_beside_pins(request.model->estimated_bytes))
+        if (never_fits_beside_pins(*request.model))
             return failure{errc::all_pinned, "no room for " + request.model->key.text + ": everything else is pinned"};
     }
     if (waiters_.size() >= limits_.max_waiters)
@@ -203,14 +203,20 @@ void cache_core::start_load(entry& which, time_point now)
     line_.erase(*which.in_line);
     which.in_line.reset();
     which.state = entry_state::loading;
-    set_charge(which, which.model->estimated_bytes);
     ++charged_models_;
+    footprint estimate{which.model->estimated_bytes, which.model->shared_bytes};
+    if (const std::string& name = which.model->shared_weights; !name.empty()) {
+        shared_weights& shared = shared_[name];
+        if (shared.users++ != 0) // there already, and perhaps measured
+            estimate = {estimate.all - estimate.shared + shared.bytes, shared.bytes};
+    }
+    set_charge(which, estimate);
     ++counted_.loads;
     set_deadline(which, now + limits_.load_timeout);
     out_.push_back(effect::load{which.id});
 }
 
-effects cache_core::loaded(entry_id id, result<std::uint64_t> bytes, time_point now)
+effects cache_core::loaded(entry_id id, result<footprint> bytes, time_point now)
 {
     entry& which = entries_.at(id);
     BOOST_ASSERT(which.state == entry_state::loading);
@@ -424,6 +430,41 @@ effects cache_core::drain(time_point now)
 
 // -- room -------------------------------------------------------------------------------------------------------------
 
+/// What would be charged if some entries were gone.
+class cache_core::what_if {
+public:
+    explicit what_if(const cache_core& now) : now_(now), models_(now.charged_models_), bytes_(now.charged_bytes_) {}
+
+    void without(const entry& gone)
+    {
+        --models_;
+        bytes_ -= gone.charge.all - gone.charge.shared;
+        const auto shared = now_.shared_.find(gone.model->shared_weights);
+        if (shared == now_.shared_.end())
+            return;
+        std::size_t& users = users_.try_emplace(shared->first, shared->second.users).first->second;
+        if (--users == 0)
+            bytes_ -= shared->second.bytes;
+    }
+    bool admits(const entry& newcomer) const
+    {
+        if (models_ >= now_.limits_.max_loaded_models)
+            return false;
+        const resolved_model& model = *newcomer.model;
+        const auto shared = now_.shared_.find(model.shared_weights);
+        const auto left = users_.find(model.shared_weights);
+        const bool there = shared != now_.shared_.end() && (left == users_.end() || left->second != 0);
+        const std::uint64_t more = model.estimated_bytes - (there ? model.shared_bytes : 0);
+        return now_.limits_.max_loaded_bytes == 0 || bytes_ + more <= now_.limits_.max_loaded_bytes;
+    }
+
+private:
+    const cache_core& now_;
+    std::size_t models_;
+    std::uint64_t bytes_;
+    std::unordered_map<std::string_view, std::size_t> users_; // of shared weights, where fewer than now
+};
+
 /// Serves the line in order: starts what fits, and for the first that does not fit makes room. Nobody overtakes that one,
 /// so a stream of small models cannot starve a large one. Who waits for an older instance of itself to close is passed by.
 void cache_core::pump(time_point now)
@@ -432,10 +473,10 @@ void cache_core::pump(time_point now)
         entry& newcomer = entries_.at(*next++);
         if (blocker(newcomer.model->key, newcomer.model->files))
             continue; // invariant 4
-        if (never_fits_beside_pins(newcomer.model->estimated_bytes)) {
+        if (never_fits_beside_pins(*newcomer.model)) {
             refuse_all(newcomer, failure{errc::all_pinned, "no room for " + newcomer.model->key.text + ": everything else is pinned"});
             forget(newcomer.id);
-        } else if (enough(newcomer, 0, 0)) {
+        } else if (what_if(*this).admits(newcomer)) {
             start_load(newcomer, now);
         } else {
             make_room(newcomer, now);
@@ -448,75 +489,61 @@ void cache_core::pump(time_point now)
 /// would not be enough. Once it has waited max_wait, entries in use stop being granted too.
 void cache_core::make_room(const entry& newcomer, time_point now)
 {
-    std::size_t models = 0;
-    std::uint64_t bytes = 0;
-    for (const auto& [key, id] : departing_) {
-        const entry& leaving = entries_.at(id);
-        if (leaving.state == entry_state::closing && !leaving.overdue) {
-            ++models;
-            bytes += leaving.charge;
-        }
-    }
+    what_if room(*this);
+    for (const auto& [key, id] : departing_)
+        if (const entry& leaving = entries_.at(id); leaving.state == entry_state::closing && !leaving.overdue)
+            room.without(leaving);
     std::vector<entry_id> victims;
-    for (auto idle = lru_.begin(); idle != lru_.end() && !enough(newcomer, models, bytes); ++idle) {
+    for (auto idle = lru_.begin(); idle != lru_.end() && !room.admits(newcomer); ++idle) {
         victims.push_back(*idle);
-        ++models;
-        bytes += entries_.at(*idle).charge;
+        room.without(entries_.at(*idle));
     }
-    if (enough(newcomer, models, bytes)) {
-        for (const entry_id id : victims) {
-            const bool by_count = charged_models_ >= limits_.max_loaded_models;
-            close(entries_.at(id), by_count ? evict_reason::capacity : evict_reason::bytes, now);
-        }
+    if (room.admits(newcomer)) {
+        const evict_reason why = charged_models_ >= limits_.max_loaded_models ? evict_reason::capacity : evict_reason::bytes;
+        for (const entry_id id : victims)
+            close(entries_.at(id), why, now);
     } else if (now - newcomer.since >= limits_.max_wait) {
-        drain_for(newcomer, models, bytes, now);
+        drain_for(newcomer, std::move(room), now);
     }
 }
 
 /// Dooms leased entries, least recently used first, until what they will give back is enough.
-void cache_core::drain_for(const entry& newcomer, std::size_t models_free, std::uint64_t bytes_free, time_point now)
+void cache_core::drain_for(const entry& newcomer, what_if room, time_point now)
 {
     std::vector<entry*> leased;
     for (auto& [id, each] : entries_) {
         if (each.state != entry_state::ready || each.leases == 0)
             continue;
-        if (each.doomed) {
-            ++models_free;
-            bytes_free += each.charge;
-        } else if (!each.pinned) {
+        if (each.doomed)
+            room.without(each);
+        else if (!each.pinned)
             leased.push_back(&each);
-        }
     }
     std::sort(leased.begin(), leased.end(), [](const entry* a, const entry* b) { return a->used < b->used; });
     for (entry* each : leased) {
-        if (enough(newcomer, models_free, bytes_free))
+        if (room.admits(newcomer))
             return;
-        ++models_free;
-        bytes_free += each->charge;
+        room.without(*each);
         doom(*each, evict_reason::capacity, now);
     }
 }
 
-/// True if the newcomer would fit once this much more is free.
-bool cache_core::enough(const entry& newcomer, std::size_t models_free, std::uint64_t bytes_free) const
+/// True if what is pinned leaves no room for this model, however long one waits.
+bool cache_core::never_fits_beside_pins(const resolved_model& newcomer) const
 {
-    return charged_models_ - models_free < limits_.max_loaded_models &&
-           (limits_.max_loaded_bytes == 0 || charged_bytes_ - bytes_free + newcomer.model->estimated_bytes <= limits_.max_loaded_bytes);
-}
-
-/// True if what is pinned leaves no room for a model of `bytes`, however long one waits.
-bool cache_core::never_fits_beside_pins(std::uint64_t bytes) const
-{
+    if (pinned_.empty())
+        return false;
     std::size_t models = 0;
-    std::uint64_t pinned_bytes = 0;
+    std::uint64_t bytes = newcomer.estimated_bytes;
+    std::set<std::string_view> shared{newcomer.shared_weights};
     for (const entry_id id : pinned_) {
         const entry& each = entries_.at(id);
-        if (each.state != entry_state::waiting) {
-            ++models;
-            pinned_bytes += each.charge;
-        }
+        if (each.state == entry_state::waiting)
+            continue;
+        ++models;
+        bytes += each.charge.all - (shared.insert(each.model->shared_weights).second ? 0 : each.charge.shared);
     }
-    return models >= limits_.max_loaded_models || (limits_.max_loaded_bytes != 0 && pinned_bytes + bytes > limits_.max_loaded_bytes);
+    return models >= limits_.max_loaded_models || (limits_.max_loaded_bytes != 0 && bytes > limits_.max_loaded_bytes);
 }
 
 /// An older instance of the same files that still lives (invariant 4), or null.
@@ -529,16 +556,27 @@ const cache_core::entry* cache_core::blocker(const cache_key& key, const generat
     return nullptr;
 }
 
-void cache_core::set_charge(entry& which, std::uint64_t bytes)
+/// Sums are modulo 2^64 on the way, and right at the end.
+void cache_core::set_charge(entry& which, footprint bytes)
 {
-    charged_bytes_ += bytes - which.charge; // modulo 2^64, and never below 0 in sum
+    charged_bytes_ += (bytes.all - bytes.shared) - (which.charge.all - which.charge.shared);
     which.charge = bytes;
+    if (const auto shared = shared_.find(which.model->shared_weights); shared != shared_.end()) {
+        charged_bytes_ += bytes.shared - shared->second.bytes;
+        shared->second.bytes = bytes.shared;
+    }
 }
 
 void cache_core::drop_charge(entry& which)
 {
-    set_charge(which, 0);
     --charged_models_;
+    charged_bytes_ -= which.charge.all - which.charge.shared;
+    which.charge = {};
+    const auto shared = shared_.find(which.model->shared_weights);
+    if (shared != shared_.end() && --shared->second.users == 0) {
+        charged_bytes_ -= shared->second.bytes;
+        shared_.erase(shared);
+    }
 }
 
 // -- time -------------------------------------------------------------------------------------------------------------

@@ -100,6 +100,7 @@ std::string cache_core::broken_invariant() const
 {
     std::size_t models = 0, leases = 0, waiters = 0, resting = 0, in_line = 0;
     std::uint64_t bytes = 0;
+    std::unordered_map<std::string, std::uint64_t> shared;
     std::set<std::pair<std::string, std::string>> alive;
     for (const auto& [id, each] : entries_) {
         const std::string who = "entry " + std::to_string(id) + " (" + std::string(name(each.state)) + ")";
@@ -115,7 +116,7 @@ std::string cache_core::broken_invariant() const
             return "6: " + who + (rests ? " idle but not on the LRU list, or doomed" : " on the LRU list");
         if (each.leases != 0 && each.state != entry_state::ready)
             return "6: " + who + " is leased";
-        if (!occupies && each.charge != 0)
+        if (!occupies && each.charge != footprint())
             return "7: " + who + " is charged";
         if (each.in_line.has_value() != (each.state == entry_state::waiting))
             return "7: " + who + " and the line disagree";
@@ -124,12 +125,18 @@ std::string cache_core::broken_invariant() const
         if (indexed == (each.doomed || each.state == entry_state::closing))
             return "4: " + who + " and the index disagree";
         models += occupies;
-        bytes += each.charge;
+        bytes += each.charge.all - each.charge.shared;
+        if (occupies && !each.model->shared_weights.empty())
+            shared[each.model->shared_weights] = shared_.at(each.model->shared_weights).bytes;
         leases += each.leases;
         waiters += each.waiters.size();
         resting += rests;
         in_line += each.in_line.has_value();
     }
+    for (const auto& [weights, size] : shared)
+        bytes += size;
+    if (shared.size() != shared_.size())
+        return "7: shared weights are charged that nobody uses";
     if (models != charged_models_ || bytes != charged_bytes_ || models > limits_.max_loaded_models)
         return "7: " + std::to_string(models) + " models of " + std::to_string(bytes) + " bytes are there, " +
                std::to_string(charged_models_) + " of " + std::to_string(charged_bytes_) + " are charged";

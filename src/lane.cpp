@@ -17,20 +17,20 @@ try {
 }
 
 void lane::load(const loader& how, std::shared_ptr<const resolved_model> model, load_context context,
-                std::function<void(result<std::uint64_t>)> done)
+                std::function<void(result<footprint>)> done)
 {
     const auto attempt = [](lane& self, const loader& by, const resolved_model& what, load_context& with) noexcept {
         try {
             result<std::unique_ptr<backend>> made = by.load(what, with);
             if (!made)
-                return result<std::uint64_t>(made.error());
+                return result<footprint>(made.error());
             if (!*made)
-                return result<std::uint64_t>(failure{errc::load_failed, "the loader returned no backend"});
+                return result<footprint>(failure{errc::load_failed, "the loader returned no backend"});
             self.backend_ = std::move(*made);
-            return result<std::uint64_t>(self.backend_->bytes());
+            return result<footprint>(self.backend_->bytes());
         } catch (...) {
             self.backend_.reset();
-            return result<std::uint64_t>(failure{errc::load_failed, current_exception_text()});
+            return result<footprint>(failure{errc::load_failed, current_exception_text()});
         }
     };
     asio::post(loads_, [self = shared_from_this(), by = &how, what = std::move(model), with = std::move(context),

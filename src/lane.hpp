@@ -23,7 +23,7 @@ public:
     /// Makes the backend; `done` gets its measured bytes, or a failure whose detail is the cause: whatever the loader
     /// threw is caught. Called once, first. `how` must outlive the call.
     void load(const loader& how, std::shared_ptr<const resolved_model> model, load_context context,
-              std::function<void(result<std::uint64_t>)> done);
+              std::function<void(result<footprint>)> done);
     /// Queues a call. Calls that queue up while the backend is busy are handed over together. Each is completed exactly once,
     /// whatever the backend does. REQUIRES: the load succeeded.
     void run(call what);

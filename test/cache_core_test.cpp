@@ -45,7 +45,17 @@ struct fixture {
     {
         return text(core.acquire(waiter, {.model = model(key, "g1", 1), .pin = true}, now));
     }
-    std::string loaded(entry_id entry, std::uint64_t bytes = 1) { return text(core.loaded(entry, bytes, now)); }
+    std::string loaded(entry_id entry, std::uint64_t bytes = 1) { return text(core.loaded(entry, footprint{.all = bytes}, now)); }
+    /// A model of `own` bytes besides `base` bytes of weights that all such models share.
+    std::string want_adapter(waiter_id waiter, const std::string& key, std::uint64_t own, std::uint64_t base)
+    {
+        resolved_model made{.spec = {}, .key = {key}, .files = {"g1"}, .estimated_bytes = own + base, .shared_weights = "base", .shared_bytes = base};
+        return text(core.acquire(waiter, {.model = std::make_shared<resolved_model>(std::move(made))}, now));
+    }
+    std::string loaded_adapter(entry_id entry, std::uint64_t own, std::uint64_t base)
+    {
+        return text(core.loaded(entry, footprint{.all = own + base, .shared = base}, now));
+    }
     std::string failed(entry_id entry) { return text(core.loaded(entry, failure{errc::load_failed, "no"}, now)); }
     std::string released(entry_id entry, std::chrono::nanoseconds keep_alive = 0s) { return text(core.released(entry, keep_alive, now)); }
     std::string closed(entry_id entry) { return text(core.closed(entry, now)); }
@@ -74,7 +84,7 @@ struct fixture {
         for (const any_effect& each : first) {
             if (const auto* load = std::get_if<effect::load>(&each)) {
                 entry = load->entry;
-                core.loaded(entry, bytes, now);
+                core.loaded(entry, footprint{.all = bytes}, now);
             } else if (const auto* hit = std::get_if<effect::grant>(&each)) {
                 entry = hit->entry;
             }
@@ -164,7 +174,7 @@ BOOST_AUTO_TEST_CASE(concurrent_requests_for_one_cold_key_share_one_load)
         BOOST_TEST(f.want(1, "a") == "load 1");
         for (waiter_id waiter = 2; waiter <= n; ++waiter)
             BOOST_TEST_REQUIRE(f.want(waiter, "a") == "");
-        const effects granted = f.core.loaded(1, 1, f.now);
+        const effects granted = f.core.loaded(1, footprint{.all = 1}, f.now);
         BOOST_TEST_REQUIRE(granted.size() == n);
         for (waiter_id waiter = 1; waiter <= n; ++waiter) // first come, first served
             BOOST_TEST_REQUIRE((std::get<effect::grant>(granted[waiter - 1]) == effect::grant{waiter, 1, false, waiter != 1}));
@@ -386,6 +396,30 @@ BOOST_AUTO_TEST_CASE(nobody_overtakes_the_first_in_line)
     BOOST_TEST(f.closed(1) == "gone 1; load 2");
 }
 
+BOOST_AUTO_TEST_CASE(weights_shared_by_several_adapters_are_charged_once)
+{
+    fixture f(4, 100);
+    f.want_adapter(1, "a", 5, 80), f.loaded_adapter(1, 5, 82), f.released(1);
+    BOOST_TEST(f.core.stats().charged_bytes == 87U);
+    BOOST_TEST(f.want_adapter(2, "b", 6, 80) == "load 2"); // beside the base: no eviction
+    f.loaded_adapter(2, 6, 82), f.released(2);
+    BOOST_TEST(f.core.stats().charged_bytes == 93U);
+    f.unload("a"), f.closed(1);
+    BOOST_TEST(f.core.stats().charged_bytes == 88U); // the base stays for b
+    f.unload("b"), f.closed(2);
+    BOOST_TEST(f.core.stats().charged_bytes == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(shared_weights_are_free_only_when_their_last_user_goes)
+{
+    fixture f(4, 100);
+    f.want_adapter(1, "a", 5, 80), f.loaded_adapter(1, 5, 80), f.released(1);
+    f.want_adapter(2, "b", 5, 80), f.loaded_adapter(2, 5, 80), f.released(2);
+    BOOST_TEST(f.want(3, "other", 20) == "close 1 bytes; close 2 bytes"); // closing a alone frees 5 bytes
+    f.closed(1);
+    BOOST_TEST(f.closed(2) == "gone 2; load 3");
+}
+
 // -- pins ---------------------------------------------------------------------------------------------------------------
 
 BOOST_AUTO_TEST_CASE(when_everything_is_pinned_a_new_key_is_refused_at_once)
@@ -433,7 +467,7 @@ BOOST_AUTO_TEST_CASE(a_wake_is_asked_for_when_something_will_expire)
 {
     fixture f(limits_with(2, [](cache_limits& l) { l.idle_timeout = 5s; }));
     f.core.acquire(1, {.model = model("a", "g1")}, f.now);
-    f.core.loaded(1, 1, f.now);
+    f.core.loaded(1, footprint{.all = 1}, f.now);
     const effects all = f.core.released(1, 0s, f.now);
     BOOST_TEST_REQUIRE(all.size() == 1U);
     BOOST_TEST((std::get<effect::wake>(all[0]).at == f.now + 5s));
@@ -640,6 +674,25 @@ struct random_shell {
     std::size_t pick(std::size_t n) { return static_cast<std::size_t>(random() % n); }
     entry_id any(const std::set<entry_id>& of) { return *std::next(of.begin(), static_cast<std::ptrdiff_t>(pick(of.size()))); }
 
+    std::shared_ptr<const resolved_model> any_model()
+    {
+        resolved_model made{.spec = {},
+                            .key = {std::string(1, static_cast<char>('a' + pick(6)))},
+                            .files = {pick(20) == 0 ? "new" : "old"},
+                            .estimated_bytes = pick(60)};
+        if (made.key.text < "c") { // these share their weights
+            made.shared_weights = "base " + made.files.text;
+            made.shared_bytes = 30;
+            made.estimated_bytes += 30;
+        }
+        return std::make_shared<resolved_model>(std::move(made));
+    }
+    footprint sized(entry_id entry)
+    {
+        const std::uint64_t shared = core.model_of(entry)->shared_weights.empty() ? 0 : 25 + pick(10);
+        return {.all = pick(70) + shared, .shared = shared};
+    }
+
     void apply(const effects& all)
     {
         for (const any_effect& each : all)
@@ -676,7 +729,7 @@ struct random_shell {
             const waiter_id waiter = next_waiter++;
             waiting.insert(waiter);
             apply(core.acquire(waiter,
-                               {.model = model(std::string(1, static_cast<char>('a' + pick(6))), pick(20) == 0 ? "new" : "old", pick(60)),
+                               {.model = any_model(),
                                 .pin = pick(40) == 0,
                                 .retry_failed = pick(5) == 0},
                                now));
@@ -697,7 +750,7 @@ struct random_shell {
                     apply(core.loaded(entry, failure{errc::load_failed, "random"}, now));
                 } else {
                     resident.insert(entry);
-                    apply(core.loaded(entry, pick(70), now));
+                    apply(core.loaded(entry, sized(entry), now));
                 }
             }
             break;
@@ -740,7 +793,7 @@ struct random_shell {
             const entry_id entry = any(loading);
             loading.erase(entry);
             resident.insert(entry);
-            apply(core.loaded(entry, 1, now));
+            apply(core.loaded(entry, sized(entry), now));
         }
         while (!closing.empty()) {
             const entry_id entry = any(closing);

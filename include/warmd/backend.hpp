@@ -4,6 +4,7 @@
 
 #include <warmd/divergence.hpp>
 #include <warmd/error.hpp>
+#include <warmd/model_spec.hpp>
 
 #include <cstdint>
 #include <functional>
@@ -143,8 +144,8 @@ public:
     /// Bad input completes with invalid_params, an operation it lacks with unsupported. An exception means
     /// every call not yet completed failed (backend_failed); the backend stays usable.
     virtual void run(std::span<call> calls) = 0;
-    /// Measured footprint in bytes. Safe to call from the lane only.
-    virtual std::uint64_t bytes() const = 0;
+    /// Measured footprint.
+    virtual footprint bytes() const = 0;
     /// Gives up what the destructor cannot report on. Called once, before destruction.
     virtual void close() = 0;
 };

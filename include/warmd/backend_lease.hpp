@@ -12,7 +12,7 @@ namespace warmd {
 /// What a lease holder may know of the model it holds.
 struct residency {
     std::shared_ptr<const resolved_model> model;
-    std::uint64_t bytes = 0;     ///< measured
+    footprint bytes;         ///< measured
     double load_seconds = 0;
 };
 

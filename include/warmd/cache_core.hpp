@@ -125,7 +125,7 @@ struct entry_info {
     cache_key key;
     generation files;
     entry_state state = entry_state::waiting;
-    std::uint64_t bytes = 0;           ///< measured; 0 until loaded
+    footprint bytes;                   ///< measured; 0 until loaded
     std::uint64_t estimated_bytes = 0;
     std::size_t leases = 0;
     std::size_t waiters = 0;
@@ -157,7 +157,7 @@ public:
     effects abandon(waiter_id waiter, time_point now);
     /// The load of `entry` ended: measured bytes, or why not.
     /// REQUIRES: an effect::load for it that has not been reported yet.
-    effects loaded(entry_id entry, result<std::uint64_t> bytes, time_point now);
+    effects loaded(entry_id entry, result<footprint> bytes, time_point now);
     /// One lease on `entry` came back; the holder asked that the model stay `keep_alive` longer.
     /// REQUIRES: a grant for it that has not been returned yet.
     effects released(entry_id entry, std::chrono::nanoseconds keep_alive, time_point now);
@@ -200,8 +200,8 @@ private:
         entry_id id = 0;
         std::shared_ptr<const resolved_model> model;
         entry_state state = entry_state::waiting; // never `draining`: that is ready and doomed
-        std::uint64_t charge = 0;      // what it takes of the limits now: the estimate, then the measured size
-        std::uint64_t bytes = 0;
+        footprint charge;              // what it takes of the limits now: the estimate, then the measured size
+        footprint bytes;
         std::size_t leases = 0;
         std::list<waiter_id> waiters;  // first come first served
         bool pinned = false;
@@ -216,6 +216,13 @@ private:
         std::optional<failure> why_failed;
         unsigned failures = 0;         // in a row, for the back-off
     };
+
+    /// Weights that several entries hold in common: charged once.
+    struct shared_weights {
+        std::size_t users = 0; // entries that are charged
+        std::uint64_t bytes = 0;
+    };
+    class what_if;
 
     // requests
     entry* answering(acquire_request& request, time_point now);
@@ -242,11 +249,10 @@ private:
     // room
     void pump(time_point now);
     void make_room(const entry& newcomer, time_point now);
-    void drain_for(const entry& newcomer, std::size_t models_free, std::uint64_t bytes_free, time_point now);
-    bool enough(const entry& newcomer, std::size_t models_free, std::uint64_t bytes_free) const;
-    bool never_fits_beside_pins(std::uint64_t bytes) const;
+    void drain_for(const entry& newcomer, what_if room, time_point now);
+    bool never_fits_beside_pins(const resolved_model& newcomer) const;
     const entry* blocker(const cache_key& key, const generation& files) const;
-    void set_charge(entry& which, std::uint64_t bytes);
+    void set_charge(entry& which, footprint bytes);
     void drop_charge(entry& which);
 
     void leave_index(entry& which);
@@ -269,6 +275,7 @@ private:
     entry_id next_id_ = 1;
     std::size_t charged_models_ = 0; // invariant 7: these two are the sums over loading, ready and closing entries
     std::uint64_t charged_bytes_ = 0;
+    std::unordered_map<std::string, shared_weights> shared_;
     bool draining_ = false;
     cache_stats counted_;            // counters; the gauges are filled in by stats()
     effects out_;

@@ -67,7 +67,17 @@ struct resolved_model {
     model_spec spec;                   ///< real paths, nothing at `auto`, canonical options
     cache_key key;                     ///< key_of(spec)
     generation files;                  ///< fingerprint at the time of resolving
-    std::uint64_t estimated_bytes = 0; ///< room to reserve before loading
+    std::uint64_t estimated_bytes = 0; ///< room to reserve before loading, shared weights included
+    std::string shared_weights;        ///< identity of weights that other models may share, files included; "" if none
+    std::uint64_t shared_bytes = 0;    ///< of estimated_bytes, those weights: charged once however many share them
+};
+
+/// Memory that a loaded model holds, in bytes.
+struct footprint {
+    std::uint64_t all = 0;
+    std::uint64_t shared = 0; ///< of those, weights held in common with other models (resolved_model::shared_weights)
+
+    friend bool operator==(const footprint&, const footprint&) = default;
 };
 
 } // namespace warmd

@@ -153,7 +153,7 @@ public:
                 each.complete(std::visit([&](const auto& what) { return answer(what, each); }, each.what));
         }
     }
-    std::uint64_t bytes() const override { return options_.bytes; }
+    footprint bytes() const override { return {.all = options_.bytes}; }
     void close() override
     {
         pause(options_.close, {});

@@ -61,7 +61,7 @@ public:
             each.complete(outcome(std::move(told)));
         }
     }
-    std::uint64_t bytes() const override { return world_.size_of(base_); }
+    footprint bytes() const override { return {.all = world_.size_of(base_)}; }
     void close() override
     {
         world_.on_worker();
