@@ -151,6 +151,7 @@ public:
     }
 
     cache_stats stats() const { return core_.stats(); }
+    std::string broken_invariant() const { return core_.broken_invariant(); }
 
     void find_key(const model_spec& spec, std::shared_ptr<handoff<result<cache_key>>> reply)
     {
@@ -462,5 +463,7 @@ asio::awaitable<bool> backend_cache::drain(std::chrono::nanoseconds grace)
 {
     return impl::query<bool>(impl_, [grace](impl& self, auto reply) { self.drain(grace, std::move(reply)); });
 }
+
+std::string backend_cache::broken_invariant() const { return impl_->broken_invariant(); }
 
 } // namespace warmd

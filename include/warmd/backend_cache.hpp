@@ -82,6 +82,8 @@ public:
     /// Refuses what waits, admits nothing more, closes what is idle and, as leases return, the rest.
     /// True once nothing is left; false if something is after `grace`.
     asio::awaitable<bool> drain(std::chrono::nanoseconds grace);
+    /// cache_core::broken_invariant(). REQUIRES: called on the executor of the cache. For tests.
+    std::string broken_invariant() const;
 
 private:
     class impl;
