@@ -131,7 +131,7 @@ std::string loaded(const backend_lease& lease)
             .member("cached", lease.cached())
             .member("joined", lease.joined())
             .member("load_seconds", what.load_seconds)
-            .member("bytes", what.bytes)
+            .member("bytes", what.bytes.all)
             .member("generation", what.model->files.text);
     });
 }
@@ -163,7 +163,8 @@ std::string models(std::span<const model_info> models, time_point now)
             to.begin_object();
             write_model(to, *model);
             to.member("state", name(entry.state))
-                .member("bytes", entry.bytes)
+                .member("bytes", entry.bytes.all)
+                .member("shared_bytes", entry.bytes.shared)
                 .member("estimated_bytes", entry.estimated_bytes)
                 .member("leases", entry.leases)
                 .member("waiters", entry.waiters)
