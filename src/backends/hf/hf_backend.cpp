@@ -137,9 +137,10 @@ lens hf_backend::lens_of(const view& through)
     return {&*null_, 1};
 }
 
-std::uint64_t hf_backend::bytes() const
+footprint hf_backend::bytes() const
 {
-    return base_->bytes() + (adapter_ ? 2 * adapter_->weights.bytes() : 0) + model_.bytes();
+    const std::uint64_t shared = base_->bytes();
+    return {.all = shared + (adapter_ ? 2 * adapter_->weights.bytes() : 0) + model_.bytes(), .shared = shared};
 }
 
 result<void> preflight(backend& loaded, bool has_adapter, const std::vector<token_id>& prompt)

@@ -28,8 +28,8 @@ public:
 
     /// Takes all texts of all calls that look through the same view through the model together.
     void run(std::span<call> calls) override;
-    /// Weights, buffers, and room for the adapter of one null view. Base weights shared with other backends count in full.
-    std::uint64_t bytes() const override;
+    /// Weights, buffers, and room for the adapter of one null view; the base weights are the shared part.
+    footprint bytes() const override;
     void close() override {}
 
 private:

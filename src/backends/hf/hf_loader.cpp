@@ -65,14 +65,14 @@ public:
     result<std::unique_ptr<backend>> load(const resolved_model& model, load_context& context);
 
 private:
-    std::uint64_t estimate(const model_spec& spec);
-    result<std::shared_ptr<const base_weights>> base_of(const path& directory, const model_config& config, const checkpoint& file,
+    footprint estimate(const model_spec& spec);
+    result<std::shared_ptr<const base_weights>> base_of(const std::string& identity, const model_config& config, const checkpoint& file,
                                                         const load_progress& progress);
     result<std::optional<loaded_adapter>> load_adapter(const model_spec& spec, const model_config& config);
 
     std::shared_ptr<compute_gate> gate_ = std::make_shared<compute_gate>();
     std::mutex mutex_;
-    std::map<std::string, std::shared_ptr<shared_base>> bases_; // by directory and fingerprint
+    std::map<std::string, std::shared_ptr<shared_base>> bases_; // by resolved_model::shared_weights
 };
 
 /// Refuses what this kind cannot do, by name.
@@ -113,42 +113,46 @@ result<resolved_model> hf_models::resolve(const model_spec& asked)
     model.spec.trust_remote_code = false;
     model.key = key_of(model.spec);
     model.files = fingerprint(files_of(model.spec));
-    model.estimated_bytes = estimate(model.spec);
+    const footprint estimated = estimate(model.spec);
+    model.estimated_bytes = estimated.all;
+    model.shared_bytes = estimated.shared;
+    model.shared_weights = model.spec.base + '\n' + model.spec.dtype + '\n' + fingerprint(base_files(model.spec.base)).text;
     return model;
 }
 
 /// From headers alone. Of files that cannot be used, their size: load() will say what is wrong with them.
-std::uint64_t hf_models::estimate(const model_spec& spec)
+footprint hf_models::estimate(const model_spec& spec)
 {
     std::uint64_t on_disk = 0;
     for (const path& file : files_of(spec))
         on_disk += size_of(file);
     const auto config = read_model_config(spec.base);
     if (!config)
-        return on_disk;
+        return {.all = on_disk};
     const auto file = checkpoint::open(spec.base);
     if (!file || !check_tensors(*config, *file))
-        return on_disk;
-    std::uint64_t bytes = estimate_bytes(*config, *file, *gate_);
+        return {.all = on_disk};
+    const std::uint64_t shared = estimate_bytes(*config, *file, *gate_);
+    std::uint64_t bytes = shared;
     std::size_t rank = 0;
     if (spec.adapter) {
         const auto opened = adapter::open(*spec.adapter, modules_of(*config));
         if (!opened)
-            return on_disk;
+            return {.all = on_disk};
         bytes += 2 * estimate_bytes(*config, opened->factors(), *gate_);
         rank = largest_fused_rank(*config, opened->factors());
     }
-    return bytes + transformer::buffer_bytes(*config, rank);
+    return {.all = bytes + transformer::buffer_bytes(*config, rank), .shared = shared};
 }
 
-result<std::shared_ptr<const base_weights>> hf_models::base_of(const path& directory, const model_config& config, const checkpoint& file,
+result<std::shared_ptr<const base_weights>> hf_models::base_of(const std::string& identity, const model_config& config, const checkpoint& file,
                                                                const load_progress& progress)
 {
     std::shared_ptr<shared_base> shared;
     {
         const std::lock_guard lock(mutex_);
         std::erase_if(bases_, [](const auto& entry) { return entry.second.use_count() == 1 && entry.second->weights.expired(); });
-        auto& slot = bases_[directory.native() + '\n' + fingerprint(base_files(directory)).text];
+        auto& slot = bases_[identity];
         if (!slot)
             slot = std::make_shared<shared_base>();
         shared = slot;
@@ -213,7 +217,7 @@ result<std::unique_ptr<backend>> hf_models::load(const resolved_model& model, lo
                                      done = std::min(done + bytes, total);
                                      context.progress(done, total);
                                  }};
-    auto base = base_of(spec.base, *config, *file, progress);
+    auto base = base_of(model.shared_weights, *config, *file, progress);
     if (!base)
         return base.error();
     if (fingerprint(files_of(spec)) != model.files)
