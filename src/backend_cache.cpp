@@ -136,6 +136,14 @@ public:
         reply->deliver(found ? result<void>() : failure{errc::not_found, "nothing is loaded under " + key.text});
     }
 
+    void set_limits(const cache_limits& limits)
+    {
+        asio::dispatch(io_, [self = shared_from_this(), limits] {
+            self->limits_ = limits;
+            self->apply(self->core_.set_limits(limits, self->time_.now()));
+        });
+    }
+
     std::vector<model_info> models() const
     {
         std::vector<model_info> rows;
@@ -384,7 +392,7 @@ private:
     const asio::any_io_executor io_;
     const worker_executors workers_;
     const backend_registry& registry_;
-    const cache_limits limits_;
+    cache_limits limits_;
     const logger log_;
     const time_source time_;
     cache_core core_;
@@ -448,6 +456,8 @@ asio::awaitable<result<void>> backend_cache::set_pinned(cache_key key, bool pinn
     return impl::query<result<void>>(
         impl_, [key = std::move(key), pinned](impl& self, const auto& reply) { self.set_pinned(key, pinned, reply); });
 }
+
+void backend_cache::set_limits(const cache_limits& limits) { impl_->set_limits(limits); }
 
 asio::awaitable<std::vector<model_info>> backend_cache::models()
 {

@@ -111,9 +111,8 @@ std::optional<failure> cache_core::reason_to_refuse(const acquire_request& reque
         if (const entry* old = blocker(request.model->key, request.model->files); old && old->overdue)
             return failure{errc::timeout, "the close of an earlier instance of " + request.model->key.text + " has passed the close timeout of " +
                                               in_seconds(limits_.close_timeout) + " and has not come back"};
-        if (limits_.max_loaded_bytes != 0 && request.model->estimated_bytes > limits_.max_loaded_bytes)
-            return failure{errc::too_large, request.model->key.text + " needs an estimated " + std::to_string(request.model->estimated_bytes) +
-                                                " bytes; max_loaded_bytes is " + std::to_string(limits_.max_loaded_bytes)};
+        if (auto why = too_large(*request.model))
+            return why;
         if (never_fits_beside_pins(*request.model))
             return failure{errc::all_pinned, "no room for " + request.model->key.text + ": everything else is pinned"};
     }
@@ -236,8 +235,6 @@ effects cache_core::loaded(entry_id id, result<footprint> bytes, time_point now)
         }
         if (which.leases == 0)
             rest(which, now);
-        while (limits_.max_loaded_bytes != 0 && charged_bytes_ > limits_.max_loaded_bytes && !lru_.empty())
-            close(entries_.at(lru_.front()), evict_reason::bytes, now);
     }
     pump(now);
     return take_effects();
@@ -273,7 +270,7 @@ effects cache_core::released(entry_id id, nanoseconds keep_alive, time_point now
     --counted_.leases;
     which.used = ++turn_;
     which.since = now;
-    which.expires = std::max(which.expires, now + std::max(limits_.idle_timeout, keep_alive)); // only ever lengthens
+    which.expires = std::max(which.expires, now + keep_alive); // only ever lengthens
     if (which.leases == 0) {
         rest(which, now);
         pump(now);
@@ -305,8 +302,14 @@ void cache_core::rest(entry& which, time_point now)
     while (place != lru_.begin() && entries_.at(*std::prev(place)).used > which.used)
         --place;
     which.in_lru = lru_.insert(place, which.id);
-    if (limits_.idle_timeout.count() > 0)
-        set_deadline(which, std::max(which.expires, which.since + limits_.idle_timeout));
+    set_idle_deadline(which);
+}
+
+/// REQUIRES: idle, on the LRU list.
+void cache_core::set_idle_deadline(entry& which)
+{
+    const bool goes = limits_.idle_timeout.count() > 0;
+    set_deadline(which, goes ? std::optional(std::max(which.expires, which.since + limits_.idle_timeout)) : std::nullopt);
 }
 
 /// In use again, or pinned, or leaving: off the LRU list, and no idle expiry.
@@ -407,6 +410,23 @@ effects cache_core::set_pinned(const cache_key& key, bool pinned, time_point now
     return take_effects();
 }
 
+effects cache_core::set_limits(const cache_limits& limits, time_point now)
+{
+    limits_ = limits;
+    for (const entry_id id : lru_)
+        set_idle_deadline(entries_.at(id));
+    for (auto next = line_.begin(); next != line_.end();) {
+        entry& newcomer = entries_.at(*next++);
+        set_deadline(newcomer, std::max(now, newcomer.since + limits_.max_wait));
+        if (const auto why = too_large(*newcomer.model)) {
+            refuse_all(newcomer, *why);
+            forget(newcomer.id);
+        }
+    }
+    pump(now);
+    return take_effects();
+}
+
 effects cache_core::drain(time_point now)
 {
     draining_ = true;
@@ -426,157 +446,6 @@ effects cache_core::drain(time_point now)
         }
     }
     return take_effects();
-}
-
-// -- room -------------------------------------------------------------------------------------------------------------
-
-/// What would be charged if some entries were gone.
-class cache_core::what_if {
-public:
-    explicit what_if(const cache_core& now) : now_(now), models_(now.charged_models_), bytes_(now.charged_bytes_) {}
-
-    void without(const entry& gone)
-    {
-        --models_;
-        bytes_ -= gone.charge.all - gone.charge.shared;
-        const auto shared = now_.shared_.find(gone.model->shared_weights);
-        if (shared == now_.shared_.end())
-            return;
-        std::size_t& users = users_.try_emplace(shared->first, shared->second.users).first->second;
-        if (--users == 0)
-            bytes_ -= shared->second.bytes;
-    }
-    bool admits(const entry& newcomer) const
-    {
-        if (models_ >= now_.limits_.max_loaded_models)
-            return false;
-        const resolved_model& model = *newcomer.model;
-        const auto shared = now_.shared_.find(model.shared_weights);
-        const auto left = users_.find(model.shared_weights);
-        const bool there = shared != now_.shared_.end() && (left == users_.end() || left->second != 0);
-        const std::uint64_t more = model.estimated_bytes - (there ? model.shared_bytes : 0);
-        return now_.limits_.max_loaded_bytes == 0 || bytes_ + more <= now_.limits_.max_loaded_bytes;
-    }
-
-private:
-    const cache_core& now_;
-    std::size_t models_;
-    std::uint64_t bytes_;
-    std::unordered_map<std::string_view, std::size_t> users_; // of shared weights, where fewer than now
-};
-
-/// Serves the line in order: starts what fits, and for the first that does not fit makes room. Nobody overtakes that one,
-/// so a stream of small models cannot starve a large one. Who waits for an older instance of itself to close is passed by.
-void cache_core::pump(time_point now)
-{
-    for (auto next = line_.begin(); next != line_.end();) {
-        entry& newcomer = entries_.at(*next++);
-        if (blocker(newcomer.model->key, newcomer.model->files))
-            continue; // invariant 4
-        if (never_fits_beside_pins(*newcomer.model)) {
-            refuse_all(newcomer, failure{errc::all_pinned, "no room for " + newcomer.model->key.text + ": everything else is pinned"});
-            forget(newcomer.id);
-        } else if (what_if(*this).admits(newcomer)) {
-            start_load(newcomer, now);
-        } else {
-            make_room(newcomer, now);
-            return;
-        }
-    }
-}
-
-/// Closes as many idle entries, least recently used first, as the newcomer needs beside what is closing already; none if that
-/// would not be enough. Once it has waited max_wait, entries in use stop being granted too.
-void cache_core::make_room(const entry& newcomer, time_point now)
-{
-    what_if room(*this);
-    for (const auto& [key, id] : departing_)
-        if (const entry& leaving = entries_.at(id); leaving.state == entry_state::closing && !leaving.overdue)
-            room.without(leaving);
-    std::vector<entry_id> victims;
-    for (auto idle = lru_.begin(); idle != lru_.end() && !room.admits(newcomer); ++idle) {
-        victims.push_back(*idle);
-        room.without(entries_.at(*idle));
-    }
-    if (room.admits(newcomer)) {
-        const evict_reason why = charged_models_ >= limits_.max_loaded_models ? evict_reason::capacity : evict_reason::bytes;
-        for (const entry_id id : victims)
-            close(entries_.at(id), why, now);
-    } else if (now - newcomer.since >= limits_.max_wait) {
-        drain_for(newcomer, std::move(room), now);
-    }
-}
-
-/// Dooms leased entries, least recently used first, until what they will give back is enough.
-void cache_core::drain_for(const entry& newcomer, what_if room, time_point now)
-{
-    std::vector<entry*> leased;
-    for (auto& [id, each] : entries_) {
-        if (each.state != entry_state::ready || each.leases == 0)
-            continue;
-        if (each.doomed)
-            room.without(each);
-        else if (!each.pinned)
-            leased.push_back(&each);
-    }
-    std::sort(leased.begin(), leased.end(), [](const entry* a, const entry* b) { return a->used < b->used; });
-    for (entry* each : leased) {
-        if (room.admits(newcomer))
-            return;
-        room.without(*each);
-        doom(*each, evict_reason::capacity, now);
-    }
-}
-
-/// True if what is pinned leaves no room for this model, however long one waits.
-bool cache_core::never_fits_beside_pins(const resolved_model& newcomer) const
-{
-    if (pinned_.empty())
-        return false;
-    std::size_t models = 0;
-    std::uint64_t bytes = newcomer.estimated_bytes;
-    std::set<std::string_view> shared{newcomer.shared_weights};
-    for (const entry_id id : pinned_) {
-        const entry& each = entries_.at(id);
-        if (each.state == entry_state::waiting)
-            continue;
-        ++models;
-        bytes += each.charge.all - (shared.insert(each.model->shared_weights).second ? 0 : each.charge.shared);
-    }
-    return models >= limits_.max_loaded_models || (limits_.max_loaded_bytes != 0 && bytes > limits_.max_loaded_bytes);
-}
-
-/// An older instance of the same files that still lives (invariant 4), or null.
-const cache_core::entry* cache_core::blocker(const cache_key& key, const generation& files) const
-{
-    const auto [first, last] = departing_.equal_range(key);
-    for (auto each = first; each != last; ++each)
-        if (const entry& old = entries_.at(each->second); old.model->files == files)
-            return &old;
-    return nullptr;
-}
-
-/// Sums are modulo 2^64 on the way, and right at the end.
-void cache_core::set_charge(entry& which, footprint bytes)
-{
-    charged_bytes_ += (bytes.all - bytes.shared) - (which.charge.all - which.charge.shared);
-    which.charge = bytes;
-    if (const auto shared = shared_.find(which.model->shared_weights); shared != shared_.end()) {
-        charged_bytes_ += bytes.shared - shared->second.bytes;
-        shared->second.bytes = bytes.shared;
-    }
-}
-
-void cache_core::drop_charge(entry& which)
-{
-    --charged_models_;
-    charged_bytes_ -= which.charge.all - which.charge.shared;
-    which.charge = {};
-    const auto shared = shared_.find(which.model->shared_weights);
-    if (shared != shared_.end() && --shared->second.users == 0) {
-        charged_bytes_ -= shared->second.bytes;
-        shared_.erase(shared);
-    }
 }
 
 // -- time -------------------------------------------------------------------------------------------------------------

@@ -137,9 +137,11 @@ std::string cache_core::broken_invariant() const
         bytes += size;
     if (shared.size() != shared_.size())
         return "7: shared weights are charged that nobody uses";
-    if (models != charged_models_ || bytes != charged_bytes_ || models > limits_.max_loaded_models)
+    if (models != charged_models_ || bytes != charged_bytes_)
         return "7: " + std::to_string(models) + " models of " + std::to_string(bytes) + " bytes are there, " +
                std::to_string(charged_models_) + " of " + std::to_string(charged_bytes_) + " are charged";
+    if (keeps_too_much())
+        return "7: an idle entry is kept above the limits";
     if (leases != counted_.leases || waiters != waiters_.size() || waiters != since_.size())
         return "5: leases or waiters are miscounted";
     if (resting != lru_.size() || in_line != line_.size() || index_.size() + departing_.size() != entries_.size())

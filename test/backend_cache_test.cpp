@@ -178,6 +178,23 @@ BOOST_AUTO_TEST_CASE(the_victim_is_closed_once_and_before_the_new_load_starts)
     BOOST_TEST(f.keys() == "a c");
 }
 
+BOOST_AUTO_TEST_CASE(new_limits_hold_for_what_is_resident_and_for_who_waits)
+{
+    fixture f(2);
+    f.use("a"), f.use("b");
+    f.cache.set_limits(fixture::limits(1));
+    f.settle();
+    BOOST_TEST(std::count(f.world.journal.begin(), f.world.journal.end(), "close a") == 1);
+    auto leased = f.want("b");
+    f.settle();
+    auto waits = f.want("c");
+    f.settle();
+    BOOST_TEST(!waits->done());
+    f.cache.set_limits(fixture::limits(2));
+    f.settle();
+    BOOST_TEST(waits->done());
+}
+
 BOOST_AUTO_TEST_CASE(drain_closes_every_backend_exactly_once)
 {
     fixture f(3);

@@ -23,14 +23,14 @@ std::shared_ptr<const resolved_model> model(const std::string& key, const std::s
 struct fixture {
     explicit fixture(std::size_t models, std::uint64_t bytes = 0)
         : fixture([&] {
-              cache_limits limits;
-              limits.max_loaded_models = models;
-              limits.max_loaded_bytes = bytes;
-              return limits;
+              cache_limits given;
+              given.max_loaded_models = models;
+              given.max_loaded_bytes = bytes;
+              return given;
           }())
     {
     }
-    explicit fixture(const cache_limits& limits) : core(limits) {}
+    explicit fixture(const cache_limits& given) : limits(given), core(given) {}
     ~fixture() { BOOST_TEST(core.broken_invariant() == ""); }
 
     std::string want(waiter_id waiter, const std::string& key, std::uint64_t bytes = 1, const std::string& files = "g1")
@@ -71,6 +71,11 @@ struct fixture {
         const std::string said = text(core.set_pinned({key}, on, now, found));
         return found ? said : "nothing there";
     }
+    std::string set_limits(auto&& change)
+    {
+        change(limits);
+        return text(core.set_limits(limits, now));
+    }
     std::string after(std::chrono::nanoseconds time)
     {
         now += time;
@@ -101,6 +106,7 @@ struct fixture {
     }
     entry_state state(const std::string& key) const { return core.find({key}).value().state; }
 
+    cache_limits limits;
     cache_core core;
     time_point now = time_point() + 1h;
     std::vector<entry_id> left;
@@ -651,6 +657,133 @@ BOOST_AUTO_TEST_CASE(drain_refuses_who_waits_stops_loads_and_closes_what_ends_la
     BOOST_TEST(f.core.empty());
 }
 
+// -- new limits ---------------------------------------------------------------------------------------------------------
+
+namespace {
+
+auto models_at_most(std::size_t count)
+{
+    return [count](cache_limits& to) { to.max_loaded_models = count; };
+}
+auto bytes_at_most(std::uint64_t bytes)
+{
+    return [bytes](cache_limits& to) { to.max_loaded_bytes = bytes; };
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_CASE(the_same_limits_again_change_nothing)
+{
+    fixture f(2);
+    f.use("a"), f.use("b");
+    BOOST_TEST(f.set_limits([](cache_limits&) {}) == "");
+    BOOST_TEST(f.keys() == "a b");
+}
+
+BOOST_AUTO_TEST_CASE(lowering_the_limit_closes_idle_models_least_recently_used_first)
+{
+    fixture f(4);
+    f.use("a"), f.use("b"), f.use("c"), f.use("a");
+    BOOST_TEST(f.set_limits(models_at_most(1)) == "close 2 capacity; close 3 capacity");
+    BOOST_TEST(f.keys() == "a");
+    BOOST_TEST(f.set_limits(models_at_most(1)) == ""); // what is closing counts as gone
+    f.closed(2), f.closed(3);
+}
+
+BOOST_AUTO_TEST_CASE(lowering_the_limit_closes_leased_models_as_they_return_until_the_rest_fits)
+{
+    fixture f(3);
+    f.want(1, "a"), f.loaded(1);
+    f.want(2, "b"), f.loaded(2);
+    f.want(3, "c"), f.loaded(3);
+    BOOST_TEST(f.set_limits(models_at_most(1)) == "");
+    BOOST_TEST(f.released(2) == "close 2 capacity");
+    BOOST_TEST(f.released(3) == "close 3 capacity");
+    BOOST_TEST(f.released(1) == "");
+    BOOST_TEST(f.keys() == "a");
+    f.closed(2), f.closed(3);
+}
+
+BOOST_AUTO_TEST_CASE(a_load_that_ends_above_a_lowered_limit_serves_its_waiters_and_then_closes)
+{
+    fixture f(2);
+    f.want(1, "a"), f.loaded(1);
+    f.want(2, "b");
+    BOOST_TEST(f.set_limits(models_at_most(1)) == "");
+    BOOST_TEST(f.loaded(2) == "grant 2 of 2");
+    BOOST_TEST(f.released(2) == "close 2 capacity");
+}
+
+BOOST_AUTO_TEST_CASE(lowering_the_bytes_closes_no_more_than_needed)
+{
+    fixture f(4, 100);
+    f.use("a", 30), f.use("b", 30), f.use("c", 30);
+    BOOST_TEST(f.set_limits(bytes_at_most(60)) == "close 1 bytes");
+    BOOST_TEST(f.keys() == "b c");
+}
+
+BOOST_AUTO_TEST_CASE(a_pinned_model_stays_above_a_lowered_limit_until_it_is_unpinned)
+{
+    fixture f(2);
+    f.use("a"), f.use("b");
+    f.pin("a", true), f.pin("b", true);
+    BOOST_TEST(f.set_limits(models_at_most(1)) == "");
+    BOOST_TEST(f.pin("b", false) == "close 2 capacity");
+    BOOST_TEST(f.keys() == "a");
+}
+
+BOOST_AUTO_TEST_CASE(raising_the_limit_lets_waiters_in)
+{
+    fixture f(1);
+    f.want(1, "a"), f.loaded(1);
+    BOOST_TEST(f.want(2, "b") == "");
+    BOOST_TEST(f.want(3, "c") == "");
+    BOOST_TEST(f.set_limits(models_at_most(3)) == "load 2; load 3");
+}
+
+BOOST_AUTO_TEST_CASE(who_waits_for_what_can_never_fit_any_more_is_refused)
+{
+    fixture f(2, 100);
+    f.want(1, "a", 60), f.loaded(1, 60);
+    BOOST_TEST(f.want(2, "b", 50) == "");
+    BOOST_TEST(f.want(3, "c", 40) == "");
+    BOOST_TEST(f.set_limits([](cache_limits& to) { to.max_loaded_bytes = 45; }) == "refuse 2 too_large; gone 2");
+    BOOST_TEST(f.released(1) == "close 1 bytes");
+    BOOST_TEST(f.closed(1) == "gone 1; load 3");
+}
+
+BOOST_AUTO_TEST_CASE(a_new_idle_timeout_counts_from_the_last_release_and_keep_alive_still_holds)
+{
+    fixture f(limits_with(2, [](cache_limits& l) { l.idle_timeout = 1h; }));
+    f.use("a");
+    f.want(1, "b"), f.loaded(2), f.released(2, 40s);
+    f.after(10s);
+    f.set_limits([](cache_limits& to) { to.idle_timeout = 30s; });
+    BOOST_TEST(f.after(19s) == "");
+    BOOST_TEST(f.after(1s).starts_with("close 1 idle"));
+    BOOST_TEST(f.after(10s).starts_with("close 2 idle"));
+}
+
+BOOST_AUTO_TEST_CASE(no_idle_timeout_any_more_keeps_what_would_have_expired)
+{
+    fixture f(limits_with(2, [](cache_limits& l) { l.idle_timeout = 30s; }));
+    f.use("a");
+    f.set_limits([](cache_limits& to) { to.idle_timeout = 0s; });
+    BOOST_TEST(f.after(1h) == "");
+    BOOST_TEST(f.keys() == "a");
+}
+
+BOOST_AUTO_TEST_CASE(a_shorter_max_wait_holds_for_those_who_wait_already)
+{
+    fixture f(limits_with(1, [](cache_limits& l) { l.max_wait = 1h; }));
+    f.want(1, "a"), f.loaded(1);
+    f.want(2, "b");
+    f.after(10s);
+    f.set_limits([](cache_limits& to) { to.max_wait = 5s; });
+    BOOST_TEST((f.core.find({"a"}) == std::nullopt)); // on its way out for b
+    BOOST_TEST(f.released(1) == "close 1 capacity");
+}
+
 // -- random events --------------------------------------------------------------------------------------------------------
 
 namespace {
@@ -662,7 +795,7 @@ struct random_shell {
     cache_limits limits()
     {
         cache_limits made;
-        made.max_loaded_models = 1 + random() % 4;
+        models_limit = made.max_loaded_models = 1 + random() % 4;
         made.max_loaded_bytes = random() % 2 ? 0 : 100;
         made.max_waiters = 20;
         made.idle_timeout = random() % 2 ? 0s : 3s;
@@ -702,6 +835,7 @@ struct random_shell {
     {
         BOOST_TEST_REQUIRE(loading.insert(e.entry).second);
         BOOST_TEST_REQUIRE((bytes_limit == 0 || core.stats().charged_bytes <= bytes_limit)); // invariant 7
+        BOOST_TEST_REQUIRE(loading.size() + resident.size() + closing.size() <= models_limit);
     }
     void on(const effect::close& e)
     {
@@ -724,7 +858,7 @@ struct random_shell {
     void step()
     {
         now += std::chrono::milliseconds(random() % 50);
-        switch (pick(12)) {
+        switch (pick(13)) {
         case 0: case 1: case 2: case 3: {
             const waiter_id waiter = next_waiter++;
             waiting.insert(waiter);
@@ -776,6 +910,10 @@ struct random_shell {
             apply(pick(3) ? core.set_pinned(key, pick(3) == 0, now, found) : core.unload(key, now, left));
             break;
         }
+        case 11:
+            if (pick(10) == 0)
+                apply(core.set_limits(limits(), now));
+            break;
         default:
             now += std::chrono::seconds(pick(8) == 0 ? 15 : 0);
             apply(core.tick(now));
@@ -806,6 +944,7 @@ struct random_shell {
 
     std::mt19937_64 random;
     std::uint64_t bytes_limit = 0;
+    std::size_t models_limit = 0;
     cache_core core;
     time_point now = time_point() + 1h;
     waiter_id next_waiter = 1;

@@ -76,6 +76,9 @@ public:
     /// Evicts; the keys that were resident. Never counts as use.
     asio::awaitable<result<std::vector<cache_key>>> unload(unload_request what);
     asio::awaitable<result<void>> set_pinned(cache_key key, bool pinned);
+    /// From now on these limits hold, for what is resident too (cache_core::set_limits). Any thread; at once on the cache's
+    /// executor. REQUIRES: validate(limits) succeeded.
+    void set_limits(const cache_limits& limits);
     /// Every entry, least recently used first. Observation: never counts as use.
     asio::awaitable<std::vector<model_info>> models();
     asio::awaitable<cache_stats> stats();

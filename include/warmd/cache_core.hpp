@@ -18,7 +18,8 @@
 //   5  Each waiter gets exactly one grant or refuse, unless it abandons first.
 //   6  Only idle, unpinned entries are on the LRU list, so a leased one cannot be chosen for eviction.
 //   7  The charges of loading, resident, closing and overdue entries never exceed the limits when a load starts;
-//      a victim's close ends before the load that needed its room starts.
+//      a victim's close ends before the load that needed its room starts. While more is there than the limits allow
+//      (a load measured more than its estimate, limits were lowered), no idle entry is kept.
 //   8  No event but drain asks a load to stop.
 //   9  Each successful load is closed exactly once.
 
@@ -168,6 +169,10 @@ public:
     effects unload(const cache_key& key, time_point now, std::vector<entry_id>& left);
     /// Pins or unpins what is resident or wanted under `key`; false in `found` if there is nothing.
     effects set_pinned(const cache_key& key, bool pinned, time_point now, bool& found);
+    /// From now on these limits hold: what is idle goes until the rest fits, what is leased once it returns; who waits is let in
+    /// or, if it can never fit any more, refused. Loads and closes under way keep the deadlines they began with.
+    /// REQUIRES: validate(limits) succeeded.
+    effects set_limits(const cache_limits& limits, time_point now);
     /// Refuse all, close all, admit none.
     effects drain(time_point now);
     /// The time given by effect::wake has come.
@@ -209,7 +214,7 @@ private:
         std::optional<evict_reason> doomed; // not in index_, and closes when the last lease is back
         std::uint64_t used = 0;        // turn of the last use: the order of listing, and of lru_
         time_point since{};            // waiting: when it joined the line; ready: the last release
-        time_point expires{};          // ready: kept at least until then; failed: end of the back-off
+        time_point expires{};          // ready: kept alive at least until then; failed: end of the back-off
         std::optional<time_point> deadline; // its one place in deadlines_
         std::optional<std::list<entry_id>::iterator> in_lru;
         std::optional<std::list<entry_id>::iterator> in_line;
@@ -248,8 +253,12 @@ private:
 
     // room
     void pump(time_point now);
+    void shed(time_point now);
+    bool keeps_too_much() const;
+    what_if without_closing() const;
     void make_room(const entry& newcomer, time_point now);
     void drain_for(const entry& newcomer, what_if room, time_point now);
+    std::optional<failure> too_large(const resolved_model& newcomer) const;
     bool never_fits_beside_pins(const resolved_model& newcomer) const;
     const entry* blocker(const cache_key& key, const generation& files) const;
     void set_charge(entry& which, footprint bytes);
@@ -257,10 +266,11 @@ private:
 
     void leave_index(entry& which);
     void set_deadline(entry& which, std::optional<time_point> at);
+    void set_idle_deadline(entry& which);
     entry_info info_of(const entry& which) const;
     effects take_effects();
 
-    const cache_limits limits_;
+    cache_limits limits_;
     std::unordered_map<entry_id, entry> entries_;
     std::unordered_map<cache_key, entry_id> index_;          // the instance that answers for a key
     std::unordered_multimap<cache_key, entry_id> departing_; // instances on their way out: doomed or closing
