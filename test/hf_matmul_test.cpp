@@ -23,8 +23,9 @@ std::vector<float> noise(std::size_t count, unsigned seed)
 }
 
 // in, out: projections of small models, a vocabulary, LoRA factors of several ranks
-constexpr std::pair<std::size_t, std::size_t> shapes[] = {{64, 128},  {128, 704}, {352, 128}, {576, 960}, {576, 3072}, {1536, 576},
-                                                          {128, 2048}, {576, 24}, {1536, 8},  {8, 576},   {4, 64},     {16, 1536}};
+constexpr std::pair<std::size_t, std::size_t> shapes[] = {{64, 128},   {128, 704},  {352, 128},  {576, 960},
+                                                          {576, 3072}, {1536, 576}, {128, 2048}, {576, 24},
+                                                          {1536, 8},   {8, 576},    {4, 64},     {16, 1536}};
 
 } // namespace
 

@@ -41,7 +41,10 @@ struct reference {
     loader by = hf_loader(); // one: the adapters share the base
     std::map<std::string, std::unique_ptr<backend>> loaded;
 
-    explicit reference(const std::string& name) : directory(test_data / name), numbers(read_json_file(directory / "reference.json").as_object()) {}
+    explicit reference(const std::string& name)
+        : directory(test_data / name), numbers(read_json_file(directory / "reference.json").as_object())
+    {
+    }
 
     /// Loaded when first asked for. "" is the base alone.
     backend& with(const std::string& adapter)
@@ -72,7 +75,8 @@ view view_of(const json::value& shown)
     if (shown.at("adapter").is_null())
         return {.what = view::mode::base};
     const double scale = shown.at("scale").to_number<double>();
-    return text(shown.at("name")).ends_with(":ft") ? view{.what = view::mode::ft} : view{.what = view::mode::scaled, .scale = scale};
+    return text(shown.at("name")).ends_with(":ft") ? view{.what = view::mode::ft}
+                                                   : view{.what = view::mode::scaled, .scale = scale};
 }
 
 void check_last(reference& model, const json::value& shown, bool as_text, worst& seen)
@@ -104,11 +108,13 @@ void check_full(reference& model, const json::value& shown, bool as_text, worst&
     const json::value& full = shown.at("full");
     const auto vocab = model.numbers.at("model").at("vocab_size").to_number<std::size_t>();
     const auto prompt = as_input(model.prompt(full.at("prompt").to_number<std::size_t>()), as_text);
-    const top_slice slice = ask<distributions>(model.with(adapter_of(shown)), next_token{view_of(shown), {prompt}, vocab}).slices.at(0);
+    const top_slice slice =
+        ask<distributions>(model.with(adapter_of(shown)), next_token{view_of(shown), {prompt}, vocab}).slices.at(0);
     BOOST_TEST(slice.token_ids.size() == vocab);
     BOOST_TEST(!slice.tail_logprob.has_value());
     for (std::size_t k = 0; k != vocab; ++k)
-        seen.add(static_cast<double>(slice.logprobs[k]), full.at("logprobs").at(static_cast<std::size_t>(slice.token_ids[k])).to_number<double>(),
+        seen.add(static_cast<double>(slice.logprobs[k]),
+                 full.at("logprobs").at(static_cast<std::size_t>(slice.token_ids[k])).to_number<double>(),
                  text(shown.at("name")) + " full");
 }
 
@@ -117,12 +123,14 @@ void check_rolling(reference& model, const json::value& shown, bool as_text, wor
     for (const json::value& rolling : shown.at("rolling").as_array()) {
         const json::value& entry = model.numbers.at("rolling_texts").at(rolling.at("text").to_number<std::size_t>());
         const scored_text found =
-            ask<scored_texts>(model.with(adapter_of(shown)), rolling_logprob{view_of(shown), {as_input(entry, as_text)}}).results.at(0);
+            ask<scored_texts>(model.with(adapter_of(shown)), rolling_logprob{view_of(shown), {as_input(entry, as_text)}})
+                .results.at(0);
         BOOST_TEST(found.ids == ids(entry.at("ids")));
         const json::array& expected = rolling.at("logprobs").as_array();
         BOOST_REQUIRE(found.logprobs.size() == expected.size());
         for (std::size_t i = 0; i != expected.size(); ++i)
-            seen.add(static_cast<double>(found.logprobs[i]), expected[i].to_number<double>(), text(shown.at("name")) + " rolling");
+            seen.add(static_cast<double>(found.logprobs[i]), expected[i].to_number<double>(),
+                     text(shown.at("name")) + " rolling");
         BOOST_TEST(std::abs(found.total - rolling.at("total").to_number<double>()) <
                    tolerance * std::sqrt(static_cast<double>(expected.size())));
     }
@@ -144,7 +152,8 @@ void check_completions(reference& model, const json::value& shown, bool as_text,
         const json::array& expected = completion.at("token_logprobs").as_array();
         BOOST_REQUIRE(found.logprobs.size() == expected.size());
         for (std::size_t i = 0; i != expected.size(); ++i)
-            seen.add(static_cast<double>(found.logprobs[i]), expected[i].to_number<double>(), text(shown.at("name")) + " completion");
+            seen.add(static_cast<double>(found.logprobs[i]), expected[i].to_number<double>(),
+                     text(shown.at("name")) + " completion");
     }
 }
 
@@ -154,8 +163,9 @@ void check_greedy(reference& model, const json::value& shown, bool as_text)
     for (const json::value& greedy : shown.at("greedy").as_array()) {
         const auto expected = ids(greedy.at("ids"));
         const auto prompt = as_input(model.prompt(greedy.at("prompt").to_number<std::size_t>()), as_text);
-        const auto found = ask<generation_result>(model.with(adapter_of(shown)),
-                                                  generate{.through = view_of(shown), .prompt = prompt, .max_new_tokens = expected.size()});
+        const auto found =
+            ask<generation_result>(model.with(adapter_of(shown)),
+                                   generate{.through = view_of(shown), .prompt = prompt, .max_new_tokens = expected.size()});
         std::size_t comparable = expected.size();
         for (std::size_t i = 0; i != greedy.at("margins").as_array().size(); ++i)
             if (greedy.at("margins").at(i).to_number<double>() < tolerance)
@@ -184,7 +194,8 @@ void check_divergence(reference& model, const json::value& shown, bool as_text, 
     const auto compare = [&](divergence_kind kind, const view& from, const view& to, const char* member) {
         const auto report = ask<divergence_report>(model.with(adapter_of(shown)), diverge{kind, from, to, prompts, vocab});
         for (std::size_t i = 0; i != prompts.size(); ++i)
-            seen.add(report.per_prompt.at(i), expected.at(member).at(i).to_number<double>(), text(shown.at("name")) + " " + member);
+            seen.add(report.per_prompt.at(i), expected.at(member).at(i).to_number<double>(),
+                     text(shown.at("name")) + " " + member);
     };
     compare(divergence_kind::js, base, here, "js");
     compare(divergence_kind::kl, base, here, "kl_view_base"); // KL(to || from)
@@ -196,8 +207,8 @@ const std::string models[] = {"fixtures/llama-smol", "fixtures/llama3-mini", "fi
 
 } // namespace
 
-BOOST_DATA_TEST_CASE(every_number_is_that_of_transformers, boost::unit_test::data::make(models) * boost::unit_test::data::make({false, true}), name,
-                     as_text)
+BOOST_DATA_TEST_CASE(every_number_is_that_of_transformers,
+                     boost::unit_test::data::make(models) * boost::unit_test::data::make({false, true}), name, as_text)
 {
     reference model(name);
     worst seen;
@@ -209,6 +220,7 @@ BOOST_DATA_TEST_CASE(every_number_is_that_of_transformers, boost::unit_test::dat
         check_greedy(model, shown, as_text);
         check_divergence(model, shown, as_text, seen);
     }
-    BOOST_TEST_MESSAGE(name << (as_text ? " (texts): " : " (ids): ") << seen.compared << " numbers, largest difference " << seen.distance);
+    BOOST_TEST_MESSAGE(name << (as_text ? " (texts): " : " (ids): ") << seen.compared << " numbers, largest difference "
+                            << seen.distance);
     BOOST_TEST(seen.compared > 5000u);
 }

@@ -50,10 +50,12 @@ result<std::map<std::string, pair_of_names>> pair_up(const checkpoint& file)
     for (const std::string& tensor : file.names()) {
         const auto parsed = parse_name(tensor);
         if (!parsed) {
-            const bool known = tensor.find("lora_magnitude_vector") != std::string::npos || tensor.find("lora_embedding_") != std::string::npos;
+            const bool known =
+                tensor.find("lora_magnitude_vector") != std::string::npos || tensor.find("lora_embedding_") != std::string::npos;
             return failure{known ? errc::unsupported : errc::load_failed,
                            file.path().native() + ": tensor " + shortened(tensor) +
-                               (known ? " is not supported" : " is not a LoRA factor (base_model.model.<module>.lora_A.weight or .lora_B.weight)")};
+                               (known ? " is not supported"
+                                      : " is not a LoRA factor (base_model.model.<module>.lora_A.weight or .lora_B.weight)")};
         }
         std::string& slot = parsed->is_a ? pairs[parsed->module].a : pairs[parsed->module].b;
         if (!slot.empty())
@@ -64,7 +66,8 @@ result<std::map<std::string, pair_of_names>> pair_up(const checkpoint& file)
 }
 
 /// Checks one module's tensors against the base and the configuration.
-result<lora_factors> match(const checkpoint& file, const adapter_config& config, const linear_module& module, const pair_of_names& names)
+result<lora_factors> match(const checkpoint& file, const adapter_config& config, const linear_module& module,
+                           const pair_of_names& names)
 {
     if (names.a.empty() || names.b.empty())
         return broken(file, "module " + module.path + " lacks its " + (names.a.empty() ? "lora_A" : "lora_B") + " tensor");
@@ -72,9 +75,10 @@ result<lora_factors> match(const checkpoint& file, const adapter_config& config,
     const tensor_info& a = *file.find(names.a);
     const tensor_info& b = *file.find(names.b);
     if (a.shape.size() == 2 && b.shape.size() == 2 && (a.shape[0] != rank || b.shape[1] != rank))
-        return broken(file, "tensor " + shortened(a.shape[0] != rank ? names.a : names.b) + " of module " + module.path + " has rank " +
-                                std::to_string(a.shape[0] != rank ? a.shape[0] : b.shape[1]) + ", " + config.file() + " says rank " +
-                                std::to_string(rank) + " (shapes " + shape_text(a.shape) + " and " + shape_text(b.shape) + ")");
+        return broken(file, "tensor " + shortened(a.shape[0] != rank ? names.a : names.b) + " of module " + module.path +
+                                " has rank " + std::to_string(a.shape[0] != rank ? a.shape[0] : b.shape[1]) + ", " +
+                                config.file() + " says rank " + std::to_string(rank) + " (shapes " + shape_text(a.shape) +
+                                " and " + shape_text(b.shape) + ")");
     if (auto sound = file.require(names.a, std::array<std::uint64_t, 2>{rank, module.in}); !sound)
         return sound.error();
     if (auto sound = file.require(names.b, std::array<std::uint64_t, 2>{module.out, rank}); !sound)
@@ -128,8 +132,8 @@ result<std::vector<float>> adapter::read(const std::string& tensor) const
         return got.error();
     const auto odd = std::find_if(values.begin(), values.end(), [](float x) { return !std::isfinite(x); });
     if (odd != values.end())
-        return broken(file_, "tensor " + shortened(tensor) + " holds a value that is not finite (" + (std::isnan(*odd) ? "nan" : "inf") +
-                                 ") at element " + std::to_string(odd - values.begin()));
+        return broken(file_, "tensor " + shortened(tensor) + " holds a value that is not finite (" +
+                                 (std::isnan(*odd) ? "nan" : "inf") + ") at element " + std::to_string(odd - values.begin()));
     return values;
 }
 

@@ -91,7 +91,7 @@ private:
             fields_.not_implemented("bias", shortened(bias));
         static constexpr std::array unsupported{"use_dora", "modules_to_save", "lora_bias", "fan_in_fan_out", "layer_replication",
                                                 "use_qalora", "alora_invocation_tokens", "trainable_token_indices",
-                                                "target_parameters", "arrow_config", "use_bdlora", "velora_config", "monteclora_config"};
+                                                "target_parameters", "arrow_config"};
         for (const char* const name : unsupported)
             if (const json::value* const found = fields_.find(name); found && asks_for_something(*found))
                 fields_.not_implemented(name, shortened(json::serialize(*found)));
@@ -221,13 +221,15 @@ bool adapter_config::targets(std::string_view path) const
 
 std::size_t adapter_config::rank(std::string_view path) const
 {
-    const auto own = std::find_if(rank_pattern_.begin(), rank_pattern_.end(), [&](const auto& entry) { return entry.first.matches(path); });
+    const auto own =
+        std::find_if(rank_pattern_.begin(), rank_pattern_.end(), [&](const auto& entry) { return entry.first.matches(path); });
     return own == rank_pattern_.end() ? rank_ : own->second;
 }
 
 double adapter_config::scaling(std::string_view path) const
 {
-    const auto own = std::find_if(alpha_pattern_.begin(), alpha_pattern_.end(), [&](const auto& entry) { return entry.first.matches(path); });
+    const auto own =
+        std::find_if(alpha_pattern_.begin(), alpha_pattern_.end(), [&](const auto& entry) { return entry.first.matches(path); });
     const double alpha = own == alpha_pattern_.end() ? alpha_ : own->second;
     const auto r = static_cast<double>(rank(path));
     return alpha / (rslora_ ? std::sqrt(r) : r);

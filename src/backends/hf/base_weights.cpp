@@ -25,7 +25,8 @@ using visitor = std::function<result<void>(const std::string& tensor, std::vecto
 result<void> visit_layer(const model_config& config, std::size_t layer, const visitor& visit)
 {
     std::vector<std::pair<std::string, std::vector<std::uint64_t>>> tensors{
-        {weight_of(layer, "input_layernorm"), {config.hidden_size}}, {weight_of(layer, "post_attention_layernorm"), {config.hidden_size}}};
+        {weight_of(layer, "input_layernorm"), {config.hidden_size}},
+        {weight_of(layer, "post_attention_layernorm"), {config.hidden_size}}};
     if (config.qk_norm)
         for (const char* const name : {"self_attn.q_norm", "self_attn.k_norm"})
             tensors.push_back({weight_of(layer, name), {config.head_dim}});
@@ -172,7 +173,9 @@ std::size_t linear_shape::out() const
 std::array<linear_shape, linear_kinds> linear_shapes(const model_config& config)
 {
     return {{{config.hidden_size,
-              {{"self_attn.q_proj", config.q_width()}, {"self_attn.k_proj", config.kv_width()}, {"self_attn.v_proj", config.kv_width()}},
+              {{"self_attn.q_proj", config.q_width()},
+               {"self_attn.k_proj", config.kv_width()},
+               {"self_attn.v_proj", config.kv_width()}},
               config.qkv_bias},
              {config.q_width(), {{"self_attn.o_proj", config.hidden_size}}, config.output_bias},
              {config.hidden_size,
@@ -181,7 +184,10 @@ std::array<linear_shape, linear_kinds> linear_shapes(const model_config& config)
              {config.intermediate_size, {{"mlp.down_proj", config.hidden_size}}, config.mlp_bias}}};
 }
 
-std::string module_path(std::size_t layer, const std::string& name) { return "model.layers." + std::to_string(layer) + "." + name; }
+std::string module_path(std::size_t layer, const std::string& name)
+{
+    return "model.layers." + std::to_string(layer) + "." + name;
+}
 
 std::vector<linear_module> modules_of(const model_config& config)
 {

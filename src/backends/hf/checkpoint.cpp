@@ -27,7 +27,8 @@ bool is_there(const std::filesystem::path& file)
 
 bool is_plain_name(std::string_view name)
 {
-    return !name.empty() && name != "." && name != ".." && name.find_first_of(std::string_view("/\\\0", 3)) == std::string_view::npos;
+    return !name.empty() && name != "." && name != ".." &&
+           name.find_first_of(std::string_view("/\\\0", 3)) == std::string_view::npos;
 }
 
 /// tensor -> shard file name, from an index.
@@ -121,7 +122,8 @@ result<void> checkpoint::require(const std::string& name, std::span<const std::u
     if (!info)
         return broken(path_, "tensor " + shortened(name) + " is missing");
     if (!std::equal(shape.begin(), shape.end(), info->shape.begin(), info->shape.end()))
-        return broken(file_of(name), "tensor " + shortened(name) + " has shape " + shape_text(info->shape) + ", expected " + shape_text(shape));
+        return broken(file_of(name),
+                      "tensor " + shortened(name) + " has shape " + shape_text(info->shape) + ", expected " + shape_text(shape));
     if (info->dtype != "F32" && info->dtype != "BF16" && info->dtype != "F16")
         return failure{errc::unsupported, file_of(name) + ": tensor " + shortened(name) + " has dtype " + info->dtype +
                                               "; weights can be F32, BF16 or F16"};

@@ -43,13 +43,15 @@ result<std::filesystem::path> find_in_hub_cache(const std::filesystem::path& cac
     const std::string organisation = slash == std::string::npos ? "" : id.substr(0, slash);
     const std::string name = slash == std::string::npos ? id : id.substr(slash + 1);
     if (!is_name(name) || (slash != std::string::npos && !is_name(organisation)))
-        return failure{errc::invalid_params, "model.base '" + shortened(id) + "' is neither an absolute path nor a Hugging Face repository id"};
+        return failure{errc::invalid_params,
+                       "model.base '" + shortened(id) + "' is neither an absolute path nor a Hugging Face repository id"};
     const std::filesystem::path repository = cache / ("models--" + (organisation.empty() ? "" : organisation + "--") + name);
     const std::string missing = "model.base '" + id + "' is not in the local Hugging Face cache: ";
     auto revision = read_text(repository / "refs" / "main", 1024);
     if (!revision)
         return failure{errc::not_found, missing + revision.error().detail};
-    revision->erase(std::find_if_not(revision->rbegin(), revision->rend(), [](unsigned char c) { return c <= ' '; }).base(), revision->end());
+    revision->erase(std::find_if_not(revision->rbegin(), revision->rend(), [](unsigned char c) { return c <= ' '; }).base(),
+                    revision->end());
     if (!is_name(*revision))
         return failure{errc::not_found, missing + (repository / "refs" / "main").native() + " names no snapshot"};
     const std::filesystem::path snapshot = repository / "snapshots" / *revision;

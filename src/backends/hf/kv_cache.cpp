@@ -13,7 +13,8 @@ constexpr std::size_t most_spare_bytes = 32 << 20;
 kv_pool::kv_pool(const model_config& config)
     : head_dim_(config.head_dim), kv_heads_(config.kv_heads),
       head_size_(attention_block * (config.head_dim + value_stride(config.head_dim))),
-      block_size_(config.layers * config.kv_heads * head_size_), most_spare_(std::max<std::size_t>(most_spare_bytes / (block_size_ * sizeof(float)), 1))
+      block_size_(config.layers * config.kv_heads * head_size_),
+      most_spare_(std::max<std::size_t>(most_spare_bytes / (block_size_ * sizeof(float)), 1))
 {
 }
 

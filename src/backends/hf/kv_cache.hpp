@@ -23,7 +23,10 @@ public:
     /// Where in a block the keys [head_dim, attention_block] of a head begin.
     std::size_t keys_at(std::size_t layer, std::size_t kv_head) const { return (layer * kv_heads_ + kv_head) * head_size_; }
     /// Where its values [attention_block, value_stride] begin.
-    std::size_t values_at(std::size_t layer, std::size_t kv_head) const { return keys_at(layer, kv_head) + head_dim_ * attention_block; }
+    std::size_t values_at(std::size_t layer, std::size_t kv_head) const
+    {
+        return keys_at(layer, kv_head) + head_dim_ * attention_block;
+    }
 
 private:
     std::size_t head_dim_, kv_heads_;
@@ -45,7 +48,10 @@ public:
     /// Makes room for `count` more positions, which count as in it from now on.
     void extend(std::size_t count);
 
-    float* keys(std::size_t block, std::size_t layer, std::size_t kv_head) { return blocks_[block].get() + pool_->keys_at(layer, kv_head); }
+    float* keys(std::size_t block, std::size_t layer, std::size_t kv_head)
+    {
+        return blocks_[block].get() + pool_->keys_at(layer, kv_head);
+    }
     float* values(std::size_t block, std::size_t layer, std::size_t kv_head)
     {
         return blocks_[block].get() + pool_->values_at(layer, kv_head);

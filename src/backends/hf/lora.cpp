@@ -150,7 +150,9 @@ std::vector<float> null_draws(const view& null, const std::string& tensor, std::
     for (std::size_t i = 0; i < elements; i += 2) { // Box & Muller 1958: two draws from two
         const double radius = std::sqrt(-2 * std::log(uniform()));
         const double angle = 2 * std::numbers::pi * uniform();
-        const auto scaled = [&](double normal) { return static_cast<float>(static_cast<double>(static_cast<float>(normal)) * spread); };
+        const auto scaled = [&](double normal) {
+            return static_cast<float>(static_cast<double>(static_cast<float>(normal)) * spread);
+        };
         values[i] = scaled(radius * std::cos(angle));
         if (i + 1 != elements)
             values[i + 1] = scaled(radius * std::sin(angle));

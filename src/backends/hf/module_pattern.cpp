@@ -32,7 +32,8 @@ result<module_pattern> module_pattern::compile(const std::string& expression)
         return failure{errc::load_failed, quoted + " is not valid at byte " + std::to_string(offset) + ": " + message};
     }
     module_pattern compiled;
-    compiled.code_ = std::shared_ptr<const void>(code, [](const void* p) { pcre2_code_free(static_cast<pcre2_code*>(const_cast<void*>(p))); });
+    compiled.code_ =
+        std::shared_ptr<const void>(code, [](const void* p) { pcre2_code_free(static_cast<pcre2_code*>(const_cast<void*>(p))); });
     return compiled;
 }
 
@@ -43,7 +44,8 @@ bool module_pattern::matches(std::string_view path) const
     const std::unique_ptr<pcre2_match_context, void (*)(pcre2_match_context*)> context(pcre2_match_context_create(nullptr),
                                                                                       pcre2_match_context_free);
     pcre2_set_match_limit(context.get(), most_steps);
-    return pcre2_match(as_code(code_), reinterpret_cast<PCRE2_SPTR>(path.data()), path.size(), 0, 0, match.get(), context.get()) >= 0;
+    return pcre2_match(as_code(code_), reinterpret_cast<PCRE2_SPTR>(path.data()), path.size(), 0, 0, match.get(),
+                       context.get()) >= 0;
 }
 
 } // namespace warmd::hf

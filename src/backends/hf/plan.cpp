@@ -128,7 +128,8 @@ public:
         if (!ids)
             return ids.error();
         plan made;
-        auto* const text = add(made, what.through, std::make_unique<generation>(std::move(*ids), what, config_, words_, by_.on_token));
+        auto* const text =
+            add(made, what.through, std::make_unique<generation>(std::move(*ids), what, config_, words_, by_.on_token));
         made.finish = [text]() -> result<outcome> {
             auto generated = text->take();
             if (!generated)
@@ -141,7 +142,8 @@ public:
 private:
     using slice_sequences = std::vector<slice_sequence*>;
 
-    result<slice_sequences> add_slices(plan& to, const view& through, const std::vector<text_or_ids>& prompts, std::size_t top_k) const
+    result<slice_sequences> add_slices(plan& to, const view& through, const std::vector<text_or_ids>& prompts,
+                                       std::size_t top_k) const
     {
         if (top_k == 0)
             return bad("top_k must be at least 1");
@@ -185,12 +187,14 @@ private:
             all = words_.encode(*prompt_text + *completion_text, true);
         } else {
             all = *prompt;
-            const auto rest = completion_text ? words_.encode(*completion_text, false) : std::get<std::vector<token_id>>(item.completion);
+            const auto rest =
+                completion_text ? words_.encode(*completion_text, false) : std::get<std::vector<token_id>>(item.completion);
             all.insert(all.end(), rest.begin(), rest.end());
         }
         if (auto sound = check(all); !sound)
             return sound.error();
-        const auto shared = static_cast<std::size_t>(std::mismatch(prompt->begin(), prompt->end(), all.begin(), all.end()).second - all.begin());
+        const auto shared =
+            static_cast<std::size_t>(std::mismatch(prompt->begin(), prompt->end(), all.begin(), all.end()).second - all.begin());
         if (shared == all.size())
             return bad("the completion adds no token to the prompt's " + std::to_string(prompt->size()));
         return std::pair(std::move(all), shared);
@@ -217,7 +221,8 @@ private:
     {
         for (const token_id id : ids)
             if (id < 0 || static_cast<std::size_t>(id) >= config_.vocab_size)
-                return bad("token id " + std::to_string(id) + " is outside the model's vocabulary of " + std::to_string(config_.vocab_size));
+                return bad("token id " + std::to_string(id) + " is outside the model's vocabulary of " +
+                           std::to_string(config_.vocab_size));
         return {};
     }
 

@@ -134,7 +134,8 @@ result<void> check_coverage(const std::filesystem::path& file, const tensor_map&
         if (info.offset < covered)
             return broken(file, name, "its data_offsets overlap another tensor's");
         if (info.offset > covered)
-            return broken(file, name, "the " + std::to_string(info.offset - covered) + " bytes before its data_offsets belong to no tensor");
+            return broken(file, name,
+                          "the " + std::to_string(info.offset - covered) + " bytes before its data_offsets belong to no tensor");
         covered = info.offset + info.bytes;
     }
     if (covered != end)
@@ -171,7 +172,8 @@ result<safetensors> safetensors::open(const std::filesystem::path& path)
         return broken(path, "truncated or corrupt: its header length is " + std::to_string(length) + ", the file has " +
                                 std::to_string(file->size()) + " bytes");
     if (length > largest_header)
-        return broken(path, "its header of " + std::to_string(length) + " bytes exceeds the limit of " + std::to_string(largest_header));
+        return broken(path, "its header of " + std::to_string(length) + " bytes exceeds the limit of " +
+                                std::to_string(largest_header));
     std::string header(length, '\0');
     if (auto read = file->read(prefix.size(), std::as_writable_bytes(std::span(header))); !read)
         return read.error();
@@ -209,7 +211,8 @@ result<void> safetensors::read(const std::string& name, std::uint64_t first, std
         const std::size_t count = std::min(piece.size(), to.size());
         if (auto got = file_.read(offset, std::as_writable_bytes(std::span(piece).first(count))); !got)
             return got.error();
-        std::transform(piece.begin(), piece.begin() + static_cast<std::ptrdiff_t>(count), to.begin(), brain ? from_bf16 : from_fp16);
+        std::transform(piece.begin(), piece.begin() + static_cast<std::ptrdiff_t>(count), to.begin(),
+                       brain ? from_bf16 : from_fp16);
         to = to.subspan(count);
     }
     return {};

@@ -34,7 +34,8 @@ void run_sequences(transformer& model, compute_gate& gate, const lens& through, 
             running& next = active[segments.size()];
             const std::size_t start = next.cache.length(), count = std::min(room, next.left());
             const std::size_t first = next.what->first_logits();
-            segments.push_back({&next.cache, std::span(next.what->ids()).subspan(start, count), first > start ? std::min(first - start, count) : 0});
+            segments.push_back({&next.cache, std::span(next.what->ids()).subspan(start, count),
+                                first > start ? std::min(first - start, count) : 0});
             starts.push_back(start);
             room -= count;
         }

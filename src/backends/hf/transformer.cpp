@@ -65,24 +65,26 @@ transformer::transformer(std::shared_ptr<const base_weights> base, std::size_t r
     : base_(std::move(base)), pool_(base_->config), frequencies_(rope_frequencies(base_->config.rope, base_->config.head_dim)),
       logits_rows_(logits_rows_for(base_->config)), stream_(most_tokens * config().hidden_size), normed_(stream_.size()),
       qkv_(most_tokens * (config().q_width() + 2 * config().kv_width())), mixed_(most_tokens * config().q_width()),
-      gate_up_(most_tokens * 2 * config().intermediate_size), gated_(most_tokens * config().intermediate_size), added_(stream_.size()),
-      cosines_(most_tokens * config().head_dim / 2), sines_(cosines_.size()), logits_(logits_rows_ * config().vocab_size),
-      reduced_(most_tokens * rank), part_(reduced_.size()), expanded_(rank != 0 ? most_tokens * widest_part(config()) : 0)
+      gate_up_(most_tokens * 2 * config().intermediate_size), gated_(most_tokens * config().intermediate_size),
+      added_(stream_.size()), cosines_(most_tokens * config().head_dim / 2), sines_(cosines_.size()),
+      logits_(logits_rows_ * config().vocab_size), reduced_(most_tokens * rank), part_(reduced_.size()),
+      expanded_(rank != 0 ? most_tokens * widest_part(config()) : 0)
 {
 }
 
 std::uint64_t transformer::buffer_bytes(const model_config& config, std::size_t rank)
 {
-    const std::size_t per_token = 3 * config.hidden_size + 2 * config.q_width() + 2 * config.kv_width() + 3 * config.intermediate_size +
-                                  config.head_dim + (rank != 0 ? 2 * rank + widest_part(config) : 0);
+    const std::size_t per_token = 3 * config.hidden_size + 2 * config.q_width() + 2 * config.kv_width() +
+                                  3 * config.intermediate_size + config.head_dim +
+                                  (rank != 0 ? 2 * rank + widest_part(config) : 0);
     return (most_tokens * per_token + logits_rows_for(config) * config.vocab_size) * sizeof(float);
 }
 
 std::uint64_t transformer::bytes() const
 {
     std::size_t floats = 0;
-    for (const auto* buffer : {&stream_, &normed_, &qkv_, &mixed_, &gate_up_, &gated_, &added_, &cosines_, &sines_, &logits_, &reduced_,
-                               &part_, &expanded_})
+    for (const auto* buffer : {&stream_, &normed_, &qkv_, &mixed_, &gate_up_, &gated_, &added_, &cosines_, &sines_, &logits_,
+                               &reduced_, &part_, &expanded_})
         floats += buffer->capacity();
     return floats * sizeof(float) + pool_.bytes();
 }
@@ -157,7 +159,10 @@ void transformer::normalise(const std::vector<float>& weight)
     });
 }
 
-void transformer::add_to_stream(const std::vector<float>& y) { add(y.data(), stream_.data(), rows_.size() * config().hidden_size); }
+void transformer::add_to_stream(const std::vector<float>& y)
+{
+    add(y.data(), stream_.data(), rows_.size() * config().hidden_size);
+}
 
 void transformer::multiply(std::size_t layer, linear_kind kind, const std::vector<float>& x, std::vector<float>& y)
 {
@@ -167,7 +172,8 @@ void transformer::multiply(std::size_t layer, linear_kind kind, const std::vecto
     if (through_.adapter)
         add_adapter(through_.adapter->layers[layer][which], x, y, by.matrix.out());
     if (!by.bias.empty())
-        for_each_row(rows_.size(), by.bias.size(), [&](std::size_t i) { add(by.bias.data(), &y[i * by.bias.size()], by.bias.size()); });
+        for_each_row(rows_.size(), by.bias.size(),
+                     [&](std::size_t i) { add(by.bias.data(), &y[i * by.bias.size()], by.bias.size()); });
 }
 
 void transformer::add_adapter(const lora_linear& adapter, const std::vector<float>& x, std::vector<float>& y, std::size_t width)
@@ -239,7 +245,8 @@ void transformer::attend_all(std::size_t layer, std::span<const segment> segment
         std::array<attention_query, attention_tile> queries{};
         for (std::size_t q = mine.first; q != mine.last; ++q) {
             const std::size_t r = mine.first_row + q / group, head = mine.kv_head * group + q % group;
-            queries[q - mine.first] = {&qkv_[r * width + head * dim], &mixed_[r * shape.q_width() + head * dim], rows_[r].position + 1};
+            queries[q - mine.first] = {&qkv_[r * width + head * dim], &mixed_[r * shape.q_width() + head * dim],
+                                       rows_[r].position + 1};
         }
         const std::size_t blocks = (queries[mine.last - 1 - mine.first].visible + attention_block - 1) / attention_block;
         thread_local std::vector<const float*> keys, values;
@@ -266,7 +273,8 @@ void transformer::project(std::span<const segment> segments, const receiver& rec
     for (std::size_t first = 0; first < wanted.size(); first += logits_rows_) {
         const std::size_t count = std::min(logits_rows_, wanted.size() - first);
         for_each_row(count, hidden, [&](std::size_t i) {
-            rms_norm(&stream_[wanted[first + i] * hidden], base_->final_norm.data(), config().rms_norm_eps, &normed_[i * hidden], hidden);
+            rms_norm(&stream_[wanted[first + i] * hidden], base_->final_norm.data(), config().rms_norm_eps, &normed_[i * hidden],
+                     hidden);
         });
         engine_->multiply(base_->output, normed_.data(), logits_.data(), count);
         for_each(count, count * vocab, [&](std::size_t i) {
