@@ -50,8 +50,8 @@ public:
     {
         asio::dispatch(executor_, [self = shared_from_this(), name = std::string(name), params = std::move(params)] {
             const auto owner = self->owner_.lock();
-            if (owner && self->open_)
-                owner->notify(name, params);
+            if (owner && self->open_ && !owner->notify(name, params))
+                ++self->dropped_;
         });
     }
 
@@ -69,14 +69,22 @@ public:
         });
     }
 
-    bool outlive_reply() override
+    bool outlive_reply(std::function<void(std::size_t)> caught_up) override
     {
         const auto owner = owner_.lock();
         if (!owner || !running_ || owner->kept_.size() >= max_kept_callers)
             return false;
         owner->kept_.push_back(shared_from_this());
         kept_ = true;
+        caught_up_ = std::move(caught_up);
         return true;
+    }
+
+    /// The client reads again.
+    void catch_up()
+    {
+        if (const std::size_t dropped = std::exchange(dropped_, 0); dropped != 0 && caught_up_)
+            caught_up_(dropped);
     }
 
     /// Asks the handler to stop; the first reason given is the answer, unless the handler has a result all the same.
@@ -115,6 +123,8 @@ private:
     bool running_ = true;
     bool open_ = true; // notify() has an effect
     bool kept_ = false;
+    std::function<void(std::size_t)> caught_up_; // kept_ only
+    std::size_t dropped_ = 0;                    // notifications, since caught_up_ was told
     asio::cancellation_signal stop_;
     std::optional<asio::steady_timer> deadline_;
     std::optional<failure> reason_;
@@ -239,10 +249,9 @@ asio::awaitable<void> session::watch_for_hang_up()
         stop();
 }
 
-bool session::is_full() const
-{
-    return socket_.is_open() && (calls_.size() >= limits_.max_in_flight || out_.size() + sending_.size() > max_queued_output);
-}
+bool session::is_backed_up() const { return out_.size() + sending_.size() > max_queued_output; }
+
+bool session::is_full() const { return socket_.is_open() && (calls_.size() >= limits_.max_in_flight || is_backed_up()); }
 
 /// Ends a pause; with many requests in flight not for every single one that ends.
 void session::make_room()
@@ -347,15 +356,16 @@ void session::one_done(batch* within)
         append_frame(out_, decoder_.kind(), within->text += ']');
 }
 
-void session::notify(std::string_view name, std::string_view params)
+/// False: dropped.
+bool session::notify(std::string_view name, std::string_view params)
 {
-    const bool backed_up = out_.size() + sending_.size() > max_queued_output;
-    if (!socket_.is_open() || (backed_up && name != "$/token"))
-        return;
+    if (!socket_.is_open() || (is_backed_up() && name != "$/token"))
+        return false;
     const std::size_t start = out_.size();
     rpc::append_notification(out_, name, params);
     close_frame(out_, decoder_.kind(), start);
     flush_soon();
+    return true;
 }
 
 /// After what is ready to run now.
@@ -388,6 +398,9 @@ void session::written(error_code ec)
     if (ec)
         stop();
     flush();
+    if (!is_backed_up())
+        for (const auto& each : kept_)
+            each->catch_up();
     make_room();
     wind_up();
 }

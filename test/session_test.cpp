@@ -51,7 +51,9 @@ struct fake_methods {
         if (const json::value* limit = params.if_contains("timeout_ns"))
             from->set_timeout(std::chrono::nanoseconds(limit->as_int64()));
         if (params.contains("subscribe"))
-            BOOST_TEST(from->outlive_reply());
+            BOOST_TEST(from->outlive_reply([to = std::weak_ptr(from)](std::size_t dropped) {
+                to.lock()->notify("lost", std::to_string(dropped));
+            }));
         const gate here = handoff<result<std::string>>::make(executor);
         gates[name] = here;
         callers[name] = std::move(from);
@@ -543,6 +545,25 @@ BOOST_AUTO_TEST_CASE(progress_is_dropped_and_tokens_are_kept_while_output_is_bac
     c.fakes.callers.at("a")->notify("$/progress", "{}");
     settle(c.io);
     BOOST_TEST(c.received().size() == 1);
+}
+
+BOOST_AUTO_TEST_CASE(a_subscriber_that_did_not_read_is_told_how_much_it_missed_before_it_is_sent_more)
+{
+    connection c;
+    c.send(request("1", "wait", R"({"gate":"a","subscribe":1})") + '\n');
+    const auto from = c.fakes.callers.at("a");
+    c.open_gate("a");
+    BOOST_TEST(c.received().size() == 1);
+    c.send(request("2", "big", R"({"bytes":6000000})") + '\n');
+    for (int i = 0; i != 3; ++i)
+        from->notify("event", "{}");
+    settle(c.io);
+    lines all = c.received(); // it reads
+    BOOST_REQUIRE_EQUAL(all.size(), 2U);
+    BOOST_TEST(all[1] == R"({"jsonrpc":"2.0","method":"lost","params":3})");
+    from->notify("event", "{}");
+    settle(c.io);
+    TEST_LINES(c.received(), R"({"jsonrpc":"2.0","method":"event","params":{}})");
 }
 
 // -- the end ------------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@
 #include <warmd/rpc.hpp>
 
 #include <chrono>
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <string>
@@ -29,8 +30,14 @@ public:
     /// Ends the request with `timeout` unless it is answered within `limit` from now. Session executor only.
     virtual void set_timeout(std::chrono::nanoseconds limit) = 0;
     /// Keeps this caller, and what notify() sends, until the connection's end instead of the reply's (subscribe): whoever
-    /// sends holds a weak_ptr, which expires then. False if the connection keeps too many. Session executor only.
-    virtual bool outlive_reply() { return false; }
+    /// sends holds a weak_ptr, which expires then. `caught_up` is kept as long: it is told how many of this caller's
+    /// notifications were dropped for a client that did not read, once it reads again and before it is sent another.
+    /// False if the connection keeps too many. Session executor only.
+    virtual bool outlive_reply(std::function<void(std::size_t dropped)> caught_up = {})
+    {
+        (void)caught_up;
+        return false;
+    }
 };
 
 /// A handler. Runs on the session's serial executor; result: JSON text. Cancelled by `terminal`, which it lets

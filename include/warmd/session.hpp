@@ -28,7 +28,7 @@ namespace warmd {
 ///
 /// What bounds it: at most max_in_flight requests run, notifications included, and with them running or with
 /// max_queued_output bytes unsent nothing more is read. Notifications to the client other than `$/token` are
-/// dropped while that much is unsent.
+/// dropped while that much is unsent; those of subscriptions are counted (caller::outlive_reply).
 ///
 /// How it ends: the client closes its writing side, or drain(): what has arrived is answered, then the socket is closed.
 /// A frame that cannot be read: answered, likewise, after the error. A hang-up or stop(): every request is cancelled at once.
@@ -58,6 +58,7 @@ private:
     asio::awaitable<bool> serve();
     asio::awaitable<void> throw_away();
     asio::awaitable<void> watch_for_hang_up();
+    bool is_backed_up() const;
     bool is_full() const;
     void make_room();
 
@@ -69,7 +70,7 @@ private:
 
     void answer(std::string_view id_text, const result<std::string>& reply, batch* within);
     void one_done(batch* within);
-    void notify(std::string_view name, std::string_view params);
+    bool notify(std::string_view name, std::string_view params);
     void flush_soon();
     void flush();
     void written(error_code ec);
