@@ -2,6 +2,7 @@
 
 #include <warmd/handoff.hpp>
 
+#include "event_hub.hpp"
 #include "hold.hpp"
 #include "lane.hpp"
 #include "model_resolver.hpp"
@@ -56,6 +57,7 @@ public:
     }
 
     struct ticket;
+    struct listening;
 
     /// Asks `what` on io_ and waits for its reply on the caller's executor. `what`: void(impl&, shared_ptr<handoff<T>>).
     template <class T, class Function>
@@ -170,6 +172,13 @@ public:
         });
     }
 
+    void subscribe(event_filter wanted, event_sink sink, const std::shared_ptr<handoff<subscription>>& reply)
+    {
+        const std::uint64_t number = events_.add(wanted, std::move(sink));
+        core_.observe(events_.wants<event::state>());
+        reply->deliver(std::make_shared<listening>(weak_from_this(), number));
+    }
+
     void drain(std::chrono::nanoseconds grace, std::shared_ptr<handoff<bool>> reply)
     {
         drained_ = std::move(reply);
@@ -263,7 +272,9 @@ private:
     void perform(effect::close& what)
     {
         const record& closing = residents_.at(what.entry);
-        log_.info("closing " + closing.here->what.model->key.text + ": " + std::string(name(what.why)));
+        const cache_key& key = closing.here->what.model->key;
+        log_.info("closing " + key.text + ": " + std::string(name(what.why)));
+        events_.tell<event::evicted>(key, what.why);
         closing.here->where->close(
             back([entry = what.entry](impl& self, const std::string& thrown) { self.closed(entry, thrown); }));
     }
@@ -306,6 +317,8 @@ private:
         alarm_->set(what.at, [self = shared_from_this()] { self->apply(self->core_.tick(self->time_.now())); });
     }
 
+    void perform(effect::moved& what) { events_.tell<event::state>(what.model->key, what.from, what.to, what.why); }
+
     // -- news from workers ----------------------------------------------------------------------------------------------
 
     std::function<void(std::uint64_t, std::uint64_t)> progress_sink(entry_id entry)
@@ -342,6 +355,7 @@ private:
         } else {
             bytes = described(std::move(bytes.error()), what.model->spec);
             log_.warning(bytes.error().detail);
+            events_.tell<event::load_failed>(what.model->key, bytes.error().detail, bytes.error().cause);
         }
         apply(core_.loaded(entry, std::move(bytes), time_.now()));
     }
@@ -356,8 +370,11 @@ private:
 
     void closed(entry_id entry, const std::string& thrown)
     {
-        if (!thrown.empty())
-            log_.warning("close raised for " + residents_.at(entry).here->what.model->key.text + ": " + thrown);
+        if (!thrown.empty()) {
+            const cache_key& key = residents_.at(entry).here->what.model->key;
+            log_.warning("close raised for " + key.text + ": " + thrown);
+            events_.tell<event::close_failed>(key, thrown);
+        }
         apply(core_.closed(entry, time_.now()));
     }
 
@@ -401,6 +418,7 @@ private:
     std::set<waiter_id> watching_;               // those that wait in the core and want to hear of progress
     std::unordered_map<entry_id, record> residents_; // from effect::load to effect::gone
     std::list<unloading> unloading_;
+    event_hub events_;
     const std::unique_ptr<alarm> alarm_; // rings for core_.tick()
     const std::unique_ptr<alarm> end_of_grace_;
     std::shared_ptr<handoff<bool>> drained_;
@@ -425,6 +443,24 @@ struct backend_cache::impl::ticket {
     {
         if (!answered) // posted, never dispatched (invariant 13)
             asio::post(cache->io_, [self = cache, id = waiter] { self->abandon(id); });
+    }
+};
+
+/// A place among the listeners: given up when the last copy of the subscription goes.
+struct backend_cache::impl::listening {
+    std::weak_ptr<impl> cache;
+    std::uint64_t number;
+
+    listening(std::weak_ptr<impl> to, std::uint64_t as) : cache(std::move(to)), number(as) {}
+    listening(const listening&) = delete;
+    listening& operator=(const listening&) = delete;
+    ~listening()
+    {
+        if (const auto self = cache.lock()) // posted, never dispatched (invariant 13)
+            asio::post(self->io_, [self, number = number] {
+                self->events_.remove(number);
+                self->core_.observe(self->events_.wants<event::state>());
+            });
     }
 };
 
@@ -467,6 +503,13 @@ asio::awaitable<std::vector<model_info>> backend_cache::models()
 asio::awaitable<cache_stats> backend_cache::stats()
 {
     return impl::query<cache_stats>(impl_, [](impl& self, const auto& reply) { reply->deliver(self.stats()); });
+}
+
+asio::awaitable<subscription> backend_cache::subscribe(event_filter wanted, event_sink sink)
+{
+    return impl::query<subscription>(impl_, [wanted, sink = std::move(sink)](impl& self, const auto& reply) mutable {
+        self.subscribe(wanted, std::move(sink), reply);
+    });
 }
 
 asio::awaitable<bool> backend_cache::drain(std::chrono::nanoseconds grace)

@@ -49,7 +49,7 @@ effects cache_core::acquire(waiter_id waiter, acquire_request request, time_poin
     unsigned failures = 0;
     if (found && found->state == entry_state::failed) {
         failures = found->failures;
-        forget(found->id);
+        forget(found->id, "retried");
         found = nullptr;
     }
     if (found && request.pin)
@@ -83,7 +83,7 @@ cache_core::entry* cache_core::answering(acquire_request& request, time_point no
     case entry_state::waiting:
         current.model = request.model;
         return &current;
-    case entry_state::failed: forget(current.id); return nullptr;
+    case entry_state::failed: forget(current.id, name(evict_reason::stale)); return nullptr;
     default:
         request.pin = request.pin || current.pinned;
         doom(current, evict_reason::stale, now);
@@ -137,6 +137,7 @@ cache_core::entry& cache_core::make_entry(const acquire_request& request, unsign
     made.in_line = line_.insert(line_.end(), id);
     index_[request.model->key] = id;
     set_deadline(made, now + limits_.max_wait);
+    tell(made, {}, entry_state::waiting, "requested");
     return made;
 }
 
@@ -189,7 +190,7 @@ effects cache_core::abandon(waiter_id waiter, time_point now)
     since_.erase({found->second.since, waiter});
     waiters_.erase(found);
     if (of.state == entry_state::waiting && of.waiters.empty()) { // nothing is loaded for nobody
-        forget(of.id);
+        forget(of.id, "abandoned");
         pump(now);
     }
     return take_effects();
@@ -201,7 +202,7 @@ void cache_core::start_load(entry& which, time_point now)
 {
     line_.erase(*which.in_line);
     which.in_line.reset();
-    which.state = entry_state::loading;
+    become(which, entry_state::loading, "admitted");
     ++charged_models_;
     footprint estimate{which.model->estimated_bytes, which.model->shared_bytes};
     if (const std::string& name = which.model->shared_weights; !name.empty()) {
@@ -224,7 +225,7 @@ effects cache_core::loaded(entry_id id, result<footprint> bytes, time_point now)
     if (!bytes) {
         fail(which, bytes.error(), now);
     } else {
-        which.state = entry_state::ready;
+        become(which, entry_state::ready, "loaded");
         which.failures = 0;
         which.bytes = *bytes;
         which.since = now;
@@ -247,7 +248,7 @@ void cache_core::fail(entry& which, failure why, time_point now)
     drop_charge(which);
     refuse_all(which, why);
     if (which.doomed || draining_) {
-        forget(which.id);
+        forget(which.id, "load_failed");
         return;
     }
     nanoseconds back_off = limits_.back_off_first;
@@ -255,7 +256,7 @@ void cache_core::fail(entry& which, failure why, time_point now)
         back_off *= 2;
     back_off = std::min(back_off, limits_.back_off_last);
     ++which.failures;
-    which.state = entry_state::failed;
+    become(which, entry_state::failed, "load_failed");
     pin(which, false);
     which.why_failed = std::move(why);
     which.expires = now + back_off;
@@ -284,7 +285,7 @@ effects cache_core::closed(entry_id id, time_point now)
     BOOST_ASSERT(which.state == entry_state::closing);
     ++counted_.closes;
     drop_charge(which);
-    forget(id);
+    forget(id, "closed");
     pump(now);
     return take_effects();
 }
@@ -326,10 +327,13 @@ void cache_core::rouse(entry& which)
 void cache_core::doom(entry& which, evict_reason why, time_point now)
 {
     leave_index(which);
-    which.doomed = why;
     pin(which, false);
     if (which.state == entry_state::ready && which.leases == 0)
-        close(which, why, now);
+        return close(which, why, now);
+    const entry_state before = shown(which);
+    which.doomed = why;
+    if (shown(which) != before)
+        tell(which, before, shown(which), name(why));
 }
 
 void cache_core::close(entry& which, evict_reason why, time_point now)
@@ -337,7 +341,7 @@ void cache_core::close(entry& which, evict_reason why, time_point now)
     BOOST_ASSERT(which.state == entry_state::ready && which.leases == 0); // invariant 6
     rouse(which);
     leave_index(which);
-    which.state = entry_state::closing; // invariant 9: no way leads back from here
+    become(which, entry_state::closing, name(why)); // invariant 9: no way leads back from here
     ++counted_.evictions[static_cast<std::size_t>(why)];
     set_deadline(which, now + limits_.close_timeout);
     out_.push_back(effect::close{which.id, why});
@@ -363,10 +367,24 @@ void cache_core::pin(entry& which, bool pinned)
     }
 }
 
+void cache_core::become(entry& which, entry_state next, std::string_view why)
+{
+    const entry_state before = shown(which);
+    which.state = next;
+    tell(which, before, shown(which), why);
+}
+
+void cache_core::tell(const entry& which, std::optional<entry_state> from, std::optional<entry_state> to, std::string_view why)
+{
+    if (observed_)
+        out_.push_back(effect::moved{which.id, which.model, from, to, why});
+}
+
 /// REQUIRES: it occupies nothing and nobody waits for it.
-void cache_core::forget(entry_id id)
+void cache_core::forget(entry_id id, std::string_view why)
 {
     entry& which = entries_.at(id);
+    tell(which, shown(which), {}, why);
     pin(which, false);
     set_deadline(which, {});
     if (which.in_line)
@@ -386,7 +404,7 @@ effects cache_core::unload(const cache_key& key, time_point now, std::vector<ent
     if (const auto found = index_.find(key); found != index_.end()) {
         entry& current = entries_.at(found->second);
         if (current.state == entry_state::failed) {
-            forget(current.id);
+            forget(current.id, name(evict_reason::admin));
         } else if (current.state != entry_state::waiting) {
             left.push_back(current.id);
             doom(current, evict_reason::admin, now);
@@ -420,7 +438,7 @@ effects cache_core::set_limits(const cache_limits& limits, time_point now)
         set_deadline(newcomer, std::max(now, newcomer.since + limits_.max_wait));
         if (const auto why = too_large(*newcomer.model)) {
             refuse_all(newcomer, *why);
-            forget(newcomer.id);
+            forget(newcomer.id, "refused");
         }
     }
     pump(now);
@@ -439,7 +457,7 @@ effects cache_core::drain(time_point now)
         refuse_all(which, failure{errc::shutting_down, "the daemon is shutting down"});
         switch (which.state) {
         case entry_state::waiting:
-        case entry_state::failed: forget(id); break;
+        case entry_state::failed: forget(id, name(evict_reason::shutdown)); break;
         case entry_state::loading: out_.push_back(effect::stop_load{id}); [[fallthrough]];
         case entry_state::ready: doom(which, evict_reason::shutdown, now); break;
         default: break;
@@ -481,7 +499,7 @@ void cache_core::expire(entry& which, time_point now)
         break;
     case entry_state::loading: pass_deadline(which, limits_.load_timeout, "load"); break;
     case entry_state::closing: pass_deadline(which, limits_.close_timeout, "close"); break;
-    case entry_state::failed: forget(which.id); break;
+    case entry_state::failed: forget(which.id, "forgotten"); break;
     default: close(which, evict_reason::idle, now);
     }
 }
@@ -501,7 +519,7 @@ void cache_core::pass_deadline(entry& which, nanoseconds limit, std::string_view
     entry& heir = entries_.at(current->second);
     if (heir.state == entry_state::waiting && heir.model->files == which.model->files) {
         refuse_all(heir, why);
-        forget(heir.id);
+        forget(heir.id, "refused");
     }
 }
 

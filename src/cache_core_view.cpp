@@ -19,12 +19,17 @@ std::string_view name(evict_reason why) noexcept
     return names[static_cast<std::size_t>(why)];
 }
 
+entry_state cache_core::shown(const entry& which)
+{
+    return which.state == entry_state::ready && which.doomed ? entry_state::draining : which.state;
+}
+
 entry_info cache_core::info_of(const entry& which) const
 {
     entry_info info{.id = which.id,
                     .key = which.model->key,
                     .files = which.model->files,
-                    .state = which.state,
+                    .state = shown(which),
                     .bytes = which.bytes,
                     .estimated_bytes = which.model->estimated_bytes,
                     .leases = which.leases,
@@ -32,8 +37,6 @@ entry_info cache_core::info_of(const entry& which) const
                     .pinned = which.pinned,
                     .overdue = which.overdue,
                     .why_failed = which.why_failed};
-    if (which.state == entry_state::ready && which.doomed)
-        info.state = entry_state::draining;
     if (which.state == entry_state::ready && which.leases == 0)
         info.idle_since = which.since;
     if (which.in_lru)

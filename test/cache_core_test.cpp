@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <map>
 #include <random>
+#include <sstream>
 
 using namespace warmd;
 using namespace std::chrono_literals;
@@ -828,6 +829,8 @@ struct random_shell {
 
     void apply(const effects& all)
     {
+        if (const std::string said = text(all); !said.empty())
+            journal += said + '\n';
         for (const any_effect& each : all)
             std::visit([&](const auto& e) { on(e); }, each);
     }
@@ -854,6 +857,25 @@ struct random_shell {
     void on(const effect::stop_load&) {}
     void on(const effect::gone& e) { BOOST_TEST_REQUIRE((!loading.contains(e.entry) && !resident.contains(e.entry))); }
     void on(const effect::wake& e) { BOOST_TEST_REQUIRE((e.at > time_point())); }
+    void on(const effect::moved& e)
+    {
+        const auto known = states.find(e.entry);
+        BOOST_TEST_REQUIRE((e.from == (known == states.end() ? std::nullopt : std::optional(known->second))));
+        BOOST_TEST_REQUIRE((e.from != e.to));
+        BOOST_TEST_REQUIRE(!e.why.empty());
+        if (e.to)
+            states[e.entry] = *e.to;
+        else
+            states.erase(e.entry);
+    }
+    /// What effect::moved said is what can be seen: each change once, none left out.
+    void check_states() const
+    {
+        std::map<entry_id, entry_state> seen;
+        for (const entry_info& each : core.entries())
+            seen.emplace(each.id, each.state);
+        BOOST_TEST_REQUIRE((states == seen));
+    }
 
     void step()
     {
@@ -951,6 +973,8 @@ struct random_shell {
     std::set<waiter_id> waiting;
     std::set<entry_id> loading, resident, closing;
     std::map<entry_id, int> leases;
+    std::map<entry_id, entry_state> states; // as effect::moved tells
+    std::string journal;
 };
 
 } // namespace
@@ -972,4 +996,54 @@ BOOST_AUTO_TEST_CASE(random_events_keep_the_invariants)
         }
     }
     BOOST_TEST_MESSAGE("random events: " << runs * events << ", seeds " << first << " to " << first + runs - 1);
+}
+
+BOOST_AUTO_TEST_CASE(every_change_of_state_is_told_once_and_watching_changes_nothing_else)
+{
+    const auto without_moves = [](const std::string& journal) {
+        std::string rest;
+        std::istringstream lines(journal);
+        for (std::string line; std::getline(lines, line);) {
+            std::istringstream parts(line);
+            for (std::string part; std::getline(parts, part, ';');)
+                if (part.find(" -> ") == std::string::npos)
+                    rest += part.substr(part.find_first_not_of(' ')) + '\n';
+        }
+        return rest;
+    };
+    for (std::uint64_t seed = 1; seed != 20; ++seed) {
+        BOOST_TEST_CONTEXT("seed " << seed)
+        {
+            random_shell watched(seed), alone(seed);
+            watched.core.observe(true);
+            for (int event = 0; event != 1'500; ++event) {
+                watched.step();
+                watched.check_states();
+                alone.step();
+            }
+            watched.finish(), alone.finish();
+            BOOST_TEST(watched.states.empty());
+            BOOST_TEST_REQUIRE(!alone.journal.empty());
+            BOOST_TEST(alone.journal.find(" -> ") == std::string::npos);
+            BOOST_TEST((without_moves(watched.journal) == without_moves(alone.journal)));
+        }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(who_watches_is_told_the_way_of_an_entry_through_its_states)
+{
+    fixture f(1);
+    f.core.observe(true);
+    BOOST_TEST(f.want(1, "a") == "1: none -> waiting requested; 1: waiting -> loading admitted; load 1");
+    BOOST_TEST(f.loaded(1) == "1: loading -> ready loaded; grant 1 of 1");
+    BOOST_TEST(f.want(2, "b") == "2: none -> waiting requested");
+    BOOST_TEST(f.after(11s) == "1: ready -> draining capacity"); // max_wait
+    BOOST_TEST(f.released(1) == "1: draining -> closing capacity; close 1 capacity");
+    BOOST_TEST(f.closed(1) == "1: closing -> none closed; gone 1; 2: waiting -> loading admitted; load 2");
+    BOOST_TEST(f.failed(2) == "refuse 2 load_failed; 2: loading -> failed load_failed");
+    BOOST_TEST(f.insist(3, "b") == "2: failed -> none retried; gone 2; 3: none -> waiting requested; 3: waiting -> loading admitted; load 3");
+    BOOST_TEST(f.want(4, "c") == "4: none -> waiting requested");
+    BOOST_TEST(f.abandon(4) == "4: waiting -> none abandoned; gone 4");
+    f.core.observe(false);
+    BOOST_TEST(f.loaded(3) == "grant 3 of 3");
 }

@@ -4,6 +4,7 @@
 #include <warmd/backend_lease.hpp>
 #include <warmd/backend_registry.hpp>
 #include <warmd/cache_core.hpp>
+#include <warmd/cache_event.hpp>
 #include <warmd/config.hpp>
 #include <warmd/log.hpp>
 #include <warmd/time_source.hpp>
@@ -82,6 +83,8 @@ public:
     /// Every entry, least recently used first. Observation: never counts as use.
     asio::awaitable<std::vector<model_info>> models();
     asio::awaitable<cache_stats> stats();
+    /// From now on `sink` is told of every event of the types in `wanted`, in their order, until the subscription ends.
+    asio::awaitable<subscription> subscribe(event_filter wanted, event_sink sink);
     /// Refuses what waits, admits nothing more, closes what is idle and, as leases return, the rest.
     /// True once nothing is left; false if something is after `grace`.
     asio::awaitable<bool> drain(std::chrono::nanoseconds grace);

@@ -107,10 +107,19 @@ struct wake {
     time_point at;
     friend bool operator==(const wake&, const wake&) = default;
 };
+/// For those who watch: the entry's state, as `models` shows it, is another. Nothing to do; said only while observed.
+struct moved {
+    entry_id entry;
+    std::shared_ptr<const resolved_model> model;
+    std::optional<entry_state> from, to; ///< empty: there is no such entry
+    std::string_view why;                ///< one word, see cache_core::observe
+    friend bool operator==(const moved&, const moved&) = default;
+};
 } // namespace effect
 
 using any_effect =
-    std::variant<effect::load, effect::close, effect::grant, effect::refuse, effect::overdue, effect::stop_load, effect::gone, effect::wake>;
+    std::variant<effect::load, effect::close, effect::grant, effect::refuse, effect::overdue, effect::stop_load, effect::gone, effect::wake,
+                 effect::moved>;
 using effects = std::vector<any_effect>;
 
 /// What a waiter asks for.
@@ -177,6 +186,11 @@ public:
     effects drain(time_point now);
     /// The time given by effect::wake has come.
     effects tick(time_point now);
+    /// Whether effect::moved is said from now on; it decides nothing. Its `why`:
+    ///   requested, admitted (there is room), loaded, load_failed, closed: the way through the states
+    ///   capacity, bytes, idle, stale, admin, shutdown: on its way out, by evict_reason
+    ///   abandoned, refused, retried, forgotten: what only waited, or had failed, is no more
+    void observe(bool on) noexcept { observed_ = on; }
 
     /// What is resident, loading, waiting, closing or failed; least recently used first.
     std::vector<entry_info> entries() const;
@@ -247,9 +261,12 @@ private:
     void close(entry& which, evict_reason why, time_point now);
     void fail(entry& which, failure why, time_point now);
     void pin(entry& which, bool pinned);
-    void forget(entry_id id);
+    void forget(entry_id id, std::string_view why);
     void expire(entry& which, time_point now);
     void pass_deadline(entry& which, std::chrono::nanoseconds limit, std::string_view verb);
+    static entry_state shown(const entry& which);
+    void become(entry& which, entry_state next, std::string_view why);
+    void tell(const entry& which, std::optional<entry_state> from, std::optional<entry_state> to, std::string_view why);
 
     // room
     void pump(time_point now);
@@ -287,6 +304,7 @@ private:
     std::uint64_t charged_bytes_ = 0;
     std::unordered_map<std::string, shared_weights> shared_;
     bool draining_ = false;
+    bool observed_ = false;
     cache_stats counted_;            // counters; the gauges are filled in by stats()
     effects out_;
 };

@@ -24,6 +24,11 @@ inline std::string text(const any_effect& one)
         std::string operator()(const effect::stop_load& e) const { return "stop " + std::to_string(e.entry); }
         std::string operator()(const effect::gone& e) const { return "gone " + std::to_string(e.entry); }
         std::string operator()(const effect::wake&) const { return ""; }
+        std::string operator()(const effect::moved& e) const
+        {
+            const auto state = [](const auto& s) { return std::string(s ? name(*s) : "none"); };
+            return std::to_string(e.entry) + ": " + state(e.from) + " -> " + state(e.to) + ' ' + std::string(e.why);
+        }
     } as_text;
     return std::visit(as_text, one);
 }
