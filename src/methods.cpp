@@ -7,6 +7,8 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+
 namespace warmd {
 
 namespace {
@@ -290,6 +292,52 @@ answer health(surroundings in, json::object given, from_caller)
     co_return replies::health(models, stats, *in.daemon, std::chrono::steady_clock::now());
 }
 
+// -- events --------------------------------------------------------------------------------------------------
+
+/// Those named, or all if none is.
+event_filter read_events(params& read)
+{
+    event_filter wanted;
+    for (const std::string& asked : read.strings("events")) {
+        const auto found = std::find(event_names.begin(), event_names.end(), asked);
+        if (found != event_names.end())
+            wanted.set(static_cast<std::size_t>(found - event_names.begin()));
+        else
+            read.refuse("there is no event " + shortened(asked) + "; events are state, evicted, load_failed, close_failed");
+    }
+    return wanted.any() ? wanted : wanted.set();
+}
+
+event_sink events_to(const from_caller& from)
+{
+    return [to = std::weak_ptr(from)](const cache_event& happened) {
+        if (const auto client = to.lock())
+            client->notify("event", replies::event(happened));
+    };
+}
+
+/// Holds the subscription, too.
+std::function<void(std::size_t)> tell_lost(const from_caller& from, subscription watching)
+{
+    return [to = std::weak_ptr(from), held = std::move(watching)](std::size_t dropped) {
+        if (const auto client = to.lock())
+            client->notify("event", replies::lost(dropped));
+    };
+}
+
+answer subscribe(surroundings in, json::object given, from_caller from)
+{
+    params read("subscribe", std::move(given));
+    const event_filter wanted = read_events(read);
+    if (auto why = read.fault())
+        co_return *why;
+    event_sink sink = events_to(from);
+    subscription watching = co_await in.cache->subscribe(wanted, std::move(sink));
+    if (!from->outlive_reply(tell_lost(from, std::move(watching))))
+        co_return failure{errc::busy, "this connection has as many subscriptions as it may have"};
+    co_return replies::subscribed(wanted);
+}
+
 // -- the daemon ----------------------------------------------------------------------------------------------
 
 answer shut_down(surroundings in, json::object given, from_caller from)
@@ -312,7 +360,7 @@ struct named_handler {
 
 constexpr named_handler other_methods[] = {
     {"health", health}, {"stats", stats}, {"models", models}, {"load", load},          {"unload", unload},
-    {"pin", pin},       {"unpin", unpin}, {"shutdown", shut_down},
+    {"pin", pin},       {"unpin", unpin}, {"subscribe", subscribe}, {"shutdown", shut_down},
 };
 
 } // namespace

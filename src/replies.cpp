@@ -275,4 +275,61 @@ std::string token(const json::value& id, const generated_token& token)
     });
 }
 
+// Events ------------------------------------------------------------------------------------------
+
+namespace {
+
+/// Unix time in seconds, to the microsecond.
+double unix_seconds(std::chrono::system_clock::time_point time)
+{
+    return std::chrono::duration<double>(std::chrono::floor<std::chrono::microseconds>(time.time_since_epoch())).count();
+}
+
+void write_details(json_writer& to, const event::state& moved)
+{
+    const auto write_state = [&](std::string_view called, const std::optional<entry_state>& state) {
+        to.key(called);
+        state ? to.value(name(*state)) : to.value(nullptr);
+    };
+    write_state("from", moved.from);
+    write_state("to", moved.to);
+    to.member("reason", moved.reason);
+}
+void write_details(json_writer& to, const event::evicted& evicted) { to.member("reason", name(evicted.reason)); }
+void write_details(json_writer& to, const event::load_failed& failed)
+{
+    to.member("message", failed.message).member("cause", failed.cause);
+}
+void write_details(json_writer& to, const event::close_failed& failed) { to.member("message", failed.message); }
+
+} // namespace
+
+std::string subscribed(event_filter wanted)
+{
+    return object([&](json_writer& to) {
+        to.key("subscribed").begin_array();
+        for (std::size_t type = 0; type != event_names.size(); ++type)
+            if (wanted[type])
+                to.value(event_names[type]);
+        to.end_array();
+    });
+}
+
+std::string event(const cache_event& happened)
+{
+    return object([&](json_writer& to) {
+        to.member("type", event_names[happened.what.index()])
+            .member("time", unix_seconds(happened.time))
+            .member("key", happened.key.text);
+        std::visit([&](const auto& what) { write_details(to, what); }, happened.what);
+    });
+}
+
+std::string lost(std::size_t events)
+{
+    return object([&](json_writer& to) {
+        to.member("type", "lost").member("time", unix_seconds(std::chrono::system_clock::now())).member("count", events);
+    });
+}
+
 } // namespace warmd::replies

@@ -28,11 +28,17 @@ std::string unloaded(std::span<const cache_key> keys);
 std::string pinned(const cache_key& key, bool pinned);
 std::string models(std::span<const model_info> models, time_point now);
 std::string stats(const cache_stats& stats, const daemon_info& daemon, time_point now);
+std::string subscribed(event_filter wanted);
 std::string health(std::span<const model_info> models, const cache_stats& stats, const daemon_info& daemon, time_point now);
 
 // Parameters of notifications about the request `id`.
 std::string progress(const json::value& id, const load_progress& so_far);
 std::string running(const json::value& id);
 std::string token(const json::value& id, const generated_token& token);
+
+// Parameters of `event` notifications.
+std::string event(const cache_event& happened);
+/// So many events were not sent, because the client did not read.
+std::string lost(std::size_t events);
 
 } // namespace warmd::replies

@@ -24,11 +24,19 @@ struct fake_caller : caller {
     unsigned uid = ::geteuid();
     std::vector<std::pair<std::string, json::value>> heard;
     std::optional<std::chrono::nanoseconds> timeout;
+    std::vector<std::function<void(std::size_t)>> kept; // of subscriptions
 
     const json::value& id() const noexcept override { return the_id; }
     unsigned peer_uid() const noexcept override { return uid; }
     void notify(std::string_view name, std::string params) override { heard.emplace_back(name, parsed(params)); }
     void set_timeout(std::chrono::nanoseconds limit) override { timeout = limit; }
+    bool outlive_reply(std::function<void(std::size_t)> caught_up) override
+    {
+        if (kept.size() == 2)
+            return false;
+        kept.push_back(std::move(caught_up));
+        return true;
+    }
 };
 
 struct daemon_of_test {
@@ -494,7 +502,7 @@ BOOST_FIXTURE_TEST_CASE(a_model_named_by_a_string_is_not_found, daemon_of_test)
 
 BOOST_FIXTURE_TEST_CASE(methods_that_do_not_exist_are_not_found, daemon_of_test)
 {
-    for (const char* name : {"metrics", "subscribe", "reload", "rpc.discover", "Health", ""})
+    for (const char* name : {"metrics", "subscribed", "reload", "rpc.discover", "Health", ""})
         BOOST_TEST((refusal_of(name, "{}").code == errc::method_not_found), name);
 }
 
@@ -560,4 +568,94 @@ BOOST_FIXTURE_TEST_CASE(shutdown_is_for_the_daemons_user_and_root, daemon_of_tes
     BOOST_REQUIRE(shutdowns.size() == 2U);
     BOOST_TEST(!shutdowns[0].has_value());
     BOOST_TEST((shutdowns[1] == 0s));
+}
+
+// -- events -------------------------------------------------------------------------------------------
+
+namespace {
+
+/// Takes what `from` has heard: each event without its time, which is Unix time.
+std::vector<std::string> events_heard(fake_caller& from)
+{
+    std::vector<std::string> texts;
+    for (auto& [method, params] : std::exchange(from.heard, {})) {
+        BOOST_TEST(method == "event");
+        json::object& event = params.as_object();
+        BOOST_TEST(number(event.at("time")) > 1.7e9);
+        event.stable_erase(event.find("time"));
+        if (json::value* const key = event.if_contains("key"); key && key->as_string().starts_with("a-"))
+            *key = "a";
+        texts.push_back(json::serialize(params));
+    }
+    return texts;
+}
+
+} // namespace
+
+BOOST_FIXTURE_TEST_CASE(subscribe_sends_every_event_and_names_what_it_sends, daemon_of_test)
+{
+    BOOST_TEST(json::serialize(result_of("subscribe")) == R"({"subscribed":["state","evicted","load_failed","close_failed"]})");
+    ask("load", R"({"model":{"kind":"dummy","base":"a","options":{"close_error":"no"}}})");
+    ask("unload", R"({"all":true})");
+    const auto told = events_heard(*from);
+    const std::vector<std::string> expected{
+        R"({"type":"state","key":"a","from":null,"to":"waiting","reason":"requested"})",
+        R"({"type":"state","key":"a","from":"waiting","to":"loading","reason":"admitted"})",
+        R"({"type":"state","key":"a","from":"loading","to":"ready","reason":"loaded"})",
+        R"({"type":"state","key":"a","from":"ready","to":"closing","reason":"admin"})",
+        R"({"type":"evicted","key":"a","reason":"admin"})",
+        R"({"type":"close_failed","key":"a","message":"no"})",
+        R"({"type":"state","key":"a","from":"closing","to":null,"reason":"closed"})",
+    };
+    BOOST_TEST(told == expected, boost::test_tools::per_element());
+}
+
+BOOST_FIXTURE_TEST_CASE(subscribe_sends_only_the_events_asked_for, daemon_of_test)
+{
+    BOOST_TEST(json::serialize(result_of("subscribe", R"({"events":["load_failed"]})")) == R"({"subscribed":["load_failed"]})");
+    ask("load", R"({"model":{"kind":"dummy","base":"a","options":{"load_error":"no"}}})");
+    const auto told = events_heard(*from);
+    BOOST_REQUIRE(told.size() == 1U);
+    BOOST_TEST(told[0] == R"({"type":"load_failed","key":"a","message":"loading dummy model a failed: no","cause":"no"})");
+}
+
+BOOST_FIXTURE_TEST_CASE(subscribe_to_an_unknown_event_is_refused_by_name, daemon_of_test)
+{
+    const failure why = refusal_of("subscribe", R"({"events":["state","opened"]})");
+    BOOST_TEST((why.code == errc::invalid_params));
+    BOOST_TEST(why.detail.find("opened") != std::string::npos, why.detail);
+    BOOST_TEST(why.detail.find("close_failed") != std::string::npos, why.detail);
+    BOOST_TEST((refusal_of("subscribe", R"({"events":"state"})").code == errc::invalid_params));
+    BOOST_TEST(from->kept.empty());
+    ask("load", only(a));
+    BOOST_TEST(from->heard.empty());
+}
+
+BOOST_FIXTURE_TEST_CASE(a_subscription_ends_with_its_connection_and_one_refused_leaves_nothing, daemon_of_test)
+{
+    result_of("subscribe", R"({"events":["evicted"]})");
+    result_of("subscribe", R"({"events":["evicted"]})");
+    BOOST_TEST((refusal_of("subscribe", "{}").code == errc::busy));
+    ask("load", only(a));
+    ask("unload", R"({"all":true})");
+    BOOST_TEST(events_heard(*from).size() == 2U);
+    from->kept.pop_back(); // as the session does at its end
+    settle();
+    ask("load", only(a));
+    ask("unload", R"({"all":true})");
+    BOOST_TEST(events_heard(*from).size() == 1U);
+    from->kept.clear();
+    settle();
+    ask("load", only(a));
+    ask("unload", R"({"all":true})");
+    BOOST_TEST(events_heard(*from).empty());
+}
+
+BOOST_FIXTURE_TEST_CASE(a_subscriber_that_did_not_read_is_told_how_many_events_it_lost, daemon_of_test)
+{
+    result_of("subscribe");
+    from->kept.at(0)(3);
+    const auto told = events_heard(*from);
+    BOOST_REQUIRE(told.size() == 1U);
+    BOOST_TEST(told[0] == R"({"type":"lost","count":3})");
 }
