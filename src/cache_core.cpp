@@ -414,6 +414,17 @@ effects cache_core::unload(const cache_key& key, time_point now, std::vector<ent
     return take_effects();
 }
 
+effects cache_core::renewed(const std::shared_ptr<const resolved_model>& model, time_point now)
+{
+    const auto found = index_.find(model->key);
+    if (found != index_.end() && !(entries_.at(found->second).pinned && entries_.at(found->second).state != entry_state::waiting)) {
+        acquire_request nobody{.model = model};
+        answering(nobody, now);
+        pump(now);
+    }
+    return take_effects();
+}
+
 effects cache_core::set_pinned(const cache_key& key, bool pinned, time_point now, bool& found)
 {
     const auto current = index_.find(key);

@@ -77,6 +77,7 @@ struct fixture {
         change(limits);
         return text(core.set_limits(limits, now));
     }
+    std::string renewed(const std::string& key, const std::string& files) { return text(core.renewed(model(key, files), now)); }
     std::string after(std::chrono::nanoseconds time)
     {
         now += time;
@@ -640,6 +641,40 @@ BOOST_AUTO_TEST_CASE(the_successor_of_a_pinned_model_is_pinned)
     f.want_pinned(1, "a"), f.loaded(1), f.released(1);
     BOOST_TEST(f.want(2, "a", 1, "g2") == "close 1 stale; load 2");
     BOOST_TEST(f.core.find({"a"})->pinned);
+}
+
+BOOST_AUTO_TEST_CASE(changed_files_retire_the_old_instance_though_nobody_asks)
+{
+    fixture f(3);
+    f.use("idle");
+    f.want(1, "leased"), f.loaded(2);
+    f.want(2, "loading");
+    BOOST_TEST(f.renewed("idle", "g1") == ""); // as it is
+    BOOST_TEST(f.renewed("idle", "g2") == "close 1 stale");
+    BOOST_TEST(f.renewed("leased", "g2") == "");
+    BOOST_TEST(f.released(2) == "close 2 stale");
+    BOOST_TEST(f.renewed("loading", "g2") == "");
+    BOOST_TEST(f.loaded(3) == "grant 2 of 3"); // those who asked before
+    BOOST_TEST(f.released(3) == "close 3 stale");
+    BOOST_TEST(f.renewed("unknown", "g2") == "");
+}
+
+BOOST_AUTO_TEST_CASE(changed_files_that_nobody_asks_for_leave_a_pinned_model_until_somebody_does)
+{
+    fixture f(2);
+    f.want_pinned(1, "a"), f.loaded(1), f.released(1);
+    BOOST_TEST(f.renewed("a", "g2") == "");
+    BOOST_TEST(f.want(2, "a", 1, "g2") == "close 1 stale; load 2");
+    BOOST_TEST(f.core.find({"a"})->pinned);
+}
+
+BOOST_AUTO_TEST_CASE(who_waits_for_room_gets_the_files_of_the_day_it_loads)
+{
+    fixture f(1);
+    f.want(1, "busy"), f.loaded(1);
+    f.want(2, "a", 1, "g1");
+    BOOST_TEST(f.renewed("a", "g2") == "");
+    BOOST_TEST(f.core.find({"a"})->files.text == "g2");
 }
 
 BOOST_AUTO_TEST_CASE(drain_refuses_who_waits_stops_loads_and_closes_what_ends_late)

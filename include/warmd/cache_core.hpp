@@ -176,6 +176,9 @@ public:
     /// Evict `key` as soon as its leases return; forgets a failure. `left` names the entries that are now on their way out
     /// (each ends in effect::gone).
     effects unload(const cache_key& key, time_point now, std::vector<entry_id>& left);
+    /// This is what the model's key means now, asked for or not: an instance of another generation is retired as by a request
+    /// (see acquire()). A pinned one stays until its successor is asked for.
+    effects renewed(const std::shared_ptr<const resolved_model>& model, time_point now);
     /// Pins or unpins what is resident or wanted under `key`; false in `found` if there is nothing.
     effects set_pinned(const cache_key& key, bool pinned, time_point now, bool& found);
     /// From now on these limits hold: what is idle goes until the rest fits, what is leased once it returns; who waits is let in
