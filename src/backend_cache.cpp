@@ -51,13 +51,22 @@ public:
     impl(asio::any_io_executor io, worker_executors workers, const backend_registry& registry, const cache_limits& limits, logger log,
          time_source time)
         : io_(io), workers_(std::move(workers)), registry_(registry), limits_(limits), log_(std::move(log)), time_(std::move(time)),
-          core_(limits), resolver_(std::make_shared<model_resolver>(io, workers_.checks, registry, limits.recheck, time_.now)),
-          alarm_(time_.make_alarm(io)), end_of_grace_(time_.make_alarm(io))
+          core_(limits), alarm_(time_.make_alarm(io)), end_of_grace_(time_.make_alarm(io))
     {
     }
 
     struct ticket;
     struct listening;
+
+    /// Call once, first.
+    void start_resolver()
+    {
+        const auto renewed = [weak = weak_from_this()](const std::shared_ptr<const resolved_model>& model) {
+            if (const auto self = weak.lock())
+                self->apply(self->core_.renewed(model, self->time_.now()));
+        };
+        resolver_ = std::make_shared<model_resolver>(io_, workers_.checks, registry_, limits_.recheck, time_, open_watcher(), renewed, log_);
+    }
 
     /// Asks `what` on io_ and waits for its reply on the caller's executor. `what`: void(impl&, shared_ptr<handoff<T>>).
     template <class T, class Function>
@@ -181,6 +190,7 @@ public:
 
     void drain(std::chrono::nanoseconds grace, std::shared_ptr<handoff<bool>> reply)
     {
+        resolver_->stop();
         drained_ = std::move(reply);
         end_of_grace_->set(time_.now() + grace, [self = shared_from_this()] {
             if (self->drained_)
@@ -194,6 +204,17 @@ private:
     static void start(const std::shared_ptr<impl>& cache, Function what, std::shared_ptr<handoff<T>> reply)
     {
         asio::dispatch(cache->io_, [cache, f = std::move(what), to = std::move(reply)]() mutable { f(*cache, std::move(to)); });
+    }
+
+    /// Null if every request is to look at the files, or if there is none to be had.
+    std::shared_ptr<file_watcher> open_watcher() const
+    {
+        if (limits_.recheck.count() == 0)
+            return nullptr;
+        auto opened = file_watcher::open(io_);
+        if (!opened)
+            log_.warning("model files are not watched for changes but looked at again and again: " + opened.error().detail);
+        return opened ? *opened : nullptr;
     }
 
     /// A function for a worker thread that hands its arguments to `what` on io_, which cannot run dry before.
@@ -429,6 +450,7 @@ backend_cache::backend_cache(asio::any_io_executor io, worker_executors workers,
                              logger log, time_source time)
     : impl_(std::make_shared<impl>(std::move(io), std::move(workers), registry, limits, std::move(log), std::move(time)))
 {
+    impl_->start_resolver();
 }
 
 backend_cache::~backend_cache() = default;

@@ -12,8 +12,10 @@ namespace warmd {
 
 namespace {
 
-/// More specs than this are remembered only while fresh.
-constexpr std::size_t max_remembered = 131'072;
+/// More specs than this are remembered only for as long as the check of unwatched files would allow.
+constexpr std::size_t max_remembered = 16'384;
+/// Watched files are looked at this seldom all the same: a watch does not see writes through a memory map.
+constexpr std::chrono::seconds watched_recheck{30};
 
 model_resolver::answer ask(const loader& how, const model_spec& spec) noexcept
 {
@@ -30,61 +32,128 @@ model_resolver::answer ask(const loader& how, const model_spec& spec) noexcept
 } // namespace
 
 model_resolver::model_resolver(asio::any_io_executor io, asio::any_io_executor checks, const backend_registry& registry,
-                               std::chrono::nanoseconds recheck, std::function<time_point()> now)
-    : io_(std::move(io)), checks_(std::move(checks)), registry_(registry), recheck_(recheck), now_(std::move(now))
+                               std::chrono::nanoseconds recheck, const time_source& time, std::shared_ptr<file_watcher> watcher,
+                               std::function<void(const std::shared_ptr<const resolved_model>&)> changed, logger log)
+    : io_(std::move(io)), checks_(std::move(checks)), registry_(registry), recheck_(recheck), now_(time.now), watcher_(std::move(watcher)),
+      changed_(std::move(changed)), log_(std::move(log)), alarm_(time.make_alarm(io_))
 {
 }
 
-std::shared_ptr<const resolved_model> model_resolver::known(const model_spec& spec) const
+std::shared_ptr<const resolved_model> model_resolver::known(const model_spec& spec)
 {
     const auto found = questions_.find(spec);
-    if (found == questions_.end() || now_() - found->second.asked >= recheck_)
+    if (found == questions_.end())
         return nullptr;
-    return found->second.last;
+    question& about = found->second;
+    const auto age = now_() - about.asked;
+    if (about.watch ? about.watch->changed() : age >= recheck_)
+        return nullptr;
+    if (about.watch && age >= watched_recheck && !about.checking)
+        check(spec, about); // nobody waits for it
+    return about.last;
 }
 
 void model_resolver::resolve(const model_spec& spec, std::function<void(answer)> told)
 {
-    const loader* how = registry_.find(spec.kind);
-    if (!how) {
+    if (!registry_.find(spec.kind)) {
         asio::post(io_, [told = std::move(told), why = failure{errc::invalid_params, "unknown model.kind '" + spec.kind.substr(0, 80) +
                                                                                           "'; this daemon has: " + registry_.kinds()}] { told(why); });
         return;
     }
-    std::vector<std::function<void(answer)>>& waiting = questions_[spec].waiting;
-    waiting.push_back(std::move(told));
-    if (waiting.size() == 1)
-        check(spec, *how);
+    question& about = questions_[spec];
+    about.waiting.push_back(std::move(told));
+    if (!about.checking)
+        check(spec, about);
 }
 
-void model_resolver::check(const model_spec& spec, const loader& how)
+void model_resolver::stop()
 {
+    alarm_->cancel();
+    if (watcher_)
+        watcher_->stop();
+    watcher_.reset();
+}
+
+/// REQUIRES: no check of it is under way.
+void model_resolver::check(const model_spec& spec, question& about)
+{
+    about.checking = true;
     auto back = asio::prefer(io_, asio::execution::outstanding_work.tracked); // io must not run dry meanwhile
-    asio::post(checks_, [self = shared_from_this(), back = std::move(back), spec, by = &how]() noexcept {
-        const time_point asked = self->now_(); // before looking: what changes later is news
-        asio::post(back, [self, spec, asked, found = ask(*by, spec)]() mutable { self->checked(spec, asked, std::move(found)); });
+    asio::post(checks_, [self = shared_from_this(), back = std::move(back), spec, by = registry_.find(spec.kind), watcher = watcher_,
+                         watched = about.last ? about.last->watched : std::vector<std::filesystem::path>()]() mutable noexcept {
+        finding what{.asked = self->now_()}; // before looking: what changes later is news
+        look(*by, spec, std::move(watched), watcher.get(), what);
+        asio::post(back, [self, spec, what = std::move(what)]() mutable { self->checked(spec, std::move(what)); });
     });
 }
 
-void model_resolver::checked(const model_spec& spec, time_point asked, answer found)
+/// Watched before looked at, so that no change falls in between; what there is to watch, the loader's answer tells.
+void model_resolver::look(const loader& how, const model_spec& spec, std::vector<std::filesystem::path> watched, file_watcher* watcher,
+                          finding& into)
+{
+    for (int tries = 0; tries != 3; ++tries) {
+        if (!watched.empty() && watcher) {
+            auto made = watcher->watch(watched);
+            into.unwatched = made ? "" : made.error().detail;
+            into.watch = made ? std::move(*made) : nullptr;
+        }
+        into.found = ask(how, spec);
+        if (!watcher || !into.found || (*into.found)->watched == watched)
+            return;
+        watched = (*into.found)->watched;
+    }
+    into.watch.reset(); // where the files are changes all the time
+}
+
+void model_resolver::checked(const model_spec& spec, finding what)
 {
     const auto place = questions_.find(spec);
-    const auto waiting = std::exchange(place->second.waiting, {});
-    if (found) {
-        place->second.last = *found;
-        place->second.asked = asked;
+    question& about = place->second;
+    about.checking = false;
+    const auto waiting = std::exchange(about.waiting, {});
+    if (what.found) {
+        const std::shared_ptr<const resolved_model> before = std::exchange(about.last, *what.found);
+        about.asked = what.asked;
+        about.watch = std::move(what.watch);
+        if (!before && !what.unwatched.empty())
+            log_.info("not watching " + about.last->key.text + " for changes, looking again after a while: " + what.unwatched);
+        if (about.watch && watcher_ && !std::exchange(listening_, true))
+            watcher_->listen([weak = weak_from_this()] {
+                if (const auto self = weak.lock())
+                    self->files_changed();
+            });
+        if (before && before->key == about.last->key && before->files != about.last->files)
+            changed_(about.last);
         if (questions_.size() > max_remembered)
-            forget_stale(asked);
+            forget_old(what.asked);
     } else {
         questions_.erase(place);
     }
     for (const auto& told : waiting)
-        told(found);
+        told(what.found);
 }
 
-void model_resolver::forget_stale(time_point now)
+/// Nobody may ask for what has changed, and yet its old weights should not hold memory. Not at once: writers write in pieces.
+void model_resolver::files_changed()
 {
-    std::erase_if(questions_, [&](const auto& one) { return one.second.waiting.empty() && now - one.second.asked >= recheck_; });
+    if (!std::exchange(alarm_set_, true))
+        alarm_->set(now_() + recheck_, [weak = weak_from_this()] {
+            if (const auto self = weak.lock())
+                self->check_changed();
+        });
+}
+
+void model_resolver::check_changed()
+{
+    alarm_set_ = false;
+    for (auto& [spec, about] : questions_)
+        if (about.watch && about.watch->changed() && !about.checking)
+            check(spec, about);
+}
+
+void model_resolver::forget_old(time_point now)
+{
+    std::erase_if(questions_, [&](const auto& one) { return !one.second.checking && now - one.second.asked >= recheck_; });
 }
 
 } // namespace warmd

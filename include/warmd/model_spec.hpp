@@ -70,6 +70,8 @@ struct resolved_model {
     std::uint64_t estimated_bytes = 0; ///< room to reserve before loading, shared weights included
     std::string shared_weights;        ///< identity of weights that other models may share, files included; "" if none
     std::uint64_t shared_bytes = 0;    ///< of estimated_bytes, those weights: charged once however many share them
+    std::vector<std::filesystem::path> watched; ///< absolute paths: all of the above holds until one of them means another file,
+                                                ///< or that file is written to; empty: nothing to watch
 };
 
 /// Memory that a loaded model holds, in bytes.

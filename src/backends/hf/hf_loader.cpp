@@ -94,16 +94,20 @@ result<resolved_model> hf_models::resolve(const model_spec& asked)
     if (auto why = objection(asked))
         return *why;
     resolved_model model{.spec = asked};
-    if (!asked.base.starts_with('/')) {
+    if (asked.base.starts_with('/')) {
+        model.watched.push_back(asked.base);
+    } else {
         const auto snapshot = find_in_hub_cache(hub_cache_directory(), asked.base);
         if (!snapshot)
             return snapshot.error();
         model.spec.base = snapshot->native();
+        model.watched = {*snapshot, snapshot->parent_path().parent_path() / "refs" / "main"};
     }
     model.spec.base = real_path(model.spec.base);
     if (!is_directory(model.spec.base))
         return failure{errc::not_found, "model.base '" + asked.base + "' is no directory"};
     if (asked.adapter) {
+        model.watched.emplace_back(*asked.adapter);
         model.spec.adapter = real_path(*asked.adapter);
         if (!is_directory(*model.spec.adapter))
             return failure{errc::not_found, "model.adapter '" + *asked.adapter + "' is no directory"};
@@ -112,7 +116,9 @@ result<resolved_model> hf_models::resolve(const model_spec& asked)
     model.spec.device = "cpu";
     model.spec.trust_remote_code = false;
     model.key = key_of(model.spec);
-    model.files = fingerprint(files_of(model.spec));
+    const std::vector<path> files = files_of(model.spec);
+    model.watched.insert(model.watched.end(), files.begin(), files.end());
+    model.files = fingerprint(files);
     const footprint estimated = estimate(model.spec);
     model.estimated_bytes = estimated.all;
     model.shared_bytes = estimated.shared;
