@@ -102,7 +102,8 @@ void hf_backend::run(std::span<call> calls)
 
 view hf_backend::simplest(view through) const
 {
-    const bool is_base = !adapter_ || through.what == view::mode::base || (through.what == view::mode::scaled && through.scale == 0);
+    const bool is_base =
+        !adapter_ || through.what == view::mode::base || (through.what == view::mode::scaled && through.scale == 0);
     if (is_base)
         return view{.what = view::mode::base};
     if (through.what == view::mode::ft || (through.what == view::mode::scaled && through.scale == 1))
@@ -147,7 +148,8 @@ result<void> preflight(backend& loaded, bool has_adapter, const std::vector<toke
 {
     std::vector<view> views{{.what = view::mode::base}};
     if (has_adapter)
-        views.insert(views.end(), {{.what = view::mode::ft}, {.what = view::mode::scaled, .scale = 0.5}, {.what = view::mode::null}});
+        views.insert(views.end(),
+                     {{.what = view::mode::ft}, {.what = view::mode::scaled, .scale = 0.5}, {.what = view::mode::null}});
     for (const view& through : views) {
         result<outcome> answer = failure{};
         call one{.what = next_token{.through = through, .prompts = {prompt}, .top_k = 1},

@@ -66,8 +66,8 @@ public:
 
 private:
     footprint estimate(const model_spec& spec);
-    result<std::shared_ptr<const base_weights>> base_of(const std::string& identity, const model_config& config, const checkpoint& file,
-                                                        const load_progress& progress);
+    result<std::shared_ptr<const base_weights>> base_of(const std::string& identity, const model_config& config,
+                                                        const checkpoint& file, const load_progress& progress);
     result<std::optional<loaded_adapter>> load_adapter(const model_spec& spec, const model_config& config);
 
     std::shared_ptr<compute_gate> gate_ = std::make_shared<compute_gate>();
@@ -79,7 +79,8 @@ private:
 std::optional<failure> objection(const model_spec& asked)
 {
     if (asked.dtype == "bf16")
-        return failure{errc::unsupported, "model.dtype bf16 is not supported yet; weights of any type are computed with in fp32 (auto, fp32, fp16)"};
+        return failure{errc::unsupported,
+                       "model.dtype bf16 is not supported yet; weights of any type are computed with in fp32 (auto, fp32, fp16)"};
     if (asked.device != "auto" && asked.device != "cpu")
         return failure{errc::unsupported, "model.device " + asked.device + " is not supported; it can be cpu"};
     if (asked.entry_point)
@@ -151,8 +152,8 @@ footprint hf_models::estimate(const model_spec& spec)
     return {.all = bytes + transformer::buffer_bytes(*config, rank), .shared = shared};
 }
 
-result<std::shared_ptr<const base_weights>> hf_models::base_of(const std::string& identity, const model_config& config, const checkpoint& file,
-                                                               const load_progress& progress)
+result<std::shared_ptr<const base_weights>> hf_models::base_of(const std::string& identity, const model_config& config,
+                                                               const checkpoint& file, const load_progress& progress)
 {
     std::shared_ptr<shared_base> shared;
     {
@@ -179,7 +180,8 @@ result<std::optional<loaded_adapter>> hf_models::load_adapter(const model_spec& 
     const auto opened = adapter::open(*spec.adapter, modules_of(config));
     if (!opened)
         return opened.error();
-    auto weights = pack_lora(config, opened->factors(), [&](const std::string& tensor, std::size_t) { return opened->read(tensor); }, *gate_);
+    auto weights = pack_lora(
+        config, opened->factors(), [&](const std::string& tensor, std::size_t) { return opened->read(tensor); }, *gate_);
     if (!weights)
         return weights.error();
     return std::optional(loaded_adapter{opened->factors(), std::move(*weights)});
