@@ -1,15 +1,8 @@
 // The built warmd: what it says, how it ends, and that it speaks. Nothing here waits but for a line, an answer or an end.
 
-#include "support/scratch.hpp"
-
-#include <warmd/client.hpp>
+#include "support/daemon.hpp"
 
 #include <boost/json.hpp>
-#include <boost/process/args.hpp>
-#include <boost/process/child.hpp>
-#include <boost/process/env.hpp>
-#include <boost/process/io.hpp>
-#include <boost/process/pipe.hpp>
 #include <boost/test/unit_test.hpp>
 
 #include <sys/stat.h>
@@ -18,64 +11,9 @@
 #include <fstream>
 
 using namespace warmd;
-using warmd::test::scratch_directory;
-namespace bp = boost::process;
+using test::place, test::running;
 
 namespace {
-
-using words = std::vector<std::string>;
-
-/// A daemon with a socket of its own.
-class running {
-public:
-    explicit running(const std::string& socket, words more = {})
-        : socket_(socket), process_(WARMD, bp::args = with(socket, std::move(more)), bp::std_err > err_, bp::env["NO_COLOR"] = "1")
-    {
-    }
-
-    std::string line()
-    {
-        std::string text;
-        std::getline(err_, text);
-        return text;
-    }
-    /// Reads on to the line with `part`; that line, or nothing if there is none.
-    std::string line_with(const std::string& part)
-    {
-        for (std::string text; std::getline(err_, text);)
-            if (text.find(part) != std::string::npos)
-                return text;
-        return {};
-    }
-    client connect()
-    {
-        return client::connect(socket_, std::chrono::minutes(1)).value();
-    }
-    void signal(int number) { ::kill(process_.id(), number); }
-    /// Waits for its end: the exit status; the number of a signal, negative.
-    int status()
-    {
-        process_.wait();
-        const int native = process_.native_exit_code();
-        return WIFSIGNALED(native) ? -WTERMSIG(native) : WEXITSTATUS(native);
-    }
-
-private:
-    static words with(const std::string& socket, words more)
-    {
-        more.insert(more.begin(), {"--socket", socket, "--enable-dummy"});
-        return more;
-    }
-
-    std::string socket_;
-    bp::ipstream err_;
-    bp::child process_;
-};
-
-struct place {
-    scratch_directory directory;
-    std::string socket = directory.path / "warmd" / "warmd.sock";
-};
 
 std::string dummy(const std::string& options) { return R"({"model":{"kind":"dummy","base":"slow","options":{)" + options + "}}}"; }
 
