@@ -8,17 +8,6 @@
 
 namespace warmd {
 
-namespace {
-
-/// A name from the client, short enough for a message.
-std::string shown(std::string_view name)
-{
-    constexpr std::size_t most = 100;
-    return '\'' + std::string(name.substr(0, most)) + (name.size() > most ? "'..." : "'");
-}
-
-} // namespace
-
 void dispatcher::add(std::string name, method handler)
 {
     [[maybe_unused]] const bool added = methods_.emplace(std::move(name), std::move(handler)).second;
@@ -29,7 +18,7 @@ asio::awaitable<result<std::string>> dispatcher::answer(rpc::request request, st
 {
     const auto found = methods_.find(request.method);
     if (found == methods_.end())
-        co_return failure{errc::method_not_found, "there is no method " + shown(request.method)};
+        co_return failure{errc::method_not_found, "there is no method '" + shortened(request.method) + '\''};
     std::string thrown = "an exception of unknown type";
     try {
         result<std::string> reply = co_await found->second(std::move(request.params), std::move(from));
@@ -42,7 +31,7 @@ asio::awaitable<result<std::string>> dispatcher::answer(rpc::request request, st
         thrown = error.what();
     } catch (...) {
     }
-    co_return failure{errc::internal_error, "method " + shown(request.method) + " failed: " + thrown};
+    co_return failure{errc::internal_error, "method '" + shortened(request.method) + "' failed: " + thrown};
 }
 
 } // namespace warmd

@@ -61,7 +61,7 @@ std::size_t read_top_k(params& read) { return read.count("top_k", 256, 1); }
 
 operation read_tokenize(params& read)
 {
-    return tokenize{.text = read.string("text"), .add_special_tokens = read.flag("add_special_tokens", true)};
+    return tokenize{.text = read.text("text"), .add_special_tokens = read.flag("add_special_tokens", true)};
 }
 
 operation read_detokenize(params& read)

@@ -56,7 +56,7 @@ std::shared_ptr<const resolved_model> model_resolver::known(const model_spec& sp
 void model_resolver::resolve(const model_spec& spec, std::function<void(answer)> told)
 {
     if (!registry_.find(spec.kind)) {
-        asio::post(io_, [told = std::move(told), why = failure{errc::invalid_params, "unknown model.kind '" + spec.kind.substr(0, 80) +
+        asio::post(io_, [told = std::move(told), why = failure{errc::invalid_params, "unknown model.kind '" + shortened(spec.kind) +
                                                                                           "'; this daemon has: " + registry_.kinds()}] { told(why); });
         return;
     }

@@ -1,5 +1,6 @@
 // The methods through the dispatcher, on a cache of dummy models. Both executors are stepped by hand on one thread.
 
+#include <warmd/json_writer.hpp>
 #include <warmd/methods.hpp>
 
 #include <boost/asio/co_spawn.hpp>
@@ -139,6 +140,7 @@ BOOST_FIXTURE_TEST_CASE(tokenize_and_detokenize_are_inverse, daemon_of_test)
 {
     const json::value made = result_of("tokenize", with(R"("text":"hi","add_special_tokens":false)"));
     BOOST_TEST(json::serialize(made) == R"({"ids":[104,105],"tokens":["h","i"]})");
+    BOOST_TEST(json::serialize(result_of("tokenize", with(R"("text":[104,105])"))) == json::serialize(made));
     BOOST_TEST(json::serialize(result_of("detokenize", with(R"("ids":[104,105],"skip_special_tokens":true)"))) == R"({"text":"hi"})");
 }
 
@@ -485,6 +487,20 @@ BOOST_FIXTURE_TEST_CASE(faulty_parameters_are_refused_by_name, daemon_of_test)
         BOOST_TEST(why.detail.find(named) != std::string::npos, "'" << why.detail << "' lacks '" << named << "'");
     }
     BOOST_TEST(shutdowns.empty());
+}
+
+BOOST_FIXTURE_TEST_CASE(names_quoted_in_a_message_stay_utf8, daemon_of_test)
+{
+    std::string accents = "x";
+    for (int i = 0; i != 60; ++i)
+        accents += "\xC3\xA9";
+    for (const failure& why : {refusal_of(accents, "{}"), refusal_of("health", "{\"" + accents + "\":1}"),
+                               refusal_of("load", R"({"model":{"base":"a","kind":")" + accents + "\"}}"),
+                               refusal_of("load", "{\"model\":\"" + accents + "\"}")}) {
+        std::string quoted;
+        append_quoted(quoted, why.detail);
+        BOOST_TEST(parse_json(quoted).has_value(), why.detail);
+    }
 }
 
 BOOST_FIXTURE_TEST_CASE(a_refused_request_loads_nothing, daemon_of_test)

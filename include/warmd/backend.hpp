@@ -41,7 +41,7 @@ struct view {
 // Logprobs are natural logarithms after an fp32 log-softmax over the model's whole vocabulary.
 
 struct tokenize {
-    std::string text;
+    text_or_ids text; ///< ids stay as they are: what is asked for is their texts
     bool add_special_tokens = true;
 };
 struct tokens {

@@ -182,6 +182,8 @@ private:
     answered answer(const tokenize& what, call&) const
     {
         tokens all{.ids = ids_of(what.text), .texts = {}};
+        if (const auto sound = check(all.ids); !sound)
+            return sound.error();
         for (const token_id id : all.ids)
             all.texts.push_back(bytes_of({id}));
         return outcome(std::move(all));

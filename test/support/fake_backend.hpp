@@ -57,7 +57,8 @@ public:
                 continue;
             }
             tokens told;
-            told.ids.assign(what->text.begin(), what->text.end());
+            const auto& text = std::get<std::string>(what->text);
+            told.ids.assign(text.begin(), text.end());
             each.complete(outcome(std::move(told)));
         }
     }

@@ -40,8 +40,13 @@ public:
 
     result<plan> operator()(const tokenize& what) const
     {
-        return plan{{}, [this_ = *this, &what]() -> result<outcome> {
-                        tokens all{.ids = this_.words_.encode(what.text, what.add_special_tokens), .texts = {}};
+        const auto* given = std::get_if<std::vector<token_id>>(&what.text);
+        if (given)
+            if (auto sound = check_ids(*given); !sound)
+                return sound.error();
+        return plan{{}, [this_ = *this, &what, given]() -> result<outcome> {
+                        tokens all;
+                        all.ids = given ? *given : this_.words_.encode(std::get<std::string>(what.text), what.add_special_tokens);
                         for (const token_id id : all.ids)
                             all.texts.push_back(this_.words_.token_text(id));
                         return outcome(std::move(all));
