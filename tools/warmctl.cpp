@@ -15,6 +15,7 @@
 #include <algorithm>
 #include <chrono>
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
 #include <iostream>
 
@@ -41,7 +42,7 @@ void end_at_interrupt()
 
 void declare_common(po::options_description& to)
 {
-    declare_values(to, {"socket", "timeout"});
+    declare_values(to, {"socket", "timeout", "repeat"});
     declare_switches(to, {"json", "version", "help,h"});
 }
 
@@ -50,7 +51,7 @@ std::vector<std::string>::const_iterator find_command(const std::vector<std::str
 {
     auto each = typed.begin();
     while (each != typed.end() && each->starts_with('-')) {
-        const bool takes_value = *each == "--socket" || *each == "--timeout";
+        const bool takes_value = *each == "--socket" || *each == "--timeout" || *each == "--repeat";
         each += takes_value && each + 1 != typed.end() ? 2 : 1;
     }
     return each;
@@ -126,6 +127,27 @@ void print(const command& chosen, const arguments& typed, const request& asked, 
     std::cout << (shown.starts_with(streamed) ? shown.substr(streamed.size()) : "\n");
 }
 
+using milliseconds = std::chrono::duration<double, std::milli>;
+
+/// The same request `times` times more on the same connection, and what the first and the others took.
+result<std::string> measure(client& daemon, const request& asked, std::size_t times, milliseconds first)
+{
+    std::vector<double> took;
+    for (std::size_t i = 0; i != times; ++i) {
+        const auto began = std::chrono::steady_clock::now();
+        const auto outcome = daemon.call(asked.method, asked.params);
+        if (!outcome)
+            return outcome.error();
+        took.push_back(milliseconds(std::chrono::steady_clock::now() - began).count());
+    }
+    std::sort(took.begin(), took.end());
+    const double median = took[took.size() / 2];
+    char line[160];
+    std::snprintf(line, sizeof line, "first answer in %.3g ms, then %zu in %.3g ms each in the median (%.3g to %.3g): %.0f times faster", first.count(),
+                  times, median, took.front(), took.back(), first.count() / median);
+    return std::string(line);
+}
+
 int ask(const command& chosen, const arguments& typed)
 {
     progress_line progress(::isatty(STDERR_FILENO));
@@ -137,6 +159,7 @@ int ask(const command& chosen, const arguments& typed)
         return report(daemon.error(), socket);
 
     std::string streamed;
+    const auto began = std::chrono::steady_clock::now();
     const auto outcome = daemon->call(asked.method, asked.params, [&](std::string_view method, const json::value& params) {
         if (method == "$/progress")
             progress.draw(params.at("value"));
@@ -146,6 +169,7 @@ int ask(const command& chosen, const arguments& typed)
             std::cout << std::string_view(params.at("text").as_string()) << std::flush;
         }
     });
+    const milliseconds first = std::chrono::steady_clock::now() - began;
     progress.erase();
     if (!outcome) {
         if (!streamed.empty())
@@ -153,6 +177,13 @@ int ask(const command& chosen, const arguments& typed)
         return report(outcome.error(), socket);
     }
     print(chosen, typed, asked, *daemon, *outcome, streamed);
+    if (const auto times = typed.number<std::size_t>("repeat", 1, 1'000'000)) {
+        const auto measured = measure(*daemon, asked, *times, first);
+        if (!measured)
+            return report(measured.error(), socket);
+        std::cout << std::flush;
+        std::cerr << *measured << '\n';
+    }
     return chosen.good(*outcome) ? done : failed;
 }
 

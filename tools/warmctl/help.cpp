@@ -16,6 +16,7 @@ std::string overview()
   --socket PATH  the daemon's socket (else $WARMD_SOCKET, else the daemon's default)
   --json         print the daemon's result as one line of JSON
   --timeout S    give up after S seconds
+  --repeat N     ask N times more, and tell on standard error how long that took
   --version, -h, --help;  warmctl COMMAND --help tells of one command
 exit status: 0 done, 1 the request failed, 2 usage, 3 no daemon, 130 interrupted
 )";
