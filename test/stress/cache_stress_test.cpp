@@ -1,5 +1,8 @@
-// The cache under real threads: callers on strands of their own, loads, runs and closes on pools, cancels at any moment.
+// The cache under real threads: callers on strands of their own, loads, runs and closes on pools, cancels and changes of files
+// at any moment.
 // What it proves needs ThreadSanitizer (invariants 1 to 3); what it asserts holds with or without.
+
+#include "support/scratch.hpp"
 
 #include <warmd/backend_cache.hpp>
 
@@ -61,11 +64,13 @@ private:
     int touched_ = 0;
 };
 
-backend_registry touchy_registry(counts& seen)
+/// Every model of it is made of `file`.
+backend_registry touchy_registry(counts& seen, const std::filesystem::path& file)
 {
     backend_registry registry;
-    registry.add("touchy", {[](const model_spec& asked) -> result<resolved_model> {
-                                resolved_model model{.spec = asked, .key = {}, .files = {"g"}, .estimated_bytes = 1};
+    registry.add("touchy", {[file](const model_spec& asked) -> result<resolved_model> {
+                                resolved_model model{.spec = asked, .key = {}, .files = fingerprint({&file, 1}), .estimated_bytes = 1};
+                                model.watched = {file};
                                 model.key = key_of(asked);
                                 return model;
                             },
@@ -113,8 +118,8 @@ void count_end(tally& count, const std::exception_ptr& thrown)
 /// One client on a strand of its own: asks again and again, and sometimes changes its mind at any moment.
 class client : public std::enable_shared_from_this<client> {
 public:
-    client(asio::any_io_executor pool, backend_cache& cache, tally& count, unsigned seed)
-        : strand_(asio::make_strand(pool)), timer_(strand_), cache_(cache), count_(count), random_(seed)
+    client(asio::any_io_executor pool, backend_cache& cache, std::filesystem::path file, tally& count, unsigned seed)
+        : strand_(asio::make_strand(pool)), timer_(strand_), cache_(cache), file_(std::move(file)), count_(count), random_(seed)
     {
     }
     void start(int rounds, std::shared_ptr<std::promise<void>> all_ended)
@@ -128,6 +133,8 @@ private:
         if (rounds == 0)
             return;
         static constexpr std::array<const char*, 6> bases{"a", "b", "c", "d", "e", "broken"};
+        if (random_() % 16 == 0)
+            test::write_file(file_, std::to_string(random_()));
         signal_.emplace();
         asio::co_spawn(strand_, ask_once(cache_, bases[random_() % bases.size()], count_),
                        asio::bind_cancellation_slot(signal_->slot(), [self = shared_from_this(), rounds, all_ended](std::exception_ptr thrown) {
@@ -147,6 +154,7 @@ private:
     asio::strand<asio::any_io_executor> strand_;
     asio::steady_timer timer_;
     backend_cache& cache_;
+    std::filesystem::path file_;
     tally& count_;
     std::minstd_rand random_;
     std::optional<asio::cancellation_signal> signal_;
@@ -161,7 +169,10 @@ BOOST_AUTO_TEST_CASE(callers_come_and_go_on_many_threads_and_nothing_is_lost)
     counts seen;
     tally count;
     asio::thread_pool io(3), loads(2), runs(2), checks(1);
-    const backend_registry registry = touchy_registry(seen);
+    const test::scratch_directory scratch;
+    const std::filesystem::path file = scratch.path / "model";
+    test::write_file(file, "g1");
+    const backend_registry registry = touchy_registry(seen, file);
     cache_limits limits;
     limits.max_loaded_models = 2;
     limits.idle_timeout = 1ms;
@@ -175,7 +186,7 @@ BOOST_AUTO_TEST_CASE(callers_come_and_go_on_many_threads_and_nothing_is_lost)
     std::future<void> ended = all_ended->get_future();
     // The promise is broken, and so ready, when the last client lets go of it.
     for (unsigned i = 0; i != clients; ++i)
-        std::make_shared<client>(io.get_executor(), cache, count, seed + i)->start(rounds, all_ended);
+        std::make_shared<client>(io.get_executor(), cache, file, count, seed + i)->start(rounds, all_ended);
     all_ended.reset();
     BOOST_TEST_REQUIRE((ended.wait_for(240s) == std::future_status::ready)); // a hang is a failure
 
