@@ -79,6 +79,9 @@ public:
         co_return std::move(told);
     }
 
+    /// How often a request asks again because its model's files changed while they were being loaded.
+    static constexpr int max_retries = 3;
+
     // -- requests -------------------------------------------------------------------------------------------------------
 
     waiter_id next_waiter() { return next_waiter_.fetch_add(1, std::memory_order_relaxed); }
@@ -86,18 +89,24 @@ public:
     void enter(waiter_id waiter, std::shared_ptr<lease_reply> reply, model_spec spec, acquire_options options)
     {
         asio::dispatch(io_, [self = shared_from_this(), waiter, to = std::move(reply), what = std::move(spec),
-                             with = std::move(options)]() mutable { self->ask(waiter, std::move(to), what, std::move(with)); });
+                             with = std::move(options)]() mutable { self->ask(waiter, std::move(to), std::move(what), std::move(with)); });
     }
 
-    void ask(waiter_id waiter, std::shared_ptr<lease_reply> reply, const model_spec& spec, acquire_options options)
+    void ask(waiter_id waiter, std::shared_ptr<lease_reply> reply, model_spec spec, acquire_options options)
     {
         asked& made = asked_[waiter];
         made.reply = std::move(reply);
+        made.spec = std::move(spec);
         made.options = std::move(options);
-        if (auto model = resolver_->known(spec))
+        if (auto model = resolver_->known(made.spec))
             return acquire(waiter, std::move(model));
         report(made, {.stage = load_progress::stage::queued});
-        resolver_->resolve(spec, [self = shared_from_this(), waiter](const model_resolver::answer& found) {
+        find_out(waiter);
+    }
+
+    void find_out(waiter_id waiter)
+    {
+        resolver_->resolve(asked_.at(waiter).spec, [self = shared_from_this(), waiter](const model_resolver::answer& found) {
             if (!self->asked_.contains(waiter))
                 return; // it has gone meanwhile
             if (found)
@@ -229,7 +238,9 @@ private:
 
     struct asked {
         std::shared_ptr<lease_reply> reply;
+        model_spec spec;
         acquire_options options;
+        int retries = 0;
         std::optional<load_progress> reported;
     };
     struct record {
@@ -311,7 +322,14 @@ private:
         answer(what.waiter, backend_lease(std::move(granted), what.cached, what.joined));
     }
 
-    void perform(effect::refuse& what) { answer(what.waiter, std::move(what.why)); }
+    void perform(effect::refuse& what)
+    {
+        const bool files_changed = what.why.code == errc::load_failed && !what.why.cached && what.why.retry_after_seconds == 0.0;
+        if (const auto found = asked_.find(what.waiter); found != asked_.end() && files_changed && found->second.retries++ < max_retries)
+            find_out(what.waiter);
+        else
+            answer(what.waiter, std::move(what.why));
+    }
 
     void perform(effect::overdue& what)
     {

@@ -422,6 +422,37 @@ BOOST_AUTO_TEST_CASE(changed_files_are_loaded_anew_and_the_old_instance_closes_a
     BOOST_TEST(f.world.count("close a") == 1U);
 }
 
+BOOST_AUTO_TEST_CASE(files_that_change_during_a_load_are_loaded_again_for_those_who_waited)
+{
+    cache_limits limits = fixture::limits(2);
+    limits.recheck = 0ns;
+    fixture f(limits);
+    f.world.changes["a"] = 2;
+    const auto one = f.want("a"), two = f.want("a");
+    f.settle();
+    BOOST_TEST_REQUIRE(one->got.value().has_value());
+    BOOST_TEST_REQUIRE(two->got.value().has_value());
+    BOOST_TEST((*one->got)->what().model->files.text == "change 1");
+    BOOST_TEST(f.world.count("load a") == 3U);
+}
+
+BOOST_AUTO_TEST_CASE(files_that_never_stop_changing_fail_their_callers_in_the_end)
+{
+    cache_limits limits = fixture::limits(2);
+    limits.recheck = 0ns;
+    fixture f(limits);
+    f.world.changes["a"] = 1000;
+    const auto caller = f.want("a");
+    f.settle();
+    BOOST_TEST((caller->got->error().code == errc::load_failed));
+    BOOST_TEST(caller->got->error().detail.find("the files changed") != std::string::npos);
+    BOOST_TEST(f.world.count("load a") == 4U);
+    f.world.changes.clear(); // they have stopped: nothing of the failure stands in the way
+    const auto next = f.want("a");
+    f.settle();
+    BOOST_TEST(next->got.value().has_value());
+}
+
 BOOST_AUTO_TEST_CASE(progress_tells_the_stages_up_to_the_load)
 {
     fixture f(1);

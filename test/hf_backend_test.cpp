@@ -1,6 +1,7 @@
 // What a loaded model promises beyond its numbers: views, batching, refusals, generation, memory.
 
 #include "support/hf_model.hpp"
+#include "support/scratch.hpp"
 
 #include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
@@ -318,6 +319,28 @@ BOOST_AUTO_TEST_CASE(adapters_of_one_base_share_its_weights)
     BOOST_TEST(read == 0u); // nothing of the base was read again
     const auto alone = load_model(demo / "model", demo / "adapter-early-05");
     BOOST_TEST((rolling(*second, {}) == rolling(*alone, {})));
+}
+
+BOOST_AUTO_TEST_CASE(files_changed_since_they_were_resolved_fail_the_load_as_worth_another_try)
+{
+    const test::scratch_directory scratch;
+    std::filesystem::copy(demo / "adapter", scratch.path / "adapter");
+    const std::filesystem::path weights = scratch.path / "adapter/adapter_model.safetensors";
+    const loader by = hf_loader();
+    load_context context{.stop = {}, .progress = [](std::uint64_t, std::uint64_t) {}};
+    const auto outdated = [&](auto&& change) {
+        const auto resolved = by.resolve(spec_of(demo / "model", scratch.path / "adapter")).value();
+        change();
+        const auto loaded = by.load(resolved, context);
+        BOOST_TEST_REQUIRE(loaded.has_error());
+        return loaded.error().code == errc::load_failed && loaded.error().retry_after_seconds == 0.0 &&
+               loaded.error().detail.find("changed while they were being loaded") != std::string::npos;
+    };
+    BOOST_TEST(outdated([&] {
+        std::filesystem::copy_file(demo / "adapter-early-05/adapter_model.safetensors", weights, std::filesystem::copy_options::overwrite_existing);
+    }));
+    BOOST_TEST(outdated([&] { std::filesystem::resize_file(weights, 1000); })); // broken besides: the writer is at it
+    BOOST_TEST(outdated([&] { std::filesystem::remove(weights); }));
 }
 
 BOOST_AUTO_TEST_CASE(progress_ends_at_the_total_and_a_stop_fails_the_load)

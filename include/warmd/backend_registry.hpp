@@ -20,7 +20,8 @@ struct loader {
     /// Makes the spec unambiguous, finds its files and estimates their footprint, reading no more than headers.
     /// not_found: base or adapter is not on disk; unsupported: a dtype, device or option this kind cannot do.
     std::function<result<resolved_model>(const model_spec&)> resolve;
-    /// Loads what resolve() returned. A failure names the file and the cause.
+    /// Loads what resolve() returned. A failure names the file and the cause; with retry_after_seconds 0, the files changed
+    /// since, and what resolve() says now may well load.
     std::function<result<std::unique_ptr<backend>>(const resolved_model&, load_context&)> load;
 };
 

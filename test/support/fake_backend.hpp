@@ -17,6 +17,7 @@ struct fake_world {
     std::vector<std::string> journal;               ///< "load a", "run a 2" (calls together), "close a", "destroy a"
     std::set<std::string> load_throws, close_throws, run_throws, load_throws_unknown; ///< by base
     std::map<std::string, std::string> files;       ///< base -> generation; "g1" if absent
+    std::map<std::string, int> changes;             ///< base -> during how many loads its files will change
     std::map<std::string, std::uint64_t> bytes;     ///< base -> measured and estimated; 1 if absent
     std::function<void()> on_worker = [] {};        ///< called first by everything that must run on a worker
 
@@ -95,6 +96,10 @@ inline loader fake_world::make_loader()
         const std::string& base = model.spec.base;
         journal.push_back("load " + base);
         context.progress(1, 2);
+        if (changes[base] > 0) {
+            files[base] = "change " + std::to_string(changes[base]--);
+            return failure{.code = errc::load_failed, .detail = "the files changed", .retry_after_seconds = 0.0};
+        }
         if (load_throws.contains(base))
             throw std::runtime_error("load of " + base + " broke");
         if (load_throws_unknown.contains(base))

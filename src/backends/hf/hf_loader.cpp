@@ -65,6 +65,7 @@ public:
     result<std::unique_ptr<backend>> load(const resolved_model& model, load_context& context);
 
 private:
+    result<std::unique_ptr<backend>> read(const resolved_model& model, load_context& context);
     footprint estimate(const model_spec& spec);
     result<std::shared_ptr<const base_weights>> base_of(const std::string& identity, const model_config& config,
                                                         const checkpoint& file, const load_progress& progress);
@@ -195,7 +196,7 @@ std::vector<token_id> preflight_prompt(const tokenizer& words, const model_confi
     return ids;
 }
 
-result<std::unique_ptr<backend>> hf_models::load(const resolved_model& model, load_context& context)
+result<std::unique_ptr<backend>> hf_models::read(const resolved_model& model, load_context& context)
 {
     // The cheap and the likely to fail first: what is unsupported is refused before any weight is read.
     const model_spec& spec = model.spec;
@@ -228,8 +229,6 @@ result<std::unique_ptr<backend>> hf_models::load(const resolved_model& model, lo
     auto base = base_of(model.shared_weights, *config, *file, progress);
     if (!base)
         return base.error();
-    if (fingerprint(files_of(spec)) != model.files)
-        return failure{errc::load_failed, spec.base + ": the model's files changed while they were being loaded"};
     context.progress(total, total);
     const std::vector<token_id> prompt = preflight_prompt(*words, *config);
     const bool has_adapter = adapter->has_value();
@@ -237,6 +236,18 @@ result<std::unique_ptr<backend>> hf_models::load(const resolved_model& model, lo
     if (auto sound = preflight(*loaded, has_adapter, prompt); !sound)
         return sound.error();
     return std::unique_ptr<backend>(std::move(loaded));
+}
+
+/// What was read of files that changed meanwhile, sound or broken, is neither the old model nor the new one.
+result<std::unique_ptr<backend>> hf_models::load(const resolved_model& model, load_context& context)
+{
+    auto loaded = read(model, context);
+    if (fingerprint(files_of(model.spec)) != model.files)
+        return failure{.code = errc::load_failed,
+                       .detail = model.spec.base + (model.spec.adapter ? " or " + *model.spec.adapter : "") +
+                                 ": the model's files changed while they were being loaded",
+                       .retry_after_seconds = 0.0};
+    return loaded;
 }
 
 } // namespace
