@@ -225,6 +225,16 @@ void raise_descriptor_limit()
     }
 }
 
+/// OpenMP threads that wait for work spin by default and take the processor from everything else. The library reads the
+/// wish that they sleep before main() begins, so this process starts anew with it.
+void let_idle_compute_threads_sleep(char** arguments)
+{
+    if (::getenv("OMP_WAIT_POLICY"))
+        return;
+    ::setenv("OMP_WAIT_POLICY", "passive", 1);
+    ::execv("/proc/self/exe", arguments); // comes back only if it cannot: then they spin
+}
+
 } // namespace
 
 } // namespace warmd
@@ -232,6 +242,7 @@ void raise_descriptor_limit()
 int main(int count, char** arguments)
 {
     using namespace warmd;
+    let_idle_compute_threads_sleep(arguments);
     const auto asked = read_options(count, arguments);
     if (const auto* instead = std::get_if<leave>(&asked)) {
         (instead->status == 0 ? std::cout : std::cerr) << instead->text;

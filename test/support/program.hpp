@@ -39,10 +39,10 @@ public:
                                ::unlockpt(terminal_) != 0))
             throw std::runtime_error("cannot open a terminal");
         const std::string err_path = input.terminal ? ::ptsname(terminal_) : err();
-        std::vector<char*> words, environment;
+        std::vector<char*> arguments, environment;
         for (const std::string& word : input.words)
-            words.push_back(const_cast<char*>(word.c_str()));
-        words.push_back(nullptr);
+            arguments.push_back(const_cast<char*>(word.c_str()));
+        arguments.push_back(nullptr);
         for (const std::string& variable : input.environment)
             environment.push_back(const_cast<char*>(variable.c_str()));
         for (char** inherited = environ; *inherited; ++inherited)
@@ -55,7 +55,7 @@ public:
                                move(::open(out_path.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600), 1) &&
                                move(::open(err_path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOCTTY, 0600), 2);
             if (ready)
-                ::execve(words[0], words.data(), environment.data());
+                ::execve(arguments[0], arguments.data(), environment.data());
             ::_exit(126);
         }
     }
