@@ -374,6 +374,29 @@ BOOST_AUTO_TEST_CASE(a_job_left_behind_keeps_its_backend_until_it_has_ended)
     BOOST_TEST(b->got.value().has_value());
 }
 
+BOOST_AUTO_TEST_CASE(a_close_that_blocks_holds_up_neither_hits_nor_observation)
+{
+    fixture f(2);
+    f.use("a"), f.use("b");
+    const auto unloaded = f.start(f.cache.unload({.keys = {f.models().at(0).entry.key}}));
+    f.step_io(); // a's close lies on the workers, and is not run
+    const auto hit = f.want("b");
+    const auto looked = f.start(f.cache.models());
+    f.step_io();
+    BOOST_TEST((*hit->got)->cached());
+    BOOST_TEST((looked->got.value().at(0).entry.state == entry_state::closing));
+    BOOST_TEST(!unloaded->done());
+}
+
+BOOST_AUTO_TEST_CASE(an_explicit_load_joins_a_requests_load_of_the_same_key)
+{
+    fixture f;
+    const auto request = f.want("a"), explicit_load = f.want("a", {.retry_failed = true});
+    f.settle();
+    BOOST_TEST((*explicit_load->got)->joined());
+    BOOST_TEST(f.world.count("load a") == 1U);
+}
+
 BOOST_AUTO_TEST_CASE(unload_answers_after_the_close_and_names_what_went)
 {
     fixture f;
