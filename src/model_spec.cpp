@@ -26,11 +26,9 @@ std::size_t model_spec_hash::operator()(const model_spec& spec) const noexcept
 
 namespace {
 
-failure bad(std::string detail) { return failure{errc::invalid_params, std::move(detail)}; }
-
-failure ill_typed(std::string_view member, std::string_view wanted, const json::value& found)
+spec_fault ill_typed(std::string_view member, std::string_view wanted, const json::value& found)
 {
-    return bad("model." + std::string(member) + " must be " + std::string(wanted) + ", found " + excerpt(found));
+    return {std::string(member), "must be " + std::string(wanted) + ", found " + excerpt(found)};
 }
 
 std::string one_of(std::span<const std::string_view> allowed)
@@ -41,12 +39,12 @@ std::string one_of(std::span<const std::string_view> allowed)
     return text;
 }
 
-/// Where one member of the JSON object goes; the failure it causes, if any.
-std::optional<failure> take(model_spec& spec, std::string_view name, const json::value& value)
+/// Where one member of the JSON object goes; the fault with it, if any.
+std::optional<spec_fault> take(model_spec& spec, std::string_view name, const json::value& value)
 {
     static constexpr std::array<std::string_view, 4> dtypes{"auto", "fp32", "bf16", "fp16"};
     static constexpr std::array<std::string_view, 2> devices{"auto", "cpu"};
-    const auto text = [&](std::string& to, bool may_be_empty = false) -> std::optional<failure> {
+    const auto text = [&](std::string& to, bool may_be_empty = false) -> std::optional<spec_fault> {
         if (!value.is_string() || (value.get_string().empty() && !may_be_empty))
             return ill_typed(name, "a non-empty string", value);
         to = std::string(value.get_string());
@@ -54,11 +52,11 @@ std::optional<failure> take(model_spec& spec, std::string_view name, const json:
             return ill_typed(name, "a string without NUL", value);
         return {};
     };
-    const auto optional_text = [&](std::optional<std::string>& to) -> std::optional<failure> {
+    const auto optional_text = [&](std::optional<std::string>& to) -> std::optional<spec_fault> {
         to.reset();
-        return value.is_null() ? std::optional<failure>() : text(to.emplace());
+        return value.is_null() ? std::optional<spec_fault>() : text(to.emplace());
     };
-    const auto choice = [&](std::string& to, std::span<const std::string_view> allowed) -> std::optional<failure> {
+    const auto choice = [&](std::string& to, std::span<const std::string_view> allowed) -> std::optional<spec_fault> {
         if (auto why = text(to))
             return why;
         if (std::find(allowed.begin(), allowed.end(), to) == allowed.end())
@@ -83,26 +81,34 @@ std::optional<failure> take(model_spec& spec, std::string_view name, const json:
         spec.options = canonical_json(value);
         return {};
     }
-    return bad("unknown member model." + shortened(name) +
-               "; a ModelSpec has kind, base, adapter, dtype, device, trust_remote_code, entry_point, options");
+    return spec_fault{shortened(name), "is unknown; a ModelSpec has kind, base, adapter, dtype, device, trust_remote_code, entry_point, options"};
 }
 
 } // namespace
 
-result<model_spec> read_model_spec(const json::value& value)
+boost::system::result<model_spec, spec_fault> parse_model_spec(const json::value& value)
 {
     const json::object* object = value.if_object();
     if (!object)
-        return bad("model must be a ModelSpec object, found " + excerpt(value));
+        return spec_fault{"", "must be a ModelSpec object, found " + excerpt(value)};
     model_spec spec;
     for (const json::key_value_pair& member : *object)
         if (auto why = take(spec, member.key(), member.value()))
             return *why;
     if (spec.base.empty())
-        return bad("model.base is missing: the model's directory, as an absolute path");
+        return spec_fault{"base", "is missing: the model's directory, as an absolute path"};
     if (spec.adapter && !spec.adapter->starts_with('/'))
-        return bad("model.adapter must be an absolute path, found '" + *spec.adapter + "'");
+        return spec_fault{"adapter", "must be an absolute path, found '" + *spec.adapter + "'"};
     return spec;
+}
+
+result<model_spec> read_model_spec(const json::value& value)
+{
+    auto spec = parse_model_spec(value);
+    if (spec)
+        return std::move(*spec);
+    const auto& [member, what] = spec.error();
+    return failure{errc::invalid_params, "model" + (member.empty() ? " " : '.' + member + ' ') + what};
 }
 
 std::string real_path(const std::string& path)

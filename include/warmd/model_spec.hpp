@@ -33,7 +33,14 @@ struct model_spec_hash {
     std::size_t operator()(const model_spec& spec) const noexcept;
 };
 
-/// Reads a ModelSpec object; invalid_params names the member that is missing, unknown or ill-typed.
+/// What is wrong with a ModelSpec: the member at fault ("": the whole), and the rest of the sentence that begins with its name.
+struct spec_fault {
+    std::string member;
+    std::string what;
+};
+/// Reads a ModelSpec object, wherever it stands.
+boost::system::result<model_spec, spec_fault> parse_model_spec(const json::value& value);
+/// The same for the parameter `model`; invalid_params names the member that is missing, unknown or ill-typed.
 result<model_spec> read_model_spec(const json::value& value);
 
 /// `path` with symbolic links, `.`, `..` and a trailing `/` resolved; the part that does not exist stays as written.
