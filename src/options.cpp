@@ -20,6 +20,14 @@ namespace po = boost::program_options;
 struct usage_error {
     std::string text;
 };
+struct file_error {
+    std::string text;
+};
+/// What is wrong with the value of an option, to follow the option's name.
+struct value_error {
+    std::string option;
+    std::string text;
+};
 
 // Kinds of value: how one is read, what it must be, how a default is shown ---------------------------
 
@@ -138,6 +146,7 @@ constexpr kind<std::size_t> frame_kind{"SIZE", "a size such as 64K or 16M, at le
 constexpr kind<std::uint64_t> budget_kind{"SIZE", "off, a size such as 512M or 8G, or a share of this machine's memory such as 50%",
                                           read_budget, show_size};
 constexpr kind<std::string> path_kind{"PATH", "a path", read_path, [](std::string path) { return path; }};
+constexpr kind<std::string> config_kind{"PATH", "a path", read_path, [](std::string) -> std::string { return "none"; }};
 constexpr kind<log_level> level_kind{"LEVEL", "debug, info, warning or error", read_level, [](log_level) -> std::string { return "info"; }};
 constexpr kind<log_format> format_kind{"FORM", "text or json", read_format, [](log_format) -> std::string { return "text"; }};
 
@@ -150,7 +159,7 @@ void add(po::options_description& group, const char* name, const kind<T>& what, 
     const auto take = [&to, name, what](const std::string& text) {
         const auto value = what.read(text);
         if (!value)
-            throw usage_error{std::string("--") + name + " is '" + text + "'; it must be " + what.wanted};
+            throw value_error{name, " is '" + shortened(text) + "'; it must be " + what.wanted};
         to = *value;
     };
     auto* value = po::value<std::string>()->value_name(what.symbol)->notifier(take);
@@ -159,7 +168,12 @@ void add(po::options_description& group, const char* name, const kind<T>& what, 
 
 std::size_t default_run_threads() { return std::max(2U, std::thread::hardware_concurrency()); }
 
-po::options_description describe(daemon_options& options)
+struct described_options {
+    po::options_description all;
+    po::options_description limits; ///< of those, what a configuration file may set
+};
+
+described_options describe(daemon_options& options)
 {
     constexpr unsigned width = 110;
     po::options_description residency("What stays loaded", width), limits("Limits on clients", width), other("The daemon", width);
@@ -173,6 +187,8 @@ po::options_description describe(daemon_options& options)
     add(limits, "max-in-flight", count_kind, options.server.session.max_in_flight, "requests at once on one connection");
     add(limits, "max-connections", count_kind, options.server.max_connections, "connections at once");
     add(limits, "max-waiters", count_kind, options.cache.max_waiters, "requests waiting for a load or for room");
+    add(other, "config", config_kind, options.config, "configuration file: named models, limits, what to load at the start");
+    other.add_options()("check-config", po::bool_switch(), "only say whether the configuration file is sound");
     add(other, "socket", path_kind, options.server.socket_path, "where to listen");
     add(other, "workers", threads_kind, options.run_threads, "threads that run calls, each on one model at a time");
     add(other, "load-workers", load_threads_kind, options.load_threads, "threads that load and close models");
@@ -181,7 +197,9 @@ po::options_description describe(daemon_options& options)
     add(other, "log-format", format_kind, options.format, "text or json");
     other.add_options()("enable-dummy", po::bool_switch(&options.enable_dummy), "offer the test models of kind \"dummy\"");
     other.add_options()("help,h", "print this")("version", "print the version");
-    return std::move(residency.add(limits).add(other));
+    po::options_description in_file;
+    in_file.add(residency).add(limits);
+    return {std::move(residency.add(limits).add(other)), std::move(in_file)};
 }
 
 std::string help(const po::options_description& all)
@@ -191,6 +209,56 @@ std::string help(const po::options_description& all)
             "over a Unix socket (JSON-RPC 2.0). Stop it with SIGTERM.\n\n"
          << all;
     return text.str();
+}
+
+std::string with(std::string name, char old, char fresh)
+{
+    std::replace(name.begin(), name.end(), old, fresh);
+    return name;
+}
+
+/// Gives one limit of the file to the option of its name.
+void take(const limit_setting& setting, const po::options_description& limits)
+{
+    std::string known;
+    bool found = false;
+    for (const auto& each : limits.options()) {
+        const std::string name = with(each->long_name(), '-', '_');
+        found = found || name == setting.name;
+        known += (known.empty() ? "" : ", ") + name;
+    }
+    if (!found)
+        throw file_error{setting.place + ": limits." + shortened(setting.name) + " is unknown; there are " + known};
+    po::parsed_options one(&limits);
+    one.options.emplace_back(with(setting.name, '_', '-'), std::vector<std::string>{setting.value});
+    try {
+        po::variables_map given;
+        po::store(one, given);
+        po::notify(given);
+    } catch (const value_error& wrong) {
+        throw file_error{setting.place + ": limits." + setting.name + wrong.text};
+    } catch (const po::error& wrong) {
+        throw file_error{setting.place + ": limits." + setting.name + ": " + wrong.what()};
+    }
+}
+
+/// What the file says, its limits given to the options.
+config_file take_file(const po::variables_map& given, const po::options_description& limits)
+{
+    const auto path = read_path(given["config"].as<std::string>());
+    auto file = path ? read_config(*path) : config_file();
+    if (!file)
+        throw file_error{file.error().detail};
+    for (const limit_setting& each : file->limits)
+        take(each, limits);
+    return std::move(*file);
+}
+
+std::string check_report(const daemon_options& options)
+{
+    if (options.config.empty())
+        throw usage_error{"--check-config needs --config PATH"};
+    return options.config + ": OK, " + std::to_string(options.file.models.size()) + " models\n";
 }
 
 daemon_options sound(daemon_options options)
@@ -211,8 +279,8 @@ std::variant<daemon_options, leave> read_options(int count, const char* const* a
     daemon_options options;
     options.server.socket_path = default_socket_path();
     options.run_threads = default_run_threads();
-    const po::options_description all = describe(options);
-    const auto usage = [](const std::string& what) { return leave{2, "warmd: " + what + "\nTry 'warmd --help'.\n"}; };
+    const auto [all, limits] = describe(options);
+    const auto usage = [](const std::string& what) { return leave{2, "warmd: " + what + "\nTry 'warmd --help'.\n", what}; };
     try {
         using style = po::command_line_style::style_t;
         po::variables_map given;
@@ -225,11 +293,21 @@ std::variant<daemon_options, leave> read_options(int count, const char* const* a
                 throw usage_error{"unexpected argument '" + each.value.front() + '\''};
         po::store(parsed, given);
         if (given.count("help"))
-            return leave{0, help(all)};
+            return leave{0, help(all), ""};
         if (given.count("version"))
-            return leave{0, "warmd " WARMD_VERSION "\n"};
-        po::notify(given);
-        return sound(std::move(options));
+            return leave{0, "warmd " WARMD_VERSION "\n", ""};
+        if (given.count("config"))
+            options.file = take_file(given, limits);
+        po::notify(given); // after the file: the command line has the last word
+        const bool check = given["check-config"].as<bool>();
+        options = sound(std::move(options));
+        if (check)
+            return leave{0, check_report(options), ""};
+        return options;
+    } catch (const file_error& wrong) {
+        return leave{2, "warmd: " + wrong.text + '\n', wrong.text};
+    } catch (const value_error& wrong) {
+        return usage("--" + wrong.option + wrong.text);
     } catch (const usage_error& wrong) {
         return usage(wrong.text);
     } catch (const po::error& wrong) {

@@ -1,9 +1,10 @@
 #pragma once
-// The daemon's command line.
+// The daemon's command line, and the limits of its configuration file: the command line beats the file, the file the defaults.
 
 #include "log_setup.hpp"
 
 #include <warmd/config.hpp>
+#include <warmd/config_file.hpp>
 
 #include <chrono>
 #include <string>
@@ -11,8 +12,10 @@
 
 namespace warmd {
 
-/// Everything the command line decides; every limit is sound.
+/// Everything the command line and the configuration file decide; every limit is sound.
 struct daemon_options {
+    std::string config; ///< path of the configuration file; "": none
+    config_file file;   ///< what it says
     server_config server;
     cache_limits cache;
     std::size_t load_threads = 0; ///< that load and close models
@@ -27,8 +30,10 @@ struct daemon_options {
 struct leave {
     int status = 0;
     std::string text;
+    std::string mistake; ///< the sentence alone; "" if status is 0
 };
 
+/// Reads the configuration file too, if one is named: called again, it tells what that file says by then.
 std::variant<daemon_options, leave> read_options(int count, const char* const* arguments);
 
 } // namespace warmd

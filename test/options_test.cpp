@@ -2,6 +2,8 @@
 
 #include "../src/options.hpp"
 
+#include "support/scratch.hpp"
+
 #include <boost/test/unit_test.hpp>
 
 #include <vector>
@@ -120,6 +122,88 @@ BOOST_AUTO_TEST_CASE(mistakes_of_usage_end_with_status_2)
     }
     const std::string long_path = '/' + std::string(200, 'x');
     BOOST_TEST(refusal({"--socket", long_path.c_str()}).text.starts_with("warmd: --socket: socket path of 201 bytes"));
+}
+
+// -- the configuration file --------------------------------------------------------------------------------
+
+namespace {
+
+/// A configuration file of this text.
+struct configured {
+    explicit configured(const std::string& text) { test::write_file(path, text); }
+
+    daemon_options with(std::vector<const char*> more = {}) const { return read(arguments(std::move(more))); }
+    leave refused(std::vector<const char*> more = {}) const { return refusal(arguments(std::move(more))); }
+
+    test::scratch_directory directory;
+    std::string path = directory.path / "warmd.conf";
+
+private:
+    std::vector<const char*> arguments(std::vector<const char*> more) const
+    {
+        more.insert(more.begin(), {"--config", path.c_str()});
+        return more;
+    }
+};
+
+} // namespace
+
+BOOST_AUTO_TEST_CASE(the_command_line_beats_the_file_and_the_file_the_defaults)
+{
+    const configured file(R"({"limits": {"max_loaded_models": 5, "max_wait": "3s", "idle_timeout": 1.5, "max_loaded_bytes": "8G"}})");
+    const daemon_options options = file.with({"--max-loaded-models", "7", "--idle-timeout", "0"});
+    BOOST_TEST(options.config == file.path);
+    BOOST_TEST(options.cache.max_loaded_models == 7U);
+    BOOST_TEST((options.cache.idle_timeout == 0s));
+    BOOST_TEST((options.cache.max_wait == 3s));
+    BOOST_TEST(options.cache.max_loaded_bytes == 8ULL << 30);
+    BOOST_TEST((options.cache.load_timeout == 10min));
+    BOOST_TEST((file.with().cache.idle_timeout == 1500ms));
+}
+
+BOOST_AUTO_TEST_CASE(the_example_sets_every_limit_there_is)
+{
+    const std::string path = WARMD_TEST_DATA "/../../tools/warmd.conf.example";
+    const daemon_options options = read({"--config", path.c_str()});
+    BOOST_TEST(options.cache.max_loaded_models == 3U);
+    BOOST_TEST((options.cache.idle_timeout == 30min));
+    const std::string known = configured(R"({"limits": {"x": 1}})").refused().mistake;
+    for (const limit_setting& each : options.file.limits)
+        BOOST_TEST(known.find(each.name) != std::string::npos, each.name);
+    BOOST_TEST(std::count(known.begin(), known.end(), ',') + 1 == static_cast<std::ptrdiff_t>(options.file.limits.size()), known);
+}
+
+BOOST_AUTO_TEST_CASE(a_mistake_in_the_file_is_named_with_line_and_column_and_status_2)
+{
+    for (const auto& [text, named] : std::vector<std::pair<std::string, std::string>>{
+             {"{\n  ?", ":2:3: syntax error, found '?'"},
+             {"{\"limits\": {\n \"max_loaded_models\": 0}}", ":2:2: limits.max_loaded_models is '0'; it must be a whole number, at least 1"},
+             {"{\"limits\": {\"max_loaded_models\": 2.5}}", ":1:13: limits.max_loaded_models is '2.5'; it must be"},
+             {"{\"limits\": {\"max_wait\": \"soon\"}}", ":1:13: limits.max_wait is 'soon'; it must be a time such as 90"},
+             {"{\"limits\": {\"max_wait\": \"\"}}", ":1:13: limits.max_wait is ''; it must be"},
+             {"{\"limits\": {\"max_wait\": -1}}", ":1:13: limits.max_wait is '-1'; it must be"},
+             {"{\"limits\": {\"socket\": \"/x\"}}", ":1:13: limits.socket is unknown; there are max_loaded_models, max_loaded_bytes,"},
+             {"{\"limits\": {\"max-wait\": 1}}", ":1:13: limits.max-wait is unknown"},
+             {"{\"limits\": {\"\": 1}}", ":1:13: limits. is unknown"},
+         }) {
+        const configured file(text);
+        const leave said = file.refused();
+        BOOST_TEST(said.status == 2);
+        BOOST_TEST(said.mistake.find(file.path + named) == 0U, said.mistake << "\n  lacks " << named);
+        BOOST_TEST(said.text == "warmd: " + said.mistake + '\n');
+    }
+    BOOST_TEST(refusal({"--config", "/no/such"}).mistake == "cannot read the configuration file /no/such: No such file or directory");
+    BOOST_TEST(refusal({"--config", ""}).text.find("--config") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(check_config_only_says_whether_the_file_is_sound)
+{
+    const configured sound(R"({"models": {"a": {"base": "/a"}}})"), faulty("{");
+    const leave said = sound.refused({"--check-config"});
+    BOOST_TEST(said.status == 0);
+    BOOST_TEST(said.text == sound.path + ": OK, 1 models\n");
+    BOOST_TEST(faulty.refused({"--check-config"}).status == 2);
+    BOOST_TEST(refusal({"--check-config"}).text.find("--check-config needs --config") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(help_and_version_end_with_status_0)

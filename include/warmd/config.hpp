@@ -23,6 +23,8 @@ struct cache_limits {
     std::chrono::nanoseconds back_off_first = std::chrono::seconds(1); ///< after a failed load, doubling
     std::chrono::nanoseconds back_off_last = std::chrono::seconds(60);
     std::chrono::nanoseconds recheck = std::chrono::milliseconds(500); ///< how old knowledge of files may be
+
+    friend bool operator==(const cache_limits&, const cache_limits&) = default;
 };
 
 /// One connection's limits.
