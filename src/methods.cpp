@@ -1,5 +1,7 @@
 #include <warmd/methods.hpp>
 
+#include <warmd/handoff.hpp>
+
 #include "params.hpp"
 #include "replies.hpp"
 
@@ -130,11 +132,11 @@ struct operation_request {
     std::function<void(const generated_token&)> on_token; // on a worker thread
 };
 
-result<operation_request> read_operation(const operation_method& how, json::object given, const from_caller& from)
+result<operation_request> read_operation(const operation_method& how, surroundings in, json::object given, const from_caller& from)
 {
     params read(how.name, std::move(given));
     operation_request asked;
-    asked.model = read.model("model");
+    asked.model = read.model("model", in.daemon->models);
     asked.what = how.read(read);
     const bool stream = std::holds_alternative<generate>(asked.what) && read.flag("stream", false);
     asked.also = read_common(read);
@@ -158,7 +160,7 @@ std::string written(const operation_method& how, const outcome& what)
 
 answer run_operation(const operation_method* how, surroundings in, json::object given, from_caller from)
 {
-    auto asked = read_operation(*how, std::move(given), from);
+    auto asked = read_operation(*how, in, std::move(given), from);
     if (!asked)
         co_return asked.error();
     auto lease = co_await in.cache->get_or_load(std::move(asked->model), std::move(asked->also.options));
@@ -178,7 +180,7 @@ answer run_operation(const operation_method* how, surroundings in, json::object 
 answer load(surroundings in, json::object given, from_caller from)
 {
     params read("load", std::move(given));
-    model_spec spec = read.model("model");
+    model_spec spec = read.model("model", in.daemon->models);
     const bool pin = read.flag("pin", false);
     common also = read_common(read);
     if (auto why = read.fault())
@@ -198,11 +200,11 @@ struct target {
     std::optional<model_spec> model;
 };
 
-target read_target(params& read)
+target read_target(params& read, surroundings in)
 {
     target which;
     if (read.has("model"))
-        which.model = read.model("model");
+        which.model = read.model("model", in.daemon->models);
     if (read.has("key"))
         which.key = cache_key{read.string("key")};
     return which;
@@ -211,7 +213,7 @@ target read_target(params& read)
 answer unload(surroundings in, json::object given, from_caller from)
 {
     params read("unload", std::move(given));
-    target which = read_target(read);
+    target which = read_target(read, in);
     unload_request what{.keys = {}, .all = read.flag("all", false), .wait = read.flag("wait", true)};
     common also = read_common(read);
     if (which.model.has_value() + which.key.has_value() + what.all != 1)
@@ -238,7 +240,7 @@ answer unload(surroundings in, json::object given, from_caller from)
 answer set_pinned(std::string_view called, bool pinned, surroundings in, json::object given, from_caller from)
 {
     params read(called, std::move(given));
-    target which = read_target(read);
+    target which = read_target(read, in);
     common also = read_common(read);
     if (which.model.has_value() == which.key.has_value())
         read.refuse(std::string(called) + " needs exactly one of model and key");
@@ -340,15 +342,38 @@ answer subscribe(surroundings in, json::object given, from_caller from)
 
 // -- the daemon ----------------------------------------------------------------------------------------------
 
+std::optional<failure> refusal_of_strangers(std::string_view called, const from_caller& from)
+{
+    const unsigned peer = from->peer_uid();
+    if (peer == 0 || peer == ::geteuid())
+        return {};
+    return failure{errc::permission_denied, std::string(called) + " is for the daemon's own user (" + std::to_string(::geteuid()) +
+                                                ") and root, not for user " + std::to_string(peer)};
+}
+
+answer reload(surroundings in, json::object given, from_caller from)
+{
+    if (auto why = takes_nothing("reload", std::move(given)))
+        co_return *why;
+    if (auto why = refusal_of_strangers("reload", from))
+        co_return *why;
+    const asio::any_io_executor executor = co_await asio::this_coro::executor;
+    const auto reply = handoff<result<model_changes>>::make(executor);
+    in.daemon->reload([reply](result<model_changes> done) { reply->deliver(std::move(done)); });
+    const auto done = co_await reply->take();
+    if (!done)
+        co_return done.error();
+    co_return replies::reloaded(*done);
+}
+
 answer shut_down(surroundings in, json::object given, from_caller from)
 {
     params read("shutdown", std::move(given));
     const auto grace = read.seconds("drain_seconds", true);
     if (auto why = read.fault())
         co_return *why;
-    if (const unsigned peer = from->peer_uid(); peer != 0 && peer != ::geteuid())
-        co_return failure{errc::permission_denied, "shutdown is for the daemon's own user (" + std::to_string(::geteuid()) +
-                                                       ") and root, not for user " + std::to_string(peer)};
+    if (auto why = refusal_of_strangers("shutdown", from))
+        co_return *why;
     in.daemon->shut_down(grace);
     co_return "{}";
 }
@@ -359,8 +384,8 @@ struct named_handler {
 };
 
 constexpr named_handler other_methods[] = {
-    {"health", health}, {"stats", stats}, {"models", models}, {"load", load},          {"unload", unload},
-    {"pin", pin},       {"unpin", unpin}, {"subscribe", subscribe}, {"shutdown", shut_down},
+    {"health", health}, {"stats", stats}, {"models", models},       {"load", load},     {"unload", unload},
+    {"pin", pin},       {"unpin", unpin}, {"subscribe", subscribe}, {"reload", reload}, {"shutdown", shut_down},
 };
 
 } // namespace

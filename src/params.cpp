@@ -62,6 +62,20 @@ std::string listed(const std::vector<std::string_view>& names)
     return text;
 }
 
+/// The first few names, for a message.
+std::string some_of(const named_models& named)
+{
+    constexpr std::size_t few = 10;
+    std::string text;
+    std::size_t count = 0;
+    for (const auto& [name, spec] : named)
+        if (count++ < few)
+            text += (text.empty() ? "" : ", ") + shortened(name);
+    if (named.size() > few)
+        text += " and " + std::to_string(named.size() - few) + " more";
+    return text.empty() ? "none" : text;
+}
+
 } // namespace
 
 bool params::flag(std::string_view name, bool otherwise)
@@ -259,15 +273,18 @@ void params::take(view& to, const std::string& name, const json::object& from)
     }
 }
 
-model_spec params::model(std::string_view name)
+model_spec params::model(std::string_view name, const named_models& named)
 {
-    const json::value* value = need(name, "a ModelSpec object");
+    const json::value* value = need(name, "a ModelSpec object, or the name of a configured model");
     if (!value)
         return {};
     if (const json::string* alias = value->if_string()) {
+        const auto found = named.find(std::string_view(*alias));
+        if (found != named.end())
+            return found->second;
         if (!fault_)
-            fault_ = failure{errc::not_found, "no model is named '" + shortened(*alias) +
-                                                  "': this daemon has no configuration file; give a ModelSpec object, {\"base\": …}"};
+            fault_ = failure{errc::not_found, "no model is named '" + shortened(*alias) + "'; the daemon's configuration names " + some_of(named) +
+                                                  "; else give a ModelSpec object, {\"base\": …}"};
         return {};
     }
     auto spec = read_model_spec(*value);

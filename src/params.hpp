@@ -2,6 +2,7 @@
 // Reads one request's parameters by name, and says in words for people what is wrong with them.
 
 #include <warmd/backend.hpp>
+#include <warmd/config_file.hpp>
 #include <warmd/json.hpp>
 #include <warmd/model_spec.hpp>
 
@@ -39,7 +40,7 @@ public:
     /// One of `words`; its index. Default: the first.
     std::size_t choice(std::string_view name, std::initializer_list<std::string_view> words);
     view through(std::string_view name, view::mode otherwise);
-    model_spec model(std::string_view name);                              ///< required
+    model_spec model(std::string_view name, const named_models& named);   ///< required: a ModelSpec object, or one of these names
 
     /// For what concerns several parameters at once.
     void refuse(std::string detail);

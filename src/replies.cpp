@@ -151,6 +151,16 @@ std::string pinned(const cache_key& key, bool pinned)
     return object([&](json_writer& to) { to.member("key", key.text).member("pinned", pinned); });
 }
 
+std::string reloaded(const model_changes& changes)
+{
+    return object([&](json_writer& to) {
+        to.key("added").array(changes.added);
+        to.key("removed").array(changes.removed);
+        to.key("changed").array(changes.changed);
+        to.key("unchanged").array(changes.unchanged);
+    });
+}
+
 std::string models(std::span<const model_info> models, time_point now)
 {
     const auto write_seconds = [](json_writer& to, std::string_view name, std::optional<std::chrono::nanoseconds> time) {

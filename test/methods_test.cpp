@@ -47,11 +47,13 @@ struct daemon_of_test {
                      .started = std::chrono::steady_clock::now(),
                      .limits = {},
                      .draining = [this] { return draining; },
-                     .shut_down = [this](auto grace) { shutdowns.push_back(grace); }};
+                     .shut_down = [this](auto grace) { shutdowns.push_back(grace); },
+                     .reload = [this](auto told) { reloads.push_back(std::move(told)); }};
     std::optional<backend_cache> cache;
     dispatcher methods;
     bool draining = false;
     std::vector<std::optional<std::chrono::nanoseconds>> shutdowns;
+    std::vector<std::function<void(result<model_changes>)>> reloads;
     std::shared_ptr<fake_caller> from = std::make_shared<fake_caller>();
     std::optional<result<std::string>> answered;
 
@@ -509,16 +511,71 @@ BOOST_FIXTURE_TEST_CASE(a_refused_request_loads_nothing, daemon_of_test)
     BOOST_TEST(number(result_of("stats").at("loads_total")) == 0);
 }
 
-BOOST_FIXTURE_TEST_CASE(a_model_named_by_a_string_is_not_found, daemon_of_test)
+BOOST_FIXTURE_TEST_CASE(a_configured_name_stands_for_its_model_in_every_method, daemon_of_test)
 {
-    const failure why = refusal_of("load", R"({"model":"my-model"})");
-    BOOST_TEST((why.code == errc::not_found));
-    BOOST_TEST(why.detail.find("'my-model'") != std::string::npos);
+    info.models.emplace("tuned", model_spec{.kind = "dummy", .base = "a"});
+    const std::string tuned = R"("model":"tuned")";
+    const json::value first = result_of("load", only(tuned));
+    BOOST_TEST(!first.at("cached").as_bool());
+    BOOST_TEST(first.at("model").at("base").as_string() == "a"); // answers show what the name stands for
+    BOOST_TEST(result_of("load", only(a)).at("cached").as_bool());
+    for (const auto& [method, more] : std::vector<std::pair<std::string, std::string>>{{"tokenize", R"("text":"x")"},
+                                                                                       {"detokenize", R"("ids":[1])"},
+                                                                                       {"next_token", R"("prompts":["x"])"},
+                                                                                       {"logprob", R"("items":[])"},
+                                                                                       {"rolling_logprob", R"("texts":[])"},
+                                                                                       {"generate", R"("prompt":"x","max_new_tokens":1)"},
+                                                                                       {"divergence", R"("prompts":["x"])"}})
+        result_of(method, with(more, tuned));
+    BOOST_TEST(result_of("pin", only(tuned)).at("key") == first.at("key"));
+    BOOST_TEST(result_of("unpin", only(tuned)).at("key") == first.at("key"));
+    BOOST_TEST(result_of("unload", only(tuned)).at("unloaded").at(0) == first.at("key"));
+    BOOST_TEST(number(result_of("stats").at("loads_total")) == 1);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_name_that_is_not_configured_is_not_found_and_some_that_are_are_named, daemon_of_test)
+{
+    const failure none = refusal_of("load", R"({"model":"my-model"})");
+    BOOST_TEST((none.code == errc::not_found));
+    BOOST_TEST(none.detail.find("'my-model'") != std::string::npos);
+    BOOST_TEST(none.detail.find("names none") != std::string::npos);
+    for (char name = 'a'; name != 'n'; ++name)
+        info.models.emplace(std::string(3, name), model_spec{.kind = "dummy", .base = "a"});
+    const failure some = refusal_of("unload", R"({"model":"my-model"})");
+    BOOST_TEST((some.code == errc::not_found));
+    BOOST_TEST(some.detail.find("names aaa, bbb, ccc,") != std::string::npos, some.detail);
+    BOOST_TEST(some.detail.find("jjj and 3 more") != std::string::npos, some.detail);
+}
+
+BOOST_FIXTURE_TEST_CASE(reload_answers_once_the_file_is_applied, daemon_of_test)
+{
+    begin("reload", "{}");
+    settle();
+    BOOST_TEST(!answered.has_value());
+    BOOST_REQUIRE(reloads.size() == 1U);
+    reloads[0](model_changes{.added = {"n"}, .removed = {}, .changed = {"c"}, .unchanged = {"a", "b"}});
+    settle();
+    BOOST_REQUIRE(answered.has_value());
+    BOOST_TEST(answered->value() == R"({"added":["n"],"removed":[],"changed":["c"],"unchanged":["a","b"]})");
+    begin("reload", "{}");
+    settle();
+    reloads[1](failure{errc::invalid_params, "/c:1:2: no"});
+    settle();
+    BOOST_TEST((answered->error().code == errc::invalid_params));
+    BOOST_TEST(answered->error().detail == "/c:1:2: no");
+}
+
+BOOST_FIXTURE_TEST_CASE(reload_is_for_the_daemons_user_and_root_and_takes_nothing, daemon_of_test)
+{
+    BOOST_TEST((refusal_of("reload", R"({"force":true})").code == errc::invalid_params));
+    from->uid = ::geteuid() + 12345;
+    BOOST_TEST((refusal_of("reload", "{}").code == errc::permission_denied));
+    BOOST_TEST(reloads.empty());
 }
 
 BOOST_FIXTURE_TEST_CASE(methods_that_do_not_exist_are_not_found, daemon_of_test)
 {
-    for (const char* name : {"metrics", "subscribed", "reload", "rpc.discover", "Health", ""})
+    for (const char* name : {"metrics", "subscribed", "rpc.discover", "Health", ""})
         BOOST_TEST((refusal_of(name, "{}").code == errc::method_not_found), name);
 }
 

@@ -3,6 +3,7 @@
 // their manual.
 
 #include <warmd/backend_cache.hpp>
+#include <warmd/config_file.hpp>
 #include <warmd/dispatcher.hpp>
 
 #include <chrono>
@@ -11,14 +12,19 @@
 
 namespace warmd {
 
-/// What the methods tell of the daemon around them, and what they may ask of it.
+/// What the methods tell of the daemon around them, and what they may ask of it. Limits and models may change between answers,
+/// on the executor of the sessions.
 struct daemon_info {
     std::string version;
     std::chrono::steady_clock::time_point started;
     cache_limits limits;
+    named_models models; ///< what a string in place of a ModelSpec stands for
     std::function<bool()> draining; ///< true from the moment shutdown began
     /// Begins the shutdown, without waiting for it. The grace to give calls under way, or the daemon's own.
     std::function<void(std::optional<std::chrono::nanoseconds> grace)> shut_down;
+    /// Reads the configuration file again and applies it; `told` learns what changed, or why nothing did. `told` may be called
+    /// at once, and is called even if nobody is interested any more.
+    std::function<void(std::function<void(result<model_changes>)> told)> reload;
 };
 
 /// Adds every method to `to`.
