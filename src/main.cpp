@@ -1,6 +1,7 @@
 // warmd, the daemon: puts the parts together, runs them, and takes them apart in order.
 
 #include "backends/hf/hf_loader.hpp"
+#include "configuration.hpp"
 #include "log_setup.hpp"
 #include "options.hpp"
 
@@ -57,12 +58,14 @@ std::string limits(const cache_limits& cache)
 /// The composition root. Members are in order of dependence: destroyed last to first.
 class application {
 public:
-    application(const daemon_options& options, process_log& log);
+    /// `reread`: the options as the configuration file has them by then.
+    application(const daemon_options& options, configuration::reader reread, process_log& log);
     /// Serves until told to stop; the exit status.
     int run();
 
 private:
     asio::awaitable<void> watch_signals();
+    void reload();
     void begin_shutdown(std::optional<std::chrono::nanoseconds> grace, const std::string& why);
     asio::awaitable<void> shut_down(std::chrono::nanoseconds grace);
     asio::awaitable<void> give_up(std::string why);
@@ -77,7 +80,8 @@ private:
     asio::thread_pool check_threads_{2}; // one may hang on a file system that does not answer
     const backend_registry registry_;
     backend_cache cache_;
-    const daemon_info info_;
+    daemon_info info_;
+    configuration configuration_;
     dispatcher methods_;
     service server_;
     asio::signal_set signals_{io_, SIGTERM, SIGINT, SIGHUP};
@@ -105,7 +109,7 @@ backend_registry backends(const daemon_options& options)
     return registry;
 }
 
-application::application(const daemon_options& options, process_log& log)
+application::application(const daemon_options& options, configuration::reader reread, process_log& log)
     : options_(options), log_(log), say_(log.make_logger()), load_threads_(options.load_threads), run_threads_(options.run_threads),
       registry_(backends(options)),
       cache_(io_.get_executor(),
@@ -114,8 +118,11 @@ application::application(const daemon_options& options, process_log& log)
       info_{.version = WARMD_VERSION,
             .started = std::chrono::steady_clock::now(),
             .limits = options.cache,
+            .models = options.file.models,
             .draining = [this] { return draining_; },
-            .shut_down = [this](std::optional<std::chrono::nanoseconds> grace) { begin_shutdown(grace, "asked by a client"); }},
+            .shut_down = [this](std::optional<std::chrono::nanoseconds> grace) { begin_shutdown(grace, "asked by a client"); },
+            .reload = [this](configuration::listener told) { configuration_.reload(std::move(told)); }},
+      configuration_(options, std::move(reread), {io_.get_executor(), check_threads_.get_executor()}, cache_, info_, say_),
       server_(io_.get_executor(), options.server, methods_, say_)
 {
     add_methods(methods_, cache_, info_);
@@ -132,6 +139,7 @@ int application::run()
             return could_not_serve;
         }
         say_.info("ready: listening on " + options_.server.socket_path);
+        configuration_.start();
         spawn(watch_signals());
         io_.run(); // returns by itself when nothing is left to do
     } catch (const std::exception& trouble) {
@@ -155,12 +163,20 @@ asio::awaitable<void> application::watch_signals()
             co_return;
         const std::string signal_name = signal == SIGTERM ? "SIGTERM" : signal == SIGINT ? "SIGINT" : "SIGHUP";
         if (signal == SIGHUP)
-            say_.info("SIGHUP ignored: there is no configuration file to read again");
+            reload();
         else if (std::exchange(told, true))
             spawn(give_up(signal_name + " once more"));
         else
             begin_shutdown({}, signal_name);
     }
+}
+
+void application::reload()
+{
+    configuration_.reload([this](const result<model_changes>& done) {
+        if (!done)
+            say_.error("SIGHUP changes nothing: " + done.error().detail);
+    });
 }
 
 void application::begin_shutdown(std::optional<std::chrono::nanoseconds> grace, const std::string& why)
@@ -254,7 +270,7 @@ int main(int count, char** arguments)
     raise_descriptor_limit();
     process_log log(options.level, options.format);
     try {
-        return application(options, log).run();
+        return application(options, [=] { return read_options(count, arguments); }, log).run();
     } catch (const std::exception& trouble) {
         log.make_logger().error(trouble.what());
         return could_not_serve;
