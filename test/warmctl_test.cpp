@@ -57,7 +57,7 @@ std::string params_of(words typed, program_input input = {})
 
 void check_contains(const std::string& text, const std::string& part) { BOOST_TEST(text.find(part) != std::string::npos, text); }
 
-const words all_commands{"health", "stats",   "ps",         "load",     "unload", "tokenize",
+const words all_commands{"health", "stats",   "ps",         "load",     "unload", "reload", "tokenize",
                          "next",   "logprob", "perplexity", "generate", "kl",     "call"};
 
 } // namespace
@@ -243,6 +243,16 @@ BOOST_AUTO_TEST_CASE(load_says_whose_load_it_was)
     check_contains(out("false", "true"), "joined");
 }
 
+BOOST_AUTO_TEST_CASE(reload_prints_the_names_of_each_kind)
+{
+    const exchange made = run_answered(R"({"added":["c","d\u001b"],"removed":[],"changed":[],"unchanged":["a"]})", {"reload"});
+    BOOST_TEST(made.said.status == 0);
+    check_contains(made.said.out, "added      c, d");
+    BOOST_TEST(made.said.out.find('\x1b') == std::string::npos);
+    check_contains(made.said.out, "removed    -\n");
+    check_contains(made.said.out, "unchanged  a\n");
+}
+
 BOOST_AUTO_TEST_CASE(a_model_is_selected_alike_by_every_command_that_takes_one)
 {
     const std::string model =
@@ -321,6 +331,7 @@ BOOST_AUTO_TEST_CASE(each_command_asks_its_method_with_its_own_options)
     };
     BOOST_TEST(asked({"stats"}) == "stats {}");
     BOOST_TEST(asked({"unload", "--all", "--no-wait"}) == R"(unload {"all":true,"wait":false})");
+    BOOST_TEST(asked({"reload"}) == "reload {}");
     BOOST_TEST(asked({"unload", "--key", "k"}) == R"(unload {"key":"k"})");
     BOOST_TEST(asked({"tokenize", "-m", "/m", "--no-special-tokens", "x"}) ==
                R"(tokenize {"model":{"base":"/m"},"text":"x","add_special_tokens":false})");

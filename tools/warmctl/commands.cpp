@@ -259,6 +259,8 @@ constexpr std::array all{
             [](const arguments& typed, const surroundings&) { return plain("models", typed); }, show_models},
     command{"load", "load a model, or find it loaded", true, declare_load, load, show_load},
     command{"unload", "let go of a model", false, declare_unload, unload, show_unload},
+    command{"reload", "read the configuration file again", false, declare_nothing,
+            [](const arguments& typed, const surroundings&) { return plain("reload", typed); }, show_reload},
     command{"tokenize", "a text as tokens", true, declare_tokenize, tokenize, show_tokens},
     command{"next", "the most probable next tokens after each prompt", true, declare_next, next, show_distributions},
     command{"logprob", "log probability of completions", true, declare_scores, logprob, show_logprobs},

@@ -81,6 +81,17 @@ Unloads a model once nobody uses it any more, and waits for that.
   --no-wait             do not wait until it is gone
 )",
                 .example = "unload --all\n"}},
+    {"reload", {.usage = R"(reload
+Makes the daemon read its configuration file again, as SIGHUP does, and prints
+the names of models that it added, removed, changed and left alone. A file with
+a mistake changes nothing.
+)",
+                .example = R"(reload
+  added      smol
+  removed    -
+  changed    -
+  unchanged  llama, llama-tuned
+)"}},
     {"tokenize", {.usage = R"(tokenize -m BASE [--no-special-tokens] TEXT
 Prints the tokens of TEXT as the vocabulary has them; - is standard input.
 )",

@@ -141,6 +141,18 @@ std::string show_unload(const answer& from)
     return lines.empty() ? "nothing was loaded\n" : lines;
 }
 
+std::string show_reload(const answer& from)
+{
+    list lines;
+    for (const char* what : {"added", "removed", "changed", "unchanged"}) {
+        std::string names;
+        for (const json::value& name : from.result.at(what).as_array())
+            names += (names.empty() ? "" : ", ") + text(name);
+        lines.add(what, names.empty() ? "-" : names);
+    }
+    return lines.text();
+}
+
 // Scores --------------------------------------------------------------------------------------------
 
 std::string show_tokens(const answer& from)

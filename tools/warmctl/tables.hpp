@@ -31,6 +31,7 @@ std::string show_stats(const answer&);
 std::string show_models(const answer&);
 std::string show_load(const answer&);
 std::string show_unload(const answer&);
+std::string show_reload(const answer&);
 std::string show_tokens(const answer&);
 std::string show_distributions(const answer&);
 std::string show_logprobs(const answer&);
