@@ -64,6 +64,16 @@ BOOST_AUTO_TEST_CASE(the_example_is_read)
     BOOST_TEST(file.limits[1].place == "/etc/warmd/warmd.conf:19:9");
 }
 
+BOOST_AUTO_TEST_CASE(what_the_readme_shows_is_read)
+{
+    const std::string readme = content(WARMD_TEST_DATA "/../../README.md");
+    const std::size_t start = readme.find("```json\n") + 8;
+    const config_file file = parsed(readme.substr(start, readme.find("```", start) - start));
+    BOOST_TEST(file.models.at("verses").adapter.value() == "/etc/warmd/adapters/verses");
+    BOOST_TEST(file.limits.size() == 3U);
+    BOOST_TEST((file.pin == names{"verses"}));
+}
+
 BOOST_AUTO_TEST_CASE(an_empty_object_is_a_configuration)
 {
     const config_file file = parsed("{}");
