@@ -136,6 +136,7 @@ std::optional<log_level> read_level(std::string_view text) { return word<log_lev
 std::optional<log_format> read_format(std::string_view text) { return word<log_format>(text, {"text", "json"}); }
 
 constexpr kind<std::size_t> count_kind{"N", "a whole number, at least 1", read_count, [](std::size_t n) { return std::to_string(n); }};
+constexpr kind<std::size_t> models_kind{"N", "a whole number; max_size must be >= 1", read_count, [](std::size_t n) { return std::to_string(n); }};
 constexpr kind<std::size_t> threads_kind{"N", "a whole number from 1 to 1024", read_threads, [](std::size_t n) { return std::to_string(n); }};
 constexpr kind<std::size_t> load_threads_kind{"N", threads_kind.wanted, read_threads,
                                               [](std::size_t) -> std::string { return "max-loaded-models"; }};
@@ -177,7 +178,7 @@ described_options describe(daemon_options& options)
 {
     constexpr unsigned width = 110;
     po::options_description residency("What stays loaded", width), limits("Limits on clients", width), other("The daemon", width);
-    add(residency, "max-loaded-models", count_kind, options.cache.max_loaded_models, "models resident at once");
+    add(residency, "max-loaded-models", models_kind, options.cache.max_loaded_models, "models resident at once");
     add(residency, "max-loaded-bytes", budget_kind, options.cache.max_loaded_bytes, "memory for models: 8G, or 50% of this machine's");
     add(residency, "idle-timeout", duration_kind, options.cache.idle_timeout, "unload a model that nobody used for so long");
     add(residency, "max-wait", duration_kind, options.cache.max_wait, "then a busy model makes room for one that waits");
