@@ -324,3 +324,35 @@ BOOST_FIXTURE_TEST_CASE(a_client_cannot_forge_a_line_of_the_log, place)
     daemon.signal(SIGTERM);
     BOOST_TEST(daemon.status() == 0);
 }
+
+BOOST_FIXTURE_TEST_CASE(a_subscriber_sees_one_model_make_room_for_another, place)
+{
+    running daemon(socket, {"--max-loaded-models", "1"});
+    BOOST_REQUIRE(!daemon.line_with("ready").empty());
+    client watching = daemon.connect(), loading = daemon.connect();
+    BOOST_REQUIRE(watching.call("subscribe").has_value());
+    std::vector<std::string> keys;
+    for (const char* base : {"first", "second"})
+        keys.emplace_back(loading.call("load", R"({"model":{"kind":"dummy","base":")" + std::string(base) + "\"}}").value().at("key").as_string());
+    std::vector<std::string> told;
+    const auto note = [&](std::string_view method, const json::value& params) {
+        BOOST_TEST(method == "event");
+        const bool first = params.at("key").as_string() == keys[0];
+        const json::value& what = params.at(params.at("type").as_string() == "state" ? "to" : "type");
+        told.push_back((first ? "first " : "second ") + (what.is_null() ? "none" : std::string(what.as_string())));
+    };
+    BOOST_REQUIRE(watching.call("health", "{}", note).has_value()); // what happened before is sent before
+    const words expected{"first waiting", "first loading", "first ready",    "second waiting", "first closing",
+                         "first evicted", "first none",    "second loading", "second ready"};
+    BOOST_TEST(told == expected, boost::test_tools::per_element());
+
+    bp::ipstream out;
+    bp::child top(WARMCTL, bp::args = words{"--socket", socket, "top", "--count", "1"}, bp::std_out > out);
+    const std::string shown{std::istreambuf_iterator<char>(out), {}};
+    top.wait();
+    BOOST_TEST(top.exit_code() == 0);
+    for (const std::string& part : {std::string("warmd 0.1.0: ok, up "), keys[1] + "  ready"})
+        BOOST_TEST(shown.find(part) != std::string::npos, shown);
+    daemon.signal(SIGTERM);
+    BOOST_TEST(daemon.status() == 0);
+}

@@ -157,6 +157,11 @@ int ask(const command& chosen, const arguments& typed)
     auto daemon = client::connect(socket, patience(chosen, typed));
     if (!daemon)
         return report(daemon.error(), socket);
+    if (chosen.follow) {
+        std::cout.exceptions(std::ios::badbit | std::ios::failbit); // else it would go on for nobody
+        const auto ended = chosen.follow(*daemon, typed, asked);
+        return ended ? done : report(ended.error(), socket);
+    }
 
     std::string streamed;
     const auto began = std::chrono::steady_clock::now();
@@ -235,6 +240,9 @@ try {
     const bool known = named != typed.end() && command_named(*named);
     std::cerr << "warmctl: " << visible(why.what()) << "\nfor help: warmctl " << (known ? *named + ' ' : "") << "--help\n";
     return misused;
+} catch (const std::ios_base::failure&) {
+    std::cerr << "warmctl: cannot write to standard output\n";
+    return failed;
 } catch (const std::exception& why) { // from the json of a result that is shaped otherwise
     std::cerr << "warmctl: the daemon's answer is not understood: " << visible(why.what()) << '\n';
     return failed;

@@ -27,8 +27,9 @@ public:
     /// Given a request, the bytes to send back; nothing hangs up.
     using script = std::function<std::optional<std::string>(const json::object& request)>;
 
-    explicit scripted_peer(script answers)
-        : answers_(std::move(answers)), listener_(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0))
+    /// `once`: hangs up after the first answer.
+    explicit scripted_peer(script answers, bool once = false)
+        : answers_(std::move(answers)), once_(once), listener_(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0))
     {
         sockaddr_un address{};
         address.sun_family = AF_UNIX;
@@ -81,12 +82,15 @@ private:
                 return false;
             if (!bytes->empty() && ::send(connection, bytes->data(), bytes->size(), MSG_NOSIGNAL) < 0)
                 return false;
+            if (once_)
+                return false;
         }
         return true;
     }
 
     scratch_directory directory_;
     script answers_;
+    bool once_;
     int listener_;
     std::thread thread_;
     std::vector<json::object> requests_;

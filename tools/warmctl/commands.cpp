@@ -1,5 +1,7 @@
 #include "warmctl/commands.hpp"
 
+#include "warmctl/live.hpp"
+
 #include <warmd/json.hpp>
 
 #include <algorithm>
@@ -232,6 +234,19 @@ request kl(const arguments& typed, const surroundings& around)
     });
 }
 
+request subscribe(const arguments& typed, const surroundings&)
+{
+    return make("subscribe", {}, [&](json_writer& out) { out.key("events").array(typed.words()); });
+}
+
+void declare_top(options& to) { declare_values(to, {"interval", "count"}); }
+
+request look(const arguments& typed, const surroundings&)
+{
+    (void)read_pace(typed); // what is wrong with it is told before anything is asked
+    return plain("models", typed);
+}
+
 request call(const arguments& typed, const surroundings&)
 {
     const auto& words = typed.words();
@@ -257,6 +272,10 @@ constexpr std::array all{
             [](const arguments& typed, const surroundings&) { return plain("stats", typed); }, show_stats},
     command{"ps", "what is loaded, least recently used first", false, declare_nothing,
             [](const arguments& typed, const surroundings&) { return plain("models", typed); }, show_models},
+    command{.name = "top", .summary = "the same, live", .scores = false, .declare = declare_top,
+            .ask = look, .show = nullptr, .follow = top},
+    command{.name = "watch", .summary = "events as they come", .scores = false, .declare = declare_nothing,
+            .ask = subscribe, .show = nullptr, .follow = watch},
     command{"load", "load a model, or find it loaded", true, declare_load, load, show_load},
     command{"unload", "let go of a model", false, declare_unload, unload, show_unload},
     command{"reload", "read the configuration file again", false, declare_nothing,

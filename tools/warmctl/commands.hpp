@@ -4,6 +4,8 @@
 #include "warmctl/arguments.hpp"
 #include "warmctl/tables.hpp"
 
+#include <warmd/client.hpp>
+
 #include <span>
 #include <string>
 #include <string_view>
@@ -34,6 +36,8 @@ struct command {
     std::string (*show)(const answer&);
     /// Whether the result is what was hoped for; else the exit status tells.
     bool (*good)(const json::value& result) = [](const json::value&) { return true; };
+    /// For a command that asks and shows by itself, and goes on until something ends it: how it ended.
+    result<void> (*follow)(client& daemon, const arguments&, const request&) = nullptr;
 };
 
 std::span<const command> commands();

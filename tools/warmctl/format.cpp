@@ -11,6 +11,7 @@
 #include <cmath>
 #include <cstdarg>
 #include <cstdio>
+#include <ctime>
 #include <utility>
 
 namespace warmd::ctl {
@@ -56,6 +57,17 @@ std::string human_seconds(double seconds)
     if (hours < 48)
         return print("%.0f h %.0f min", hours, minutes - 60 * hours);
     return print("%.0f d %.0f h", std::floor(hours / 24), std::fmod(hours, 24));
+}
+
+std::string human_time(double unix_seconds)
+{
+    const double whole = std::floor(unix_seconds);
+    const auto seconds = static_cast<std::time_t>(std::clamp(whole, 0.0, 1e11)); // up to the year 5138
+    std::tm local{};
+    ::localtime_r(&seconds, &local);
+    std::array<char, 32> out;
+    std::strftime(out.data(), out.size(), "%Y-%m-%d %H:%M:%S", &local);
+    return out.data() + print(".%03d", static_cast<int>((unix_seconds - whole) * 1000));
 }
 
 std::string human_number(double number)

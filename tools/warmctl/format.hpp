@@ -14,6 +14,8 @@ namespace warmd::ctl {
 std::string human_bytes(double bytes);
 /// 0.0032 -> "3.2 ms", 3.2 -> "3.2 s", 75 -> "1 min 15 s", 3700 -> "1 h 1 min".
 std::string human_seconds(double seconds);
+/// Unix time in seconds as the local "2026-01-31 12:00:00.250".
+std::string human_time(double unix_seconds);
 /// 0.25 -> "0.2500", 0.00001 -> "1.00e-05": four digits that say something.
 std::string human_number(double number);
 

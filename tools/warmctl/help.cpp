@@ -65,6 +65,25 @@ used first. SIZE is measured, or with ~ estimated; IDLE counts from the last use
 EXPIRES is when an idle model goes; - means that it does not apply.
 )",
             .example = "ps\n"}},
+    {"top", {.usage = R"(top [--interval S] [--count N]
+Shows the daemon and its models (as ps does, and calls per second), drawn anew
+every few seconds; q ends it. In a pipe: one table below the other.
+)",
+             .options = R"(  --interval S          seconds between two looks (2)
+  --count N             end after N looks
+)",
+             .example = "top\n"}},
+    {"watch", {.usage = R"(watch [EVENT…]
+Prints events as they come, one line each, until interrupted. Without EVENT, all:
+  state                 a model waits, loads, is ready, draining, closing, failed
+  evicted               it was closed, and why: capacity (for another), bytes,
+                        idle, stale (its files changed), admin, shutdown
+  load_failed, close_failed
+exit status: 3 when the daemon goes
+)",
+               .example = R"(watch evicted load_failed
+  2026-01-31 12:00:00.250  evicted  llama-1f2e…  capacity
+)"}},
     {"load", {.usage = R"(load -m BASE [-a DIR] [--pin]
 Loads a model, or finds it loaded, and prints its key and size.
 )",

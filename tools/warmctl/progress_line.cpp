@@ -4,6 +4,7 @@
 
 #include <boost/json.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <iostream>
 #include <optional>
@@ -12,6 +13,14 @@
 namespace warmd::ctl {
 
 namespace {
+
+/// "[######------]"; REQUIRES: fraction is finite.
+std::string bar(double fraction)
+{
+    constexpr std::size_t width = 30;
+    const auto filled = static_cast<std::size_t>(std::floor(std::clamp(fraction, 0.0, 1.0) * width));
+    return '[' + std::string(filled, '#') + std::string(width - filled, '-') + ']';
+}
 
 /// The line for a stage; empty for one without.
 std::string line_for(const json::object& value)
@@ -30,16 +39,16 @@ std::string line_for(const json::object& value)
         return "waiting for room" + place;
     if (stage != "loading")
         return "";
-    std::string line = "loading the model";
-    auto fraction = number("fraction");
     const auto done = number("bytes_done");
     const auto total = number("bytes_total");
-    if (done && total && *total > 0) {
-        line += ": " + human_bytes(*done) + " of " + human_bytes(*total);
-        fraction = fraction ? fraction : *done / *total;
-    }
-    if (fraction)
-        line += " (" + std::to_string(std::lround(*fraction * 100)) + " %)";
+    auto fraction = number("fraction");
+    if (!fraction && done && total && *total > 0)
+        fraction = *done / *total;
+    if (!fraction)
+        return "loading the model";
+    std::string line = "loading " + bar(*fraction) + ' ' + std::to_string(std::lround(*fraction * 100)) + " %";
+    if (done && total)
+        line += ", " + human_bytes(*done) + " of " + human_bytes(*total);
     return line;
 }
 
@@ -49,10 +58,11 @@ void progress_line::draw(const json::value& value)
 {
     if (!shown_ || !value.is_object())
         return;
-    erase();
     const std::string line = line_for(value.get_object());
-    std::cerr << line << std::flush;
-    drawn_ = !line.empty();
+    if (line.empty())
+        return erase();
+    std::cerr << (drawn_ ? "\r" : "") + line + "\033[K" << std::flush; // over the last one: a line that blinks is hard to read
+    drawn_ = true;
 }
 
 void progress_line::erase()

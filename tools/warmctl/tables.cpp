@@ -32,6 +32,11 @@ std::string show(const json::value& value, format as)
 }
 
 std::string count(double n) { return std::to_string(std::llround(n)); }
+std::string tenths(double n)
+{
+    const auto rounded = std::llround(n * 10);
+    return std::to_string(rounded / 10) + '.' + std::to_string(rounded % 10);
+}
 std::string probability(double logprob) { return human_number(std::exp(logprob)); }
 
 /// Name and value on each line.
@@ -96,9 +101,11 @@ std::string show_stats(const answer& from)
     return lines.text();
 }
 
-std::string show_models(const answer& from)
+namespace {
+
+/// With `rates`, calls per second instead of calls.
+std::string models_table(const json::array& models, const std::map<std::string, double>* rates)
 {
-    const json::array& models = from.result.at("models").as_array();
     if (models.empty())
         return "no models\n";
     table lines({{"KEY", left},
@@ -108,16 +115,55 @@ std::string show_models(const answer& from)
                  {"WAITERS", right},
                  {"IDLE", right},
                  {"EXPIRES", right},
-                 {"CALLS", right}});
+                 {rates ? "CALLS/S" : "CALLS", right}});
     for (const json::value& model : models) {
         const double bytes = number(model.at("bytes")).value_or(0);
+        std::string calls = show(model.at("calls"), count);
+        if (rates) {
+            const auto rate = rates->find(std::string(model.at("key").as_string()));
+            calls = rate == rates->end() ? "-" : tenths(rate->second);
+        }
         lines.row({text(model.at("key")), text(model.at("state")) + (model.at("pinned").as_bool() ? ", pinned" : ""),
                    bytes > 0 ? human_bytes(bytes) : "~" + show(model.at("estimated_bytes"), human_bytes),
                    show(model.at("leases"), count), show(model.at("waiters"), count),
-                   show(model.at("idle_seconds"), human_seconds), show(model.at("expires_in_seconds"), human_seconds),
-                   show(model.at("calls"), count)});
+                   show(model.at("idle_seconds"), human_seconds), show(model.at("expires_in_seconds"), human_seconds), calls});
     }
     return lines.text();
+}
+
+} // namespace
+
+std::string show_models(const answer& from) { return models_table(from.result.at("models").as_array(), nullptr); }
+
+std::string show_top(const json::value& health, const json::value& stats, const json::value& models,
+                     const std::map<std::string, double>& rates)
+{
+    const auto counted = [&](const char* name) { return number(stats.at(name)).value_or(0); };
+    const double hits = counted("hits_total"), asked = hits + counted("misses_total") + counted("joins_total");
+    std::string out = "warmd " + text(health.at("version")) + ": " + text(health.at("status")) + ", up " +
+                      show(health.at("uptime_seconds"), human_seconds) + "; " + count(counted("loaded_models")) + " of at most " +
+                      show(health.at("max_loaded_models"), count) + " models, " + human_bytes(counted("charged_bytes")) + "; hits " +
+                      count(hits) + (asked > 0 ? " (" + tenths(100 * hits / asked) + " %)" : "") + '\n';
+    for (const json::value& reason : health.at("reasons").as_array())
+        out += text(reason) + '\n';
+    return out + '\n' + models_table(models.at("models").as_array(), &rates);
+}
+
+std::string show_event(const json::value& event)
+{
+    const std::string type = text(event.at("type"));
+    std::string line = human_time(event.at("time").to_number<double>()) + "  " + type + "  ";
+    if (type == "lost")
+        return line + show(event.at("count"), count) + " events were not sent, because what came before them was not read in time";
+    line += text(event.at("key")) + "  ";
+    const auto state = [](const json::value& called) { return called.is_null() ? "none" : text(called); };
+    if (type == "state")
+        return line + state(event.at("from")) + " -> " + state(event.at("to")) + " (" + text(event.at("reason")) + ')';
+    if (type == "evicted")
+        return line + text(event.at("reason"));
+    if (type == "load_failed" || type == "close_failed")
+        return line + text(event.at("message"));
+    return line + visible(json_text(event)); // of a newer daemon
 }
 
 std::string show_load(const answer& from)

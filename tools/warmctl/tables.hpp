@@ -29,6 +29,11 @@ struct answer {
 std::string show_health(const answer&);
 std::string show_stats(const answer&);
 std::string show_models(const answer&);
+/// What `top` shows; `rates`: calls per second of each key, as far as they are known.
+std::string show_top(const json::value& health, const json::value& stats, const json::value& models,
+                     const std::map<std::string, double>& rates);
+/// The parameters of an `event` notification on one line, without its end.
+std::string show_event(const json::value& event);
 std::string show_load(const answer&);
 std::string show_unload(const answer&);
 std::string show_reload(const answer&);
