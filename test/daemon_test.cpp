@@ -13,6 +13,7 @@
 
 using namespace warmd;
 using test::place, test::running, test::words;
+namespace bp = boost::process;
 
 namespace {
 
@@ -332,8 +333,8 @@ BOOST_FIXTURE_TEST_CASE(a_subscriber_sees_one_model_make_room_for_another, place
     client watching = daemon.connect(), loading = daemon.connect();
     BOOST_REQUIRE(watching.call("subscribe").has_value());
     std::vector<std::string> keys;
-    for (const char* base : {"first", "second"})
-        keys.emplace_back(loading.call("load", R"({"model":{"kind":"dummy","base":")" + std::string(base) + "\"}}").value().at("key").as_string());
+    for (const char* model : {R"({"model":{"kind":"dummy","base":"first"}})", R"({"model":{"kind":"dummy","base":"second"}})"})
+        keys.emplace_back(loading.call("load", model).value().at("key").as_string());
     std::vector<std::string> told;
     const auto note = [&](std::string_view method, const json::value& params) {
         BOOST_TEST(method == "event");

@@ -515,12 +515,12 @@ BOOST_AUTO_TEST_CASE(watch_prints_a_line_for_each_event_and_ends_with_status_3_w
     std::vector<json::object> asked;
     const program_result said = watched({"evicted", "state"}, asked);
     BOOST_TEST(said.out ==
-               "2026-01-01 00:00:00.250  state  a-1  none -> waiting (requested)\n"
-               "2026-01-01 00:00:01.000  evicted  a-1  capacity\n"
-               "2026-01-01 00:00:02.000  load_failed  a-1  no\\x1b[2J\n"
+               "2026-01-01 00:00:00.250  state         a-1  none -> waiting (requested)\n"
+               "2026-01-01 00:00:01.000  evicted       a-1  capacity\n"
+               "2026-01-01 00:00:02.000  load_failed   a-1  no\\x1b[2J\n"
                "2026-01-01 00:00:03.000  close_failed  a-1  why\n"
-               "2026-01-01 00:00:04.000  lost  3 events were not sent, because what came before them was not read in time\n"
-               "2026-01-01 00:00:05.000  newer  a-1  {\"type\":\"newer\",\"time\":1767225605,\"key\":\"a-1\",\"x\":1}\n");
+               "2026-01-01 00:00:04.000  lost          3 events were not sent, because what came before them was not read in time\n"
+               "2026-01-01 00:00:05.000  newer         a-1  {\"type\":\"newer\",\"time\":1767225605,\"key\":\"a-1\",\"x\":1}\n");
     BOOST_TEST(said.status == 3);
     check_contains(said.err, "hung up");
     BOOST_REQUIRE(asked.size() == 1U);

@@ -82,7 +82,7 @@ Prints events as they come, one line each, until interrupted. Without EVENT, all
 exit status: 3 when the daemon goes
 )",
                .example = R"(watch evicted load_failed
-  2026-01-31 12:00:00.250  evicted  llama-1f2e…  capacity
+  2026-01-31 12:00:00.250  evicted       llama-1f2e…  capacity
 )"}},
     {"load", {.usage = R"(load -m BASE [-a DIR] [--pin]
 Loads a model, or finds it loaded, and prints its key and size.

@@ -26,7 +26,10 @@ result<void> watch(client& daemon, const arguments& typed, const request& subscr
     if (!subscribed)
         return subscribed.error();
     const auto ended = daemon.receive(print);
-    return ended ? failure{errc::parse_error, "the daemon answers what was not asked"} : ended.error();
+    if (ended)
+        return failure{errc::parse_error, "the daemon answers what was not asked"};
+    const failure& why = ended.error();
+    return why.code == errc::disconnected ? failure{why.code, "the daemon hung up"} : why;
 }
 
 namespace {
@@ -66,7 +69,8 @@ struct sample {
 result<sample> take_sample(client& daemon)
 {
     sample now;
-    for (const auto& [method, into] : {std::pair("health", &now.health), std::pair("stats", &now.stats), std::pair("models", &now.models)}) {
+    using question = std::pair<const char*, json::value*>;
+    for (const auto& [method, into] : {question("health", &now.health), question("stats", &now.stats), question("models", &now.models)}) {
         auto told = daemon.call(method);
         if (!told)
             return told.error();
@@ -79,7 +83,8 @@ result<sample> take_sample(client& daemon)
 
 pace read_pace(const arguments& typed)
 {
-    return {std::chrono::duration<double>(typed.number("interval", 0.1, 86'400.0).value_or(2)), typed.number<std::uint64_t>("count", 1)};
+    const double seconds = typed.number("interval", 0.1, 86'400.0).value_or(2);
+    return {std::chrono::duration<double>(seconds), typed.number<std::uint64_t>("count", 1)};
 }
 
 result<void> top(client& daemon, const arguments& typed, const request&)

@@ -152,7 +152,9 @@ std::string show_top(const json::value& health, const json::value& stats, const 
 std::string show_event(const json::value& event)
 {
     const std::string type = text(event.at("type"));
-    std::string line = human_time(event.at("time").to_number<double>()) + "  " + type + "  ";
+    constexpr std::size_t longest = std::string_view("close_failed").size();
+    const std::string space(longest - std::min(longest, type.size()), ' ');
+    std::string line = human_time(event.at("time").to_number<double>()) + "  " + type + space + "  ";
     if (type == "lost")
         return line + show(event.at("count"), count) + " events were not sent, because what came before them was not read in time";
     line += text(event.at("key")) + "  ";
