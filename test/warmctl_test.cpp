@@ -108,6 +108,7 @@ BOOST_AUTO_TEST_CASE(a_usage_error_says_what_was_wrong_and_where_help_is)
         {{"call"}, "call wants METHOD"},
         {{"top", "--interval", "0"}, "--interval must be a finite number of at least 0.1"},
         {{"top", "--count", "0"}, "--count must be a whole number of at least 1"},
+        {{"watch", "--repeat", "2"}, "--repeat cannot go with watch"},
         {{"top", "x"}, "unexpected argument 'x'"},
         {{"call", "health", "{"}, "PARAMS are not JSON"},
         {{"--timeout", "0", "ps"}, "--timeout must be"},

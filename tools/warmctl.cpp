@@ -150,6 +150,8 @@ result<std::string> measure(client& daemon, const request& asked, std::size_t ti
 
 int ask(const command& chosen, const arguments& typed)
 {
+    if (chosen.follow && typed.has("repeat"))
+        throw usage_error("--repeat cannot go with " + std::string(chosen.name));
     progress_line progress(::isatty(STDERR_FILENO));
     const bool stream = ::isatty(STDOUT_FILENO) && !typed.has("json");
     const request asked = chosen.ask(typed, {.progress = progress.shown(), .stream = stream});

@@ -43,7 +43,8 @@ struct cache_event {
 /// Which types of events are wanted: the places of `cache_event::what`.
 using event_filter = std::bitset<std::variant_size_v<decltype(cache_event::what)>>;
 /// The types' names, by the same places.
-inline constexpr std::array<std::string_view, event_filter().size()> event_names{"state", "evicted", "load_failed", "close_failed"};
+inline constexpr std::array<std::string_view, event_filter().size()> event_names{
+    "state", "evicted", "load_failed", "close_failed"};
 
 /// Called on the cache's executor; must not call the cache.
 using event_sink = std::function<void(const cache_event&)>;

@@ -14,8 +14,7 @@ std::string overview()
         text += "  " + std::string(each.name) + std::string(12 - each.name.size(), ' ') + std::string(each.summary) + '\n';
     return text + R"(
   --socket PATH  the daemon's socket (else $WARMD_SOCKET, else the daemon's default)
-  --json         print the daemon's result as one line of JSON
-  --timeout S    give up after S seconds
+  --json         print the result as JSON;  --timeout S  give up after S seconds
   --repeat N     ask N times more, and tell on standard error how long that took
   --version, -h, --help;  warmctl COMMAND --help tells of one command
 exit status: 0 done, 1 the request failed, 2 usage, 3 no daemon, 130 interrupted
