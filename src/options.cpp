@@ -136,7 +136,7 @@ std::optional<log_level> read_level(std::string_view text) { return word<log_lev
 std::optional<log_format> read_format(std::string_view text) { return word<log_format>(text, {"text", "json"}); }
 
 constexpr kind<std::size_t> count_kind{"N", "a whole number, at least 1", read_count, [](std::size_t n) { return std::to_string(n); }};
-constexpr kind<std::size_t> models_kind{"N", "a whole number; max_size must be >= 1", read_count, [](std::size_t n) { return std::to_string(n); }};
+constexpr kind<std::size_t> models_kind{"N", "a whole number, at least 1: max_size must be >= 1", read_count, [](std::size_t n) { return std::to_string(n); }};
 constexpr kind<std::size_t> threads_kind{"N", "a whole number from 1 to 1024", read_threads, [](std::size_t n) { return std::to_string(n); }};
 constexpr kind<std::size_t> load_threads_kind{"N", threads_kind.wanted, read_threads,
                                               [](std::size_t) -> std::string { return "max-loaded-models"; }};
