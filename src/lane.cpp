@@ -2,6 +2,8 @@
 
 #include <boost/asio/post.hpp>
 
+#include <malloc.h>
+
 #include <exception>
 #include <utility>
 
@@ -76,13 +78,16 @@ void lane::run_pending() noexcept
 
 void lane::close(std::function<void(std::string)> done)
 {
-    const auto end = [](std::unique_ptr<backend> doomed) noexcept -> std::string {
+    const auto end = [](std::unique_ptr<backend> doomed) noexcept {
+        std::string thrown;
         try {
             doomed->close();
-            return {};
         } catch (...) {
-            return current_exception_text();
+            thrown = current_exception_text();
         }
+        doomed.reset(); // gone before anybody is told: a load that waited for its room may start at once
+        ::malloc_trim(0);
+        return thrown;
     };
     asio::post(runs_, [self = shared_from_this(), tell = std::move(done), end]() mutable noexcept {
         asio::post(self->loads_, [self, tell = std::move(tell), end]() noexcept { tell(end(std::move(self->backend_))); });
