@@ -23,6 +23,7 @@
 
 #include <csignal>
 #include <cstdlib>
+#include <filesystem>
 #include <iostream>
 #include <latch>
 #include <sstream>
@@ -248,7 +249,9 @@ void let_idle_compute_threads_sleep(char** arguments)
     if (::getenv("OMP_WAIT_POLICY"))
         return;
     ::setenv("OMP_WAIT_POLICY", "passive", 1);
-    ::execv("/proc/self/exe", arguments); // comes back only if it cannot: then they spin
+    std::error_code ec;
+    const auto program = std::filesystem::read_symlink("/proc/self/exe", ec); // by its name, for ps
+    ::execv(program.c_str(), arguments); // comes back only if it cannot: then they spin
 }
 
 } // namespace
