@@ -4,10 +4,26 @@
 
 #include <malloc.h>
 
+#include <cstdint>
 #include <exception>
 #include <utility>
 
 namespace warmd {
+
+namespace {
+
+/// Gives freed memory back to the system. The walk over all that is free is worth it for a model, not for less than this.
+/// Sanitizers bring an allocator of their own; glibc's is not set up beneath it and must not be walked.
+void give_memory_back([[maybe_unused]] std::uint64_t freed) noexcept
+{
+#ifndef WARMD_SANITIZED
+    constexpr std::uint64_t worth_a_walk = 1 << 20;
+    if (freed >= worth_a_walk)
+        ::malloc_trim(0);
+#endif
+}
+
+} // namespace
 
 std::string current_exception_text() noexcept
 try {
@@ -80,13 +96,15 @@ void lane::close(std::function<void(std::string)> done)
 {
     const auto end = [](std::unique_ptr<backend> doomed) noexcept {
         std::string thrown;
+        std::uint64_t held = 0;
         try {
+            held = doomed->bytes().all;
             doomed->close();
         } catch (...) {
             thrown = current_exception_text();
         }
         doomed.reset(); // gone before anybody is told: a load that waited for its room may start at once
-        ::malloc_trim(0);
+        give_memory_back(held);
         return thrown;
     };
     asio::post(runs_, [self = shared_from_this(), tell = std::move(done), end]() mutable noexcept {

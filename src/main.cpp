@@ -25,8 +25,9 @@
 #include <cstdlib>
 #include <filesystem>
 #include <iostream>
-#include <latch>
+#include <memory>
 #include <sstream>
+#include <thread>
 
 namespace warmd {
 
@@ -77,7 +78,7 @@ private:
     const logger say_;
     asio::io_context io_{1};
     asio::thread_pool load_threads_;
-    asio::thread_pool run_threads_;
+    const std::unique_ptr<asio::thread_pool> run_threads_;
     asio::thread_pool check_threads_{2}; // one may hang on a file system that does not answer
     const backend_registry registry_;
     backend_cache cache_;
@@ -90,15 +91,16 @@ private:
     bool draining_ = false;
 };
 
-/// Lowers the priority of all `threads` of `pool`, so that the io thread answers promptly while models compute.
-void yield_to_io(asio::thread_pool& pool, std::size_t threads)
+/// Threads that yield to the io thread, so that it answers promptly while models compute: a thread has the priority of the
+/// one that starts it.
+std::unique_ptr<asio::thread_pool> polite_threads(std::size_t count)
 {
-    const auto all = std::make_shared<std::latch>(static_cast<std::ptrdiff_t>(threads));
-    for (std::size_t i = 0; i != threads; ++i)
-        asio::post(pool, [all] {
-            ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), 5);
-            all->arrive_and_wait(); // so that each of these has a thread of its own
-        });
+    std::unique_ptr<asio::thread_pool> pool;
+    std::thread([&pool, count] {
+        ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), 5);
+        pool = std::make_unique<asio::thread_pool>(count);
+    }).join();
+    return pool;
 }
 
 backend_registry backends(const daemon_options& options)
@@ -111,10 +113,10 @@ backend_registry backends(const daemon_options& options)
 }
 
 application::application(const daemon_options& options, configuration::reader reread, process_log& log)
-    : options_(options), log_(log), say_(log.make_logger()), load_threads_(options.load_threads), run_threads_(options.run_threads),
-      registry_(backends(options)),
+    : options_(options), log_(log), say_(log.make_logger()), load_threads_(options.load_threads),
+      run_threads_(polite_threads(options.run_threads)), registry_(backends(options)),
       cache_(io_.get_executor(),
-             worker_executors{load_threads_.get_executor(), run_threads_.get_executor(), check_threads_.get_executor()}, registry_,
+             worker_executors{load_threads_.get_executor(), run_threads_->get_executor(), check_threads_.get_executor()}, registry_,
              options.cache, say_),
       info_{.version = WARMD_VERSION,
             .started = std::chrono::steady_clock::now(),
@@ -127,7 +129,6 @@ application::application(const daemon_options& options, configuration::reader re
       server_(io_.get_executor(), options.server, methods_, say_)
 {
     add_methods(methods_, cache_, info_);
-    yield_to_io(run_threads_, options.run_threads);
 }
 
 int application::run()
@@ -149,7 +150,7 @@ int application::run()
         std::_Exit(could_not_serve); // what runs on other threads cannot be ended in order any more
     }
     load_threads_.join();
-    run_threads_.join();
+    run_threads_->join();
     check_threads_.join();
     say_.info("stopped");
     return served;

@@ -12,6 +12,7 @@
 #include <boost/process/pipe.hpp>
 
 #include <csignal>
+#include <iostream>
 #include <string>
 #include <vector>
 
@@ -47,10 +48,15 @@ public:
         return client::connect(socket_, std::chrono::minutes(1)).value();
     }
     void signal(int number) { ::kill(process_.id(), number); }
-    /// Waits for its end: the exit status; the number of a signal, negative.
+    /// Waits for its end: the exit status; the number of a signal, negative. Shows what else it had to say if that is not 0.
     int status()
     {
+        std::string rest;
+        for (std::string text; std::getline(err_, text);)
+            rest += text + '\n';
         process_.wait();
+        if (process_.native_exit_code() != 0)
+            std::cerr << rest;
         const int native = process_.native_exit_code();
         return WIFSIGNALED(native) ? -WTERMSIG(native) : WEXITSTATUS(native);
     }
