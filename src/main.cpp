@@ -17,6 +17,9 @@
 #include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -255,6 +258,14 @@ void let_idle_compute_threads_sleep(char** arguments)
     ::execv(program.c_str(), arguments); // comes back only if it cannot: then they spin
 }
 
+/// By itself the allocator maps ever fewer of the large blocks one by one: freed weights would stay in its arenas.
+void give_large_blocks_back_at_once()
+{
+#ifdef __GLIBC__
+    ::mallopt(M_MMAP_THRESHOLD, 1 << 20);
+#endif
+}
+
 } // namespace
 
 } // namespace warmd
@@ -263,6 +274,7 @@ int main(int count, char** arguments)
 {
     using namespace warmd;
     let_idle_compute_threads_sleep(arguments);
+    give_large_blocks_back_at_once();
     const auto asked = read_options(count, arguments);
     if (const auto* instead = std::get_if<leave>(&asked)) {
         (instead->status == 0 ? std::cout : std::cerr) << instead->text;
