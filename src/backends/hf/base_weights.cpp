@@ -1,6 +1,6 @@
 #include "base_weights.hpp"
 
-#include "half.hpp"
+#include "kernels.hpp"
 
 #include <warmd/json.hpp>
 
@@ -70,20 +70,20 @@ public:
     {
     }
 
-    result<std::shared_ptr<const base_weights>> load()
+    result<base_weights> load()
     {
         auto embedding = embedding_table::load(file_, embedding_name);
         if (!embedding)
             return embedding.error();
         progress_.advance(embedding->bytes());
-        auto made = std::make_shared<base_weights>(base_weights{.config = config_, .embedding = std::move(*embedding)});
+        base_weights made{.config = config_, .embedding = std::move(*embedding)};
         for (std::size_t layer = 0; layer != config_.layers; ++layer)
-            made->layers.push_back(load_layer(layer));
-        made->final_norm = read(final_norm_name);
-        made->output = pack({config_.tied_embeddings ? embedding_name : output_name}, config_.hidden_size, config_.vocab_size);
+            made.layers.push_back(load_layer(layer));
+        made.final_norm = read(final_norm_name);
+        made.output = pack({config_.tied_embeddings ? embedding_name : output_name}, config_.hidden_size, config_.vocab_size);
         if (trouble_)
             return *trouble_;
-        return std::shared_ptr<const base_weights>(std::move(made));
+        return made;
     }
 
 private:
@@ -216,14 +216,8 @@ void embedding_table::look_up(std::size_t id, std::span<float> to) const
         std::memcpy(to.data(), stored_.data() + id * to.size_bytes(), to.size_bytes());
         return;
     }
-    const auto widen = dtype_ == "BF16" ? from_bf16 : from_fp16;
-    const std::byte* from = stored_.data() + id * to.size() * sizeof(std::uint16_t);
-    for (float& value : to) {
-        std::uint16_t bits = 0;
-        std::memcpy(&bits, from, sizeof bits);
-        value = widen(bits);
-        from += sizeof bits;
-    }
+    const auto* const from = reinterpret_cast<const std::uint16_t*>(stored_.data()) + id * to.size();
+    (dtype_ == "BF16" ? widen_bf16 : widen_fp16)(from, to.data(), to.size());
 }
 
 std::uint64_t base_weights::bytes() const
@@ -270,8 +264,8 @@ std::uint64_t estimate_bytes(const model_config& config, const checkpoint& file,
                    : 0;
 }
 
-result<std::shared_ptr<const base_weights>> load_base(const model_config& config, const checkpoint& file, compute_gate& gate,
-                                                      const load_progress& progress)
+result<base_weights> load_base(const model_config& config, const checkpoint& file, compute_gate& gate,
+                               const load_progress& progress)
 {
     return base_loader(config, file, gate, progress).load();
 }

@@ -12,7 +12,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <memory>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -76,9 +75,9 @@ struct load_progress {
 struct base_weights {
     model_config config;
     embedding_table embedding;
-    std::vector<layer_weights> layers;
-    std::vector<float> final_norm;
-    packed_matrix output; ///< [vocab, hidden]
+    std::vector<layer_weights> layers = {};
+    std::vector<float> final_norm = {};
+    packed_matrix output = {}; ///< [vocab, hidden]
 
     std::uint64_t bytes() const; ///< what is allocated
 };
@@ -89,7 +88,7 @@ result<void> check_tensors(const model_config& config, const checkpoint& file);
 /// What base_weights::bytes() will be. REQUIRES: check_tensors() passed.
 std::uint64_t estimate_bytes(const model_config& config, const checkpoint& file, compute_gate& gate);
 /// Reads and packs. REQUIRES: check_tensors() passed.
-result<std::shared_ptr<const base_weights>> load_base(const model_config& config, const checkpoint& file, compute_gate& gate,
-                                                      const load_progress& progress);
+result<base_weights> load_base(const model_config& config, const checkpoint& file, compute_gate& gate,
+                               const load_progress& progress);
 
 } // namespace warmd::hf

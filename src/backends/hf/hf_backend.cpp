@@ -3,6 +3,7 @@
 #include "plan.hpp"
 
 #include <algorithm>
+#include <tuple>
 
 namespace warmd::hf {
 
@@ -29,12 +30,13 @@ struct work {
     }
 };
 
-/// What is to be run through one view.
-struct batch {
-    view through;
-    std::vector<sequence*> sequences;
-    std::vector<work*> owners; // by sequence
-};
+bool is_null(const view& through) { return through.what == view::mode::null; }
+
+/// Equal views compare equal; null views come last.
+auto order(const view& through)
+{
+    return std::tuple(through.what, through.scale, through.seed, through.init_scale, through.rank_scale);
+}
 
 std::string name_of(view::mode what)
 {
@@ -55,49 +57,62 @@ std::string canonical_name(const lora_factors& factors, bool is_a)
 
 } // namespace
 
-hf_backend::hf_backend(std::shared_ptr<const base_weights> base, std::optional<loaded_adapter> adapter, tokenizer words,
+/// A sequence, its view in its simplest form, and whose it is.
+struct task {
+    sequence* what;
+    view through;
+    work* owner;
+};
+
+hf_backend::hf_backend(std::shared_ptr<base_model> base, std::optional<loaded_adapter> adapter,
                        std::shared_ptr<compute_gate> gate)
-    : base_(std::move(base)), adapter_(std::move(adapter)), words_(std::move(words)), gate_(std::move(gate)),
-      model_(base_, adapter_ ? largest_fused_rank(base_->config, adapter_->factors) : 0)
+    : base_(std::move(base)), adapter_(std::move(adapter)), gate_(std::move(gate)), pool_(base_->weights.config)
 {
 }
 
 void hf_backend::run(std::span<call> calls)
 {
     std::vector<std::unique_ptr<work>> under_way;
-    std::vector<batch> batches;
+    std::vector<task> tasks;
     for (call& each : calls) {
-        auto what = make_plan(each, base_->config, words_);
+        auto what = make_plan(each, base_->weights.config, words());
         if (!what) {
             each.complete(what.error());
             continue;
         }
         under_way.push_back(std::make_unique<work>(work{&each, std::move(*what)}));
         work& mine = *under_way.back();
-        for (const planned_sequence& planned : mine.what.sequences) {
-            if (planned.what->wanted() == 0)
-                continue;
-            ++mine.left;
-            const view through = simplest(planned.through);
-            auto same = std::find_if(batches.begin(), batches.end(), [&](const batch& b) { return b.through == through; });
-            if (same == batches.end())
-                same = batches.insert(same, batch{through, {}, {}});
-            same->sequences.push_back(planned.what.get());
-            same->owners.push_back(&mine);
-        }
+        for (const planned_sequence& planned : mine.what.sequences)
+            if (planned.what->wanted() != 0) {
+                ++mine.left;
+                tasks.push_back({planned.what.get(), simplest(planned.through), &mine});
+            }
         if (!mine.given_up() && mine.left == 0)
             mine.complete(mine.what.finish());
     }
-    for (const batch& together : batches) {
-        const auto through = lens_of(together.through);
-        run_sequences(
-            model_, *gate_, through, together.sequences, [&](std::size_t i) { return together.owners[i]->given_up(); },
-            [&](std::size_t i) {
-                work& owner = *together.owners[i];
-                if (--owner.left == 0)
-                    owner.complete(owner.what.finish());
-            });
+    // What looks through one view stands together. There is room for one null view at a time: the others follow.
+    std::stable_sort(tasks.begin(), tasks.end(),
+                     [](const task& a, const task& b) { return order(a.through) < order(b.through); });
+    for (auto first = tasks.begin(); first != tasks.end();) {
+        const auto null = std::find_if(first, tasks.end(), [](const task& t) { return is_null(t.through); });
+        const auto last = std::find_if(null, tasks.end(), [&](const task& t) { return t.through != null->through; });
+        run_together(std::span(first, last));
+        first = last;
     }
+}
+
+void hf_backend::run_together(std::span<const task> tasks)
+{
+    std::vector<seen_sequence> sequences;
+    for (const task& each : tasks)
+        sequences.push_back({each.what, lens_of(each.through)});
+    run_sequences(
+        base_->forward, pool_, *gate_, sequences, [&](std::size_t i) { return tasks[i].owner->given_up(); },
+        [&](std::size_t i) {
+            work& owner = *tasks[i].owner;
+            if (--owner.left == 0)
+                owner.complete(owner.what.finish());
+        });
 }
 
 view hf_backend::simplest(view through) const
@@ -132,7 +147,7 @@ lens hf_backend::lens_of(const view& through)
         const factor_source draws = [&](const std::string& tensor, std::size_t elements) -> result<std::vector<float>> {
             return null_draws(through, tensor, elements);
         };
-        null_ = std::move(*pack_lora(base_->config, structure, draws, *gate_)); // draws cannot fail
+        null_ = std::move(*pack_lora(base_->weights.config, structure, draws, *gate_)); // draws cannot fail
         null_view_ = through;
     }
     return {&*null_, 1};
@@ -141,25 +156,23 @@ lens hf_backend::lens_of(const view& through)
 footprint hf_backend::bytes() const
 {
     const std::uint64_t shared = base_->bytes();
-    return {.all = shared + (adapter_ ? 2 * adapter_->weights.bytes() : 0) + model_.bytes(), .shared = shared};
+    return {.all = shared + (adapter_ ? 2 * adapter_->weights.bytes() : 0) + pool_.bytes(), .shared = shared};
 }
 
-result<void> preflight(backend& loaded, bool has_adapter, const std::vector<token_id>& prompt)
+result<void> preflight(backend& loaded, const std::vector<view>& views, const std::vector<token_id>& prompt)
 {
-    std::vector<view> views{{.what = view::mode::base}};
-    if (has_adapter)
-        views.insert(views.end(),
-                     {{.what = view::mode::ft}, {.what = view::mode::scaled, .scale = 0.5}, {.what = view::mode::null}});
-    for (const view& through : views) {
-        result<outcome> answer = failure{};
-        call one{.what = next_token{.through = through, .prompts = {prompt}, .top_k = 1},
-                 .stop = {},
-                 .on_token = {},
-                 .complete = [&](result<outcome> came) { answer = std::move(came); }};
-        loaded.run(std::span(&one, 1));
-        if (!answer)
-            return failure{errc::load_failed, "preflight through view " + name_of(through.what) + ": " + answer.error().detail};
-    }
+    std::vector<result<outcome>> answers(views.size(), failure{});
+    std::vector<call> calls;
+    for (std::size_t i = 0; i != views.size(); ++i)
+        calls.push_back({.what = next_token{.through = views[i], .prompts = {prompt}, .top_k = 1},
+                         .stop = {},
+                         .on_token = {},
+                         .complete = [&answers, i](result<outcome> came) { answers[i] = std::move(came); }});
+    loaded.run(calls);
+    for (std::size_t i = 0; i != views.size(); ++i)
+        if (!answers[i])
+            return failure{errc::load_failed,
+                           "preflight through view " + name_of(views[i].what) + ": " + answers[i].error().detail};
     return {};
 }
 

@@ -1,11 +1,9 @@
 #pragma once
 // A loaded model: base weights, perhaps an adapter, a tokenizer; what it takes to answer calls.
 
-#include "base_weights.hpp"
+#include "base_model.hpp"
 #include "compute.hpp"
 #include "lora.hpp"
-#include "tokenizer.hpp"
-#include "transformer.hpp"
 
 #include <warmd/backend.hpp>
 
@@ -15,20 +13,22 @@
 
 namespace warmd::hf {
 
-/// An adapter in memory: its weights, and its structure for null views.
+/// An adapter in memory: its weights, its structure for null views, and its own tokenizer if it has one.
 struct loaded_adapter {
     std::vector<lora_factors> factors;
     lora_weights weights;
+    std::optional<tokenizer> words;
 };
+
+struct task; // a sequence to be run for some call
 
 class hf_backend final : public backend {
 public:
-    hf_backend(std::shared_ptr<const base_weights> base, std::optional<loaded_adapter> adapter, tokenizer words,
-               std::shared_ptr<compute_gate> gate);
+    hf_backend(std::shared_ptr<base_model> base, std::optional<loaded_adapter> adapter, std::shared_ptr<compute_gate> gate);
 
-    /// Takes all texts of all calls that look through the same view through the model together.
+    /// Takes all texts of all calls through the model together, whatever they look through; only null views wait for each other.
     void run(std::span<call> calls) override;
-    /// Weights, buffers, and room for the adapter of one null view; the base weights are the shared part.
+    /// Weights, buffers, and room for the adapter of one null view; the base model is the shared part.
     footprint bytes() const override;
     void close() override {}
 
@@ -36,18 +36,20 @@ private:
     /// `through` in the one form that all views of the same weights have.
     view simplest(view through) const;
     lens lens_of(const view& through);
+    void run_together(std::span<const task> tasks);
 
-    std::shared_ptr<const base_weights> base_;
+    const tokenizer& words() const { return adapter_ && adapter_->words ? *adapter_->words : base_->words; }
+
+    std::shared_ptr<base_model> base_;
     std::optional<loaded_adapter> adapter_;
-    tokenizer words_;
     std::shared_ptr<compute_gate> gate_;
-    transformer model_;
+    kv_pool pool_;
     view null_view_; // whose draws null_ holds
     std::optional<lora_weights> null_;
 };
 
-/// One forward pass of `prompt` through each view, before the first answer: load_failed names the view whose logits are
-/// not finite.
-result<void> preflight(backend& loaded, bool has_adapter, const std::vector<token_id>& prompt);
+/// One forward pass of `prompt` through the views before the first answer: load_failed names the view whose logits are not
+/// finite.
+result<void> preflight(backend& loaded, const std::vector<view>& views, const std::vector<token_id>& prompt);
 
 } // namespace warmd::hf

@@ -43,19 +43,10 @@ std::vector<path> files_of(const model_spec& spec)
     return files;
 }
 
-/// The adapter's own tokenizer, if it has one.
-path tokenizer_file(const model_spec& spec)
-{
-    std::error_code ec;
-    if (spec.adapter && std::filesystem::exists(path(*spec.adapter) / "tokenizer.json", ec))
-        return path(*spec.adapter) / "tokenizer.json";
-    return path(spec.base) / "tokenizer.json";
-}
-
-/// A base's weights, while some backend has them. Whoever needs them first loads them; the others wait.
+/// A base, while some backend has it. Whoever needs it first loads it; the others wait.
 struct shared_base {
     std::mutex loading;
-    std::weak_ptr<const base_weights> weights;
+    std::weak_ptr<base_model> model;
 };
 
 /// What all backends of a loader have in common.
@@ -67,9 +58,9 @@ public:
 private:
     result<std::unique_ptr<backend>> read(const resolved_model& model, load_context& context);
     footprint estimate(const model_spec& spec);
-    result<std::shared_ptr<const base_weights>> base_of(const std::string& identity, const model_config& config,
-                                                        const checkpoint& file, const load_progress& progress);
-    result<std::optional<loaded_adapter>> load_adapter(const model_spec& spec, const model_config& config);
+    result<std::shared_ptr<base_model>> base_of(const resolved_model& model, load_context& context);
+    result<std::shared_ptr<base_model>> load_base(const std::string& directory, load_context& context);
+    result<loaded_adapter> load_adapter(const path& directory, const model_config& config);
 
     std::shared_ptr<compute_gate> gate_ = std::make_shared<compute_gate>();
     std::mutex mutex_;
@@ -137,103 +128,103 @@ footprint hf_models::estimate(const model_spec& spec)
     const auto config = read_model_config(spec.base);
     if (!config)
         return {.all = on_disk};
-    const auto file = checkpoint::open(spec.base);
-    if (!file || !check_tensors(*config, *file))
+    const auto shared = estimate_base_model(spec.base, *config, *gate_);
+    if (!shared)
         return {.all = on_disk};
-    const std::uint64_t shared = estimate_bytes(*config, *file, *gate_);
-    std::uint64_t bytes = shared;
-    std::size_t rank = 0;
+    std::uint64_t bytes = *shared;
     if (spec.adapter) {
         const auto opened = adapter::open(*spec.adapter, modules_of(*config));
         if (!opened)
             return {.all = on_disk};
         bytes += 2 * estimate_bytes(*config, opened->factors(), *gate_);
-        rank = largest_fused_rank(*config, opened->factors());
     }
-    return {.all = bytes + transformer::buffer_bytes(*config, rank), .shared = shared};
-}
-
-result<std::shared_ptr<const base_weights>> hf_models::base_of(const std::string& identity, const model_config& config,
-                                                               const checkpoint& file, const load_progress& progress)
-{
-    std::shared_ptr<shared_base> shared;
-    {
-        const std::lock_guard lock(mutex_);
-        std::erase_if(bases_, [](const auto& entry) { return entry.second.use_count() == 1 && entry.second->weights.expired(); });
-        auto& slot = bases_[identity];
-        if (!slot)
-            slot = std::make_shared<shared_base>();
-        shared = slot;
-    }
-    const std::lock_guard lock(shared->loading);
-    if (auto resident = shared->weights.lock())
-        return resident;
-    auto loaded = load_base(config, file, *gate_, progress);
-    if (loaded)
-        shared->weights = *loaded;
-    return loaded;
-}
-
-result<std::optional<loaded_adapter>> hf_models::load_adapter(const model_spec& spec, const model_config& config)
-{
-    if (!spec.adapter)
-        return std::optional<loaded_adapter>();
-    const auto opened = adapter::open(*spec.adapter, modules_of(config));
-    if (!opened)
-        return opened.error();
-    auto weights = pack_lora(
-        config, opened->factors(), [&](const std::string& tensor, std::size_t) { return opened->read(tensor); }, *gate_);
-    if (!weights)
-        return weights.error();
-    return std::optional(loaded_adapter{opened->factors(), std::move(*weights)});
+    return {.all = bytes, .shared = *shared};
 }
 
 /// The prompt of the preflight, whatever the model.
 std::vector<token_id> preflight_prompt(const tokenizer& words, const model_config& config)
 {
-    std::vector<token_id> ids = words.encode("The quick brown fox jumps over the lazy dog.", true);
-    ids.resize(std::clamp<std::size_t>(ids.size(), 1, config.max_positions));
+    constexpr std::size_t enough = 2; // weights are read once for all rows, and that is what takes the time
+    std::vector<token_id> ids = words.encode("The quick brown fox", true);
+    ids.resize(std::clamp<std::size_t>(ids.size(), 1, std::min(config.max_positions, enough)));
     return ids;
+}
+
+result<std::shared_ptr<base_model>> hf_models::base_of(const resolved_model& model, load_context& context)
+{
+    std::shared_ptr<shared_base> shared;
+    {
+        const std::lock_guard lock(mutex_);
+        std::erase_if(bases_, [](const auto& entry) { return entry.second.use_count() == 1 && entry.second->model.expired(); });
+        auto& slot = bases_[model.shared_weights];
+        if (!slot)
+            slot = std::make_shared<shared_base>();
+        shared = slot;
+    }
+    const std::lock_guard lock(shared->loading);
+    if (auto resident = shared->model.lock())
+        return resident;
+    auto loaded = load_base(model.spec.base, context);
+    if (loaded)
+        shared->model = *loaded;
+    return loaded;
+}
+
+result<std::shared_ptr<base_model>> hf_models::load_base(const std::string& directory, load_context& context)
+{
+    auto loaded = load_base_model(directory, *gate_, context);
+    if (!loaded)
+        return loaded;
+    hf_backend alone(*loaded, {}, gate_);
+    const std::vector<token_id> prompt = preflight_prompt((*loaded)->words, (*loaded)->weights.config);
+    if (auto sound = preflight(alone, {{.what = view::mode::base}}, prompt); !sound)
+        return sound.error();
+    return loaded;
+}
+
+result<loaded_adapter> hf_models::load_adapter(const path& directory, const model_config& config)
+{
+    const auto opened = adapter::open(directory, modules_of(config));
+    if (!opened)
+        return opened.error();
+    std::optional<tokenizer> own;
+    std::error_code ec;
+    if (std::filesystem::exists(directory / "tokenizer.json", ec)) {
+        auto words = read_tokenizer(directory / "tokenizer.json", config);
+        if (!words)
+            return words.error();
+        own = std::move(*words);
+    }
+    auto weights = pack_lora(
+        config, opened->factors(), [&](const std::string& tensor, std::size_t) { return opened->read(tensor); }, *gate_);
+    if (!weights)
+        return weights.error();
+    return loaded_adapter{opened->factors(), std::move(*weights), std::move(own)};
 }
 
 result<std::unique_ptr<backend>> hf_models::read(const resolved_model& model, load_context& context)
 {
-    // The cheap and the likely to fail first: what is unsupported is refused before any weight is read.
     const model_spec& spec = model.spec;
+    if (!spec.adapter) {
+        auto base = base_of(model, context);
+        if (!base)
+            return base.error();
+        return std::unique_ptr<backend>(std::make_unique<hf_backend>(std::move(*base), std::nullopt, gate_));
+    }
     const auto config = read_model_config(spec.base);
     if (!config)
         return config.error();
-    const path words_file = tokenizer_file(spec);
-    auto words = tokenizer::load(words_file);
-    if (!words)
-        return words.error();
-    if (const auto beyond = words->entry_from(static_cast<token_id>(config->vocab_size)))
-        return failure{errc::load_failed, words_file.native() + ": token id " + std::to_string(beyond->first) + " ('" +
-                                              shortened(beyond->second) + "') is out of range: the model's vocab_size is " +
-                                              std::to_string(config->vocab_size)};
-    const auto file = checkpoint::open(spec.base);
-    if (!file)
-        return file.error();
-    if (auto sound = check_tensors(*config, *file); !sound)
-        return sound.error();
-    auto adapter = load_adapter(spec, *config);
+    auto adapter = load_adapter(*spec.adapter, *config); // before the base, which takes longer
     if (!adapter)
         return adapter.error();
-    std::uint64_t done = 0, total = 0;
-    for (const path& weights : checkpoint::files_of(spec.base))
-        total += size_of(weights);
-    const load_progress progress{context.stop, [&](std::uint64_t bytes) {
-                                     done = std::min(done + bytes, total);
-                                     context.progress(done, total);
-                                 }};
-    auto base = base_of(model.shared_weights, *config, *file, progress);
+    auto base = base_of(model, context);
     if (!base)
         return base.error();
-    context.progress(total, total);
-    const std::vector<token_id> prompt = preflight_prompt(*words, *config);
-    const bool has_adapter = adapter->has_value();
-    auto loaded = std::make_unique<hf_backend>(std::move(*base), std::move(*adapter), std::move(*words), gate_);
-    if (auto sound = preflight(*loaded, has_adapter, prompt); !sound)
+    const std::vector<token_id> prompt = preflight_prompt((*base)->words, *config);
+    auto loaded = std::make_unique<hf_backend>(std::move(*base), std::move(*adapter), gate_);
+    const std::vector<view> views{
+        {.what = view::mode::ft}, {.what = view::mode::scaled, .scale = 0.5}, {.what = view::mode::null}};
+    if (auto sound = preflight(*loaded, views, prompt); !sound)
         return sound.error();
     return std::unique_ptr<backend>(std::move(loaded));
 }

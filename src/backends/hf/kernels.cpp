@@ -41,6 +41,38 @@ namespace {
     return p * std::bit_cast<float>(exponent << 23);
 }
 
+/// ln(x) to about 1e-7 for x in (0, 1]. Polynomial of Cephes' logf.
+[[gnu::always_inline]] inline float logarithm(float x)
+{
+    const std::uint32_t bits = std::bit_cast<std::uint32_t>(x);
+    const std::uint32_t above = (bits & 0x7fffffu) > 0x3504f3u ? 1u : 0u; // mantissa in [sqrt(1/2), sqrt(2))
+    const float mantissa = std::bit_cast<float>((bits & 0x7fffffu) | ((127u - above) << 23)) - 1.0f;
+    const float exponent = static_cast<float>(static_cast<std::int32_t>((bits >> 23) + above) - 127);
+    float p = 7.0376836292e-2f;
+    p = p * mantissa - 1.1514610310e-1f;
+    p = p * mantissa + 1.1676998740e-1f;
+    p = p * mantissa - 1.2420140846e-1f;
+    p = p * mantissa + 1.4249322787e-1f;
+    p = p * mantissa - 1.6668057665e-1f;
+    p = p * mantissa + 2.0000714765e-1f;
+    p = p * mantissa - 2.4999993993e-1f;
+    p = p * mantissa + 3.3333331174e-1f;
+    const float square = mantissa * mantissa;
+    return mantissa - 0.5f * square + p * square * mantissa + exponent * 0.69314718f;
+}
+
+/// sin(2 pi x) for |x| <= 1/4: Taylor's series to the eleventh power.
+[[gnu::always_inline]] inline float sine_of_turns(float x)
+{
+    const float angle = x * 6.28318531f, square = angle * angle;
+    float p = -2.5052108e-8f;
+    p = p * square + 2.7557319e-6f;
+    p = p * square - 1.9841270e-4f;
+    p = p * square + 8.3333333e-3f;
+    p = p * square - 1.6666667e-1f;
+    return angle + angle * square * p;
+}
+
 /// One tile's scores: out[t][j] = q[t] . key j, for one block of keys.
 [[gnu::always_inline]] inline void score_block(const std::array<const float*, attention_tile>& q, const float* keys,
                                                std::size_t head_dim, float* out, std::size_t out_stride)
@@ -126,6 +158,25 @@ void silu_times(const float* gate, const float* up, float* out, std::size_t widt
 }
 
 WARMD_FOR_EACH_LEVEL
+void widen_bf16(const std::uint16_t* x, float* y, std::size_t width)
+{
+    for (std::size_t i = 0; i < width; ++i)
+        y[i] = std::bit_cast<float>(static_cast<std::uint32_t>(x[i]) << 16);
+}
+
+WARMD_FOR_EACH_LEVEL
+void widen_fp16(const std::uint16_t* x, float* y, std::size_t width)
+{
+    for (std::size_t i = 0; i < width; ++i) {
+        const std::uint32_t bits = x[i];
+        // The exponent's bias differs by 112; multiplying normalises subnormals as well.
+        const float magnitude = std::bit_cast<float>((bits & 0x7fffu) << 13) * 0x1p112f;
+        const std::uint32_t special = (bits & 0x7c00u) == 0x7c00u ? 0x7f800000u : 0u; // infinity, NaN
+        y[i] = std::bit_cast<float>((bits & 0x8000u) << 16 | std::bit_cast<std::uint32_t>(magnitude) | special);
+    }
+}
+
+WARMD_FOR_EACH_LEVEL
 void add(const float* x, float* y, std::size_t width)
 {
     for (std::size_t i = 0; i < width; ++i)
@@ -133,10 +184,24 @@ void add(const float* x, float* y, std::size_t width)
 }
 
 WARMD_FOR_EACH_LEVEL
-void add_scaled(const float* x, float factor, float* y, std::size_t width)
+void add_product(const float* x, const float* b, std::size_t rank, float factor, float* y, std::size_t width)
 {
-    for (std::size_t i = 0; i < width; ++i)
-        y[i] += x[i] * factor;
+    constexpr std::size_t piece = 64;
+    std::size_t first = 0;
+    for (; first + piece <= width; first += piece) {
+        float sums[piece] = {};
+        for (std::size_t r = 0; r != rank; ++r)
+            for (std::size_t i = 0; i != piece; ++i)
+                sums[i] += x[r] * b[r * width + first + i];
+        for (std::size_t i = 0; i != piece; ++i)
+            y[first + i] += factor * sums[i];
+    }
+    for (; first != width; ++first) {
+        float sum = 0;
+        for (std::size_t r = 0; r != rank; ++r)
+            sum += x[r] * b[r * width + first];
+        y[first] += factor * sum;
+    }
 }
 
 WARMD_FOR_EACH_LEVEL
@@ -159,6 +224,20 @@ void attend(std::span<const attention_query> queries, std::span<const float* con
         soften(scratch + t * positions, queries[std::min(t, queries.size() - 1)].visible, positions, scale);
     for (std::size_t first = 0; first < head_dim; first += 32)
         mix_columns(queries, scratch, values, head_dim, first, positions);
+}
+
+WARMD_FOR_EACH_LEVEL
+void draw_normal(std::uint64_t seed, float* out, std::size_t count)
+{
+    for (std::size_t i = 0; i < count; ++i) {
+        std::uint64_t hash = seed + (i + 1) * 0x9e3779b97f4a7c15u; // SplitMix64
+        hash = (hash ^ (hash >> 30)) * 0xbf58476d1ce4e5b9u;
+        hash = (hash ^ (hash >> 27)) * 0x94d049bb133111ebu;
+        hash ^= hash >> 31;
+        const float chance = (static_cast<float>(static_cast<std::int32_t>(hash >> 41)) + 0.5f) * 0x1p-23f; // in (0, 1)
+        const float turn = static_cast<float>(static_cast<std::int32_t>(hash & 0xffffffu)) * 0x1p-24f - 0.5f;
+        out[i] = std::sqrt(-2 * logarithm(chance)) * sine_of_turns(0.25f - std::abs(turn)); // cosine of the turn
+    }
 }
 
 WARMD_FOR_EACH_LEVEL

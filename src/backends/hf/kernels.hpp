@@ -3,6 +3,7 @@
 // arguments: sums run in an order that their length alone decides. Single-threaded; callers spread rows over threads.
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 
 namespace warmd::hf {
@@ -17,10 +18,15 @@ void rotate(float* x, const float* cosines, const float* sines, std::size_t pair
 /// out = silu(gate) * up (Shazeer 2020, SwiGLU).
 void silu_times(const float* gate, const float* up, float* out, std::size_t width);
 
+/// Half precision widened to fp32; every value is exact. bfloat16: the upper half of an IEEE 754 binary32.
+void widen_bf16(const std::uint16_t* x, float* y, std::size_t width);
+/// IEEE 754 binary16: 1 sign, 5 exponent, 10 fraction bits.
+void widen_fp16(const std::uint16_t* x, float* y, std::size_t width);
+
 /// y += x
 void add(const float* x, float* y, std::size_t width);
-/// y += x * factor
-void add_scaled(const float* x, float factor, float* y, std::size_t width);
+/// y [width] += factor * x [rank] times b [rank, width]
+void add_product(const float* x, const float* b, std::size_t rank, float factor, float* y, std::size_t width);
 
 /// Keys and values of one head are kept in blocks of this many positions: keys [head_dim, block], so that scores of
 /// neighbouring positions come out together; values [block, value_stride(head_dim)].
@@ -41,6 +47,9 @@ struct attention_query {
 /// times as many floats as positions in those blocks.
 void attend(std::span<const attention_query> queries, std::span<const float* const> keys, std::span<const float* const> values,
             std::size_t head_dim, float* scratch);
+
+/// Standard normal draws: a function of `seed` and the index alone (Box & Muller 1958, of hashes as Steele et al. 2014 mix them).
+void draw_normal(std::uint64_t seed, float* out, std::size_t count);
 
 /// ln(sum(exp(x))), summed in fp64; not finite if any x is not finite.
 double log_sum_exp(std::span<const float> x);

@@ -1,9 +1,9 @@
 #include "lora.hpp"
 
+#include "kernels.hpp"
+
 #include <algorithm>
 #include <cmath>
-#include <numbers>
-#include <random>
 #include <unordered_map>
 
 namespace warmd::hf {
@@ -50,6 +50,15 @@ grouped group(const factor_index& by_path, const linear_shape& shape, std::size_
     return found;
 }
 
+std::vector<float> transposed(const std::vector<float>& matrix, std::size_t rows, std::size_t columns)
+{
+    std::vector<float> turned(matrix.size());
+    for (std::size_t r = 0; r != rows; ++r)
+        for (std::size_t c = 0; c != columns; ++c)
+            turned[c * rows + r] = matrix[r * columns + c];
+    return turned;
+}
+
 result<lora_linear> pack_linear(const grouped& group, const linear_shape& shape, const factor_source& source, compute_gate& gate)
 {
     lora_linear made;
@@ -64,9 +73,11 @@ result<lora_linear> pack_linear(const grouped& group, const linear_shape& shape,
         if (!b)
             return b.error();
         made.parts.push_back({.first_out = first_out,
+                              .out = factors->module.out,
                               .first_rank = first_rank,
+                              .rank = factors->rank,
                               .scaling = static_cast<float>(factors->scaling),
-                              .b = gate.enter().engine().pack(*b, factors->rank, factors->module.out)});
+                              .b = transposed(*b, factors->module.out, factors->rank)});
         first_rank += factors->rank;
     }
     if (first_rank != 0)
@@ -92,7 +103,7 @@ std::uint64_t lora_weights::bytes() const
         for (const lora_linear& each : layer) {
             sum += each.a.bytes();
             for (const lora_linear::part& part : each.parts)
-                sum += part.b.bytes();
+                sum += part.b.size() * sizeof(float);
         }
     return sum;
 }
@@ -123,7 +134,7 @@ std::uint64_t estimate_bytes(const model_config& config, const std::vector<lora_
         for (const linear_shape& shape : linear_shapes(config)) {
             const grouped found = group(by_path, shape, layer);
             for (const auto& member : found.members)
-                sum += turn.engine().packed_bytes(member.factors->rank, member.factors->module.out);
+                sum += member.factors->rank * member.factors->module.out * sizeof(float);
             sum += found.members.empty() ? 0 : turn.engine().packed_bytes(shape.in, found.rank());
         }
     return sum;
@@ -141,22 +152,11 @@ std::size_t largest_fused_rank(const model_config& config, const std::vector<lor
 
 std::vector<float> null_draws(const view& null, const std::string& tensor, std::size_t elements)
 {
-    std::seed_seq mixed{static_cast<std::uint32_t>(null.seed), static_cast<std::uint32_t>(null.seed >> 32),
-                        static_cast<std::uint32_t>(hash_of(tensor)), static_cast<std::uint32_t>(hash_of(tensor) >> 32)};
-    std::mt19937_64 random(mixed);
-    const auto uniform = [&] { return (static_cast<double>(random() >> 11) + 0.5) * 0x1p-53; }; // in (0, 1)
-    const double spread = null.init_scale * std::sqrt(null.rank_scale);
     std::vector<float> values(elements);
-    for (std::size_t i = 0; i < elements; i += 2) { // Box & Muller 1958: two draws from two
-        const double radius = std::sqrt(-2 * std::log(uniform()));
-        const double angle = 2 * std::numbers::pi * uniform();
-        const auto scaled = [&](double normal) {
-            return static_cast<float>(static_cast<double>(static_cast<float>(normal)) * spread);
-        };
-        values[i] = scaled(radius * std::cos(angle));
-        if (i + 1 != elements)
-            values[i + 1] = scaled(radius * std::sin(angle));
-    }
+    draw_normal(hash_of(tensor + '\n' + std::to_string(null.seed)), values.data(), elements);
+    const double spread = null.init_scale * std::sqrt(null.rank_scale);
+    for (float& value : values)
+        value = static_cast<float>(static_cast<double>(value) * spread);
     return values;
 }
 

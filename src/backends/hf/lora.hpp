@@ -19,10 +19,12 @@ namespace warmd::hf {
 /// The factors that act on one of a layer's matrix products.
 struct lora_linear {
     struct part {
-        std::size_t first_out = 0;  ///< columns [first_out, first_out + b.out()) of the product
-        std::size_t first_rank = 0; ///< columns [first_rank, first_rank + b.in()) of x A^T
+        std::size_t first_out = 0;
+        std::size_t out = 0;        ///< columns [first_out, first_out + out) of the product
+        std::size_t first_rank = 0;
+        std::size_t rank = 0;       ///< columns [first_rank, first_rank + rank) of x A^T
         float scaling = 0;
-        packed_matrix b; ///< [out, rank]
+        std::vector<float> b; ///< [rank, out]: B transposed
     };
     packed_matrix a; ///< all parts' A below one another: [sum of ranks, in]
     std::vector<part> parts; ///< empty: the adapter does not act here

@@ -46,6 +46,8 @@ public:
     /// `rows` rounded up to the next bucket: so many rows of input and output must be there; those beyond `rows` may hold
     /// anything and receive anything. REQUIRES: 1 <= rows <= most_rows.
     static std::size_t padded(std::size_t rows);
+    /// The most rows that padded() adds.
+    static constexpr std::size_t most_padding = 127;
 
     matmul_engine();
     matmul_engine(matmul_engine&&) noexcept;

@@ -1,6 +1,6 @@
 #include "safetensors.hpp"
 
-#include "half.hpp"
+#include "kernels.hpp"
 
 #include <warmd/json.hpp>
 
@@ -211,8 +211,7 @@ result<void> safetensors::read(const std::string& name, std::uint64_t first, std
         const std::size_t count = std::min(piece.size(), to.size());
         if (auto got = file_.read(offset, std::as_writable_bytes(std::span(piece).first(count))); !got)
             return got.error();
-        std::transform(piece.begin(), piece.begin() + static_cast<std::ptrdiff_t>(count), to.begin(),
-                       brain ? from_bf16 : from_fp16);
+        (brain ? widen_bf16 : widen_fp16)(piece.data(), to.data(), count);
         to = to.subspan(count);
     }
     return {};

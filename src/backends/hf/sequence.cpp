@@ -11,6 +11,7 @@ namespace {
 struct running {
     std::size_t index;
     sequence* what;
+    lens through;
     kv_cache cache;
 
     std::size_t left() const { return what->wanted() - cache.length(); }
@@ -18,12 +19,12 @@ struct running {
 
 } // namespace
 
-void run_sequences(transformer& model, compute_gate& gate, const lens& through, std::span<sequence* const> sequences,
+void run_sequences(transformer& model, kv_pool& pool, compute_gate& gate, std::span<const seen_sequence> sequences,
                    const give_up& stopped, const when_ended& ended)
 {
     std::vector<running> active;
     for (std::size_t i = 0; i != sequences.size(); ++i)
-        active.push_back({i, sequences[i], kv_cache(model.pool())});
+        active.push_back({i, sequences[i].what, sequences[i].through, kv_cache(pool)});
     while (true) {
         std::erase_if(active, [&](const running& each) { return stopped(each.index); });
         if (active.empty())
@@ -34,14 +35,14 @@ void run_sequences(transformer& model, compute_gate& gate, const lens& through, 
             running& next = active[segments.size()];
             const std::size_t start = next.cache.length(), count = std::min(room, next.left());
             const std::size_t first = next.what->first_logits();
-            segments.push_back({&next.cache, std::span(next.what->ids()).subspan(start, count),
+            segments.push_back({next.through, &next.cache, std::span(next.what->ids()).subspan(start, count),
                                 first > start ? std::min(first - start, count) : 0});
             starts.push_back(start);
             room -= count;
         }
         {
             const auto turn = gate.enter();
-            model.step(turn.engine(), through, segments, [&](std::size_t s, std::size_t token, std::span<const float> logits) {
+            model.step(turn.engine(), segments, [&](std::size_t s, std::size_t token, std::span<const float> logits) {
                 active[s].what->receive(starts[s] + token, logits);
             });
         }

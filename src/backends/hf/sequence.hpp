@@ -38,8 +38,15 @@ using give_up = std::function<bool(std::size_t index)>;
 /// Called once for each sequence that has ended by itself.
 using when_ended = std::function<void(std::size_t index)>;
 
-/// Runs all sequences through one lens, as many tokens at once as fit into a step. The gate is held for one step at a time.
-void run_sequences(transformer& model, compute_gate& gate, const lens& through, std::span<sequence* const> sequences,
+/// A sequence and what it is run through.
+struct seen_sequence {
+    sequence* what;
+    lens through;
+};
+
+/// Runs all sequences, as many tokens at once as fit into a step; those with one lens should stand together. The gate is
+/// held for one step at a time.
+void run_sequences(transformer& model, kv_pool& pool, compute_gate& gate, std::span<const seen_sequence> sequences,
                    const give_up& stopped, const when_ended& ended);
 
 } // namespace warmd::hf

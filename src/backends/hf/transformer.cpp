@@ -14,6 +14,8 @@ namespace warmd::hf {
 namespace {
 
 constexpr std::size_t most_logits_bytes = 32 << 20;
+/// Of each buffer: a product of rows that do not begin at 0 may read and write rows beyond them (matmul_engine::padded).
+constexpr std::size_t buffer_rows = transformer::most_tokens + matmul_engine::most_padding;
 constexpr std::size_t worth_threads = 1 << 16; // elements: below, waking the other threads takes longer than the work
 
 /// Calls each(i) for i < count, on all cores if the work of all (in elements) is worth it; rethrows the last exception.
@@ -53,48 +55,41 @@ std::size_t logits_rows_for(const model_config& config)
     return rows;
 }
 
-/// The widest product that an adapter adds to.
-std::size_t widest_part(const model_config& config)
+/// The vectors that one token has in the buffers, in floats.
+std::size_t floats_per_token(const model_config& config)
 {
-    return std::max({config.q_width(), config.kv_width(), config.hidden_size, config.intermediate_size});
+    return 3 * config.hidden_size + 2 * config.q_width() + 2 * config.kv_width() + 3 * config.intermediate_size + config.head_dim;
 }
 
 } // namespace
 
-transformer::transformer(std::shared_ptr<const base_weights> base, std::size_t rank)
-    : base_(std::move(base)), pool_(base_->config), frequencies_(rope_frequencies(base_->config.rope, base_->config.head_dim)),
-      logits_rows_(logits_rows_for(base_->config)), stream_(most_tokens * config().hidden_size), normed_(stream_.size()),
-      qkv_(most_tokens * (config().q_width() + 2 * config().kv_width())), mixed_(most_tokens * config().q_width()),
-      gate_up_(most_tokens * 2 * config().intermediate_size), gated_(most_tokens * config().intermediate_size),
-      added_(stream_.size()), cosines_(most_tokens * config().head_dim / 2), sines_(cosines_.size()),
-      logits_(logits_rows_ * config().vocab_size), reduced_(most_tokens * rank), part_(reduced_.size()),
-      expanded_(rank != 0 ? most_tokens * widest_part(config()) : 0)
+transformer::transformer(const base_weights& base)
+    : base_(base), frequencies_(rope_frequencies(base.config.rope, base.config.head_dim)),
+      logits_rows_(logits_rows_for(base.config)), stream_(buffer_rows * config().hidden_size), normed_(stream_.size()),
+      qkv_(buffer_rows * (config().q_width() + 2 * config().kv_width())), mixed_(buffer_rows * config().q_width()),
+      gate_up_(buffer_rows * 2 * config().intermediate_size), gated_(buffer_rows * config().intermediate_size),
+      added_(stream_.size()), cosines_(buffer_rows * config().head_dim / 2), sines_(cosines_.size()),
+      logits_(logits_rows_ * config().vocab_size)
 {
 }
 
-std::uint64_t transformer::buffer_bytes(const model_config& config, std::size_t rank)
+std::uint64_t transformer::buffer_bytes(const model_config& config)
 {
-    const std::size_t per_token = 3 * config.hidden_size + 2 * config.q_width() + 2 * config.kv_width() +
-                                  3 * config.intermediate_size + config.head_dim +
-                                  (rank != 0 ? 2 * rank + widest_part(config) : 0);
-    return (most_tokens * per_token + logits_rows_for(config) * config.vocab_size) * sizeof(float);
+    return (buffer_rows * floats_per_token(config) + logits_rows_for(config) * config.vocab_size) * sizeof(float);
 }
 
 std::uint64_t transformer::bytes() const
 {
     std::size_t floats = 0;
     for (const auto* buffer : {&stream_, &normed_, &qkv_, &mixed_, &gate_up_, &gated_, &added_, &cosines_, &sines_, &logits_,
-                               &reduced_, &part_, &expanded_})
+                               &reduced_})
         floats += buffer->capacity();
-    return floats * sizeof(float) + pool_.bytes();
+    return floats * sizeof(float);
 }
 
-void transformer::step(matmul_engine& engine, const lens& through, std::span<const segment> segments, const receiver& receive)
+void transformer::step(matmul_engine& engine, std::span<const segment> segments, const receiver& receive)
 {
     engine_ = &engine;
-    through_ = through;
-    if (through_.scale == 0) // exactly the base, whatever is in the adapter
-        through_.adapter = nullptr;
     place(segments);
     look_up(segments);
     for (std::size_t layer = 0; layer != config().layers; ++layer)
@@ -105,7 +100,15 @@ void transformer::step(matmul_engine& engine, const lens& through, std::span<con
 void transformer::place(std::span<const segment> segments)
 {
     rows_.clear();
+    stretches_.clear();
     for (std::size_t s = 0; s != segments.size(); ++s) {
+        const lens& through = segments[s].through;
+        if (through.adapter && through.scale != 0) { // scale 0 is exactly the base, whatever is in the adapter
+            if (stretches_.empty() || stretches_.back().adapter != through.adapter || stretches_.back().scale != through.scale ||
+                stretches_.back().first_row + stretches_.back().rows != rows_.size())
+                stretches_.push_back({through.adapter, through.scale, rows_.size(), 0});
+            stretches_.back().rows += segments[s].tokens.size();
+        }
         const std::size_t before = segments[s].cache->length();
         segments[s].cache->extend(segments[s].tokens.size());
         for (std::size_t t = 0; t != segments[s].tokens.size(); ++t)
@@ -121,7 +124,7 @@ void transformer::look_up(std::span<const segment> segments)
     for_each_row(rows_.size(), hidden, [&](std::size_t i) {
         const row& at = rows_[i];
         const auto id = static_cast<std::size_t>(segments[at.segment].tokens[at.token]);
-        base_->embedding.look_up(id, std::span(stream_).subspan(i * hidden, hidden));
+        base_.embedding.look_up(id, std::span(stream_).subspan(i * hidden, hidden));
         for (std::size_t p = 0; p != pairs; ++p) {
             const float angle = static_cast<float>(at.position) * frequencies_[p];
             cosines_[i * pairs + p] = std::cos(angle);
@@ -132,7 +135,7 @@ void transformer::look_up(std::span<const segment> segments)
 
 void transformer::run_layer(std::size_t layer, std::span<const segment> segments)
 {
-    const layer_weights& weights = base_->layers[layer];
+    const layer_weights& weights = base_.layers[layer];
     normalise(weights.input_norm);
     multiply(layer, linear_kind::qkv, normed_, qkv_);
     prepare_heads(layer, segments);
@@ -167,38 +170,37 @@ void transformer::add_to_stream(const std::vector<float>& y)
 void transformer::multiply(std::size_t layer, linear_kind kind, const std::vector<float>& x, std::vector<float>& y)
 {
     const auto which = static_cast<std::size_t>(kind);
-    const linear& by = base_->layers[layer].linears[which];
+    const linear& by = base_.layers[layer].linears[which];
     engine_->multiply(by.matrix, x.data(), y.data(), rows_.size());
-    if (through_.adapter)
-        add_adapter(through_.adapter->layers[layer][which], x, y, by.matrix.out());
+    for (const stretch& each : stretches_)
+        add_adapter(each.adapter->layers[layer][which], each, x, y, by.matrix.out());
     if (!by.bias.empty())
         for_each_row(rows_.size(), by.bias.size(),
                      [&](std::size_t i) { add(by.bias.data(), &y[i * by.bias.size()], by.bias.size()); });
 }
 
-void transformer::add_adapter(const lora_linear& adapter, const std::vector<float>& x, std::vector<float>& y, std::size_t width)
+void transformer::add_adapter(const lora_linear& adapter, const stretch& where, const std::vector<float>& x,
+                              std::vector<float>& y, std::size_t width)
 {
     if (adapter.parts.empty())
         return;
-    const std::size_t all_ranks = adapter.a.out();
-    engine_->multiply(adapter.a, x.data(), reduced_.data(), rows_.size());
-    for (const lora_linear::part& part : adapter.parts) {
-        const std::size_t rank = part.b.in();
-        const std::size_t out = part.b.out();
-        for (std::size_t i = 0; i != rows_.size(); ++i)
-            std::copy_n(&reduced_[i * all_ranks + part.first_rank], rank, &part_[i * rank]);
-        engine_->multiply(part.b, part_.data(), expanded_.data(), rows_.size());
-        const float factor = static_cast<float>(static_cast<double>(part.scaling) * through_.scale);
-        for_each_row(rows_.size(), out,
-                     [&](std::size_t i) { add_scaled(&expanded_[i * out], factor, &y[i * width + part.first_out], out); });
-    }
+    const std::size_t ranks = adapter.a.out();
+    reduced_.resize(std::max(reduced_.size(), buffer_rows * ranks));
+    engine_->multiply(adapter.a, &x[where.first_row * adapter.a.in()], reduced_.data(), where.rows);
+    for_each_row(where.rows, width, [&](std::size_t i) {
+        for (const lora_linear::part& part : adapter.parts) {
+            const float factor = static_cast<float>(static_cast<double>(part.scaling) * where.scale);
+            add_product(&reduced_[i * ranks + part.first_rank], part.b.data(), part.rank, factor,
+                        &y[(where.first_row + i) * width + part.first_out], part.out);
+        }
+    });
 }
 
 /// Norms and rotates queries and keys; puts keys and values into the caches.
 void transformer::prepare_heads(std::size_t layer, std::span<const segment> segments)
 {
     const model_config& shape = config();
-    const layer_weights& weights = base_->layers[layer];
+    const layer_weights& weights = base_.layers[layer];
     const std::size_t dim = shape.head_dim, width = shape.q_width() + 2 * shape.kv_width();
     for_each_row(rows_.size(), width, [&](std::size_t i) {
         const row& at = rows_[i];
@@ -273,10 +275,10 @@ void transformer::project(std::span<const segment> segments, const receiver& rec
     for (std::size_t first = 0; first < wanted.size(); first += logits_rows_) {
         const std::size_t count = std::min(logits_rows_, wanted.size() - first);
         for_each_row(count, hidden, [&](std::size_t i) {
-            rms_norm(&stream_[wanted[first + i] * hidden], base_->final_norm.data(), config().rms_norm_eps, &normed_[i * hidden],
+            rms_norm(&stream_[wanted[first + i] * hidden], base_.final_norm.data(), config().rms_norm_eps, &normed_[i * hidden],
                      hidden);
         });
-        engine_->multiply(base_->output, normed_.data(), logits_.data(), count);
+        engine_->multiply(base_.output, normed_.data(), logits_.data(), count);
         for_each(count, count * vocab, [&](std::size_t i) {
             const row& at = rows_[wanted[first + i]];
             receive(at.segment, at.token, std::span(logits_).subspan(i * vocab, vocab));

@@ -23,9 +23,10 @@ struct lens {
 
 /// The next positions of one sequence.
 struct segment {
+    lens through;
     kv_cache* cache;                 ///< what came before; extended by the step
     std::span<const token_id> tokens; ///< each within the vocabulary, at least one
-    std::size_t first_logits = 0;    ///< logits are wanted from this token on; tokens.size(): none
+    std::size_t first_logits = 0;     ///< logits are wanted from this token on; tokens.size(): none
 };
 
 /// Computes, in buffers of its own. Not thread-safe. A token's logits are the same to the bit however the segments of a
@@ -35,20 +36,19 @@ public:
     /// Most tokens of one step, over all its segments.
     static constexpr std::size_t most_tokens = matmul_engine::most_rows;
 
-    /// `rank`: the largest sum of ranks of an adapter within one product, 0 if there is none.
-    transformer(std::shared_ptr<const base_weights> base, std::size_t rank);
+    /// `base` must outlive it.
+    explicit transformer(const base_weights& base);
 
     /// Receives logits [vocab_size] after one token of a segment. Called from several threads at once, for different
     /// tokens; the first exception of any is rethrown by step().
     using receiver = std::function<void(std::size_t segment, std::size_t token, std::span<const float> logits)>;
-    /// Runs 1 to most_tokens tokens.
-    void step(matmul_engine& engine, const lens& through, std::span<const segment> segments, const receiver& receive);
+    /// Runs 1 to most_tokens tokens. Segments with one lens should stand together: they share its products.
+    void step(matmul_engine& engine, std::span<const segment> segments, const receiver& receive);
 
-    const model_config& config() const { return base_->config; }
-    kv_pool& pool() { return pool_; }
-    std::uint64_t bytes() const; ///< buffers and spare cache blocks, without the weights
-    /// What the buffers take.
-    static std::uint64_t buffer_bytes(const model_config& config, std::size_t rank);
+    const model_config& config() const { return base_.config; }
+    std::uint64_t bytes() const; ///< buffers, without the weights
+    /// What bytes() is for a model, as long as no adapter is used.
+    static std::uint64_t buffer_bytes(const model_config& config);
 
 private:
     struct row { // one token of the step
@@ -56,27 +56,32 @@ private:
         std::size_t token;    // within the segment
         std::size_t position; // within the sequence
     };
+    struct stretch { // rows with one adapter
+        const lora_weights* adapter;
+        double scale;
+        std::size_t first_row, rows;
+    };
 
     void place(std::span<const segment> segments);
     void look_up(std::span<const segment> segments);
     void run_layer(std::size_t layer, std::span<const segment> segments);
     void multiply(std::size_t layer, linear_kind kind, const std::vector<float>& x, std::vector<float>& y);
-    void add_adapter(const lora_linear& adapter, const std::vector<float>& x, std::vector<float>& y, std::size_t width);
+    void add_adapter(const lora_linear& adapter, const stretch& where, const std::vector<float>& x, std::vector<float>& y,
+                     std::size_t width);
     void normalise(const std::vector<float>& weight);
     void prepare_heads(std::size_t layer, std::span<const segment> segments);
     void attend_all(std::size_t layer, std::span<const segment> segments);
     void add_to_stream(const std::vector<float>& y);
     void project(std::span<const segment> segments, const receiver& receive);
 
-    std::shared_ptr<const base_weights> base_;
-    kv_pool pool_;
+    const base_weights& base_;
     std::vector<float> frequencies_;
     std::size_t logits_rows_; // of one piece of the vocabulary projection
 
     // of the step under way
     matmul_engine* engine_ = nullptr;
-    lens through_;
     std::vector<row> rows_;
+    std::vector<stretch> stretches_;
 
     std::vector<float> stream_;  // [tokens, hidden], the residual stream
     std::vector<float> normed_;  // [tokens, hidden]
@@ -87,7 +92,7 @@ private:
     std::vector<float> added_;   // [tokens, hidden], what a sub-layer adds to the stream
     std::vector<float> cosines_, sines_; // [tokens, head_dim / 2]
     std::vector<float> logits_;  // [logits_rows_, vocab]
-    std::vector<float> reduced_, part_, expanded_; // adapter: x A^T, one part of it, its B product
+    std::vector<float> reduced_; // [tokens, ranks], x A^T; as large as the adapters so far needed
 };
 
 } // namespace warmd::hf

@@ -1,0 +1,43 @@
+#pragma once
+// A base model ready to run: what every adapter on it shares.
+
+#include "base_weights.hpp"
+#include "compute.hpp"
+#include "tokenizer.hpp"
+#include "transformer.hpp"
+
+#include <warmd/backend_registry.hpp>
+#include <warmd/error.hpp>
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+
+namespace warmd::hf {
+
+/// Neither movable nor copyable: the transformer refers to the weights.
+struct base_model {
+    base_weights weights;
+    tokenizer words;
+    transformer forward; ///< used only within a turn of the compute_gate
+
+    base_model(base_weights loaded, tokenizer read) : weights(std::move(loaded)), words(std::move(read)), forward(weights) {}
+    base_model(const base_model&) = delete;
+    base_model& operator=(const base_model&) = delete;
+
+    /// Weights and buffers.
+    std::uint64_t bytes() const { return weights.bytes() + forward.bytes(); }
+};
+
+/// Reads a tokenizer; load_failed if there is a token that the model has no row for.
+result<tokenizer> read_tokenizer(const std::filesystem::path& file, const model_config& config);
+
+/// Loads the model of `directory`, the cheap and the likely to fail first: what is unsupported is refused before any weight
+/// is read.
+result<std::shared_ptr<base_model>> load_base_model(const std::filesystem::path& directory, compute_gate& gate,
+                                                    load_context& context);
+
+/// What load_base_model(directory).bytes() will be, from headers alone; a failure says why it cannot be told.
+result<std::uint64_t> estimate_base_model(const std::filesystem::path& directory, const model_config& config, compute_gate& gate);
+
+} // namespace warmd::hf
