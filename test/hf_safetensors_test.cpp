@@ -1,11 +1,13 @@
 #include "backends/hf/checkpoint.hpp"
-#include "backends/hf/half.hpp"
+#include "backends/hf/kernels.hpp"
 #include "backends/hf/safetensors.hpp"
 
 #include <boost/test/unit_test.hpp>
 
 #include <unistd.h>
 
+#include <array>
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <filesystem>
@@ -61,7 +63,7 @@ BOOST_AUTO_TEST_CASE(a_sound_file_gives_its_tensors)
     BOOST_TEST(opened->tensors().find("b")->second.elements() == 3u);
     std::vector<float> two(2);
     BOOST_TEST(opened->read("b", 1, two).has_value());
-    BOOST_TEST(two[0] == from_bf16(0x0101));
+    BOOST_TEST(two[0] == std::bit_cast<float>(0x01010000u));
 }
 
 BOOST_AUTO_TEST_CASE(a_name_given_twice_is_refused)
@@ -82,14 +84,15 @@ BOOST_AUTO_TEST_CASE(a_hole_between_tensors_is_refused)
 
 BOOST_AUTO_TEST_CASE(half_precision_is_widened_exactly)
 {
-    BOOST_TEST(from_fp16(0x3c00) == 1.0f);
-    BOOST_TEST(from_fp16(0xc000) == -2.0f);
-    BOOST_TEST(from_fp16(0x7bff) == 65504.0f);
-    BOOST_TEST(from_fp16(0x0001) == 0x1p-24f);
-    BOOST_TEST(from_fp16(0x83ff) == -1023 * 0x1p-24f);
-    BOOST_TEST(std::isinf(from_fp16(0xfc00)));
-    BOOST_TEST(std::isnan(from_fp16(0x7e00)));
-    BOOST_TEST(from_bf16(0x3fc0) == 1.5f);
+    constexpr std::array<std::uint16_t, 8> halves{0x3c00, 0xc000, 0x7bff, 0x0001, 0x83ff, 0x8000, 0xfc00, 0x7e00};
+    std::array<float, halves.size()> wide{};
+    widen_fp16(halves.data(), wide.data(), halves.size());
+    const std::vector<float> expected{1, -2, 65504, 0x1p-24f, -1023 * 0x1p-24f, 0};
+    BOOST_TEST(std::vector(wide.begin(), wide.begin() + 6) == expected, boost::test_tools::per_element());
+    BOOST_TEST((std::isinf(wide[6]) && wide[6] < 0 && std::isnan(wide[7]) && std::signbit(wide[5])));
+    constexpr std::uint16_t brain = 0x3fc0;
+    widen_bf16(&brain, wide.data(), 1);
+    BOOST_TEST(wide[0] == 1.5f);
 }
 
 BOOST_AUTO_TEST_CASE(a_directory_or_a_pipe_is_no_weights_file)
