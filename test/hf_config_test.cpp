@@ -27,10 +27,11 @@ struct scratch_directory {
     }
 };
 
-result<model_config> config_of(const std::string& members, const std::string& generation = "")
+result<model_config> config_of(const std::string& members, const std::string& generation = "",
+                               const std::string& architecture = "LlamaForCausalLM")
 {
     const scratch_directory scratch;
-    scratch.write("config.json", R"({"architectures":["LlamaForCausalLM"])" + (members.empty() ? "" : "," + members) + "}");
+    scratch.write("config.json", R"({"architectures":[")" + architecture + "\"]" + (members.empty() ? "" : "," + members) + "}");
     if (!generation.empty())
         scratch.write("generation_config.json", generation);
     return read_model_config(scratch.path);
@@ -65,6 +66,33 @@ BOOST_AUTO_TEST_CASE(absent_members_take_transformers_defaults)
     BOOST_TEST(config.rope.theta == 10000.0);
     BOOST_TEST(!config.tied_embeddings);
     BOOST_TEST(config.eos.empty());
+}
+
+BOOST_AUTO_TEST_CASE(each_family_has_its_own_defaults_and_biases)
+{
+    const auto mistral = config_of("", "", "MistralForCausalLM").value();
+    BOOST_TEST((mistral.kv_heads == 8u && mistral.intermediate_size == 14336u && !mistral.qkv_bias && !mistral.qk_norm));
+    const auto qwen2 = config_of(R"("hidden_size":64,"num_attention_heads":4)", "", "Qwen2ForCausalLM").value();
+    BOOST_TEST((qwen2.head_dim == 16u && qwen2.qkv_bias && !qwen2.output_bias && !qwen2.qk_norm));
+    const auto qwen3 = config_of(R"("hidden_size":64)", "", "Qwen3ForCausalLM").value();
+    BOOST_TEST((qwen3.head_dim == 128u && !qwen3.qkv_bias && qwen3.qk_norm));
+    const auto biased = config_of(R"("attention_bias":true)", "", "Qwen3ForCausalLM").value();
+    BOOST_TEST((biased.qkv_bias && biased.output_bias && !biased.mlp_bias));
+    refused(config_of(R"("model_type":"llama")", "", "MistralForCausalLM"), errc::unsupported, "llama");
+    refused(config_of("", "", "GPT2LMHeadModel"), errc::unsupported, "GPT2LMHeadModel");
+}
+
+BOOST_AUTO_TEST_CASE(a_sliding_window_bounds_the_input_where_the_family_uses_it)
+{
+    const auto longest = [](const std::string& architecture, const std::string& members) {
+        return config_of(members, "", architecture).value().longest_input();
+    };
+    BOOST_TEST(longest("MistralForCausalLM", "") == 4096u);
+    BOOST_TEST(longest("MistralForCausalLM", R"("sliding_window":100)") == 100u);
+    BOOST_TEST(longest("MistralForCausalLM", R"("sliding_window":null)") == 131072u);
+    BOOST_TEST(longest("Qwen2ForCausalLM", R"("sliding_window":100)") == 32768u);
+    BOOST_TEST(longest("Qwen2ForCausalLM", R"("sliding_window":100,"use_sliding_window":true)") == 100u);
+    BOOST_TEST(longest("LlamaForCausalLM", R"("sliding_window":100)") == 2048u);
 }
 
 BOOST_AUTO_TEST_CASE(both_generations_of_the_file_say_the_same)

@@ -1,4 +1,4 @@
-// Every number of test/data's reference.json files (Transformers, fp32), for the architectures this build has.
+// Every number of test/data's reference.json files (Transformers, fp32).
 
 #include "support/hf_model.hpp"
 
@@ -203,7 +203,9 @@ void check_divergence(reference& model, const json::value& shown, bool as_text, 
         compare(divergence_kind::kl, here, base, "kl_base_view");
 }
 
-const std::string models[] = {"fixtures/llama-smol", "fixtures/llama3-mini", "fixtures/llama2-mini", "demo"};
+const std::string models[] = {"fixtures/llama-smol", "fixtures/llama3-mini", "fixtures/llama2-mini",
+                              "fixtures/mistral-mini", "fixtures/qwen2-mini", "fixtures/qwen3-mini",
+                              "demo"};
 
 } // namespace
 

@@ -64,7 +64,7 @@ void generation::stepped()
         result_.reason = finish::eos;
     else if (find_stop())
         result_.reason = finish::stop;
-    else if (result_.ids.size() >= how_.max_new_tokens || ids_.size() >= config_.max_positions)
+    else if (result_.ids.size() >= how_.max_new_tokens || ids_.size() >= config_.longest_input())
         result_.reason = finish::length;
     else
         finished_ = false;

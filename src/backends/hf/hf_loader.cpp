@@ -146,7 +146,7 @@ std::vector<token_id> preflight_prompt(const tokenizer& words, const model_confi
 {
     constexpr std::size_t enough = 2; // weights are read once for all rows, and that is what takes the time
     std::vector<token_id> ids = words.encode("The quick brown fox", true);
-    ids.resize(std::clamp<std::size_t>(ids.size(), 1, std::min(config.max_positions, enough)));
+    ids.resize(std::clamp<std::size_t>(ids.size(), 1, std::min(config.longest_input(), enough)));
     return ids;
 }
 

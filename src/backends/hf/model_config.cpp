@@ -5,6 +5,7 @@
 #include <boost/json.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <numbers>
@@ -15,20 +16,64 @@ namespace {
 
 constexpr std::uint64_t largest_size = 1 << 28; // of any dimension: products of two stay far from overflow
 
-/// The one architecture this build computes; others are refused by name.
-constexpr const char* llama = "LlamaForCausalLM";
+/// What differs between the families: their configurations' defaults (Transformers' *Config classes), and what of the common
+/// model they have. A bias or window is there always, never, or if its member of config.json says so.
+struct family {
+    enum class has { never, always, if_asked };
 
-void check_architecture(json_fields& fields)
+    std::string_view architecture;
+    std::string_view model_type;
+    std::uint64_t vocab_size, intermediate_size;
+    std::uint64_t kv_heads; ///< 0: as many as heads
+    std::uint64_t head_dim; ///< 0: hidden_size / heads
+    std::uint64_t max_positions;
+    has qkv_bias, output_bias, mlp_bias; ///< asked by attention_bias, attention_bias, mlp_bias
+    bool qk_norm;
+    has window; ///< sliding_window; asked by use_sliding_window
+};
+
+constexpr auto never = family::has::never, always = family::has::always, if_asked = family::has::if_asked;
+constexpr std::array<family, 4> families{{
+    {"LlamaForCausalLM", "llama", 32000, 11008, 0, 0, 2048, if_asked, if_asked, if_asked, false, never},
+    {"MistralForCausalLM", "mistral", 32000, 14336, 8, 0, 131072, never, never, never, false, always},
+    {"Qwen2ForCausalLM", "qwen2", 151936, 22016, 32, 0, 32768, always, never, never, false, if_asked},
+    {"Qwen3ForCausalLM", "qwen3", 151936, 22016, 32, 128, 32768, if_asked, if_asked, never, true, if_asked},
+}};
+
+/// The model's family; of one that is refused, the first.
+const family& family_of(json_fields& fields)
 {
     const json::value* const list = fields.find("architectures");
     const json::array* const names = list ? list->if_array() : nullptr;
-    if (!names || names->size() != 1 || !(*names)[0].is_string())
-        return fields.complain("architectures", "be a list of one name");
-    if ((*names)[0].get_string() != llama)
-        return fields.not_implemented("architectures", shortened((*names)[0].get_string()));
-    const std::string type = fields.text("model_type", "llama");
-    if (type != "llama")
+    if (!names || names->size() != 1 || !(*names)[0].is_string()) {
+        fields.complain("architectures", "be a list of one name");
+        return families[0];
+    }
+    const std::string_view name = (*names)[0].get_string();
+    const auto found = std::ranges::find(families, name, &family::architecture);
+    if (found == families.end()) {
+        fields.not_implemented("architectures", shortened(name));
+        return families[0];
+    }
+    const std::string type = fields.text("model_type", found->model_type);
+    if (type != found->model_type)
         fields.not_implemented("model_type", shortened(type));
+    return *found;
+}
+
+bool has(family::has what, json_fields& fields, const char* asked_by)
+{
+    const bool asked = fields.boolean(asked_by, false);
+    return what == always || (what == if_asked && asked);
+}
+
+/// How far a token can look back, 0 for all the way. MistralConfig has a window unless it is null.
+std::size_t read_window(json_fields& fields, const json::object& object, const family& model)
+{
+    constexpr std::uint64_t otherwise = 4096;
+    if (!has(model.window, fields, "use_sliding_window") || (object.contains("sliding_window") && !fields.find("sliding_window")))
+        return 0;
+    return static_cast<std::size_t>(fields.integer("sliding_window", otherwise, 1, largest_size));
 }
 
 /// Members that would change the numbers if they were not at their usual value.
@@ -135,29 +180,34 @@ result<model_config> read_model_config(const std::filesystem::path& directory)
     if (!object)
         return object.error();
     json_fields fields(*object, file);
-    check_architecture(fields);
+    const family& model = family_of(fields);
     check_variants(fields);
     const auto size = [&](const char* name, std::uint64_t otherwise) {
         return static_cast<std::size_t>(fields.integer(name, otherwise, 1, largest_size));
     };
-    model_config config; // absent members: the defaults of Transformers' LlamaConfig
-    config.vocab_size = size("vocab_size", 32000);
+    model_config config;
+    config.vocab_size = size("vocab_size", model.vocab_size);
     config.hidden_size = size("hidden_size", 4096);
-    config.intermediate_size = size("intermediate_size", 11008);
+    config.intermediate_size = size("intermediate_size", model.intermediate_size);
     config.layers = size("num_hidden_layers", 32);
     config.heads = size("num_attention_heads", 32);
-    config.kv_heads = size("num_key_value_heads", config.heads);
-    config.head_dim = size("head_dim", std::max<std::size_t>(config.hidden_size / config.heads, 1));
-    config.max_positions = size("max_position_embeddings", 2048);
+    config.kv_heads = size("num_key_value_heads", model.kv_heads != 0 ? model.kv_heads : config.heads);
+    const bool own_head_dim = model.head_dim != 0 || fields.find("head_dim");
+    const std::size_t share = std::max<std::size_t>(config.hidden_size / config.heads, 1);
+    config.head_dim = size("head_dim", model.head_dim != 0 ? model.head_dim : share);
+    config.max_positions = size("max_position_embeddings", model.max_positions);
+    config.window = read_window(fields, *object, model);
     config.rms_norm_eps = static_cast<float>(fields.positive("rms_norm_eps", 1e-6));
     config.tied_embeddings = fields.boolean("tie_word_embeddings", false);
-    config.qkv_bias = config.output_bias = fields.boolean("attention_bias", false);
-    config.mlp_bias = fields.boolean("mlp_bias", false);
+    config.qkv_bias = has(model.qkv_bias, fields, "attention_bias");
+    config.output_bias = has(model.output_bias, fields, "attention_bias");
+    config.mlp_bias = has(model.mlp_bias, fields, "mlp_bias");
+    config.qk_norm = model.qk_norm;
     config.rope = read_rope(fields, config.max_positions);
     config.eos = read_eos(fields);
     if (config.heads % config.kv_heads != 0)
         fields.complain("num_key_value_heads", "divide num_attention_heads, which is " + std::to_string(config.heads));
-    if (!fields.find("head_dim") && config.hidden_size % config.heads != 0)
+    if (!own_head_dim && config.hidden_size % config.heads != 0)
         fields.complain("num_attention_heads", "divide hidden_size, which is " + std::to_string(config.hidden_size));
     if (config.head_dim % 2 != 0)
         fields.complain("head_dim", "be even");

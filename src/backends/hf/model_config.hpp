@@ -6,6 +6,7 @@
 #include <warmd/divergence.hpp>
 #include <warmd/error.hpp>
 
+#include <algorithm>
 #include <cstdint>
 #include <filesystem>
 #include <vector>
@@ -31,7 +32,8 @@ struct model_config {
     std::size_t heads = 0;
     std::size_t kv_heads = 0; ///< divides heads
     std::size_t head_dim = 0; ///< even
-    std::size_t max_positions = 0; ///< longest input in tokens
+    std::size_t max_positions = 0; ///< the context in tokens
+    std::size_t window = 0; ///< a token looks back no further than this, 0: all the way; longer inputs are refused
     float rms_norm_eps = 0;
     rope_config rope;
     bool tied_embeddings = false; ///< the output projection is the embedding
@@ -41,6 +43,8 @@ struct model_config {
     bool qk_norm = false; ///< RMSNorm over each head of q and k before RoPE
     std::vector<token_id> eos; ///< tokens that end a generation; may be empty
 
+    /// Longest input in tokens.
+    std::size_t longest_input() const { return window == 0 ? max_positions : std::min(max_positions, window); }
     std::size_t q_width() const { return heads * head_dim; }
     std::size_t kv_width() const { return kv_heads * head_dim; }
 };

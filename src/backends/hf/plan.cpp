@@ -236,6 +236,10 @@ private:
         if (ids.size() > config_.max_positions)
             return bad("an input of " + std::to_string(ids.size()) + " tokens exceeds the model's context of " +
                        std::to_string(config_.max_positions));
+        if (ids.size() > config_.longest_input())
+            return failure{errc::unsupported, "an input of " + std::to_string(ids.size()) +
+                                                  " tokens exceeds the model's sliding_window of " +
+                                                  std::to_string(config_.window) + ", which is not supported"};
         return check_ids(ids);
     }
 
