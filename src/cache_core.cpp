@@ -228,7 +228,7 @@ effects cache_core::loaded(entry_id id, result<footprint> bytes, time_point now)
         become(which, entry_state::ready, "loaded");
         which.failures = 0;
         which.bytes = *bytes;
-        which.since = now;
+        which.since = which.loaded = now;
         set_charge(which, *bytes);
         for (const waiter_id waiter : take_waiters(which)) {
             const bool joined = waiters_.extract(waiter).mapped().joined;
@@ -505,8 +505,10 @@ effects cache_core::tick(time_point now)
 void cache_core::expire(entry& which, time_point now)
 {
     switch (which.state) {
-    case entry_state::waiting: // max_wait: pump() drains for the first in line; look again later
-        set_deadline(which, now + std::max<nanoseconds>(limits_.max_wait, std::chrono::milliseconds(1)));
+    case entry_state::waiting: // min_residency of a victim, or max_wait: pump() looks at the first in line; again at, and after, max_wait
+        set_deadline(which, now < which.since + limits_.max_wait
+                                ? which.since + limits_.max_wait
+                                : now + std::max<nanoseconds>(limits_.max_wait, std::chrono::milliseconds(1)));
         break;
     case entry_state::loading: pass_deadline(which, limits_.load_timeout, "load"); break;
     case entry_state::closing: pass_deadline(which, limits_.close_timeout, "close"); break;

@@ -97,20 +97,28 @@ void cache_core::shed(time_point now)
 }
 
 /// Closes as many idle entries, least recently used first, as the newcomer needs beside what is closing already; none if that
-/// would not be enough. Once it has waited max_wait, entries in use stop being granted too.
-void cache_core::make_room(const entry& newcomer, time_point now)
+/// would not be enough. Until it has waited max_wait, entries keep their place for min_residency after their load; from then on
+/// they do not, and entries in use stop being granted too.
+void cache_core::make_room(entry& newcomer, time_point now)
 {
+    const bool patient = now - newcomer.since < limits_.max_wait;
     what_if room = without_closing();
     std::vector<entry_id> victims;
     for (auto idle = lru_.begin(); idle != lru_.end() && !room.admits(newcomer); ++idle) {
+        const entry& candidate = entries_.at(*idle);
+        const time_point settled = candidate.loaded + limits_.min_residency;
+        if (patient && now < settled) {
+            set_deadline(newcomer, std::min(newcomer.deadline.value_or(settled), settled));
+            continue;
+        }
         victims.push_back(*idle);
-        room.without(entries_.at(*idle));
+        room.without(candidate);
     }
     if (room.admits(newcomer)) {
         const evict_reason why = charged_models_ >= limits_.max_loaded_models ? evict_reason::capacity : evict_reason::bytes;
         for (const entry_id id : victims)
             close(entries_.at(id), why, now);
-    } else if (now - newcomer.since >= limits_.max_wait) {
+    } else if (!patient) {
         drain_for(newcomer, std::move(room), now);
     }
 }

@@ -22,8 +22,8 @@ result<void> validate(const cache_limits& limits)
     if (limits.max_waiters < 1)
         return bad("max_waiters is 0; it must be >= 1");
     if (limits.load_timeout.count() <= 0 || limits.close_timeout.count() <= 0 || limits.max_wait.count() < 0 ||
-        limits.idle_timeout.count() < 0)
-        return bad("load and close timeouts must be above 0 seconds, max_wait and idle_timeout not below 0");
+        limits.idle_timeout.count() < 0 || limits.min_residency.count() < 0)
+        return bad("load and close timeouts must be above 0 seconds, max_wait, idle_timeout and min_residency not below 0");
     return {};
 }
 

@@ -182,6 +182,7 @@ described_options describe(daemon_options& options)
     add(residency, "max-loaded-bytes", budget_kind, options.cache.max_loaded_bytes, "memory for models: 8G, or 50% of this machine's");
     add(residency, "idle-timeout", duration_kind, options.cache.idle_timeout, "unload a model that nobody used for so long");
     add(residency, "max-wait", duration_kind, options.cache.max_wait, "then a busy model makes room for one that waits");
+    add(residency, "min-residency", duration_kind, options.cache.min_residency, "keeps a model's place so long after its load");
     add(residency, "load-timeout", positive_duration_kind, options.cache.load_timeout, "requests for a load that takes longer fail");
     add(residency, "close-timeout", positive_duration_kind, options.cache.close_timeout, "a close that takes longer is reported");
     add(limits, "max-frame-bytes", frame_kind, options.server.session.max_frame_bytes, "longest request");

@@ -329,6 +329,73 @@ BOOST_AUTO_TEST_CASE(after_max_wait_a_busy_model_is_drained_for_the_newcomer)
     BOOST_TEST(f.loaded(3) == "grant 4 of 3");
 }
 
+BOOST_AUTO_TEST_CASE(a_model_keeps_its_place_for_min_residency_after_its_load)
+{
+    fixture f(limits_with(1, [](cache_limits& l) { l.min_residency = 5s; }));
+    f.use("a");
+    f.after(1s);
+    BOOST_TEST(f.want(1, "b") == "");
+    f.use("a"); // served meanwhile, and does not lengthen it
+    BOOST_TEST(f.after(3s) == "");
+    BOOST_TEST(f.after(1s) == "close 1 capacity");
+    BOOST_TEST(f.closed(1) == "gone 1; load 2");
+}
+
+BOOST_AUTO_TEST_CASE(within_min_residency_an_idle_model_loaded_earlier_makes_room)
+{
+    fixture f(limits_with(2, [](cache_limits& l) { l.min_residency = 5s; }));
+    f.use("a");
+    f.after(6s);
+    f.use("b"), f.use("a"); // b is the least recently used, and new
+    BOOST_TEST(f.want(1, "c") == "close 1 capacity");
+}
+
+BOOST_AUTO_TEST_CASE(min_residency_never_makes_a_newcomer_wait_longer_than_max_wait)
+{
+    fixture f(limits_with(1, [](cache_limits& l) { l.min_residency = 1h; }));
+    f.use("a");
+    f.want(1, "b");
+    BOOST_TEST(f.after(9s) == "");
+    BOOST_TEST(f.after(1s) == "close 1 capacity");
+}
+
+BOOST_AUTO_TEST_CASE(the_end_of_a_min_residency_does_not_put_off_max_wait)
+{
+    fixture f(limits_with(2, [](cache_limits& l) { l.min_residency = 4s, l.max_loaded_bytes = 60; }));
+    f.want(1, "a", 50), f.loaded(1, 50); // leased
+    f.use("b", 10);
+    f.want(2, "c", 60);
+    BOOST_TEST(f.after(4s) == ""); // b alone would not be enough
+    f.after(6s);
+    BOOST_TEST((f.core.find({"a"}) == std::nullopt)); // on its way out for c
+}
+
+BOOST_AUTO_TEST_CASE(models_asked_for_in_turn_are_not_loaded_every_time)
+{
+    fixture f(limits_with(1, [](cache_limits& l) { l.min_residency = 5s; }));
+    entry_id resident = 0;
+    waiter_id next = 1;
+    const auto play = [&](effects said) { // a shell whose loads and closes take no time
+        for (std::size_t i = 0; i != said.size(); ++i) {
+            effects more;
+            if (const auto* load = std::get_if<effect::load>(&said[i]))
+                more = f.core.loaded(resident = load->entry, footprint{.all = 1}, f.now);
+            else if (const auto* close = std::get_if<effect::close>(&said[i]))
+                more = f.core.closed(close->entry, f.now);
+            else if (const auto* granted = std::get_if<effect::grant>(&said[i]))
+                more = f.core.released(granted->entry, 0s, f.now);
+            said.insert(said.end(), more.begin(), more.end());
+        }
+    };
+    for (int second = 0; second != 60; ++second) {
+        play(f.core.acquire(next++, {.model = model(second % 2 ? "b" : "a", "g1")}, f.now));
+        f.now += 1s;
+        play(f.core.tick(f.now));
+    }
+    BOOST_TEST(f.core.stats().loads == 13U); // not 60
+    BOOST_TEST(f.core.stats().waiters <= 5U);
+}
+
 BOOST_AUTO_TEST_CASE(requests_for_one_model_are_grouped_so_loads_are_bounded)
 {
     fixture f(1);
@@ -835,6 +902,7 @@ struct random_shell {
         made.max_loaded_bytes = random() % 2 ? 0 : 100;
         made.max_waiters = 20;
         made.idle_timeout = random() % 2 ? 0s : 3s;
+        made.min_residency = random() % 3 ? 0s : 2s;
         made.load_timeout = 20s;
         made.close_timeout = 20s;
         bytes_limit = made.max_loaded_bytes;

@@ -231,6 +231,7 @@ private:
         std::optional<evict_reason> doomed; // not in index_, and closes when the last lease is back
         std::uint64_t used = 0;        // turn of the last use: the order of listing, and of lru_
         time_point since{};            // waiting: when it joined the line; ready: the last release
+        time_point loaded{};           // ready: the end of its load
         time_point expires{};          // ready: kept alive at least until then; failed: end of the back-off
         std::optional<time_point> deadline; // its one place in deadlines_
         std::optional<std::list<entry_id>::iterator> in_lru;
@@ -276,7 +277,7 @@ private:
     void shed(time_point now);
     bool keeps_too_much() const;
     what_if without_closing() const;
-    void make_room(const entry& newcomer, time_point now);
+    void make_room(entry& newcomer, time_point now);
     void drain_for(const entry& newcomer, what_if room, time_point now);
     std::optional<failure> too_large(const resolved_model& newcomer) const;
     bool never_fits_beside_pins(const resolved_model& newcomer) const;

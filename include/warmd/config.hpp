@@ -18,6 +18,9 @@ struct cache_limits {
     std::size_t max_waiters = 65'536;                           ///< requests waiting for a load or for room
     std::chrono::nanoseconds idle_timeout{0};                   ///< since the last release; 0: never
     std::chrono::nanoseconds max_wait = std::chrono::seconds(10); ///< then a busy model is drained for a newcomer
+    /// A model keeps its place so long after its load, unless a newcomer has waited max_wait: against load after load
+    /// where several models in turn are asked for. 0: any idle model may go at once.
+    std::chrono::nanoseconds min_residency{0};
     std::chrono::nanoseconds load_timeout = std::chrono::minutes(10);
     std::chrono::nanoseconds close_timeout = std::chrono::seconds(30);
     std::chrono::nanoseconds back_off_first = std::chrono::seconds(1); ///< after a failed load, doubling

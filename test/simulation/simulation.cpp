@@ -81,6 +81,7 @@ cache_limits limits_of(const simulation& what)
     limits.max_loaded_models = what.max_models;
     limits.max_loaded_bytes = what.max_bytes;
     limits.idle_timeout = what.seed % 3 == 0 ? 5s : 0s;
+    limits.min_residency = what.seed % 5 == 0 ? 3s : 0s;
     limits.max_waiters = what.seed % 7 == 0 ? 3 : 1000;
     limits.recheck = 0s; // every request looks, so that every answer can be held against the files
     return limits;
@@ -143,6 +144,7 @@ private:
         case kind::unload_all: unload({.keys = {}, .all = true}); break;
         case kind::pin: set_pinned(model, true); break;
         case kind::unpin: set_pinned(model, false); break;
+        case kind::limit: limit(1 + event.a % world_.max_models(), std::chrono::seconds(event.b % 2 * 4)); break;
         case kind::look: spawn(cache_.models(), [](auto) {}); break;
         }
     }
@@ -269,6 +271,14 @@ private:
               [this](const result<void>& told) { world_.check(told || told.error().code == errc::not_found, "pin failed"); });
     }
 
+    void limit(std::size_t models, std::chrono::seconds idle_timeout)
+    {
+        cache_limits fewer = limits_;
+        fewer.max_loaded_models = models;
+        fewer.idle_timeout = idle_timeout;
+        cache_.set_limits(fewer);
+    }
+
     // -- stepping and checking ----------------------------------------------------------------------------------------------
     std::size_t step_io()
     {
@@ -327,10 +337,10 @@ private:
     bool jumped_ = false, pinned_once_ = false, draining_ = false;
 };
 
-constexpr std::array<const char*, 20> names{"ask",       "ask_pinned", "insist",       "cancel",    "hang_up",    "run",      "give_back",
+constexpr std::array<const char*, 21> names{"ask",       "ask_pinned", "insist",       "cancel",    "hang_up",    "run",      "give_back",
                                             "step_io",   "run_job",    "pass_time",    "jump_time", "change_files", "fail_load", "fail_close",
-                                            "fail_run",  "unload",     "unload_all",   "pin",       "unpin",      "look"};
-constexpr std::array<unsigned, 20> weights{24, 1, 2, 5, 1, 8, 18, 26, 26, 6, 2, 4, 4, 2, 2, 3, 1, 1, 2, 2};
+                                            "fail_run",  "unload",     "unload_all",   "pin",       "unpin",      "look",         "limit"};
+constexpr std::array<unsigned, 21> weights{24, 1, 2, 5, 1, 8, 18, 26, 26, 6, 2, 4, 4, 2, 2, 3, 1, 1, 2, 2, 1};
 
 } // namespace
 

@@ -13,7 +13,7 @@ namespace warmd::test {
 struct sim_event {
     enum class kind {
         ask, ask_pinned, insist, cancel, hang_up, run, give_back, step_io, run_job, pass_time, jump_time, change_files,
-        fail_load, fail_close, fail_run, unload, unload_all, pin, unpin, look
+        fail_load, fail_close, fail_run, unload, unload_all, pin, unpin, look, limit
     };
     kind what;
     std::uint32_t a, b;

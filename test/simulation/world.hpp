@@ -27,6 +27,8 @@ public:
     static std::string base(std::size_t model) { return std::string(1, static_cast<char>('a' + model)); }
     static std::size_t model_of(const std::string& base) { return static_cast<std::size_t>(base.at(0) - 'a'); }
 
+    std::size_t max_models() const { return max_models_; }
+
     // -- what a schedule does to it -------------------------------------------------------------------------------------
     void change_files(std::size_t model) { ++files_[model]; }
     void fail_next_load(std::size_t model) { fail_load_.insert(model); }
