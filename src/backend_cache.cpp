@@ -179,6 +179,7 @@ public:
     }
 
     cache_stats stats() const { return core_.stats(); }
+    time_point now() const { return time_.now(); }
     std::string broken_invariant() const { return core_.broken_invariant(); }
 
     void find_key(const model_spec& spec, std::shared_ptr<handoff<result<cache_key>>> reply)
@@ -556,6 +557,8 @@ asio::awaitable<bool> backend_cache::drain(std::chrono::nanoseconds grace)
 {
     return impl::query<bool>(impl_, [grace](impl& self, auto reply) { self.drain(grace, std::move(reply)); });
 }
+
+time_point backend_cache::now() const { return impl_->now(); }
 
 std::string backend_cache::broken_invariant() const { return impl_->broken_invariant(); }
 

@@ -505,7 +505,7 @@ effects cache_core::tick(time_point now)
 void cache_core::expire(entry& which, time_point now)
 {
     switch (which.state) {
-    case entry_state::waiting: // min_residency of a victim, or max_wait: pump() looks at the first in line; again at, and after, max_wait
+    case entry_state::waiting: // the end of a min_residency, or max_wait: pump() looks at the first in line; later again
         set_deadline(which, now < which.since + limits_.max_wait
                                 ? which.since + limits_.max_wait
                                 : now + std::max<nanoseconds>(limits_.max_wait, std::chrono::milliseconds(1)));

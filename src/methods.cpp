@@ -274,7 +274,7 @@ answer models(surroundings in, json::object given, from_caller)
     if (auto why = takes_nothing("models", std::move(given)))
         co_return *why;
     const auto models = co_await in.cache->models();
-    co_return replies::models(models, std::chrono::steady_clock::now());
+    co_return replies::models(models, in.cache->now());
 }
 
 answer stats(surroundings in, json::object given, from_caller)
@@ -282,7 +282,7 @@ answer stats(surroundings in, json::object given, from_caller)
     if (auto why = takes_nothing("stats", std::move(given)))
         co_return *why;
     const cache_stats stats = co_await in.cache->stats();
-    co_return replies::stats(stats, *in.daemon, std::chrono::steady_clock::now());
+    co_return replies::stats(stats, *in.daemon, in.cache->now());
 }
 
 answer health(surroundings in, json::object given, from_caller)
@@ -291,7 +291,7 @@ answer health(surroundings in, json::object given, from_caller)
         co_return *why;
     const auto models = co_await in.cache->models();
     const cache_stats stats = co_await in.cache->stats();
-    co_return replies::health(models, stats, *in.daemon, std::chrono::steady_clock::now());
+    co_return replies::health(models, stats, *in.daemon, in.cache->now());
 }
 
 // -- events --------------------------------------------------------------------------------------------------

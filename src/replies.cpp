@@ -51,6 +51,27 @@ void write_model(json_writer& to, const resolved_model& model)
 
 double oldest_wait(const cache_stats& stats, time_point now) { return stats.oldest_waiter ? seconds(now - *stats.oldest_waiter) : 0; }
 
+/// By then the first in line has drained who was in its way, seen it closed or overdue, and been loaded or refused: somebody
+/// who still waits is behind others who are slow, behind calls that do not end, or was forgotten.
+std::chrono::nanoseconds longest_wait_expected(const cache_limits& limits)
+{
+    return limits.max_wait + limits.close_timeout + limits.load_timeout;
+}
+
+std::vector<std::string> what_is_stuck(std::span<const model_info> models, const cache_stats& stats, const cache_limits& limits, time_point now)
+{
+    std::vector<std::string> reasons;
+    for (const model_info& each : models)
+        if (each.entry.overdue)
+            reasons.push_back("the " + std::string(each.entry.state == entry_state::closing ? "close" : "load") + " of " +
+                              each.entry.key.text + " is past its deadline");
+    const auto expected = longest_wait_expected(limits);
+    if (stats.oldest_waiter && now - *stats.oldest_waiter > expected)
+        reasons.push_back("a request has waited for a model longer than max_wait, close_timeout and load_timeout together, " +
+                          std::to_string(std::chrono::duration_cast<std::chrono::seconds>(expected).count()) + " seconds");
+    return reasons;
+}
+
 } // namespace
 
 // Operations --------------------------------------------------------------------------------------
@@ -218,11 +239,7 @@ std::string stats(const cache_stats& stats, const daemon_info& daemon, time_poin
 
 std::string health(std::span<const model_info> models, const cache_stats& stats, const daemon_info& daemon, time_point now)
 {
-    std::vector<std::string> reasons;
-    for (const model_info& each : models)
-        if (each.entry.overdue)
-            reasons.push_back("the " + std::string(each.entry.state == entry_state::closing ? "close" : "load") + " of " +
-                              each.entry.key.text + " is past its deadline");
+    const std::vector<std::string> reasons = what_is_stuck(models, stats, daemon.limits, now);
     const bool draining = daemon.draining();
     return object([&](json_writer& to) {
         to.member("status", draining ? "draining" : reasons.empty() ? "ok" : "degraded")

@@ -2,6 +2,7 @@
 
 #include <warmd/json_writer.hpp>
 #include <warmd/methods.hpp>
+#include <warmd/time_source.hpp>
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
@@ -57,11 +58,11 @@ struct daemon_of_test {
     std::shared_ptr<fake_caller> from = std::make_shared<fake_caller>();
     std::optional<result<std::string>> answered;
 
-    daemon_of_test()
+    explicit daemon_of_test(time_source time = real_time())
     {
         registry.add("dummy", dummy_loader());
         const asio::any_io_executor work = workers.get_executor();
-        cache.emplace(io.get_executor(), worker_executors{work, work, work}, registry, info.limits, logger());
+        cache.emplace(io.get_executor(), worker_executors{work, work, work}, registry, info.limits, logger(), std::move(time));
         add_methods(methods, *cache, info);
     }
     ~daemon_of_test()
@@ -610,6 +611,53 @@ BOOST_FIXTURE_TEST_CASE(health_of_a_draining_daemon_says_so, daemon_of_test)
     const json::value made = result_of("health");
     BOOST_TEST(made.at("status").as_string() == "draining");
     BOOST_TEST(made.at("ready") == json::value(false));
+}
+
+namespace {
+
+struct hand_clock {
+    time_point now = time_point() + 1h;
+};
+
+/// Its clock is turned by hand, and no alarm ever rings: deadlines pass unnoticed.
+struct stalled_daemon : hand_clock, daemon_of_test {
+    struct mute_alarm final : alarm {
+        void set(time_point, std::function<void()>) override {}
+        void cancel() override {}
+    };
+    stalled_daemon()
+        : daemon_of_test({[this] { return now; }, [](const asio::any_io_executor&) { return std::make_unique<mute_alarm>(); }})
+    {
+        info.started = now;
+    }
+    json::value health()
+    {
+        answered.reset();
+        begin("health", "{}");
+        for (io.restart(); !answered && io.poll() != 0;) // the workers stand still
+            io.restart();
+        return parsed(answered.value().value());
+    }
+};
+
+} // namespace
+
+BOOST_FIXTURE_TEST_CASE(a_stalled_scheduler_makes_health_degraded_within_a_bound, stalled_daemon)
+{
+    begin("load", only(a));
+    io.poll(), workers.poll_one(), io.restart(), io.poll(); // resolved, wanted, and no worker ever loads it
+    BOOST_TEST(health().at("status").as_string() == "ok");
+    const auto bound = info.limits.max_wait + info.limits.close_timeout + info.limits.load_timeout;
+    now += bound;
+    BOOST_TEST(health().at("status").as_string() == "ok");
+    now += 1s;
+    const json::value made = health();
+    BOOST_TEST(made.at("status").as_string() == "degraded");
+    BOOST_TEST(made.at("reasons").at(0).as_string() ==
+               "a request has waited for a model longer than max_wait, close_timeout and load_timeout together, 640 seconds");
+    BOOST_TEST(number(made.at("oldest_waiter_seconds")) == 641);
+    settle(); // the workers go on
+    BOOST_TEST(health().at("status").as_string() == "ok");
 }
 
 BOOST_FIXTURE_TEST_CASE(stats_counts_hits_misses_and_evictions, daemon_of_test)

@@ -83,6 +83,8 @@ public:
     /// Every entry, least recently used first. Observation: never counts as use.
     asio::awaitable<std::vector<model_info>> models();
     asio::awaitable<cache_stats> stats();
+    /// What the times in models() and stats() count from. Any thread.
+    time_point now() const;
     /// From now on `sink` is told of every event of the types in `wanted`, in their order, until the subscription ends.
     asio::awaitable<subscription> subscribe(event_filter wanted, event_sink sink);
     /// Refuses what waits, admits nothing more, closes what is idle and, as leases return, the rest.

@@ -16,7 +16,7 @@ namespace warmd {
 /// on the executor of the sessions.
 struct daemon_info {
     std::string version;
-    std::chrono::steady_clock::time_point started;
+    time_point started; ///< by the cache's time source
     cache_limits limits;
     named_models models; ///< what a string in place of a ModelSpec stands for
     std::function<bool()> draining; ///< true from the moment shutdown began
