@@ -126,6 +126,29 @@ BOOST_FIXTURE_TEST_CASE(a_client_of_the_same_user_may_shut_it_down_and_is_answer
     BOOST_TEST(daemon.status() == 0);
 }
 
+BOOST_FIXTURE_TEST_CASE(beside_an_endless_load_and_a_close_that_hangs_hits_and_health_answer_and_the_stuck_key_is_named, place)
+{
+    running daemon(socket, {"--max-loaded-models", "4", "--close-timeout", "10ms", "--drain-seconds", "0"});
+    BOOST_REQUIRE(!daemon.line_with("ready").empty());
+    client ask = daemon.connect();
+    const std::string warm = R"({"model":{"kind":"dummy","base":"warm"}})";
+    BOOST_REQUIRE(ask.call("load", warm).has_value());
+    const std::string hangs = dummy(R"("close_ms":3600000)");
+    const std::string key(ask.call("load", hangs).value().at("key").as_string());
+    BOOST_REQUIRE(ask.call("unload", hangs.substr(0, hangs.size() - 1) + R"(,"wait":false})").has_value());
+    client waits = daemon.connect();
+    (void)waits.send("load", dummy(R"("load_ms":3600000)"));
+    BOOST_REQUIRE(!daemon.line_with(key + " is overdue").empty()); // overdue by now
+    for (int each = 0; each != 100; ++each) {
+        BOOST_TEST_REQUIRE(ask.call("load", warm).value().at("cached").as_bool());
+        const json::value health = ask.call("health").value();
+        BOOST_TEST_REQUIRE(health.at("status").as_string() == "degraded");
+        BOOST_TEST_REQUIRE(health.at("reasons").at(0).as_string().find(key) != json::string::npos);
+    }
+    daemon.signal(SIGTERM);
+    BOOST_TEST(daemon.status() == 3);
+}
+
 // -- the configuration file ------------------------------------------------------------------------------
 
 namespace {
