@@ -72,7 +72,7 @@ BOOST_AUTO_TEST_CASE(each_family_has_its_own_defaults_and_biases)
 {
     const auto mistral = config_of("", "", "MistralForCausalLM").value();
     BOOST_TEST((mistral.kv_heads == 8u && mistral.intermediate_size == 14336u && !mistral.qkv_bias && !mistral.qk_norm));
-    const auto qwen2 = config_of(R"("hidden_size":64,"num_attention_heads":4)", "", "Qwen2ForCausalLM").value();
+    const auto qwen2 = config_of(R"("hidden_size":512)", "", "Qwen2ForCausalLM").value();
     BOOST_TEST((qwen2.head_dim == 16u && qwen2.qkv_bias && !qwen2.output_bias && !qwen2.qk_norm));
     const auto qwen3 = config_of(R"("hidden_size":64)", "", "Qwen3ForCausalLM").value();
     BOOST_TEST((qwen3.head_dim == 128u && !qwen3.qkv_bias && qwen3.qk_norm));
