@@ -20,13 +20,17 @@ struct base_model {
     base_weights weights;
     tokenizer words;
     transformer forward; ///< used only within a turn of the compute_gate
+    kv_pool pool;        ///< thread-safe
 
-    base_model(base_weights loaded, tokenizer read) : weights(std::move(loaded)), words(std::move(read)), forward(weights) {}
+    base_model(base_weights loaded, tokenizer read)
+        : weights(std::move(loaded)), words(std::move(read)), forward(weights), pool(weights.config)
+    {
+    }
     base_model(const base_model&) = delete;
     base_model& operator=(const base_model&) = delete;
 
     /// Weights and buffers.
-    std::uint64_t bytes() const { return weights.bytes() + forward.bytes(); }
+    std::uint64_t bytes() const { return weights.bytes() + forward.bytes() + pool.bytes(); }
 };
 
 /// Reads a tokenizer; load_failed if there is a token that the model has no row for.

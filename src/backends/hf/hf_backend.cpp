@@ -66,7 +66,7 @@ struct task {
 
 hf_backend::hf_backend(std::shared_ptr<base_model> base, std::optional<loaded_adapter> adapter,
                        std::shared_ptr<compute_gate> gate)
-    : base_(std::move(base)), adapter_(std::move(adapter)), gate_(std::move(gate)), pool_(base_->weights.config)
+    : base_(std::move(base)), adapter_(std::move(adapter)), gate_(std::move(gate))
 {
 }
 
@@ -107,7 +107,7 @@ void hf_backend::run_together(std::span<const task> tasks)
     for (const task& each : tasks)
         sequences.push_back({each.what, lens_of(each.through)});
     run_sequences(
-        base_->forward, pool_, *gate_, sequences, [&](std::size_t i) { return tasks[i].owner->given_up(); },
+        base_->forward, base_->pool, *gate_, sequences, [&](std::size_t i) { return tasks[i].owner->given_up(); },
         [&](std::size_t i) {
             work& owner = *tasks[i].owner;
             if (--owner.left == 0)
@@ -156,7 +156,7 @@ lens hf_backend::lens_of(const view& through)
 footprint hf_backend::bytes() const
 {
     const std::uint64_t shared = base_->bytes();
-    return {.all = shared + (adapter_ ? 2 * adapter_->weights.bytes() : 0) + pool_.bytes(), .shared = shared};
+    return {.all = shared + (adapter_ ? 2 * adapter_->weights.bytes() : 0), .shared = shared};
 }
 
 result<void> preflight(backend& loaded, const std::vector<view>& views, const std::vector<token_id>& prompt)

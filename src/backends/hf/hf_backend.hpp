@@ -28,7 +28,7 @@ public:
 
     /// Takes all texts of all calls through the model together, whatever they look through; only null views wait for each other.
     void run(std::span<call> calls) override;
-    /// Weights, buffers, and room for the adapter of one null view; the base model is the shared part.
+    /// Weights, and room for the adapter of one null view; the base model, buffers included, is the shared part.
     footprint bytes() const override;
     void close() override {}
 
@@ -43,7 +43,6 @@ private:
     std::shared_ptr<base_model> base_;
     std::optional<loaded_adapter> adapter_;
     std::shared_ptr<compute_gate> gate_;
-    kv_pool pool_;
     view null_view_; // whose draws null_ holds
     std::optional<lora_weights> null_;
 };

@@ -20,17 +20,28 @@ kv_pool::kv_pool(const model_config& config)
 
 std::unique_ptr<float[]> kv_pool::take()
 {
-    if (spare_.empty())
-        return std::make_unique<float[]>(block_size_); // zeroed: what is not written yet must be finite
-    std::unique_ptr<float[]> block = std::move(spare_.back());
-    spare_.pop_back();
-    return block;
+    {
+        const std::lock_guard lock(mutex_);
+        if (!spare_.empty()) {
+            std::unique_ptr<float[]> block = std::move(spare_.back());
+            spare_.pop_back();
+            return block;
+        }
+    }
+    return std::make_unique<float[]>(block_size_); // zeroed: what is not written yet must be finite
 }
 
 void kv_pool::give_back(std::unique_ptr<float[]> block)
 {
+    const std::lock_guard lock(mutex_);
     if (spare_.size() < most_spare_)
         spare_.push_back(std::move(block));
+}
+
+std::uint64_t kv_pool::bytes() const
+{
+    const std::lock_guard lock(mutex_);
+    return spare_.size() * block_size_ * sizeof(float);
 }
 
 kv_cache::~kv_cache()

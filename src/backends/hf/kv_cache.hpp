@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <vector>
 
 namespace warmd::hf {
@@ -18,7 +19,7 @@ public:
 
     std::unique_ptr<float[]> take();
     void give_back(std::unique_ptr<float[]> block);
-    std::uint64_t bytes() const { return spare_.size() * block_size_ * sizeof(float); } ///< kept for later
+    std::uint64_t bytes() const; ///< kept for later
 
     /// Where in a block the keys [head_dim, attention_block] of a head begin.
     std::size_t keys_at(std::size_t layer, std::size_t kv_head) const { return (layer * kv_heads_ + kv_head) * head_size_; }
@@ -33,7 +34,8 @@ private:
     std::size_t head_size_;  // floats of one head in a block
     std::size_t block_size_; // floats
     std::size_t most_spare_;
-    std::vector<std::unique_ptr<float[]>> spare_;
+    mutable std::mutex mutex_;
+    std::vector<std::unique_ptr<float[]>> spare_; // guarded by mutex_
 };
 
 /// One sequence's cache. REQUIRES: the pool outlives it.
