@@ -221,6 +221,9 @@ BOOST_AUTO_TEST_CASE(ids_beyond_a_limit_are_told)
     BOOST_TEST(t.entry_from(9)->first == 2147483647);
     BOOST_TEST(t.entry_from(9)->second == "<x>");
     BOOST_TEST(!loaded(document("")).entry_from(9).has_value());
+    const tokenizer templated = loaded(document(R"("post_processor":{"type":"TemplateProcessing",
+        "single":[{"Sequence":{"id":"A"}},{"SpecialToken":{"id":"E"}}],"special_tokens":{"E":{"id":"E","ids":[40]}}})"));
+    BOOST_TEST(templated.entry_from(9).value().first == 40);
     const tokenizer empty = loaded(document("", R"({"vocab":{},"merges":[]})"));
     BOOST_TEST(empty.max_id() == -1);
     BOOST_TEST(!empty.entry_from(0).has_value());

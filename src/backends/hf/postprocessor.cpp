@@ -1,5 +1,7 @@
 #include "postprocessor.hpp"
 
+#include <algorithm>
+#include <functional>
 #include <limits>
 
 namespace warmd::hf {
@@ -58,6 +60,15 @@ void postprocessor::read_special_token(const json_place& piece, const json_place
                                                             std::to_string(largest) + ", found " + in_short(id));
         ids.push_back(static_cast<token_id>(id.get_int64()));
     }
+}
+
+token_id postprocessor::max_id() const
+{
+    token_id largest = -1;
+    for (const std::vector<token_id>& ids : {std::cref(before_), std::cref(after_)})
+        for (const token_id id : ids)
+            largest = std::max(largest, id);
+    return largest;
 }
 
 } // namespace warmd::hf

@@ -18,6 +18,8 @@ public:
 
     const std::vector<token_id>& before() const noexcept { return before_; }
     const std::vector<token_id>& after() const noexcept { return after_; }
+    /// The largest id it adds to a text, -1 if it adds none.
+    token_id max_id() const;
 
 private:
     void read(const json_place& fields);

@@ -146,7 +146,10 @@ bool tokenizer::is_special(token_id id) const
     return text && parts_->added.is_special(*text);
 }
 
-token_id tokenizer::max_id() const { return std::max(parts_->model.max_id(), parts_->added.max_id()); }
+token_id tokenizer::max_id() const
+{
+    return std::max({parts_->model.max_id(), parts_->added.max_id(), parts_->postprocess.max_id()});
+}
 
 std::optional<std::pair<token_id, std::string>> tokenizer::entry_from(token_id limit) const
 {

@@ -47,7 +47,7 @@ public:
     /// Whether `id` is an added token marked special: one that skip_special_tokens leaves out.
     bool is_special(token_id id) const;
 
-    /// The largest id any token has, -1 if there is no token.
+    /// The largest id any token has or the post-processor adds, -1 if there is none.
     token_id max_id() const;
 
     /// Some token with id >= `limit`, if there is one: what a model with `limit` embedding rows could not look up.

@@ -1,0 +1,38 @@
+// adapter_config.json and, after a line of "----", adapter_model.safetensors, for a base of two layers. Promises: it ends, and
+// every factor of what is accepted has the shape its module needs.
+
+#include "backends/hf/adapter.hpp"
+#include "fuzz/input.hpp"
+
+using namespace warmd;
+
+namespace {
+
+std::vector<hf::linear_module> small_base()
+{
+    std::vector<hf::linear_module> all;
+    for (const char* const layer : {"model.layers.0.", "model.layers.1."})
+        for (const char* const name : {"self_attn.q_proj", "self_attn.v_proj", "mlp.down_proj"})
+            all.push_back({std::string(layer) + name, 4, 6});
+    return all;
+}
+
+} // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size)
+{
+    static const fuzz::memory_directory memory;
+    static const std::vector<hf::linear_module> base = small_base();
+    const auto [config, weights] = fuzz::split(fuzz::text_of(data, size), "\n----\n");
+    memory.write("adapter_config.json", config);
+    memory.write("adapter_model.safetensors", weights);
+    const auto opened = hf::adapter::open(memory.path, base);
+    if (!opened)
+        return 0;
+    for (const hf::lora_factors& each : opened->factors()) {
+        const auto a = opened->read(each.a_name), b = opened->read(each.b_name);
+        fuzz::check(!a || a->size() == each.rank * each.module.in, "A is [rank, in]");
+        fuzz::check(!b || b->size() == each.module.out * each.rank, "B is [out, rank]");
+    }
+    return 0;
+}
