@@ -4,6 +4,7 @@
 #include "configuration.hpp"
 #include "log_setup.hpp"
 #include "options.hpp"
+#include "supervision.hpp"
 
 #include <warmd/methods.hpp>
 #include <warmd/service.hpp>
@@ -64,13 +65,13 @@ std::string limits(const cache_limits& cache)
 class application {
 public:
     /// `reread`: the options as the configuration file has them by then.
-    application(const daemon_options& options, configuration::reader reread, process_log& log);
+    application(const daemon_options& options, configuration::reader reread, service_manager manager, process_log& log);
     /// Serves until told to stop; the exit status.
     int run();
 
 private:
     asio::awaitable<void> watch_signals();
-    void reload();
+    void reload(configuration::listener told);
     void begin_shutdown(std::optional<std::chrono::nanoseconds> grace, const std::string& why);
     asio::awaitable<void> shut_down(std::chrono::nanoseconds grace);
     asio::awaitable<void> give_up(std::string why);
@@ -89,6 +90,7 @@ private:
     configuration configuration_;
     dispatcher methods_;
     service server_;
+    supervision supervision_;
     asio::signal_set signals_{io_, SIGTERM, SIGINT, SIGHUP};
     asio::steady_timer patience_{io_};
     bool draining_ = false;
@@ -115,7 +117,7 @@ backend_registry backends(const daemon_options& options)
     return registry;
 }
 
-application::application(const daemon_options& options, configuration::reader reread, process_log& log)
+application::application(const daemon_options& options, configuration::reader reread, service_manager manager, process_log& log)
     : options_(options), log_(log), say_(log.make_logger()), load_threads_(options.load_threads),
       run_threads_(polite_threads(options.run_threads)), registry_(backends(options)),
       cache_(io_.get_executor(),
@@ -127,9 +129,10 @@ application::application(const daemon_options& options, configuration::reader re
             .models = options.file.models,
             .draining = [this] { return draining_; },
             .shut_down = [this](std::optional<std::chrono::nanoseconds> grace) { begin_shutdown(grace, "asked by a client"); },
-            .reload = [this](configuration::listener told) { configuration_.reload(std::move(told)); }},
+            .reload = [this](configuration::listener told) { reload(std::move(told)); }},
       configuration_(options, std::move(reread), {io_.get_executor(), check_threads_.get_executor()}, cache_, info_, say_),
-      server_(io_.get_executor(), options.server, methods_, say_)
+      server_(io_.get_executor(), options.server, methods_, say_),
+      supervision_(io_.get_executor(), std::move(manager.notify), manager.watchdog, cache_, info_)
 {
     add_methods(methods_, cache_, info_);
 }
@@ -144,6 +147,7 @@ int application::run()
             return could_not_serve;
         }
         say_.info("ready: listening on " + options_.server.socket_path);
+        supervision_.start();
         configuration_.start();
         spawn(watch_signals());
         io_.run(); // returns by itself when nothing is left to do
@@ -168,7 +172,10 @@ asio::awaitable<void> application::watch_signals()
             co_return;
         const std::string signal_name = signal == SIGTERM ? "SIGTERM" : signal == SIGINT ? "SIGINT" : "SIGHUP";
         if (signal == SIGHUP)
-            reload();
+            reload([this](const result<model_changes>& done) {
+                if (!done)
+                    say_.error("SIGHUP changes nothing: " + done.error().detail);
+            });
         else if (std::exchange(told, true))
             spawn(give_up(signal_name + " once more"));
         else
@@ -176,11 +183,12 @@ asio::awaitable<void> application::watch_signals()
     }
 }
 
-void application::reload()
+void application::reload(configuration::listener told)
 {
-    configuration_.reload([this](const result<model_changes>& done) {
-        if (!done)
-            say_.error("SIGHUP changes nothing: " + done.error().detail);
+    supervision_.reload_begins();
+    configuration_.reload([this, told = std::move(told)](result<model_changes> done) {
+        supervision_.reload_ended();
+        told(std::move(done));
     });
 }
 
@@ -190,6 +198,7 @@ void application::begin_shutdown(std::optional<std::chrono::nanoseconds> grace, 
         return;
     draining_ = true;
     const auto time = grace.value_or(options_.drain);
+    supervision_.stopping(time + 3 * last_moment); // at its longest shut_down() takes two of them more
     say_.info("stopping (" + why + "): calls under way have " + seconds(time));
     // Later, not now: the answer of the request that may have asked for this is still to be sent.
     asio::post(io_, [this, time] { spawn(shut_down(std::max(time, shortest_grace))); });
@@ -209,6 +218,7 @@ asio::awaitable<void> application::shut_down(std::chrono::nanoseconds grace)
     patience_.async_wait([this](const error_code& ec) { ec ? void() : server_.stop(); });
     co_await server_.ended();
     patience_.cancel();
+    supervision_.stop();
     signals_.cancel();
     signals_.clear(); // from here on a signal ends the process at once
 }
@@ -280,13 +290,24 @@ int main(int count, char** arguments)
         (instead->status == 0 ? std::cout : std::cerr) << instead->text;
         return instead->status;
     }
-    const auto& options = std::get<daemon_options>(asked);
+    auto options = std::get<daemon_options>(asked);
+    auto manager = service_manager::found();
+    if (!manager) {
+        std::cerr << "warmd: " << manager.error().detail << '\n';
+        return could_not_serve;
+    }
+    if (manager->listening) {
+        options.server.listening_socket = *manager->listening;
+        options.server.socket_path = manager->socket_path;
+    }
     ::umask(077);
     std::signal(SIGPIPE, SIG_IGN);
     raise_descriptor_limit();
     process_log log(options.level, options.format);
+    if (!manager->deaf.empty())
+        log.make_logger().warning(manager->deaf);
     try {
-        return application(options, [=] { return read_options(count, arguments); }, log).run();
+        return application(options, [=] { return read_options(count, arguments); }, std::move(*manager), log).run();
     } catch (const std::exception& trouble) {
         log.make_logger().error(trouble.what());
         return could_not_serve;

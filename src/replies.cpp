@@ -58,6 +58,8 @@ std::chrono::nanoseconds longest_wait_expected(const cache_limits& limits)
     return limits.max_wait + limits.close_timeout + limits.load_timeout;
 }
 
+} // namespace
+
 std::vector<std::string> what_is_stuck(std::span<const model_info> models, const cache_stats& stats, const cache_limits& limits, time_point now)
 {
     std::vector<std::string> reasons;
@@ -71,8 +73,6 @@ std::vector<std::string> what_is_stuck(std::span<const model_info> models, const
                           std::to_string(std::chrono::duration_cast<std::chrono::seconds>(expected).count()) + " seconds");
     return reasons;
 }
-
-} // namespace
 
 // Operations --------------------------------------------------------------------------------------
 

@@ -13,6 +13,10 @@ namespace warmd::replies {
 
 using time_point = std::chrono::steady_clock::time_point;
 
+/// Why `health` is degraded, in sentences: what did not end in its time. Empty: all is well.
+std::vector<std::string> what_is_stuck(std::span<const model_info> models, const cache_stats& stats, const cache_limits& limits,
+                                       time_point now);
+
 // Results of the operations. REQUIRES: the alternative of `outcome` that belongs to the operation.
 void write_tokens(json_writer& to, const outcome&);
 void write_plain_text(json_writer& to, const outcome&);

@@ -63,6 +63,8 @@ public:
     std::size_t connections() const { return sessions_.size(); }
 
 private:
+    result<void> listen();
+    result<void> take_over();
     asio::awaitable<void> accept();
     void admit(session::socket connected);
     void stop_accepting();
@@ -85,6 +87,29 @@ result<void> service::impl::start()
 {
     if (auto valid = validate(config_); !valid)
         return valid;
+    if (auto listening = config_.listening_socket < 0 ? listen() : take_over(); !listening)
+        return listening;
+    accepting_ = true;
+    asio::co_spawn(executor_, accept(), [self = shared_from_this()](std::exception_ptr thrown) {
+        self->accepting_ = false;
+        if (thrown)
+            self->log_.error("accepting connections ended with an exception");
+        self->ring_if_ended();
+    });
+    return {};
+}
+
+result<void> service::impl::take_over()
+{
+    error_code ec;
+    acceptor_.assign(asio::local::stream_protocol(), config_.listening_socket, ec);
+    if (ec)
+        return failure{errc::internal_error, "cannot serve on the socket that was passed: " + ec.message()};
+    return {};
+}
+
+result<void> service::impl::listen()
+{
     auto claimed = socket_path::claim(config_.socket_path);
     if (!claimed)
         return claimed.error();
@@ -103,13 +128,6 @@ result<void> service::impl::start()
         return failure{errc::internal_error, "cannot listen on " + config_.socket_path + ": " + ec.message()};
     path_ = std::move(*claimed);
     acceptor_ = std::move(acceptor);
-    accepting_ = true;
-    asio::co_spawn(executor_, accept(), [self = shared_from_this()](std::exception_ptr thrown) {
-        self->accepting_ = false;
-        if (thrown)
-            self->log_.error("accepting connections ended with an exception");
-        self->ring_if_ended();
-    });
     return {};
 }
 

@@ -38,6 +38,7 @@ struct session_limits {
 
 struct server_config {
     std::string socket_path;
+    int listening_socket = -1; ///< one that listens already and is now ours (socket activation); socket_path is left alone then
     session_limits session;
     std::size_t max_connections = 16'384;
 };
