@@ -108,10 +108,10 @@ std::unique_ptr<asio::thread_pool> polite_threads(std::size_t count)
     return pool;
 }
 
-backend_registry backends(const daemon_options& options)
+backend_registry backends(const daemon_options& options, const logger& say)
 {
     backend_registry registry;
-    registry.add("hf", hf::hf_loader());
+    registry.add("hf", hf::hf_loader(say));
     if (options.enable_dummy)
         registry.add("dummy", dummy_loader());
     return registry;
@@ -119,7 +119,7 @@ backend_registry backends(const daemon_options& options)
 
 application::application(const daemon_options& options, configuration::reader reread, service_manager manager, process_log& log)
     : options_(options), log_(log), say_(log.make_logger()), load_threads_(options.load_threads),
-      run_threads_(polite_threads(options.run_threads)), registry_(backends(options)),
+      run_threads_(polite_threads(options.run_threads)), registry_(backends(options, say_)),
       cache_(io_.get_executor(),
              worker_executors{load_threads_.get_executor(), run_threads_->get_executor(), check_threads_.get_executor()}, registry_,
              options.cache, say_),

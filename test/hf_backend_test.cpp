@@ -16,7 +16,17 @@ namespace {
 
 const std::filesystem::path demo = test_data / "demo";
 
-std::unique_ptr<backend> demo_model() { return load_model(demo / "model", demo / "adapter"); }
+model_spec demo_spec(const std::string& dtype)
+{
+    model_spec spec = spec_of(demo / "model", demo / "adapter");
+    spec.dtype = dtype;
+    return spec;
+}
+
+std::unique_ptr<backend> demo_model(const std::string& dtype = "auto")
+{
+    return std::move(load_with(hf_loader(), demo_spec(dtype)).value());
+}
 
 view scaled(double scale) { return {.what = view::mode::scaled, .scale = scale}; }
 view null_view(std::uint64_t seed) { return {.what = view::mode::null, .seed = seed}; }
@@ -97,9 +107,9 @@ BOOST_AUTO_TEST_CASE(a_null_view_is_a_function_of_its_parameters)
     BOOST_TEST((without == base));
 }
 
-BOOST_AUTO_TEST_CASE(results_do_not_depend_on_what_was_asked_together)
+BOOST_DATA_TEST_CASE(results_do_not_depend_on_what_was_asked_together, boost::unit_test::data::make({"fp32", "bf16"}), dtype)
 {
-    const auto model = demo_model();
+    const auto model = demo_model(dtype);
     std::vector<operation> all;
     for (token_id i = 0; i != 12; ++i) {
         const view through = i % 3 == 0 ? view{.what = view::mode::base} : i % 3 == 1 ? view{} : null_view(7);
@@ -296,9 +306,20 @@ BOOST_DATA_TEST_CASE(the_estimate_is_what_is_allocated,
     expect_good_estimate(spec_of(test_data / name / "model"));
 }
 
-BOOST_AUTO_TEST_CASE(an_adapters_estimate_is_what_is_allocated)
+BOOST_DATA_TEST_CASE(an_adapters_estimate_is_what_is_allocated, boost::unit_test::data::make({"fp32", "bf16"}), dtype)
 {
-    expect_good_estimate(spec_of(demo / "model", demo / "adapter"));
+    expect_good_estimate(demo_spec(dtype));
+}
+
+BOOST_AUTO_TEST_CASE(bf16_is_a_model_of_its_own_and_takes_half_the_memory_for_weights)
+{
+    const loader by = hf_loader();
+    const auto narrow = by.resolve(demo_spec("bf16")).value(), wide = by.resolve(demo_spec("auto")).value();
+    if (narrow.spec.dtype == "fp32")
+        return; // a processor without bf16
+    BOOST_TEST((narrow.key != wide.key && narrow.shared_weights != wide.shared_weights));
+    BOOST_TEST(narrow.shared_bytes < wide.shared_bytes);
+    BOOST_TEST((by.resolve(demo_spec("fp16")).value().key == wide.key));
 }
 
 BOOST_AUTO_TEST_CASE(adapters_of_one_base_share_its_weights)
@@ -337,7 +358,8 @@ BOOST_AUTO_TEST_CASE(files_changed_since_they_were_resolved_fail_the_load_as_wor
                loaded.error().detail.find("changed while they were being loaded") != std::string::npos;
     };
     BOOST_TEST(outdated([&] {
-        std::filesystem::copy_file(demo / "adapter-early-05/adapter_model.safetensors", weights, std::filesystem::copy_options::overwrite_existing);
+        std::filesystem::copy_file(demo / "adapter-early-05/adapter_model.safetensors", weights,
+                                   std::filesystem::copy_options::overwrite_existing);
     }));
     BOOST_TEST(outdated([&] { std::filesystem::resize_file(weights, 1000); })); // broken besides: the writer is at it
     BOOST_TEST(outdated([&] { std::filesystem::remove(weights); }));
@@ -383,7 +405,6 @@ BOOST_AUTO_TEST_CASE(what_a_spec_cannot_ask_for_is_refused_by_name)
     };
     BOOST_TEST((code([](model_spec& s) { s.base = "/no/such/model"; }) == errc::not_found));
     BOOST_TEST((code([](model_spec& s) { s.adapter = "/no/such/adapter"; }) == errc::not_found));
-    BOOST_TEST((code([](model_spec& s) { s.dtype = "bf16"; }) == errc::unsupported));
     BOOST_TEST((code([](model_spec& s) { s.options = R"({"x":1})"; }) == errc::invalid_params));
     BOOST_TEST((code([](model_spec& s) { s.entry_point = "module:make"; }) == errc::invalid_params));
     BOOST_TEST((code([](model_spec& s) { s.base = "no-org/no-such-repository"; }) == errc::not_found));

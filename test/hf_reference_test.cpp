@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <numeric>
 
 using namespace warmd;
 using namespace warmd::hf;
@@ -41,8 +42,11 @@ struct reference {
     loader by = hf_loader(); // one: the adapters share the base
     std::map<std::string, std::unique_ptr<backend>> loaded;
 
-    explicit reference(const std::string& name)
-        : directory(test_data / name), numbers(read_json_file(directory / "reference.json").as_object())
+    std::string dtype;
+
+    explicit reference(const std::string& name, std::string computed_in = "auto")
+        : directory(test_data / name), numbers(read_json_file(directory / "reference.json").as_object()),
+          dtype(std::move(computed_in))
     {
     }
 
@@ -54,7 +58,9 @@ struct reference {
             std::optional<std::filesystem::path> path;
             if (!adapter.empty())
                 path = directory / text(numbers.at("adapters").at(adapter).at("dir"));
-            slot = std::move(load_with(by, spec_of(directory / "model", path)).value());
+            model_spec spec = spec_of(directory / "model", path);
+            spec.dtype = dtype;
+            slot = std::move(load_with(by, spec).value());
         }
         return *slot;
     }
@@ -203,6 +209,25 @@ void check_divergence(reference& model, const json::value& shown, bool as_text, 
         compare(divergence_kind::kl, here, base, "kl_base_view");
 }
 
+/// The distances of the top logprobs of every view from the reference.
+std::vector<double> top_distances(reference& model)
+{
+    std::vector<double> distances;
+    const auto vocab = model.numbers.at("model").at("vocab_size").to_number<std::size_t>();
+    for (const json::value& shown : model.views())
+        for (const json::value& last : shown.at("last").as_array()) {
+            const auto prompt = as_input(model.prompt(last.at("prompt").to_number<std::size_t>()), false);
+            const auto slice =
+                ask<distributions>(model.with(adapter_of(shown)), next_token{view_of(shown), {prompt}, vocab}).slices.at(0);
+            std::map<token_id, double> by_id;
+            for (std::size_t k = 0; k != slice.token_ids.size(); ++k)
+                by_id[slice.token_ids[k]] = static_cast<double>(slice.logprobs[k]);
+            for (const json::value& entry : last.at("top").as_array())
+                distances.push_back(std::abs(by_id.at(entry.at(0).to_number<token_id>()) - entry.at(1).to_number<double>()));
+        }
+    return distances;
+}
+
 const std::string models[] = {"fixtures/llama-smol", "fixtures/llama3-mini", "fixtures/llama2-mini",
                               "fixtures/mistral-mini", "fixtures/qwen2-mini", "fixtures/qwen3-mini",
                               "demo"};
@@ -225,4 +250,22 @@ BOOST_DATA_TEST_CASE(every_number_is_that_of_transformers,
     BOOST_TEST_MESSAGE(name << (as_text ? " (texts): " : " (ids): ") << seen.compared << " numbers, largest difference "
                             << seen.distance);
     BOOST_TEST(seen.compared > 5000u);
+}
+
+BOOST_DATA_TEST_CASE(bf16_is_no_further_from_the_reference_than_transformers_bf16,
+                     boost::unit_test::data::make({"llama-smol", "llama3-mini", "llama2-mini", "mistral-mini", "qwen2-mini",
+                                                   "qwen3-mini"}),
+                     name)
+{
+    const json::value all = read_json_file(test_data / "fixtures/crosscheck.json");
+    const json::value& theirs = all.at("models").at(name).at("hf_bf16_compute");
+    reference model(std::string("fixtures/") + name, "bf16");
+    const std::vector<double> distances = top_distances(model);
+    const double mean = std::accumulate(distances.begin(), distances.end(), 0.0) / static_cast<double>(distances.size());
+    const double largest = *std::max_element(distances.begin(), distances.end());
+    BOOST_TEST_MESSAGE(name << ": mean " << mean << " (Transformers " << theirs.at("top_mean_abs") << "), largest " << largest
+                            << " (" << theirs.at("top") << ")");
+    BOOST_TEST(mean <= 0.05);
+    BOOST_TEST(mean <= theirs.at("top_mean_abs").to_number<double>());
+    BOOST_TEST(largest <= theirs.at("top").to_number<double>());
 }

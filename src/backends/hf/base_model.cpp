@@ -33,8 +33,8 @@ result<tokenizer> read_tokenizer(const std::filesystem::path& file, const model_
     return words;
 }
 
-result<std::shared_ptr<base_model>> load_base_model(const std::filesystem::path& directory, compute_gate& gate,
-                                                    load_context& context)
+result<std::shared_ptr<base_model>> load_base_model(const std::filesystem::path& directory, precision computes,
+                                                    compute_gate& gate, load_context& context)
 {
     const auto config = read_model_config(directory);
     if (!config)
@@ -49,7 +49,7 @@ result<std::shared_ptr<base_model>> load_base_model(const std::filesystem::path&
         return sound.error();
     std::uint64_t done = 0;
     const std::uint64_t total = size_of_weights(directory);
-    auto weights = load_base(*config, *file, gate, {context.stop, [&](std::uint64_t bytes) {
+    auto weights = load_base(*config, computes, *file, gate, {context.stop, [&](std::uint64_t bytes) {
                                                         done = std::min(done + bytes, total);
                                                         context.progress(done, total);
                                                     }});
@@ -59,14 +59,15 @@ result<std::shared_ptr<base_model>> load_base_model(const std::filesystem::path&
     return std::make_shared<base_model>(std::move(*weights), std::move(*words));
 }
 
-result<std::uint64_t> estimate_base_model(const std::filesystem::path& directory, const model_config& config, compute_gate& gate)
+result<std::uint64_t> estimate_base_model(const std::filesystem::path& directory, const model_config& config, precision computes,
+                                          compute_gate& gate)
 {
     const auto file = checkpoint::open(directory);
     if (!file)
         return file.error();
     if (auto sound = check_tensors(config, *file); !sound)
         return sound.error();
-    return estimate_bytes(config, *file, gate) + transformer::buffer_bytes(config);
+    return estimate_bytes(config, computes, *file, gate) + transformer::buffer_bytes(config, computes);
 }
 
 } // namespace warmd::hf

@@ -38,10 +38,11 @@ result<tokenizer> read_tokenizer(const std::filesystem::path& file, const model_
 
 /// Loads the model of `directory`, the cheap and the likely to fail first: what is unsupported is refused before any weight
 /// is read.
-result<std::shared_ptr<base_model>> load_base_model(const std::filesystem::path& directory, compute_gate& gate,
-                                                    load_context& context);
+result<std::shared_ptr<base_model>> load_base_model(const std::filesystem::path& directory, precision computes,
+                                                    compute_gate& gate, load_context& context);
 
 /// What load_base_model(directory).bytes() will be, from headers alone; a failure says why it cannot be told.
-result<std::uint64_t> estimate_base_model(const std::filesystem::path& directory, const model_config& config, compute_gate& gate);
+result<std::uint64_t> estimate_base_model(const std::filesystem::path& directory, const model_config& config, precision computes,
+                                          compute_gate& gate);
 
 } // namespace warmd::hf

@@ -65,8 +65,9 @@ std::uint64_t bytes_of(const std::vector<float>& values) { return values.size() 
 /// Loads one model; stops at the first failure.
 class base_loader {
 public:
-    base_loader(const model_config& config, const checkpoint& file, compute_gate& gate, const load_progress& progress)
-        : config_(config), file_(file), gate_(gate), progress_(progress)
+    base_loader(const model_config& config, precision computes, const checkpoint& file, compute_gate& gate,
+                const load_progress& progress)
+        : config_(config), computes_(computes), file_(file), gate_(gate), progress_(progress)
     {
     }
 
@@ -76,7 +77,7 @@ public:
         if (!embedding)
             return embedding.error();
         progress_.advance(embedding->bytes());
-        base_weights made{.config = config_, .embedding = std::move(*embedding)};
+        base_weights made{.config = config_, .computes = computes_, .embedding = std::move(*embedding)};
         for (std::size_t layer = 0; layer != config_.layers; ++layer)
             made.layers.push_back(load_layer(layer));
         made.final_norm = read(final_norm_name);
@@ -119,44 +120,55 @@ private:
         return trouble_.has_value();
     }
 
-    bool read_into(const std::string& tensor, std::span<float> to)
+    /// True if `got` is good.
+    bool taken(const std::string& tensor, const result<void>& got)
     {
-        if (given_up())
-            return false;
-        if (auto got = file_.read(tensor, to); !got)
+        if (!got)
             trouble_ = got.error();
         else
             progress_.advance(file_.find(tensor)->bytes);
-        return !trouble_;
+        return got.has_value();
     }
 
     std::vector<float> read(const std::string& tensor)
     {
-        std::vector<float> values(given_up() ? 0 : file_.find(tensor)->elements());
-        read_into(tensor, values);
+        if (given_up())
+            return {};
+        std::vector<float> values(file_.find(tensor)->elements());
+        taken(tensor, file_.read(tensor, values));
         return values;
     }
 
-    /// Packs tensors [out_i, in] as one matrix.
+    /// Packs tensors [out_i, in] as one matrix: as they are stored if all are alike, else through fp32.
     packed_matrix pack(const std::vector<std::string>& tensors, std::size_t in, std::size_t out)
     {
         if (given_up())
             return {};
-        std::vector<float> rows(in * out);
-        std::span<float> rest(rows);
+        const auto type_of = [&](const std::string& tensor) { return file_.type_of(tensor); };
+        const stored_as first = type_of(tensors[0]);
+        const bool alike = std::ranges::all_of(tensors, [&](const std::string& each) { return type_of(each) == first; });
+        const stored_as type = alike ? first : stored_as::fp32;
+        if (rows_.size() < in * out * size_of(type))
+            rows_ = std::vector<std::byte>(in * out * size_of(type));
+        std::span<std::byte> rest = std::span(rows_).first(in * out * size_of(type));
         for (const std::string& tensor : tensors) {
             const std::size_t count = file_.find(tensor)->elements();
-            if (!read_into(tensor, rest.first(count)))
+            const std::span<std::byte> to = rest.first(count * size_of(type));
+            const auto got = alike ? file_.read_stored(tensor, to)
+                                   : file_.read(tensor, std::span(reinterpret_cast<float*>(to.data()), count));
+            if (given_up() || !taken(tensor, got))
                 return {};
-            rest = rest.subspan(count);
+            rest = rest.subspan(to.size());
         }
-        return gate_.enter().engine().pack(rows, in, out);
+        return gate_.enter().engine().pack(std::span(rows_).first(in * out * size_of(type)), type, in, out, computes_);
     }
 
     const model_config& config_;
+    precision computes_;
     const checkpoint& file_;
     compute_gate& gate_;
     const load_progress& progress_;
+    std::vector<std::byte> rows_; // of the matrix being packed
     std::optional<failure> trouble_;
 };
 
@@ -203,7 +215,7 @@ std::vector<linear_module> modules_of(const model_config& config)
 result<embedding_table> embedding_table::load(const checkpoint& file, const std::string& tensor)
 {
     embedding_table table;
-    table.dtype_ = file.find(tensor)->dtype;
+    table.type_ = file.type_of(tensor);
     table.stored_.resize(file.find(tensor)->bytes);
     if (auto got = file.read_stored(tensor, table.stored_); !got)
         return got.error();
@@ -212,12 +224,12 @@ result<embedding_table> embedding_table::load(const checkpoint& file, const std:
 
 void embedding_table::look_up(std::size_t id, std::span<float> to) const
 {
-    if (dtype_ == "F32") {
+    if (type_ == stored_as::fp32) {
         std::memcpy(to.data(), stored_.data() + id * to.size_bytes(), to.size_bytes());
         return;
     }
     const auto* const from = reinterpret_cast<const std::uint16_t*>(stored_.data()) + id * to.size();
-    (dtype_ == "BF16" ? widen_bf16 : widen_fp16)(from, to.data(), to.size());
+    (type_ == stored_as::bf16 ? widen_bf16 : widen_fp16)(from, to.data(), to.size());
 }
 
 std::uint64_t base_weights::bytes() const
@@ -248,26 +260,26 @@ result<void> check_tensors(const model_config& config, const checkpoint& file)
     return {};
 }
 
-std::uint64_t estimate_bytes(const model_config& config, const checkpoint& file, compute_gate& gate)
+std::uint64_t estimate_bytes(const model_config& config, precision computes, const checkpoint& file, compute_gate& gate)
 {
     const auto turn = gate.enter();
     std::uint64_t layer = 0;
     for (const linear_shape& shape : linear_shapes(config))
-        layer += turn.engine().packed_bytes(shape.in, shape.out());
+        layer += turn.engine().packed_bytes(shape.in, shape.out(), computes);
     std::uint64_t vectors = 0; // norms and biases
     auto visited = visit_tensors(config, [&](const std::string&, const std::vector<std::uint64_t>& shape) {
         vectors += shape.size() == 1 ? shape[0] * sizeof(float) : 0;
         return result<void>();
     });
     return visited ? file.find(embedding_name)->bytes + config.layers * layer + vectors +
-                         turn.engine().packed_bytes(config.hidden_size, config.vocab_size)
+                         turn.engine().packed_bytes(config.hidden_size, config.vocab_size, computes)
                    : 0;
 }
 
-result<base_weights> load_base(const model_config& config, const checkpoint& file, compute_gate& gate,
+result<base_weights> load_base(const model_config& config, precision computes, const checkpoint& file, compute_gate& gate,
                                const load_progress& progress)
 {
-    return base_loader(config, file, gate, progress).load();
+    return base_loader(config, computes, file, gate, progress).load();
 }
 
 } // namespace warmd::hf

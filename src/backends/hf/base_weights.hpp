@@ -51,7 +51,7 @@ public:
     std::uint64_t bytes() const { return stored_.size(); }
 
 private:
-    std::string dtype_;
+    stored_as type_ = stored_as::fp32;
     std::vector<std::byte> stored_; // [vocab, hidden]
 };
 
@@ -74,6 +74,7 @@ struct load_progress {
 
 struct base_weights {
     model_config config;
+    precision computes = precision::fp32;
     embedding_table embedding;
     std::vector<layer_weights> layers = {};
     std::vector<float> final_norm = {};
@@ -86,9 +87,9 @@ struct base_weights {
 /// (A weight that nobody uses would mean that the numbers are not the model's.)
 result<void> check_tensors(const model_config& config, const checkpoint& file);
 /// What base_weights::bytes() will be. REQUIRES: check_tensors() passed.
-std::uint64_t estimate_bytes(const model_config& config, const checkpoint& file, compute_gate& gate);
+std::uint64_t estimate_bytes(const model_config& config, precision computes, const checkpoint& file, compute_gate& gate);
 /// Reads and packs. REQUIRES: check_tensors() passed.
-result<base_weights> load_base(const model_config& config, const checkpoint& file, compute_gate& gate,
+result<base_weights> load_base(const model_config& config, precision computes, const checkpoint& file, compute_gate& gate,
                                const load_progress& progress);
 
 } // namespace warmd::hf

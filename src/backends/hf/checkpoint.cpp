@@ -140,6 +140,12 @@ result<void> checkpoint::read_stored(const std::string& name, std::span<std::byt
     return shards_[where_.find(name)->second].read_stored(name, to);
 }
 
+stored_as checkpoint::type_of(std::string_view name) const
+{
+    const std::string& dtype = find(name)->dtype;
+    return dtype == "F32" ? stored_as::fp32 : dtype == "BF16" ? stored_as::bf16 : stored_as::fp16;
+}
+
 std::vector<std::string> checkpoint::names() const
 {
     std::vector<std::string> all;

@@ -1,6 +1,7 @@
 #pragma once
 // The tensors of a model directory: model.safetensors, or the shards that model.safetensors.index.json names.
 
+#include "matmul.hpp"
 #include "safetensors.hpp"
 
 #include <filesystem>
@@ -30,6 +31,8 @@ public:
     result<void> read(const std::string& name, std::span<float> to) const { return read(name, 0, to); }
     /// Elements from number `first` on.
     result<void> read(const std::string& name, std::uint64_t first, std::span<float> to) const;
+    /// How it is stored. REQUIRES: require()d.
+    stored_as type_of(std::string_view name) const;
     /// The whole tensor as stored. REQUIRES: require()d, and to.size() bytes.
     result<void> read_stored(const std::string& name, std::span<std::byte> to) const;
     /// Every tensor's name, in byte order.

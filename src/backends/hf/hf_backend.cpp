@@ -147,7 +147,8 @@ lens hf_backend::lens_of(const view& through)
         const factor_source draws = [&](const std::string& tensor, std::size_t elements) -> result<std::vector<float>> {
             return null_draws(through, tensor, elements);
         };
-        null_ = std::move(*pack_lora(base_->weights.config, structure, draws, *gate_)); // draws cannot fail
+        auto packed = pack_lora(base_->weights.config, base_->weights.computes, structure, draws, *gate_);
+        null_ = std::move(*packed); // draws cannot fail
         null_view_ = through;
     }
     return {&*null_, 1};

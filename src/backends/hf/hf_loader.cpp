@@ -52,27 +52,46 @@ struct shared_base {
 /// What all backends of a loader have in common.
 class hf_models {
 public:
+    explicit hf_models(logger say) : say_(std::move(say)) {}
     result<resolved_model> resolve(const model_spec& asked);
     result<std::unique_ptr<backend>> load(const resolved_model& model, load_context& context);
 
 private:
+    precision precision_for(const std::string& dtype);
     result<std::unique_ptr<backend>> read(const resolved_model& model, load_context& context);
     footprint estimate(const model_spec& spec);
     result<std::shared_ptr<base_model>> base_of(const resolved_model& model, load_context& context);
-    result<std::shared_ptr<base_model>> load_base(const std::string& directory, load_context& context);
-    result<loaded_adapter> load_adapter(const path& directory, const model_config& config);
+    result<std::shared_ptr<base_model>> load_base(const model_spec& spec, load_context& context);
+    result<loaded_adapter> load_adapter(const model_spec& spec, const model_config& config);
+
+    logger say_;
+    std::once_flag told_;
 
     std::shared_ptr<compute_gate> gate_ = std::make_shared<compute_gate>();
     std::mutex mutex_;
     std::map<std::string, std::shared_ptr<shared_base>> bases_; // by resolved_model::shared_weights
 };
 
+constexpr const char* name_of(precision computes) { return computes == precision::bf16 ? "bf16" : "fp32"; }
+/// Of a resolved spec.
+precision precision_of(const model_spec& spec) { return spec.dtype == "bf16" ? precision::bf16 : precision::fp32; }
+
+/// What a dtype is computed with: auto and fp16, which is a storage type, in fp32.
+precision hf_models::precision_for(const std::string& dtype)
+{
+    if (dtype != "bf16")
+        return precision::fp32;
+    if (has_bf16())
+        return precision::bf16;
+    std::call_once(told_, [this] {
+        say_.warning("dtype bf16 is computed in fp32: this processor has neither AVX512-BF16 nor AMX");
+    });
+    return precision::fp32;
+}
+
 /// Refuses what this kind cannot do, by name.
 std::optional<failure> objection(const model_spec& asked)
 {
-    if (asked.dtype == "bf16")
-        return failure{errc::unsupported,
-                       "model.dtype bf16 is not supported yet; weights of any type are computed with in fp32 (auto, fp32, fp16)"};
     if (asked.device != "auto" && asked.device != "cpu")
         return failure{errc::unsupported, "model.device " + asked.device + " is not supported; it can be cpu"};
     if (asked.entry_point)
@@ -105,7 +124,7 @@ result<resolved_model> hf_models::resolve(const model_spec& asked)
         if (!is_directory(*model.spec.adapter))
             return failure{errc::not_found, "model.adapter '" + *asked.adapter + "' is no directory"};
     }
-    model.spec.dtype = "fp32";
+    model.spec.dtype = name_of(precision_for(asked.dtype));
     model.spec.device = "cpu";
     model.spec.trust_remote_code = false;
     model.key = key_of(model.spec);
@@ -128,7 +147,7 @@ footprint hf_models::estimate(const model_spec& spec)
     const auto config = read_model_config(spec.base);
     if (!config)
         return {.all = on_disk};
-    const auto shared = estimate_base_model(spec.base, *config, *gate_);
+    const auto shared = estimate_base_model(spec.base, *config, precision_of(spec), *gate_);
     if (!shared)
         return {.all = on_disk};
     std::uint64_t bytes = *shared;
@@ -136,7 +155,7 @@ footprint hf_models::estimate(const model_spec& spec)
         const auto opened = adapter::open(*spec.adapter, modules_of(*config));
         if (!opened)
             return {.all = on_disk};
-        bytes += 2 * estimate_bytes(*config, opened->factors(), *gate_);
+        bytes += 2 * estimate_bytes(*config, precision_of(spec), opened->factors(), *gate_);
     }
     return {.all = bytes, .shared = *shared};
 }
@@ -164,15 +183,15 @@ result<std::shared_ptr<base_model>> hf_models::base_of(const resolved_model& mod
     const std::lock_guard lock(shared->loading);
     if (auto resident = shared->model.lock())
         return resident;
-    auto loaded = load_base(model.spec.base, context);
+    auto loaded = load_base(model.spec, context);
     if (loaded)
         shared->model = *loaded;
     return loaded;
 }
 
-result<std::shared_ptr<base_model>> hf_models::load_base(const std::string& directory, load_context& context)
+result<std::shared_ptr<base_model>> hf_models::load_base(const model_spec& spec, load_context& context)
 {
-    auto loaded = load_base_model(directory, *gate_, context);
+    auto loaded = load_base_model(spec.base, precision_of(spec), *gate_, context);
     if (!loaded)
         return loaded;
     hf_backend alone(*loaded, {}, gate_);
@@ -182,8 +201,9 @@ result<std::shared_ptr<base_model>> hf_models::load_base(const std::string& dire
     return loaded;
 }
 
-result<loaded_adapter> hf_models::load_adapter(const path& directory, const model_config& config)
+result<loaded_adapter> hf_models::load_adapter(const model_spec& spec, const model_config& config)
 {
+    const path directory = *spec.adapter;
     const auto opened = adapter::open(directory, modules_of(config));
     if (!opened)
         return opened.error();
@@ -196,7 +216,8 @@ result<loaded_adapter> hf_models::load_adapter(const path& directory, const mode
         own = std::move(*words);
     }
     auto weights = pack_lora(
-        config, opened->factors(), [&](const std::string& tensor, std::size_t) { return opened->read(tensor); }, *gate_);
+        config, precision_of(spec), opened->factors(),
+        [&](const std::string& tensor, std::size_t) { return opened->read(tensor); }, *gate_);
     if (!weights)
         return weights.error();
     return loaded_adapter{opened->factors(), std::move(*weights), std::move(own)};
@@ -214,7 +235,7 @@ result<std::unique_ptr<backend>> hf_models::read(const resolved_model& model, lo
     const auto config = read_model_config(spec.base);
     if (!config)
         return config.error();
-    auto adapter = load_adapter(*spec.adapter, *config); // before the base, which takes longer
+    auto adapter = load_adapter(spec, *config); // before the base, which takes longer
     if (!adapter)
         return adapter.error();
     auto base = base_of(model, context);
@@ -243,9 +264,9 @@ result<std::unique_ptr<backend>> hf_models::load(const resolved_model& model, lo
 
 } // namespace
 
-loader hf_loader()
+loader hf_loader(logger say)
 {
-    const auto models = std::make_shared<hf_models>();
+    const auto models = std::make_shared<hf_models>(std::move(say));
     return loader{[models](const model_spec& asked) { return models->resolve(asked); },
                   [models](const resolved_model& model, load_context& context) { return models->load(model, context); }};
 }

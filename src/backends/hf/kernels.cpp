@@ -165,6 +165,17 @@ void widen_bf16(const std::uint16_t* x, float* y, std::size_t width)
 }
 
 WARMD_FOR_EACH_LEVEL
+void narrow_bf16(const float* x, std::uint16_t* y, std::size_t width)
+{
+    for (std::size_t i = 0; i < width; ++i) {
+        const std::uint32_t bits = std::bit_cast<std::uint32_t>(x[i]);
+        const std::uint32_t rounded = bits + 0x7fffu + (bits >> 16 & 1u);
+        const bool is_nan = (bits & 0x7fffffffu) > 0x7f800000u;
+        y[i] = static_cast<std::uint16_t>((is_nan ? bits | 0x400000u : rounded) >> 16);
+    }
+}
+
+WARMD_FOR_EACH_LEVEL
 void widen_fp16(const std::uint16_t* x, float* y, std::size_t width)
 {
     for (std::size_t i = 0; i < width; ++i) {

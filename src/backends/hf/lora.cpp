@@ -50,6 +50,9 @@ grouped group(const factor_index& by_path, const linear_shape& shape, std::size_
     return found;
 }
 
+/// The outputs of x A^T, padded to what products of few rows need (matmul_engine::most_padding).
+std::size_t outputs_for(std::size_t rank) { return std::max(rank, matmul_engine::enough_outputs); }
+
 std::vector<float> transposed(const std::vector<float>& matrix, std::size_t rows, std::size_t columns)
 {
     std::vector<float> turned(matrix.size());
@@ -59,7 +62,8 @@ std::vector<float> transposed(const std::vector<float>& matrix, std::size_t rows
     return turned;
 }
 
-result<lora_linear> pack_linear(const grouped& group, const linear_shape& shape, const factor_source& source, compute_gate& gate)
+result<lora_linear> pack_linear(const grouped& group, const linear_shape& shape, precision computes, const factor_source& source,
+                                compute_gate& gate)
 {
     lora_linear made;
     std::vector<float> all_a;
@@ -80,8 +84,11 @@ result<lora_linear> pack_linear(const grouped& group, const linear_shape& shape,
                               .b = transposed(*b, factors->module.out, factors->rank)});
         first_rank += factors->rank;
     }
-    if (first_rank != 0)
-        made.a = gate.enter().engine().pack(all_a, shape.in, first_rank);
+    if (first_rank == 0)
+        return made;
+    all_a.resize(outputs_for(first_rank) * shape.in); // more rows of zeros
+    made.a = gate.enter().engine().pack(std::as_bytes(std::span(all_a)), stored_as::fp32, shape.in,
+                                        outputs_for(first_rank), computes);
     return made;
 }
 
@@ -108,8 +115,8 @@ std::uint64_t lora_weights::bytes() const
     return sum;
 }
 
-result<lora_weights> pack_lora(const model_config& config, const std::vector<lora_factors>& factors, const factor_source& source,
-                               compute_gate& gate)
+result<lora_weights> pack_lora(const model_config& config, precision computes, const std::vector<lora_factors>& factors,
+                               const factor_source& source, compute_gate& gate)
 {
     const factor_index by_path = index(factors);
     const auto shapes = linear_shapes(config);
@@ -117,7 +124,7 @@ result<lora_weights> pack_lora(const model_config& config, const std::vector<lor
     made.layers.resize(config.layers);
     for (std::size_t layer = 0; layer != config.layers; ++layer)
         for (std::size_t kind = 0; kind != linear_kinds; ++kind) {
-            auto packed = pack_linear(group(by_path, shapes[kind], layer), shapes[kind], source, gate);
+            auto packed = pack_linear(group(by_path, shapes[kind], layer), shapes[kind], computes, source, gate);
             if (!packed)
                 return packed.error();
             made.layers[layer][kind] = std::move(*packed);
@@ -125,7 +132,8 @@ result<lora_weights> pack_lora(const model_config& config, const std::vector<lor
     return made;
 }
 
-std::uint64_t estimate_bytes(const model_config& config, const std::vector<lora_factors>& factors, compute_gate& gate)
+std::uint64_t estimate_bytes(const model_config& config, precision computes, const std::vector<lora_factors>& factors,
+                             compute_gate& gate)
 {
     const factor_index by_path = index(factors);
     const auto turn = gate.enter();
@@ -135,7 +143,7 @@ std::uint64_t estimate_bytes(const model_config& config, const std::vector<lora_
             const grouped found = group(by_path, shape, layer);
             for (const auto& member : found.members)
                 sum += member.factors->rank * member.factors->module.out * sizeof(float);
-            sum += found.members.empty() ? 0 : turn.engine().packed_bytes(shape.in, found.rank());
+            sum += found.members.empty() ? 0 : turn.engine().packed_bytes(shape.in, outputs_for(found.rank()), computes);
         }
     return sum;
 }

@@ -26,7 +26,7 @@ struct lora_linear {
         float scaling = 0;
         std::vector<float> b; ///< [rank, out]: B transposed
     };
-    packed_matrix a; ///< all parts' A below one another: [sum of ranks, in]
+    packed_matrix a; ///< all parts' A below one another: [at least the sum of ranks, in]
     std::vector<part> parts; ///< empty: the adapter does not act here
 };
 
@@ -39,10 +39,11 @@ struct lora_weights {
 /// Where a factor's values come from: tensor name and number of elements -> values.
 using factor_source = std::function<result<std::vector<float>>(const std::string& tensor, std::size_t elements)>;
 
-result<lora_weights> pack_lora(const model_config& config, const std::vector<lora_factors>& factors, const factor_source& source,
-                               compute_gate& gate);
+result<lora_weights> pack_lora(const model_config& config, precision computes, const std::vector<lora_factors>& factors,
+                               const factor_source& source, compute_gate& gate);
 /// What lora_weights::bytes() will be.
-std::uint64_t estimate_bytes(const model_config& config, const std::vector<lora_factors>& factors, compute_gate& gate);
+std::uint64_t estimate_bytes(const model_config& config, precision computes, const std::vector<lora_factors>& factors,
+                             compute_gate& gate);
 
 /// The largest sum of ranks within one of the matrix products.
 std::size_t largest_fused_rank(const model_config& config, const std::vector<lora_factors>& factors);

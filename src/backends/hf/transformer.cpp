@@ -55,36 +55,50 @@ std::size_t logits_rows_for(const model_config& config)
     return rows;
 }
 
-/// The vectors that one token has in the buffers, in floats.
+/// The fp32 vectors that one token has in the buffers, in floats; and those that go into products, in elements.
 std::size_t floats_per_token(const model_config& config)
 {
-    return 3 * config.hidden_size + 2 * config.q_width() + 2 * config.kv_width() + 3 * config.intermediate_size + config.head_dim;
+    return 2 * config.hidden_size + config.q_width() + 2 * config.kv_width() + 2 * config.intermediate_size + config.head_dim;
+}
+std::size_t inputs_per_token(const model_config& config)
+{
+    return config.hidden_size + config.q_width() + config.intermediate_size;
+}
+
+/// Room for one row of a thread's own, at least `width` wide.
+float* own_row(std::size_t width)
+{
+    thread_local std::vector<float> row;
+    row.resize(std::max(row.size(), width));
+    return row.data();
 }
 
 } // namespace
 
 transformer::transformer(const base_weights& base)
     : base_(base), frequencies_(rope_frequencies(base.config.rope, base.config.head_dim)),
-      logits_rows_(logits_rows_for(base.config)), stream_(buffer_rows * config().hidden_size), normed_(stream_.size()),
-      qkv_(buffer_rows * (config().q_width() + 2 * config().kv_width())), mixed_(buffer_rows * config().q_width()),
-      gate_up_(buffer_rows * 2 * config().intermediate_size), gated_(buffer_rows * config().intermediate_size),
-      added_(stream_.size()), cosines_(buffer_rows * config().head_dim / 2), sines_(cosines_.size()),
-      logits_(logits_rows_ * config().vocab_size)
+      logits_rows_(logits_rows_for(base.config)), stream_(buffer_rows * config().hidden_size),
+      normed_(buffer_rows, config().hidden_size, base.computes),
+      qkv_(buffer_rows * (config().q_width() + 2 * config().kv_width())),
+      mixed_(buffer_rows, config().q_width(), base.computes), gate_up_(buffer_rows * 2 * config().intermediate_size),
+      gated_(buffer_rows, config().intermediate_size, base.computes), added_(stream_.size()),
+      cosines_(buffer_rows * config().head_dim / 2), sines_(cosines_.size()), logits_(logits_rows_ * config().vocab_size)
 {
 }
 
-std::uint64_t transformer::buffer_bytes(const model_config& config)
+std::uint64_t transformer::buffer_bytes(const model_config& config, precision computes)
 {
-    return (buffer_rows * floats_per_token(config) + logits_rows_for(config) * config.vocab_size) * sizeof(float);
+    const std::size_t logits = logits_rows_for(config) * config.vocab_size;
+    return (buffer_rows * floats_per_token(config) + logits) * sizeof(float) +
+           buffer_rows * inputs_per_token(config) * (computes == precision::bf16 ? 2 : 4);
 }
 
 std::uint64_t transformer::bytes() const
 {
     std::size_t floats = 0;
-    for (const auto* buffer : {&stream_, &normed_, &qkv_, &mixed_, &gate_up_, &gated_, &added_, &cosines_, &sines_, &logits_,
-                               &reduced_})
+    for (const auto* buffer : {&stream_, &qkv_, &gate_up_, &added_, &cosines_, &sines_, &logits_, &reduced_})
         floats += buffer->capacity();
-    return floats * sizeof(float);
+    return floats * sizeof(float) + normed_.bytes() + mixed_.bytes() + gated_.bytes();
 }
 
 void transformer::step(matmul_engine& engine, std::span<const segment> segments, const receiver& receive)
@@ -148,7 +162,9 @@ void transformer::run_layer(std::size_t layer, std::span<const segment> segments
     const std::size_t width = config().intermediate_size;
     for_each_row(rows_.size(), width, [&](std::size_t i) {
         const float* const gate = &gate_up_[i * 2 * width];
-        silu_times(gate, gate + width, &gated_[i * width], width);
+        float* const out = own_row(width);
+        silu_times(gate, gate + width, out, width);
+        gated_.put(i, 0, out, width);
     });
     multiply(layer, linear_kind::down, gated_, added_);
     add_to_stream(added_);
@@ -158,7 +174,9 @@ void transformer::normalise(const std::vector<float>& weight)
 {
     const std::size_t hidden = config().hidden_size;
     for_each_row(rows_.size(), hidden, [&](std::size_t i) {
-        rms_norm(&stream_[i * hidden], weight.data(), config().rms_norm_eps, &normed_[i * hidden], hidden);
+        float* const out = own_row(hidden);
+        rms_norm(&stream_[i * hidden], weight.data(), config().rms_norm_eps, out, hidden);
+        normed_.put(i, 0, out, hidden);
     });
 }
 
@@ -167,11 +185,11 @@ void transformer::add_to_stream(const std::vector<float>& y)
     add(y.data(), stream_.data(), rows_.size() * config().hidden_size);
 }
 
-void transformer::multiply(std::size_t layer, linear_kind kind, const std::vector<float>& x, std::vector<float>& y)
+void transformer::multiply(std::size_t layer, linear_kind kind, const activations& x, std::vector<float>& y)
 {
     const auto which = static_cast<std::size_t>(kind);
     const linear& by = base_.layers[layer].linears[which];
-    engine_->multiply(by.matrix, x.data(), y.data(), rows_.size());
+    engine_->multiply(by.matrix, x.from(0), y.data(), rows_.size());
     for (const stretch& each : stretches_)
         add_adapter(each.adapter->layers[layer][which], each, x, y, by.matrix.out());
     if (!by.bias.empty())
@@ -179,14 +197,14 @@ void transformer::multiply(std::size_t layer, linear_kind kind, const std::vecto
                      [&](std::size_t i) { add(by.bias.data(), &y[i * by.bias.size()], by.bias.size()); });
 }
 
-void transformer::add_adapter(const lora_linear& adapter, const stretch& where, const std::vector<float>& x,
-                              std::vector<float>& y, std::size_t width)
+void transformer::add_adapter(const lora_linear& adapter, const stretch& where, const activations& x, std::vector<float>& y,
+                              std::size_t width)
 {
     if (adapter.parts.empty())
         return;
     const std::size_t ranks = adapter.a.out();
     reduced_.resize(std::max(reduced_.size(), buffer_rows * ranks));
-    engine_->multiply(adapter.a, &x[where.first_row * adapter.a.in()], reduced_.data(), where.rows);
+    engine_->multiply(adapter.a, x.from(where.first_row), reduced_.data(), where.rows);
     for_each_row(where.rows, width, [&](std::size_t i) {
         for (const lora_linear::part& part : adapter.parts) {
             const float factor = static_cast<float>(static_cast<double>(part.scaling) * where.scale);
@@ -245,10 +263,10 @@ void transformer::attend_all(std::size_t layer, std::span<const segment> segment
         const tile& mine = tiles[i];
         kv_cache& cache = *segments[mine.segment].cache;
         std::array<attention_query, attention_tile> queries{};
+        float* const outputs = own_row(attention_tile * dim);
         for (std::size_t q = mine.first; q != mine.last; ++q) {
-            const std::size_t r = mine.first_row + q / group, head = mine.kv_head * group + q % group;
-            queries[q - mine.first] = {&qkv_[r * width + head * dim], &mixed_[r * shape.q_width() + head * dim],
-                                       rows_[r].position + 1};
+            const std::size_t r = mine.first_row + q / group, head = mine.kv_head * group + q % group, at = q - mine.first;
+            queries[at] = {&qkv_[r * width + head * dim], outputs + at * dim, rows_[r].position + 1};
         }
         const std::size_t blocks = (queries[mine.last - 1 - mine.first].visible + attention_block - 1) / attention_block;
         thread_local std::vector<const float*> keys, values;
@@ -261,6 +279,8 @@ void transformer::attend_all(std::size_t layer, std::span<const segment> segment
         }
         scratch.resize(attention_tile * blocks * attention_block);
         attend(std::span(queries).first(mine.last - mine.first), keys, values, dim, scratch.data());
+        for (std::size_t q = mine.first; q != mine.last; ++q)
+            mixed_.put(mine.first_row + q / group, (mine.kv_head * group + q % group) * dim, queries[q - mine.first].out, dim);
     });
 }
 
@@ -275,10 +295,11 @@ void transformer::project(std::span<const segment> segments, const receiver& rec
     for (std::size_t first = 0; first < wanted.size(); first += logits_rows_) {
         const std::size_t count = std::min(logits_rows_, wanted.size() - first);
         for_each_row(count, hidden, [&](std::size_t i) {
-            rms_norm(&stream_[wanted[first + i] * hidden], base_.final_norm.data(), config().rms_norm_eps, &normed_[i * hidden],
-                     hidden);
+            float* const out = own_row(hidden);
+            rms_norm(&stream_[wanted[first + i] * hidden], base_.final_norm.data(), config().rms_norm_eps, out, hidden);
+            normed_.put(i, 0, out, hidden);
         });
-        engine_->multiply(base_.output, normed_.data(), logits_.data(), count);
+        engine_->multiply(base_.output, normed_.from(0), logits_.data(), count);
         for_each(count, count * vocab, [&](std::size_t i) {
             const row& at = rows_[wanted[first + i]];
             receive(at.segment, at.token, std::span(logits_).subspan(i * vocab, vocab));

@@ -2,6 +2,7 @@
 // The forward pass of a decoder-only transformer of the Llama family (Touvron et al. 2023): RMSNorm, rotary positions,
 // grouped-query attention, SwiGLU; an adapter's additive term beside each product.
 
+#include "activations.hpp"
 #include "base_weights.hpp"
 #include "compute.hpp"
 #include "kv_cache.hpp"
@@ -48,7 +49,7 @@ public:
     const model_config& config() const { return base_.config; }
     std::uint64_t bytes() const; ///< buffers, without the weights
     /// What bytes() is for a model, as long as no adapter is used.
-    static std::uint64_t buffer_bytes(const model_config& config);
+    static std::uint64_t buffer_bytes(const model_config& config, precision computes);
 
 private:
     struct row { // one token of the step
@@ -65,8 +66,8 @@ private:
     void place(std::span<const segment> segments);
     void look_up(std::span<const segment> segments);
     void run_layer(std::size_t layer, std::span<const segment> segments);
-    void multiply(std::size_t layer, linear_kind kind, const std::vector<float>& x, std::vector<float>& y);
-    void add_adapter(const lora_linear& adapter, const stretch& where, const std::vector<float>& x, std::vector<float>& y,
+    void multiply(std::size_t layer, linear_kind kind, const activations& x, std::vector<float>& y);
+    void add_adapter(const lora_linear& adapter, const stretch& where, const activations& x, std::vector<float>& y,
                      std::size_t width);
     void normalise(const std::vector<float>& weight);
     void prepare_heads(std::size_t layer, std::span<const segment> segments);
@@ -84,11 +85,11 @@ private:
     std::vector<stretch> stretches_;
 
     std::vector<float> stream_;  // [tokens, hidden], the residual stream
-    std::vector<float> normed_;  // [tokens, hidden]
+    activations normed_;         // [tokens, hidden]
     std::vector<float> qkv_;     // [tokens, q + k + v]
-    std::vector<float> mixed_;   // [tokens, q], attention's output
+    activations mixed_;          // [tokens, q], attention's output
     std::vector<float> gate_up_; // [tokens, 2 intermediate]
-    std::vector<float> gated_;   // [tokens, intermediate]
+    activations gated_;          // [tokens, intermediate]
     std::vector<float> added_;   // [tokens, hidden], what a sub-layer adds to the stream
     std::vector<float> cosines_, sines_; // [tokens, head_dim / 2]
     std::vector<float> logits_;  // [logits_rows_, vocab]

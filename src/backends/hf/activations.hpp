@@ -1,0 +1,41 @@
+#pragma once
+// What goes into a matrix product: rows in the precision that it multiplies.
+
+#include "kernels.hpp"
+#include "matmul.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace warmd::hf {
+
+class activations {
+public:
+    activations(std::size_t rows, std::size_t width, precision of)
+        : width_(width), wide_(of == precision::fp32 ? rows * width : 0), narrow_(of == precision::bf16 ? rows * width : 0)
+    {
+    }
+
+    /// Columns [first, first + count) of a row.
+    void put(std::size_t row, std::size_t first, const float* values, std::size_t count)
+    {
+        if (narrow_.empty())
+            std::copy_n(values, count, &wide_[row * width_ + first]);
+        else
+            narrow_bf16(values, &narrow_[row * width_ + first], count);
+    }
+    const void* from(std::size_t row) const
+    {
+        return narrow_.empty() ? static_cast<const void*>(&wide_[row * width_]) : &narrow_[row * width_];
+    }
+    std::uint64_t bytes() const { return wide_.size() * sizeof(float) + narrow_.size() * sizeof(std::uint16_t); }
+
+private:
+    std::size_t width_;
+    std::vector<float> wide_;
+    std::vector<std::uint16_t> narrow_;
+};
+
+} // namespace warmd::hf
