@@ -104,6 +104,13 @@ public:
         find_out(waiter);
     }
 
+    const residency* touch(const model_spec& spec, std::chrono::nanoseconds keep_alive)
+    {
+        const std::shared_ptr<const resolved_model> model = resolver_->known(spec);
+        const auto entry = model ? core_.touch(*model, keep_alive, time_.now()) : std::nullopt;
+        return entry ? &residents_.at(*entry).here->what : nullptr;
+    }
+
     void find_out(waiter_id waiter)
     {
         resolver_->resolve(asked_.at(waiter).spec, [self = shared_from_this(), waiter](const model_resolver::answer& found) {
@@ -517,6 +524,8 @@ asio::awaitable<result<backend_lease>> backend_cache::get_or_load(model_spec spe
     co_return std::move(told);
 }
 
+const residency* backend_cache::touch(const model_spec& spec, std::chrono::nanoseconds keep_alive) { return impl_->touch(spec, keep_alive); }
+
 asio::awaitable<result<cache_key>> backend_cache::find_key(model_spec spec)
 {
     return impl::query<result<cache_key>>(impl_, [spec = std::move(spec)](impl& self, auto reply) { self.find_key(spec, reply); });
@@ -545,6 +554,9 @@ asio::awaitable<cache_stats> backend_cache::stats()
 {
     return impl::query<cache_stats>(impl_, [](impl& self, const auto& reply) { reply->deliver(self.stats()); });
 }
+
+std::vector<model_info> backend_cache::models_now() const { return impl_->models(); }
+cache_stats backend_cache::stats_now() const { return impl_->stats(); }
 
 asio::awaitable<subscription> backend_cache::subscribe(event_filter wanted, event_sink sink)
 {

@@ -68,6 +68,25 @@ effects cache_core::acquire(waiter_id waiter, acquire_request request, time_poin
     return take_effects();
 }
 
+std::optional<entry_id> cache_core::touch(const resolved_model& model, nanoseconds keep_alive, time_point now)
+{
+    const auto found = index_.find(model.key);
+    if (found == index_.end() || draining_)
+        return {};
+    entry& current = entries_.at(found->second);
+    if (current.state != entry_state::ready || current.model->files != model.files)
+        return {};
+    ++counted_.hits;
+    current.used = ++turn_;
+    current.since = now;
+    current.expires = std::max(current.expires, now + keep_alive);
+    if (current.in_lru) {
+        lru_.splice(lru_.end(), lru_, *current.in_lru);
+        set_idle_deadline(current); // later than it was: the wake asked for comes soon enough
+    }
+    return current.id;
+}
+
 /// The instance that answers for the request's key. One of another generation is retired: what loads or is resident
 /// serves those who asked before (it leaves the index), what only waits is brought up to date, a failure is forgotten.
 /// The successor of a pinned one is pinned.

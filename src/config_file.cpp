@@ -84,12 +84,15 @@ private:
                 if (json::value* value = members->if_contains(path); value && value->is_string())
                     if (auto why = resolve(value->get_string(), path, member.value().at(path), called))
                         return why;
-        auto read = parse_model_spec(spec);
-        if (read) {
-            made_.models.emplace(name, std::move(*read));
+        const std::string text = json::serialize(spec);
+        json_document document;
+        model_spec read;
+        const auto found = parse_model_spec(*document.read(text).value(), read);
+        if (!found) {
+            made_.models.emplace(name, std::move(read));
             return {};
         }
-        const spec_fault& fault = read.error();
+        const spec_fault& fault = *found;
         const json::object* members = member.value().if_object();
         const json::value* at = members ? members->if_contains(fault.member) : nullptr;
         return from_.wrong(at ? *at : member.value(), called + (fault.member.empty() ? " " : '.' + fault.member + ' ') + fault.what);

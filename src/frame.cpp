@@ -1,7 +1,5 @@
 #include <warmd/frame.hpp>
 
-#include <boost/algorithm/string/predicate.hpp>
-
 #include <algorithm>
 #include <cctype>
 #include <charconv>
@@ -26,6 +24,14 @@ std::string_view trimmed(std::string_view text)
 }
 
 bool blank(std::string_view line) { return line.find_first_not_of(" \t\r") == std::string_view::npos; }
+
+bool is_content_length(std::string_view name)
+{
+    constexpr std::string_view wanted = "content-length";
+    return std::equal(name.begin(), name.end(), wanted.begin(), wanted.end(), [](char a, char b) {
+        return a == b || (a >= 'A' && a <= 'Z' && a - 'A' + 'a' == b);
+    });
+}
 
 /// A header name as HTTP has it (RFC 9110 §5.6.2, token).
 bool is_name(std::string_view text)
@@ -172,9 +178,10 @@ result<void> frame_decoder::read_header(std::string_view line)
         return {};
     }
     const std::size_t colon = line.find(':');
-    if (colon == std::string_view::npos || !is_name(line.substr(0, colon)))
+    const bool names_length = colon != std::string_view::npos && is_content_length(line.substr(0, colon));
+    if (!names_length && (colon == std::string_view::npos || !is_name(line.substr(0, colon))))
         return unreadable("a header line is not of the form 'Name: value'");
-    if (!boost::algorithm::iequals(line.substr(0, colon), "content-length"))
+    if (!names_length)
         return {};
     if (length_)
         return unreadable("Content-Length stands twice before one frame");
@@ -198,10 +205,15 @@ failure frame_decoder::too_large(std::size_t bytes) const
 
 void close_frame(std::string& out, framing kind, std::size_t start)
 {
-    if (kind == framing::json_lines)
+    if (kind == framing::json_lines) {
         out += '\n';
-    else
-        out.insert(start, "Content-Length: " + std::to_string(out.size() - start) + "\r\n\r\n");
+        return;
+    }
+    constexpr std::string_view name = "Content-Length: ", end = "\r\n\r\n";
+    char header[name.size() + 20 + end.size()];
+    char* const digits = std::copy(name.begin(), name.end(), header);
+    char* const rest = std::to_chars(digits, digits + 20, out.size() - start).ptr;
+    out.insert(start, header, static_cast<std::size_t>(std::copy(end.begin(), end.end(), rest) - header));
 }
 
 void append_frame(std::string& out, framing kind, std::string_view payload)

@@ -22,6 +22,7 @@ using from_caller = std::shared_ptr<caller>;
 struct surroundings {
     backend_cache* cache;
     const daemon_info* daemon;
+    std::shared_ptr<model_spec> spare; ///< its memory serves one hit after the other
 };
 
 // -- what every method with a `model` takes --------------------------------------------------------
@@ -132,9 +133,9 @@ struct operation_request {
     std::function<void(const generated_token&)> on_token; // on a worker thread
 };
 
-result<operation_request> read_operation(const operation_method& how, surroundings in, json::object given, const from_caller& from)
+result<operation_request> read_operation(const operation_method& how, surroundings in, const json_node& given, const from_caller& from)
 {
-    params read(how.name, std::move(given));
+    params read(how.name, given);
     operation_request asked;
     asked.model = read.model("model", in.daemon->models);
     asked.what = how.read(read);
@@ -158,9 +159,9 @@ std::string written(const operation_method& how, const outcome& what)
     return text;
 }
 
-answer run_operation(const operation_method* how, surroundings in, json::object given, from_caller from)
+answer run_operation(const operation_method* how, surroundings in, const json_node& given, from_caller from)
 {
-    auto asked = read_operation(*how, in, std::move(given), from);
+    auto asked = read_operation(*how, in, given, from);
     if (!asked)
         co_return asked.error();
     auto lease = co_await in.cache->get_or_load(std::move(asked->model), std::move(asked->also.options));
@@ -177,9 +178,28 @@ answer run_operation(const operation_method* how, surroundings in, json::object 
 
 // -- residency -------------------------------------------------------------------------------------------
 
-answer load(surroundings in, json::object given, from_caller from)
+/// What a hit takes: no coroutine, no lease.
+bool load_at_once(const surroundings& in, const json_node& given, std::string& out)
 {
-    params read("load", std::move(given));
+    params read("load", given);
+    model_spec& spec = *in.spare;
+    read.model("model", in.daemon->models, spec);
+    const bool pin = read.flag("pin", false);
+    const common also = read_common(read);
+    if (pin || read.fault())
+        return false;
+    const residency* const found = in.cache->touch(spec, also.options.keep_alive);
+    if (!found)
+        return false;
+    if (found->hit_reply.empty())
+        replies::write_loaded(found->hit_reply, *found, true, false);
+    out += found->hit_reply;
+    return true;
+}
+
+answer load(surroundings in, const json_node& given, from_caller from)
+{
+    params read("load", given);
     model_spec spec = read.model("model", in.daemon->models);
     const bool pin = read.flag("pin", false);
     common also = read_common(read);
@@ -191,7 +211,9 @@ answer load(surroundings in, json::object given, from_caller from)
     const auto lease = co_await in.cache->get_or_load(std::move(spec), std::move(also.options));
     if (!lease)
         co_return lease.error();
-    co_return replies::loaded(*lease);
+    std::string text;
+    replies::write_loaded(text, lease->what(), lease->cached(), lease->joined());
+    co_return text;
 }
 
 /// The entry a request is about: named by its key, or by a model that must be resolved first.
@@ -210,9 +232,9 @@ target read_target(params& read, surroundings in)
     return which;
 }
 
-answer unload(surroundings in, json::object given, from_caller from)
+answer unload(surroundings in, const json_node& given, from_caller from)
 {
-    params read("unload", std::move(given));
+    params read("unload", given);
     target which = read_target(read, in);
     unload_request what{.keys = {}, .all = read.flag("all", false), .wait = read.flag("wait", true)};
     common also = read_common(read);
@@ -237,9 +259,9 @@ answer unload(surroundings in, json::object given, from_caller from)
     co_return replies::unloaded(*keys);
 }
 
-answer set_pinned(std::string_view called, bool pinned, surroundings in, json::object given, from_caller from)
+answer set_pinned(std::string_view called, bool pinned, surroundings in, const json_node& given, from_caller from)
 {
-    params read(called, std::move(given));
+    params read(called, given);
     target which = read_target(read, in);
     common also = read_common(read);
     if (which.model.has_value() == which.key.has_value())
@@ -259,39 +281,50 @@ answer set_pinned(std::string_view called, bool pinned, surroundings in, json::o
     co_return replies::pinned(*which.key, pinned);
 }
 
-answer pin(surroundings in, json::object given, from_caller from) { return set_pinned("pin", true, in, std::move(given), std::move(from)); }
-answer unpin(surroundings in, json::object given, from_caller from)
+answer pin(surroundings in, const json_node& given, from_caller from) { return set_pinned("pin", true, in, given, std::move(from)); }
+answer unpin(surroundings in, const json_node& given, from_caller from)
 {
-    return set_pinned("unpin", false, in, std::move(given), std::move(from));
+    return set_pinned("unpin", false, in, given, std::move(from));
 }
 
 // -- observation: never counts as use ----------------------------------------------------------------------
 
-std::optional<failure> takes_nothing(std::string_view called, json::object given) { return params(called, std::move(given)).fault(); }
+std::optional<failure> takes_nothing(std::string_view called, const json_node& given) { return params(called, given).fault(); }
 
-answer models(surroundings in, json::object given, from_caller)
+answer models(surroundings in, const json_node& given, from_caller)
 {
-    if (auto why = takes_nothing("models", std::move(given)))
+    if (auto why = takes_nothing("models", given))
         co_return *why;
     const auto models = co_await in.cache->models();
     co_return replies::models(models, in.cache->now());
 }
 
-answer stats(surroundings in, json::object given, from_caller)
+answer stats(surroundings in, const json_node& given, from_caller)
 {
-    if (auto why = takes_nothing("stats", std::move(given)))
+    if (auto why = takes_nothing("stats", given))
         co_return *why;
     const cache_stats stats = co_await in.cache->stats();
     co_return replies::stats(stats, *in.daemon, in.cache->now());
 }
 
-answer health(surroundings in, json::object given, from_caller)
+bool health_at_once(const surroundings& in, const json_node& given, std::string& out)
 {
-    if (auto why = takes_nothing("health", std::move(given)))
+    if (takes_nothing("health", given))
+        return false;
+    const auto models = in.cache->models_now();
+    replies::write_health(out, models, in.cache->stats_now(), *in.daemon, in.cache->now());
+    return true;
+}
+
+answer health(surroundings in, const json_node& given, from_caller)
+{
+    if (auto why = takes_nothing("health", given))
         co_return *why;
     const auto models = co_await in.cache->models();
     const cache_stats stats = co_await in.cache->stats();
-    co_return replies::health(models, stats, *in.daemon, in.cache->now());
+    std::string text;
+    replies::write_health(text, models, stats, *in.daemon, in.cache->now());
+    co_return text;
 }
 
 // -- events --------------------------------------------------------------------------------------------------
@@ -327,9 +360,9 @@ std::function<void(std::size_t)> tell_lost(const from_caller& from, subscription
     };
 }
 
-answer subscribe(surroundings in, json::object given, from_caller from)
+answer subscribe(surroundings in, const json_node& given, from_caller from)
 {
-    params read("subscribe", std::move(given));
+    params read("subscribe", given);
     const event_filter wanted = read_events(read);
     if (auto why = read.fault())
         co_return *why;
@@ -351,9 +384,9 @@ std::optional<failure> refusal_of_strangers(std::string_view called, const from_
                                                 ") and root, not for user " + std::to_string(peer)};
 }
 
-answer reload(surroundings in, json::object given, from_caller from)
+answer reload(surroundings in, const json_node& given, from_caller from)
 {
-    if (auto why = takes_nothing("reload", std::move(given)))
+    if (auto why = takes_nothing("reload", given))
         co_return *why;
     if (auto why = refusal_of_strangers("reload", from))
         co_return *why;
@@ -366,9 +399,9 @@ answer reload(surroundings in, json::object given, from_caller from)
     co_return replies::reloaded(*done);
 }
 
-answer shut_down(surroundings in, json::object given, from_caller from)
+answer shut_down(surroundings in, const json_node& given, from_caller from)
 {
-    params read("shutdown", std::move(given));
+    params read("shutdown", given);
     const auto grace = read.seconds("drain_seconds", true);
     if (auto why = read.fault())
         co_return *why;
@@ -380,27 +413,33 @@ answer shut_down(surroundings in, json::object given, from_caller from)
 
 struct named_handler {
     std::string_view name;
-    answer (*run)(surroundings, json::object, from_caller);
+    answer (*run)(surroundings, const json_node&, from_caller);
+    bool (*at_once)(const surroundings&, const json_node&, std::string& out) = nullptr;
 };
 
 constexpr named_handler other_methods[] = {
-    {"health", health}, {"stats", stats}, {"models", models},       {"load", load},     {"unload", unload},
-    {"pin", pin},       {"unpin", unpin}, {"subscribe", subscribe}, {"reload", reload}, {"shutdown", shut_down},
+    {"health", health, health_at_once}, {"stats", stats},         {"models", models}, {"load", load, load_at_once},
+    {"unload", unload},                 {"pin", pin},             {"unpin", unpin},   {"subscribe", subscribe},
+    {"reload", reload},                 {"shutdown", shut_down},
 };
 
 } // namespace
 
 void add_methods(dispatcher& to, backend_cache& cache, const daemon_info& daemon)
 {
-    const surroundings in{&cache, &daemon};
+    const surroundings in{&cache, &daemon, std::make_shared<model_spec>()};
     for (const operation_method& each : operation_methods)
-        to.add(std::string(each.name), [how = &each, in](json::object given, from_caller from) {
-            return run_operation(how, in, std::move(given), std::move(from));
-        });
-    for (const named_handler& each : other_methods)
-        to.add(std::string(each.name), [run = each.run, in](json::object given, from_caller from) {
-            return run(in, std::move(given), std::move(from));
-        });
+        to.add(std::string(each.name), {.at_once = {}, .run = [how = &each, in](const json_node& given, from_caller from) {
+                                            return run_operation(how, in, given, std::move(from));
+                                        }});
+    for (const named_handler& each : other_methods) {
+        method how{.at_once = {}, .run = [run = each.run, in](const json_node& given, from_caller from) {
+                       return run(in, given, std::move(from));
+                   }};
+        if (each.at_once)
+            how.at_once = [answer = each.at_once, in](const json_node& given, std::string& out) { return answer(in, given, out); };
+        to.add(std::string(each.name), std::move(how));
+    }
 }
 
 } // namespace warmd

@@ -11,24 +11,22 @@
 
 namespace warmd {
 
+/// Over the members that tell models apart in practice.
 std::size_t model_spec_hash::operator()(const model_spec& spec) const noexcept
 {
-    std::size_t seed = 0;
-    boost::hash_combine(seed, spec.kind);
-    boost::hash_combine(seed, spec.base);
-    boost::hash_combine(seed, spec.adapter.value_or(""));
-    boost::hash_combine(seed, spec.dtype);
-    boost::hash_combine(seed, spec.device);
-    boost::hash_combine(seed, spec.entry_point.value_or(""));
-    boost::hash_combine(seed, spec.options);
+    std::size_t seed = std::hash<std::string>{}(spec.base);
+    if (spec.adapter)
+        boost::hash_combine(seed, std::hash<std::string>{}(*spec.adapter));
+    if (spec.options != "{}")
+        boost::hash_combine(seed, std::hash<std::string>{}(spec.options));
     return seed;
 }
 
 namespace {
 
-spec_fault ill_typed(std::string_view member, std::string_view wanted, const json::value& found)
+spec_fault ill_typed(std::string_view member, std::string_view wanted, const json_node& found)
 {
-    return {std::string(member), "must be " + std::string(wanted) + ", found " + excerpt(found)};
+    return {std::string(member), "must be " + std::string(wanted) + ", found " + excerpt(found.value())};
 }
 
 std::string one_of(std::span<const std::string_view> allowed)
@@ -39,22 +37,26 @@ std::string one_of(std::span<const std::string_view> allowed)
     return text;
 }
 
-/// Where one member of the JSON object goes; the fault with it, if any.
-std::optional<spec_fault> take(model_spec& spec, std::string_view name, const json::value& value)
+constexpr std::array<std::string_view, 8> member_names{"kind",   "base",   "adapter",           "dtype",
+                                                       "device", "trust_remote_code", "entry_point", "options"};
+
+/// Where one member of the JSON object, of member_names, goes; the fault with it, if any.
+std::optional<spec_fault> take(model_spec& spec, std::string_view name, const json_node& value)
 {
     static constexpr std::array<std::string_view, 4> dtypes{"auto", "fp32", "bf16", "fp16"};
     static constexpr std::array<std::string_view, 2> devices{"auto", "cpu"};
     const auto text = [&](std::string& to, bool may_be_empty = false) -> std::optional<spec_fault> {
-        if (!value.is_string() || (value.get_string().empty() && !may_be_empty))
+        if (!value.is_string() || (value.string().empty() && !may_be_empty))
             return ill_typed(name, "a non-empty string", value);
-        to = std::string(value.get_string());
+        to = value.string();
         if (to.find('\0') != std::string::npos)
             return ill_typed(name, "a string without NUL", value);
         return {};
     };
     const auto optional_text = [&](std::optional<std::string>& to) -> std::optional<spec_fault> {
-        to.reset();
-        return value.is_null() ? std::optional<spec_fault>() : text(to.emplace());
+        if (value.is_null())
+            to.reset();
+        return value.is_null() ? std::optional<spec_fault>() : text(to ? *to : to.emplace());
     };
     const auto choice = [&](std::string& to, std::span<const std::string_view> allowed) -> std::optional<spec_fault> {
         if (auto why = text(to))
@@ -72,43 +74,62 @@ std::optional<spec_fault> take(model_spec& spec, std::string_view name, const js
     if (name == "trust_remote_code") {
         if (!value.is_bool())
             return ill_typed(name, "true or false", value);
-        spec.trust_remote_code = value.get_bool();
+        spec.trust_remote_code = value.boolean();
         return {};
     }
-    if (name == "options") {
-        if (!value.is_object())
-            return ill_typed(name, "an object", value);
-        spec.options = canonical_json(value);
-        return {};
-    }
-    return spec_fault{shortened(name), "is unknown; a ModelSpec has kind, base, adapter, dtype, device, trust_remote_code, entry_point, options"};
+    if (!value.is_object())
+        return ill_typed(name, "an object", value);
+    spec.options = value.size() == 0 ? "{}" : canonical_json(value.value());
+    return {};
 }
+
+/// The default of the member, of member_names, in memory that is there already.
+std::optional<spec_fault> reset(model_spec& spec, std::size_t member)
+{
+    switch (member) {
+    case 0: spec.kind = "hf"; break;
+    case 1: spec.base.clear(); break;
+    case 2: spec.adapter.reset(); break;
+    case 3: spec.dtype = "auto"; break;
+    case 4: spec.device = "auto"; break;
+    case 5: spec.trust_remote_code = false; break;
+    case 6: spec.entry_point.reset(); break;
+    default: spec.options = "{}";
+    }
+    return {};
+}
+
+spec_fault unknown(std::string_view member) { return {shortened(member), "is unknown; a ModelSpec has " + one_of(member_names)}; }
 
 } // namespace
 
-boost::system::result<model_spec, spec_fault> parse_model_spec(const json::value& value)
+std::optional<spec_fault> parse_model_spec(const json_node& value, model_spec& spec)
 {
-    const json::object* object = value.if_object();
-    if (!object)
-        return spec_fault{"", "must be a ModelSpec object, found " + excerpt(value)};
-    model_spec spec;
-    for (const json::key_value_pair& member : *object)
-        if (auto why = take(spec, member.key(), member.value()))
-            return *why;
+    if (!value.is_object())
+        return spec_fault{"", "must be a ModelSpec object, found " + excerpt(value.value())};
+    std::array<const json_node*, member_names.size()> given{}; // of members of one name the last counts
+    for (const json_node* name = value.begin(); name != value.end(); name = (name + 1)->next()) {
+        const auto found = std::find(member_names.begin(), member_names.end(), name->string());
+        if (found == member_names.end())
+            return unknown(name->string());
+        given[static_cast<std::size_t>(found - member_names.begin())] = name + 1;
+    }
+    for (std::size_t i = 0; i != given.size(); ++i)
+        if (auto why = given[i] ? take(spec, member_names[i], *given[i]) : reset(spec, i))
+            return why;
     if (spec.base.empty())
         return spec_fault{"base", "is missing: the model's directory, as an absolute path"};
     if (spec.adapter && !spec.adapter->starts_with('/'))
         return spec_fault{"adapter", "must be an absolute path, found '" + *spec.adapter + "'"};
-    return spec;
+    return {};
 }
 
-result<model_spec> read_model_spec(const json::value& value)
+std::optional<failure> read_model_spec(const json_node& value, model_spec& spec)
 {
-    auto spec = parse_model_spec(value);
-    if (spec)
-        return std::move(*spec);
-    const auto& [member, what] = spec.error();
-    return failure{errc::invalid_params, "model" + (member.empty() ? " " : '.' + member + ' ') + what};
+    const auto fault = parse_model_spec(value, spec);
+    if (!fault)
+        return {};
+    return failure{errc::invalid_params, "model" + (fault->member.empty() ? " " : '.' + fault->member + ' ') + fault->what};
 }
 
 std::string real_path(const std::string& path)

@@ -3,8 +3,10 @@
 
 #include <warmd/backend.hpp>
 #include <warmd/config_file.hpp>
-#include <warmd/json.hpp>
+#include <warmd/json_document.hpp>
 #include <warmd/model_spec.hpp>
+
+#include <boost/container/small_vector.hpp>
 
 #include <chrono>
 #include <cstdint>
@@ -20,7 +22,8 @@ namespace warmd {
 /// a faulty read gives a default, so a method reads all it takes and then asks once for the fault().
 class params {
 public:
-    params(std::string_view of, json::object given) : method_(of), given_(std::move(given)) {}
+    /// `given`: an object, which must live as long as this; so must the names that are asked for.
+    params(std::string_view of, const json_node& given) : method_(of), given_(&given) {}
 
     bool has(std::string_view name) { return find(name) != nullptr; }
     bool flag(std::string_view name, bool otherwise);
@@ -41,6 +44,7 @@ public:
     std::size_t choice(std::string_view name, std::initializer_list<std::string_view> words);
     view through(std::string_view name, view::mode otherwise);
     model_spec model(std::string_view name, const named_models& named);   ///< required: a ModelSpec object, or one of these names
+    void model(std::string_view name, const named_models& named, model_spec& into); ///< the same, in memory that is there already
 
     /// For what concerns several parameters at once.
     void refuse(std::string detail);
@@ -48,14 +52,14 @@ public:
     std::optional<failure> fault() const;
 
 private:
-    const json::value* find(std::string_view name);
-    const json::value* need(std::string_view name, std::string_view wanted);
-    void wrong(std::string name, std::string_view wanted, const json::value& found);
-    void take(view& to, const std::string& name, const json::object& from);
+    const json_node* find(std::string_view name);
+    const json_node* need(std::string_view name, std::string_view wanted);
+    void wrong(std::string name, std::string_view wanted, const json_node& found);
+    void take(view& to, const std::string& name, const json_node& from);
 
     std::string_view method_;
-    json::object given_;
-    std::vector<std::string_view> taken_;
+    const json_node* given_;
+    boost::container::small_vector<std::string_view, 16> taken_;
     std::optional<failure> fault_;
 };
 

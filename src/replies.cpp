@@ -16,13 +16,19 @@ double seconds(std::chrono::nanoseconds time) { return std::chrono::duration<dou
 
 /// A whole result: `members` writes what stands between the braces.
 template <class Members>
-std::string object(Members members)
+void write_object(std::string& out, Members members)
 {
-    std::string text;
-    json_writer to(text);
+    json_writer to(out);
     to.begin_object();
     members(to);
     to.end_object();
+}
+
+template <class Members>
+std::string object(Members members)
+{
+    std::string text;
+    write_object(text, std::move(members));
     return text;
 }
 
@@ -143,14 +149,13 @@ void write_divergence(json_writer& to, const outcome& what)
 
 // The cache ---------------------------------------------------------------------------------------
 
-std::string loaded(const backend_lease& lease)
+void write_loaded(std::string& out, const residency& what, bool cached, bool joined)
 {
-    return object([&](json_writer& to) {
-        const residency& what = lease.what();
+    write_object(out, [&](json_writer& to) {
         write_model(to, *what.model);
         to.member("state", name(entry_state::ready))
-            .member("cached", lease.cached())
-            .member("joined", lease.joined())
+            .member("cached", cached)
+            .member("joined", joined)
             .member("load_seconds", what.load_seconds)
             .member("bytes", what.bytes.all)
             .member("generation", what.model->files.text);
@@ -237,11 +242,11 @@ std::string stats(const cache_stats& stats, const daemon_info& daemon, time_poin
     });
 }
 
-std::string health(std::span<const model_info> models, const cache_stats& stats, const daemon_info& daemon, time_point now)
+void write_health(std::string& out, std::span<const model_info> models, const cache_stats& stats, const daemon_info& daemon, time_point now)
 {
     const std::vector<std::string> reasons = what_is_stuck(models, stats, daemon.limits, now);
     const bool draining = daemon.draining();
-    return object([&](json_writer& to) {
+    write_object(out, [&](json_writer& to) {
         to.member("status", draining ? "draining" : reasons.empty() ? "ok" : "degraded")
             .member("ready", !draining)
             .key("reasons").array(reasons)

@@ -27,14 +27,14 @@ void write_generation(json_writer& to, const outcome&);
 void write_divergence(json_writer& to, const outcome&);
 
 // Results of the other methods.
-std::string loaded(const backend_lease& lease);
+void write_loaded(std::string& out, const residency& what, bool cached, bool joined);
 std::string unloaded(std::span<const cache_key> keys);
 std::string pinned(const cache_key& key, bool pinned);
 std::string reloaded(const model_changes& changes);
 std::string models(std::span<const model_info> models, time_point now);
 std::string stats(const cache_stats& stats, const daemon_info& daemon, time_point now);
 std::string subscribed(event_filter wanted);
-std::string health(std::span<const model_info> models, const cache_stats& stats, const daemon_info& daemon, time_point now);
+void write_health(std::string& out, std::span<const model_info> models, const cache_stats& stats, const daemon_info& daemon, time_point now);
 
 // Parameters of notifications about the request `id`.
 std::string progress(const json::value& id, const load_progress& so_far);

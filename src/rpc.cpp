@@ -3,12 +3,9 @@
 #include <warmd/json_writer.hpp>
 
 #include <boost/json.hpp>
-#include <boost/json/basic_parser_impl.hpp>
 
 #include <algorithm>
 #include <array>
-#include <cstdint>
-#include <span>
 #include <utility>
 
 namespace warmd::rpc {
@@ -42,181 +39,98 @@ constexpr std::array<std::pair<errc, int>, 17> wire_codes{{
     {errc::internal_error, -32603},
 }};
 
-/// Collects the literals of ids that are numbers: per message, in order; the last of an object counts, as in the tree.
-/// Needed only for numbers that a double does not hold (1e400, 20 digits), so this second pass is rare.
-struct id_literals {
-    static constexpr std::size_t max_array_size = -1, max_object_size = -1, max_string_size = -1, max_key_size = -1;
-    using error = boost::system::error_code;
-    using text = json::string_view;
-
-    explicit id_literals(bool batch) : message_depth_(batch ? 2 : 1) {}
-
-    bool on_document_begin(error&) { return true; }
-    bool on_document_end(error&) { return true; }
-    bool on_array_begin(error&) { return open(); }
-    bool on_array_end(std::size_t, error&) { return close(); }
-    bool on_object_begin(error&) { return open(); }
-    bool on_object_end(std::size_t, error&) { return close(); }
-    bool on_key_part(text part, std::size_t, error&) { return append(key_, part); }
-    bool on_key(text part, std::size_t, error&)
-    {
-        append(key_, part);
-        in_id_ = depth_ == message_depth_ && key_ == "id";
-        key_.clear();
-        return true;
-    }
-    bool on_string_part(text, std::size_t, error&) { return true; }
-    bool on_string(text, std::size_t, error&) { return scalar({}); }
-    bool on_number_part(text part, error&) { return append(number_, part); }
-    bool on_int64(std::int64_t, text part, error&) { return scalar(part); }
-    bool on_uint64(std::uint64_t, text part, error&) { return scalar(part); }
-    bool on_double(double, text part, error&) { return scalar(part); }
-    bool on_bool(bool, error&) { return scalar({}); }
-    bool on_null(error&) { return scalar({}); }
-    bool on_comment_part(text, error&) { return true; }
-    bool on_comment(text, error&) { return true; }
-
-    std::vector<std::string> found; ///< one per item of the batch that is an object or an array, empty where no number
-
-private:
-    bool open()
-    {
-        if (++depth_ == message_depth_)
-            found.emplace_back();
-        return true;
-    }
-    bool close()
-    {
-        --depth_;
-        return true;
-    }
-    bool scalar(text part)
-    {
-        append(number_, part);
-        if (std::exchange(in_id_, false) && depth_ == message_depth_)
-            found.back() = number_;
-        number_.clear();
-        return true;
-    }
-    static bool append(std::string& to, text part)
-    {
-        to.append(part.data(), part.size());
-        return true;
-    }
-
-    std::size_t message_depth_;
-    std::size_t depth_ = 0;
-    bool in_id_ = false;
-    std::string key_;
-    std::string number_;
-};
-
-/// REQUIRES: `frame` is JSON.
-std::vector<std::string> number_ids(std::string_view frame, bool batch)
-{
-    json::parse_options options;
-    options.max_depth = max_json_depth;
-    json::basic_parser<id_literals> parser(options, batch);
-    boost::system::error_code ec;
-    parser.write_some(false, frame.data(), frame.size(), ec);
-    return std::move(parser.handler().found);
-}
-
-std::string text_of(const json::value& id)
-{
-    std::string out;
-    json_writer writer(out);
-    switch (id.kind()) {
-    case json::kind::string: writer.value(std::string_view(id.get_string())); break;
-    case json::kind::int64: writer.value(id.get_int64()); break;
-    case json::kind::uint64: writer.value(id.get_uint64()); break;
-    case json::kind::double_: writer.value(id.get_double()); break;
-    default: writer.value(nullptr);
-    }
-    return out;
-}
-
 failure not_a_request(std::string detail) { return failure{errc::invalid_request, std::move(detail)}; }
 
-using item = std::variant<request, malformed>;
-
-/// Reads one message; `dropped` when it is to be ignored.
-item read_message(json::value& value, bool& dropped)
+/// Reads one message; nothing when it is to be ignored.
+std::optional<item> read_message(const json_node& value)
 {
-    json::object* const object = value.if_object();
-    if (!object)
+    if (!value.is_object())
         return malformed{nullptr, not_a_request("a message must be a JSON object, or a batch: an array of them")};
-    request read;
-    json::value* const id = object->if_contains("id");
-    read.notification = id == nullptr;
-    if (id) {
-        if (!id->is_string() && !id->is_number() && !id->is_null())
-            return malformed{nullptr, not_a_request("'id' must be a string, a number or null")};
-        read.id = std::move(*id);
+    const json_node *id = nullptr, *version = nullptr, *name = nullptr, *params = nullptr;
+    for (const json_node* key = value.begin(); key != value.end(); key = (key + 1)->next()) {
+        const std::string_view member = key->string();
+        const json_node** const known = member == "id"        ? &id
+                                        : member == "jsonrpc" ? &version
+                                        : member == "method"  ? &name
+                                        : member == "params"  ? &params
+                                                              : nullptr;
+        if (known)
+            *known = key + 1;
     }
-    read.id_text = text_of(read.id);
-    const auto refuse = [&](failure why) { return malformed{std::move(read.id), std::move(why), std::move(read.id_text)}; };
-
-    const json::value* const version = object->if_contains("jsonrpc");
-    if (!version || !version->is_string() || version->get_string() != "2.0")
-        return refuse(not_a_request("'jsonrpc' must be \"2.0\""));
-    const json::value* const name = object->if_contains("method");
+    if (id && !id->is_string() && !id->is_number() && !id->is_null())
+        return malformed{nullptr, not_a_request("'id' must be a string, a number or null")};
+    if (!version || !version->is_string() || version->string() != "2.0")
+        return malformed{id, not_a_request("'jsonrpc' must be \"2.0\"")};
     if (!name || !name->is_string())
-        return refuse(not_a_request("'method' must be a string"));
-    read.method = name->get_string();
-    json::value* const params = object->if_contains("params");
+        return malformed{id, not_a_request("'method' must be a string")};
     if (params && params->is_array()) {
-        dropped = read.notification;
-        return refuse(failure{errc::invalid_params, "'params' is an array; parameters are given by name, in an object"});
+        if (!id)
+            return {};
+        return malformed{id, failure{errc::invalid_params, "'params' is an array; parameters are given by name, in an object"}};
     }
     if (params && !params->is_object())
-        return refuse(not_a_request("'params' must be an object"));
-    if (params)
-        read.params = std::move(params->get_object());
-    return read;
-}
-
-bool is_double(const json::value& message)
-{
-    const json::object* const object = message.if_object();
-    const json::value* const id = object ? object->if_contains("id") : nullptr;
-    return id && id->is_double();
+        return malformed{id, not_a_request("'params' must be an object")};
+    return request{id, name->string(), params ? params : &json_node::empty_object()};
 }
 
 } // namespace
 
-messages parse(std::string_view frame)
+void reader::read(std::string_view frame)
 {
-    auto tree = parse_json(frame);
-    if (!tree)
-        return {{malformed{nullptr, tree.error()}}, false};
-    json::array* const batch = tree->if_array();
-    if (batch && batch->empty())
-        return {{malformed{nullptr, not_a_request("the batch is empty")}}, false};
-    if (batch && batch->size() > max_batch_items)
-        return {{malformed{nullptr, not_a_request("the batch of " + std::to_string(batch->size()) + " messages exceeds the limit of " +
-                                                  std::to_string(max_batch_items))}},
-                false};
-
-    const std::span<json::value> all = batch ? std::span(batch->data(), batch->size()) : std::span(&*tree, 1);
-    std::vector<std::string> literals;
-    if (std::any_of(all.begin(), all.end(), is_double))
-        literals = number_ids(frame, batch != nullptr);
-    messages read;
-    read.batch = batch != nullptr;
-    read.items.reserve(all.size());
-    std::size_t nth = 0; // among the objects and arrays, as id_literals counts them
-    for (json::value& value : all) {
-        const bool from_literal = is_double(value);
-        const std::size_t place = value.is_structured() ? nth++ : nth;
-        bool dropped = false;
-        item one = read_message(value, dropped);
-        if (from_literal)
-            std::visit([&](auto& message) { message.id_text = literals[place]; }, one);
-        if (!dropped)
-            read.items.push_back(std::move(one));
+    batch_ = false;
+    next_ = end_ = nullptr;
+    whole_.reset();
+    const auto root = document_.read(frame);
+    if (!root) {
+        whole_ = malformed{nullptr, root.error()};
+        return;
     }
-    return read;
+    if (!(*root)->is_array()) {
+        next_ = *root;
+        end_ = (*root)->next();
+    } else if ((*root)->size() == 0) {
+        whole_ = malformed{nullptr, not_a_request("the batch is empty")};
+    } else if ((*root)->size() > max_batch_items) {
+        whole_ = malformed{nullptr, not_a_request("the batch of " + std::to_string((*root)->size()) +
+                                                  " messages exceeds the limit of " + std::to_string(max_batch_items))};
+    } else {
+        batch_ = true;
+        next_ = (*root)->begin();
+        end_ = (*root)->end();
+    }
+}
+
+std::optional<item> reader::next()
+{
+    if (whole_) {
+        std::optional<item> only(std::move(*whole_));
+        whole_.reset();
+        return only;
+    }
+    while (next_ != end_) {
+        const json_node& value = *next_;
+        next_ = value.next();
+        if (auto read = read_message(value))
+            return read;
+    }
+    return {};
+}
+
+void append_id(std::string& out, const json_node* id)
+{
+    if (!id || id->is_null())
+        out += "null";
+    else if (id->is_string())
+        append_quoted(out, id->string());
+    else
+        out += id->literal();
+}
+
+void begin_success(std::string& out, const json_node* id)
+{
+    out += R"({"jsonrpc":"2.0","id":)";
+    append_id(out, id);
+    out += R"(,"result":)";
 }
 
 void append_success(std::string& out, std::string_view id_text, std::string_view result)
@@ -264,6 +178,24 @@ void append_notification(std::string& out, std::string_view method, std::string_
     append_quoted(out, method);
     ((out += R"(,"params":)") += params) += '}';
 }
+
+namespace {
+
+std::string text_of(const json::value& id)
+{
+    std::string out;
+    json_writer writer(out);
+    switch (id.kind()) {
+    case json::kind::string: writer.value(std::string_view(id.get_string())); break;
+    case json::kind::int64: writer.value(id.get_int64()); break;
+    case json::kind::uint64: writer.value(id.get_uint64()); break;
+    case json::kind::double_: writer.value(id.get_double()); break;
+    default: writer.value(nullptr);
+    }
+    return out;
+}
+
+} // namespace
 
 std::string success_text(const json::value& id, std::string_view result)
 {

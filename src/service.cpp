@@ -52,7 +52,7 @@ class service::impl : public std::enable_shared_from_this<impl> {
 public:
     impl(asio::any_io_executor executor, server_config config, const dispatcher& methods, logger log)
         : executor_(executor), config_(std::move(config)), dispatcher_(methods), log_(std::move(log)), acceptor_(executor),
-          pause_(executor), ended_(executor, asio::steady_timer::time_point::max())
+          poller_(std::make_shared<poller>(executor)), pause_(executor), ended_(executor, asio::steady_timer::time_point::max())
     {
     }
 
@@ -76,6 +76,7 @@ private:
     const logger log_;
 
     asio::local::stream_protocol::acceptor acceptor_;
+    const std::shared_ptr<poller> poller_; // of all sessions
     socket_path path_;
     asio::steady_timer pause_;
     bool accepting_ = false; // accept() has not returned
@@ -163,7 +164,7 @@ void service::impl::admit(session::socket connected)
                                             .detail = "there are " + std::to_string(sessions_.size()) +
                                                       " connections, as many as max_connections allows",
                                             .retry_after_seconds = 1});
-    const auto fresh = std::make_shared<session>(std::move(connected), *peer, dispatcher_, config_.session, log_);
+    const auto fresh = std::make_shared<session>(std::move(connected), *peer, poller_, dispatcher_, config_.session, log_);
     sessions_.insert(fresh);
     fresh->start([self = shared_from_this(), ended = fresh.get()] {
         self->sessions_.erase(ended->shared_from_this());

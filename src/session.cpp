@@ -1,16 +1,17 @@
 #include <warmd/session.hpp>
 
 #include <boost/asio/bind_cancellation_slot.hpp>
-#include <boost/asio/buffer.hpp>
+#include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/dispatch.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/redirect_error.hpp>
-#include <boost/asio/use_awaitable.hpp>
-#include <boost/asio/write.hpp>
 #include <boost/json.hpp>
 
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <optional>
 #include <utility>
 
@@ -20,6 +21,9 @@ namespace {
 
 constexpr std::size_t kept_output = 64 * 1024; // a larger buffer is given back once it is sent
 
+/// A client that writes without pause is read this often before others have their turn.
+constexpr int reads_in_a_row = 8;
+
 /// How long a refused client has to read the error before the socket goes: closing while it still writes would have it see
 /// a broken pipe instead.
 constexpr std::chrono::seconds linger_time{2};
@@ -28,7 +32,7 @@ constexpr std::chrono::seconds linger_time{2};
 
 /// The replies to one batch, sent together when all are there.
 struct session::batch {
-    std::size_t left = 0;
+    std::size_t left = 1; // requests begun, and reading the rest
     std::string text; // "[reply,reply"
 };
 
@@ -36,10 +40,11 @@ struct session::batch {
 /// may only notify(); the rest belongs to the session's executor.
 class session::call : public caller, public std::enable_shared_from_this<call> {
 public:
-    call(const std::shared_ptr<session>& owner, rpc::request& request, std::shared_ptr<batch> within)
-        : owner_(owner), executor_(owner->socket_.get_executor()), peer_uid_(owner->peer_uid_), id_(request.id),
-          id_text_(std::move(request.id_text)), answered_(!request.notification), batch_(std::move(within))
+    call(const std::shared_ptr<session>& owner, const rpc::request& request)
+        : owner_(owner), executor_(owner->executor_), peer_uid_(owner->peer_uid_), id_(request.id ? request.id->value() : nullptr),
+          answered_(!request.notification()), batch_(owner->within_)
     {
+        rpc::append_id(id_text_, request.id);
     }
 
     const json::value& id() const noexcept override { return id_; }
@@ -116,7 +121,7 @@ private:
     const asio::any_io_executor executor_;
     const unsigned peer_uid_;
     const json::value id_;
-    const std::string id_text_;
+    std::string id_text_;
     const bool answered_; // false: a notification
     const std::shared_ptr<batch> batch_;
 
@@ -130,40 +135,44 @@ private:
     std::optional<failure> reason_;
 };
 
-session::session(socket connected, unsigned peer_uid, const dispatcher& methods, session_limits limits, logger log)
-    : socket_(std::move(connected)), peer_uid_(peer_uid), dispatcher_(methods), limits_(limits), log_(std::move(log)),
-      decoder_(limits.max_frame_bytes), linger_(socket_.get_executor())
+session::session(socket connected, unsigned peer_uid, std::shared_ptr<poller> by, const dispatcher& methods, session_limits limits,
+                 logger log)
+    : executor_(connected.get_executor()), poller_(std::move(by)), socket_(connected.release()), peer_uid_(peer_uid), dispatcher_(methods),
+      limits_(limits), log_(std::move(log)), decoder_(limits.max_frame_bytes), linger_(executor_)
 {
+}
+
+session::~session()
+{
+    if (is_open())
+        ::close(socket_);
 }
 
 void session::start(std::function<void()> on_end)
 {
     on_end_ = std::move(on_end);
-    reading_ = true;
-    asio::co_spawn(socket_.get_executor(), read(), [self = shared_from_this()](std::exception_ptr thrown) {
-        self->reading_ = false;
-        if (thrown) { // out of memory, or a bug: this connection is lost, the others are not
-            self->log_.error("a connection's reader failed; the connection is closed");
-            self->stop();
-        }
-        self->wind_up();
-    });
+    if (const error_code ec = poller_->add(socket_, *this)) {
+        log_.error("a connection cannot be watched: " + ec.message());
+        ::close(std::exchange(socket_, -1));
+        wind_up();
+    }
 }
 
 // A client that has not closed its side sees EPIPE from now on; what the kernel holds already is read to its end.
 void session::drain()
 {
     draining_ = true;
-    error_code ignored;
-    socket_.shutdown(socket::shutdown_receive, ignored);
+    if (is_open())
+        ::shutdown(socket_, SHUT_RD);
 }
 
 void session::stop()
 {
-    if (!socket_.is_open())
+    if (!is_open())
         return;
     close();
     out_.clear();
+    sending_.clear();
     const auto in_flight = calls_; // a call may end, and leave calls_, as soon as it is told
     for (const auto& one : in_flight)
         one->stop();
@@ -172,122 +181,175 @@ void session::stop()
 
 // -- input ----------------------------------------------------------------------------------------------------
 
-asio::awaitable<void> session::read()
+void session::ready(std::uint32_t events)
 {
-    const bool whole = co_await serve();
-    if (!whole)
-        co_await throw_away();
-    input_ = input::ended;
-    wind_up();
-    // A half-close and a hang-up end a read alike. Only the latter ends this wait before the last reply has been sent.
-    while (socket_.is_open())
-        co_await watch_for_hang_up();
+    const auto self = shared_from_this();
+    hung_up_ = hung_up_ || (events & (EPOLLHUP | EPOLLERR)) != 0;
+    ending_ = ending_ || hung_up_ || (events & EPOLLRDHUP) != 0;
+    readable_ = readable_ || (events & ~static_cast<std::uint32_t>(EPOLLOUT)) != 0;
+    if ((events & EPOLLOUT) != 0)
+        blocked_ = false;
+    work();
 }
 
-/// Starts every message up to the end of input, or to a frame that cannot be read: then false.
-asio::awaitable<bool> session::serve()
+/// Starts every message that has come, as long as there is room for it; then sends the replies that are ready.
+void session::work()
 {
-    bool at_end = false;
-    while (socket_.is_open()) {
-        if (at_end && draining_) // a line cut off by us is no frame
-            co_return true;
-        const auto frame = at_end ? decoder_.last() : decoder_.next();
-        if (!frame) {
-            refuse(frame.error());
-            co_return false;
-        }
-        if (*frame) {
-            rpc::messages read = rpc::parse(**frame);
-            const auto within = read.batch ? std::make_shared<batch>(batch{read.items.size(), {}}) : nullptr;
-            for (auto& message : read.items) {
-                while (is_full())
-                    co_await watch_for_hang_up();
-                if (!socket_.is_open())
-                    co_return true;
-                start_message(std::move(message), within);
+    working_ = true;
+    paused_ = false;
+    try {
+        for (int reads = 0; is_open() && input_ == input::open;) {
+            if (is_full() && (flush(), is_full())) {
+                paused_ = true;
+                break;
             }
-            continue;
+            if (start_next() || input_ != input::open)
+                continue;
+            if (at_end_)
+                end_input();
+            else if (!readable_)
+                break;
+            else if (reads++ != reads_in_a_row)
+                receive();
+            else {
+                asio::post(executor_, [self = shared_from_this()] { self->work(); });
+                break;
+            }
         }
-        if (at_end)
-            co_return true;
-        const std::span<char> space = decoder_.prepare();
-        error_code ec;
-        const std::size_t n =
-            co_await socket_.async_read_some(asio::buffer(space.data(), space.size()), asio::redirect_error(asio::use_awaitable, ec));
-        if (ec && ec != asio::error::eof)
+        if (input_ == input::refused)
+            throw_away();
+        if (hung_up_ && (paused_ || input_ == input::ended))
             stop();
-        at_end = ec == asio::error::eof;
-        decoder_.commit(n);
+        flush();
+    } catch (const std::exception& trouble) { // out of memory, or a bug: this connection is lost, the others are not
+        log_.error(std::string("a connection's reader failed; the connection is closed: ") + trouble.what());
+        stop();
     }
-    co_return true;
+    working_ = false;
+    wind_up();
+}
+
+/// Starts the next message, or reads the frame that holds it; false if none has come.
+bool session::start_next()
+{
+    if (const auto message = reader_.next()) {
+        start_message(*message);
+        return true;
+    }
+    if (const auto read_through = std::exchange(within_, nullptr))
+        one_done(read_through.get());
+    if (at_end_ && draining_) // a line cut off by us is no frame
+        return false;
+    const auto frame = at_end_ ? decoder_.last() : decoder_.next();
+    if (!frame) {
+        input_ = input::refused;
+        answer("null", frame.error(), nullptr);
+        return false;
+    }
+    if (!*frame)
+        return false;
+    reader_.read(**frame);
+    if (reader_.batch())
+        within_ = std::make_shared<batch>();
+    return true;
+}
+
+void session::receive()
+{
+    const std::span<char> space = decoder_.prepare();
+    const ssize_t n = ::recv(socket_, space.data(), space.size(), MSG_DONTWAIT);
+    if (n > 0) {
+        decoder_.commit(static_cast<std::size_t>(n));
+        readable_ = ending_ || static_cast<std::size_t>(n) == space.size(); // else what there was is read: the poller tells of more
+    } else if (n == 0) {
+        at_end_ = true;
+    } else if (errno == EAGAIN) {
+        readable_ = false;
+    } else if (errno != EINTR) {
+        stop();
+    }
 }
 
 /// Reads what a client still sends after a frame that could not be read: it would see its own write fail otherwise,
 /// and might never look at the error.
-asio::awaitable<void> session::throw_away()
+void session::throw_away()
 {
-    input_ = input::refused;
+    flush();
     wind_up();
-    error_code ec;
-    const std::span<char> space = decoder_.prepare();
-    while (!ec && socket_.is_open())
-        co_await socket_.async_read_some(asio::buffer(space.data(), space.size()), asio::redirect_error(asio::use_awaitable, ec));
-    if (ec && ec != asio::error::eof)
-        stop();
+    char space[4096];
+    while (is_open() && readable_) {
+        const ssize_t n = ::recv(socket_, space, sizeof space, MSG_DONTWAIT);
+        if (n == 0)
+            return end_input();
+        if (n < 0 && errno == EAGAIN)
+            readable_ = false;
+        else if (n < 0 && errno != EINTR)
+            stop();
+    }
 }
 
-/// Returns once there is room for another request; stops the session if the client hangs up before.
-/// Not kept up while reading, where it would cost every read a system call (Asio disables speculative reads then).
-asio::awaitable<void> session::watch_for_hang_up()
+void session::end_input()
 {
-    error_code ec;
-    paused_ = true;
-    co_await socket_.async_wait(socket::wait_error,
-                                asio::bind_cancellation_slot(room_.slot(), asio::redirect_error(asio::use_awaitable, ec)));
-    paused_ = false;
-    if (!ec)
-        stop();
+    input_ = input::ended;
+    readable_ = false;
 }
 
-bool session::is_backed_up() const { return out_.size() + sending_.size() > max_queued_output; }
+bool session::is_backed_up() const { return out_.size() + sending_.size() - sent_ > max_queued_output; }
 
-bool session::is_full() const { return socket_.is_open() && (calls_.size() >= limits_.max_in_flight || is_backed_up()); }
+bool session::is_full() const { return is_open() && (calls_.size() >= limits_.max_in_flight || is_backed_up()); }
 
 /// Ends a pause; with many requests in flight not for every single one that ends.
 void session::make_room()
 {
     const bool enough = calls_.size() < limits_.max_in_flight - limits_.max_in_flight / 8;
     if (paused_ && enough && input_ == input::open && !is_full())
-        room_.emit(asio::cancellation_type::terminal);
+        work();
 }
 
 // -- requests -------------------------------------------------------------------------------------------------
 
-void session::start_message(std::variant<rpc::request, rpc::malformed> message, std::shared_ptr<batch> within)
+void session::start_message(const rpc::item& message)
 {
-    if (const auto* bad = std::get_if<rpc::malformed>(&message)) {
-        answer(bad->id_text, bad->why, within.get());
-        one_done(within.get());
-        flush_soon();
-        return;
+    const auto* const request = std::get_if<rpc::request>(&message);
+    if (!request) {
+        const auto& bad = std::get<rpc::malformed>(message);
+        std::string id_text;
+        rpc::append_id(id_text, bad.id);
+        answer(id_text, bad.why, within_.get());
+    } else if (request->notification() && request->method == "$/cancelRequest") {
+        cancel(*request->params);
+    } else if (!answer_at_once(*request)) {
+        start_call(*request);
     }
-    auto& request = std::get<rpc::request>(message);
-    if (request.notification && request.method == "$/cancelRequest") {
-        cancel(request.params);
-        one_done(within.get());
-        flush_soon();
-        return;
-    }
-    start_call(std::move(request), std::move(within));
 }
 
-void session::start_call(rpc::request request, std::shared_ptr<batch> within)
+/// The whole way of a hit: from the frame into the buffer of replies, without a coroutine.
+bool session::answer_at_once(const rpc::request& request)
+{
+    if (request.notification())
+        return false;
+    std::string& out = within_ ? within_->text : out_;
+    const std::size_t before = out.size();
+    const std::size_t start = begin_reply(within_.get());
+    rpc::begin_success(out, request.id);
+    if (!dispatcher_.answer_at_once(request, out)) {
+        out.resize(before);
+        return false;
+    }
+    out += '}';
+    end_reply(start, within_.get());
+    return true;
+}
+
+void session::start_call(const rpc::request& request)
 {
     const auto self = shared_from_this();
-    const auto one = std::make_shared<call>(self, request, std::move(within));
+    const auto one = std::make_shared<call>(self, request);
     calls_.insert(one);
+    if (within_)
+        ++within_->left;
     // On this very executor: the handler starts inline, and its signal is emitted from where it runs.
-    asio::co_spawn(socket_.get_executor(), dispatcher_.answer(std::move(request), one),
+    asio::co_spawn(executor_, dispatcher_.answer(request, one),
                    asio::bind_cancellation_slot(one->slot(), [self, one](std::exception_ptr thrown, result<std::string> reply) {
                        self->finish(one, thrown, std::move(reply));
                    }));
@@ -297,7 +359,7 @@ void session::finish(const std::shared_ptr<call>& done, std::exception_ptr throw
 {
     calls_.erase(done);
     done->end();
-    if (socket_.is_open()) {
+    if (is_open()) {
         if (thrown)
             reply = done->reason().value_or(failure{errc::internal_error, "the request was aborted, and nobody had asked for that"});
         if (!reply && reply.error().code == errc::internal_error)
@@ -315,38 +377,44 @@ void session::finish(const std::shared_ptr<call>& done, std::exception_ptr throw
     wind_up();
 }
 
-void session::cancel(const json::object& params)
+void session::cancel(const json_node& params)
 {
-    const json::value* const id = params.if_contains("id");
+    const json_node* const id = params.find("id");
     if (!id)
         return;
+    const json::value wanted = id->value();
     const auto in_flight = calls_;
     for (const auto& one : in_flight) {
-        if (one->answered() && one->id() == *id)
+        if (one->answered() && one->id() == wanted)
             one->end_early(failure{errc::cancelled, "cancelled by $/cancelRequest"});
     }
 }
 
-void session::refuse(const failure& why)
+// -- output ---------------------------------------------------------------------------------------------------
+
+/// Where one reply, or one of a batch's, begins.
+std::size_t session::begin_reply(batch* within)
 {
-    answer("null", why, nullptr);
-    flush_soon();
+    if (within)
+        within->text += within->text.empty() ? '[' : ',';
+    return within ? within->text.size() : out_.size();
 }
 
-// -- output ---------------------------------------------------------------------------------------------------
+void session::end_reply(std::size_t start, batch* within)
+{
+    if (!within)
+        close_frame(out_, decoder_.kind(), start);
+}
 
 void session::answer(std::string_view id_text, const result<std::string>& reply, batch* within)
 {
     std::string& out = within ? within->text : out_;
-    const std::size_t start = out.size();
-    if (within)
-        out += out.empty() ? '[' : ',';
+    const std::size_t start = begin_reply(within);
     if (reply)
         rpc::append_success(out, id_text, *reply);
     else
         rpc::append_failure(out, id_text, reply.error());
-    if (!within)
-        close_frame(out, decoder_.kind(), start);
+    end_reply(start, within);
 }
 
 /// One item of a batch has been dealt with; the last one sends what there is to send.
@@ -359,7 +427,7 @@ void session::one_done(batch* within)
 /// False: dropped.
 bool session::notify(std::string_view name, std::string_view params)
 {
-    if (!socket_.is_open() || (is_backed_up() && name != "$/token"))
+    if (!is_open() || (is_backed_up() && name != "$/token"))
         return false;
     const std::size_t start = out_.size();
     rpc::append_notification(out_, name, params);
@@ -371,38 +439,57 @@ bool session::notify(std::string_view name, std::string_view params)
 /// After what is ready to run now.
 void session::flush_soon()
 {
-    if (flush_posted_ || writing_ || out_.empty())
+    if (flush_posted_ || working_ || blocked_ || out_.empty())
         return;
     flush_posted_ = true;
-    asio::post(socket_.get_executor(), [self = shared_from_this()] {
+    asio::post(executor_, [self = shared_from_this()] {
         self->flush_posted_ = false;
         self->flush();
+        self->wind_up();
     });
 }
 
+/// Sends what is ready, as far as the socket takes it; the rest when it takes more.
 void session::flush()
 {
-    if (writing_ || out_.empty() || !socket_.is_open())
-        return;
-    writing_ = true;
-    std::swap(out_, sending_);
-    asio::async_write(socket_, asio::buffer(sending_), [self = shared_from_this()](error_code ec, std::size_t) { self->written(ec); });
+    bool sent = false;
+    while (is_open() && !blocked_ && !(sending_.empty() && out_.empty())) {
+        if (sending_.empty())
+            std::swap(out_, sending_);
+        sent = send_some() || sent;
+    }
+    if (sent)
+        caught_up();
 }
 
-void session::written(error_code ec)
+bool session::send_some()
 {
-    writing_ = false;
-    if (sending_.capacity() > kept_output)
-        sending_ = {};
-    sending_.clear();
-    if (ec)
+    const ssize_t n = ::send(socket_, sending_.data() + sent_, sending_.size() - sent_, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (n < 0 && errno == EAGAIN) {
+        blocked_ = true;
+        if (!std::exchange(watching_writable_, true))
+            poller_->watch_writable(socket_, *this, true);
+    } else if (n < 0 && errno != EINTR) {
         stop();
-    flush();
+    } else if (n > 0 && (sent_ += static_cast<std::size_t>(n)) == sending_.size()) {
+        if (sending_.capacity() > kept_output)
+            sending_ = {};
+        sending_.clear();
+        sent_ = 0;
+        if (std::exchange(watching_writable_, false))
+            poller_->watch_writable(socket_, *this, false);
+    }
+    return n > 0;
+}
+
+/// The client reads.
+void session::caught_up()
+{
     if (!is_backed_up())
         for (const auto& each : kept_)
             each->catch_up();
-    make_room();
-    wind_up();
+    if (!working_)
+        make_room();
 }
 
 // -- the end --------------------------------------------------------------------------------------------------
@@ -411,12 +498,12 @@ void session::written(error_code ec)
 /// nothing is left.
 void session::wind_up()
 {
-    const bool answered = calls_.empty() && out_.empty() && !writing_;
-    if (answered && socket_.is_open() && input_ == input::ended)
+    const bool answered = calls_.empty() && out_.empty() && sending_.empty();
+    if (answered && is_open() && input_ == input::ended)
         close();
-    if (answered && socket_.is_open() && input_ == input::refused)
+    if (answered && is_open() && input_ == input::refused)
         linger();
-    if (answered && !socket_.is_open() && !reading_ && on_end_)
+    if (answered && !is_open() && !working_ && on_end_)
         std::exchange(on_end_, nullptr)();
 }
 
@@ -424,8 +511,7 @@ void session::linger()
 {
     if (std::exchange(lingering_, true))
         return;
-    error_code ignored;
-    socket_.shutdown(socket::shutdown_send, ignored);
+    ::shutdown(socket_, SHUT_WR);
     linger_.expires_after(linger_time);
     linger_.async_wait([self = shared_from_this()](error_code ec) {
         if (!ec)
@@ -435,8 +521,9 @@ void session::linger()
 
 void session::close()
 {
-    error_code ignored;
-    socket_.close(ignored);
+    poller_->remove(socket_, *this);
+    ::close(std::exchange(socket_, -1));
+    sent_ = 0;
     linger_.cancel();
     kept_.clear();
 }

@@ -56,6 +56,8 @@ struct daemon_of_test {
     std::vector<std::optional<std::chrono::nanoseconds>> shutdowns;
     std::vector<std::function<void(result<model_changes>)>> reloads;
     std::shared_ptr<fake_caller> from = std::make_shared<fake_caller>();
+    std::pair<std::string, std::string> asked; // method and parameters
+    json_document given;                       // those parameters
     std::optional<result<std::string>> answered;
 
     explicit daemon_of_test(time_source time = real_time())
@@ -85,8 +87,9 @@ struct daemon_of_test {
     void begin(std::string name, const std::string& params)
     {
         answered.reset();
-        rpc::request request{.id = from->the_id, .notification = false, .method = std::move(name), .params = parsed(params).as_object()};
-        asio::co_spawn(io, methods.answer(std::move(request), from), [this](std::exception_ptr trouble, result<std::string> reply) {
+        asked = {std::move(name), params};
+        const rpc::request request{nullptr, asked.first, given.read(asked.second).value()};
+        asio::co_spawn(io, methods.answer(request, from), [this](std::exception_ptr trouble, result<std::string> reply) {
             BOOST_TEST(!trouble);
             answered = std::move(reply);
         });

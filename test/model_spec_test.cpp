@@ -11,8 +11,16 @@ namespace fs = std::filesystem;
 
 namespace {
 
-model_spec spec(const std::string& text) { return read_model_spec(parse_json(text).value()).value(); }
-failure refusal(const std::string& text) { return read_model_spec(parse_json(text).value()).error(); }
+result<model_spec> read(const std::string& text)
+{
+    json_document document;
+    model_spec spec;
+    if (auto why = read_model_spec(*document.read(text).value(), spec))
+        return *why;
+    return spec;
+}
+model_spec spec(const std::string& text) { return read(text).value(); }
+failure refusal(const std::string& text) { return read(text).error(); }
 cache_key key(const std::string& text) { return dummy_loader().resolve(spec(text)).value().key; }
 
 } // namespace

@@ -9,22 +9,59 @@ using namespace warmd;
 
 namespace {
 
-/// The only message of `frame`, which must be well-formed.
-rpc::request request_in(std::string_view frame)
+/// One message of a frame, as it outlives it.
+struct message {
+    std::optional<failure> why; // malformed
+    json::value id;
+    std::string id_text;
+    bool notification = false;
+    std::string method;
+    json::object params;
+};
+struct messages {
+    std::vector<message> items;
+    bool batch = false;
+};
+
+messages read_all(std::string_view frame)
 {
-    rpc::messages read = rpc::parse(frame);
+    static rpc::reader reader; // one for all: nothing of a frame may be left for the next
+    reader.read(frame);
+    messages all{{}, reader.batch()};
+    while (const auto item = reader.next()) {
+        message& made = all.items.emplace_back();
+        const json_node* id = nullptr;
+        if (const auto* request = std::get_if<rpc::request>(&*item)) {
+            id = request->id;
+            made.notification = request->notification();
+            made.method = request->method;
+            made.params = request->params->value().as_object();
+        } else {
+            id = std::get<rpc::malformed>(*item).id;
+            made.why = std::get<rpc::malformed>(*item).why;
+        }
+        made.id = id ? id->value() : nullptr;
+        rpc::append_id(made.id_text, id);
+    }
+    return all;
+}
+
+/// The only message of `frame`, which must be well-formed.
+message request_in(std::string_view frame)
+{
+    messages read = read_all(frame);
     BOOST_REQUIRE_EQUAL(read.items.size(), 1U);
-    BOOST_REQUIRE_MESSAGE(std::holds_alternative<rpc::request>(read.items[0]), frame);
-    return std::get<rpc::request>(read.items[0]);
+    BOOST_REQUIRE_MESSAGE(!read.items[0].why, frame);
+    return read.items[0];
 }
 
 /// The only message of `frame`, which must not be one.
-rpc::malformed malformed_in(std::string_view frame)
+message malformed_in(std::string_view frame)
 {
-    rpc::messages read = rpc::parse(frame);
+    messages read = read_all(frame);
     BOOST_REQUIRE_EQUAL(read.items.size(), 1U);
-    BOOST_REQUIRE_MESSAGE(std::holds_alternative<rpc::malformed>(read.items[0]), frame);
-    return std::get<rpc::malformed>(read.items[0]);
+    BOOST_REQUIRE_MESSAGE(read.items[0].why, frame);
+    return read.items[0];
 }
 
 json::value error_of(const failure& why) { return parse_json(rpc::failure_text(1, why)).value().at("error"); }
@@ -33,7 +70,7 @@ json::value error_of(const failure& why) { return parse_json(rpc::failure_text(1
 
 BOOST_AUTO_TEST_CASE(a_request_is_read_whole)
 {
-    const rpc::request read = request_in(R"({"jsonrpc":"2.0","id":7,"method":"next_token","params":{"top_k":3}})");
+    const message read = request_in(R"({"jsonrpc":"2.0","id":7,"method":"next_token","params":{"top_k":3}})");
     BOOST_TEST(read.id == json::value(7));
     BOOST_TEST(!read.notification);
     BOOST_TEST(read.method == "next_token");
@@ -49,7 +86,7 @@ BOOST_AUTO_TEST_CASE(params_may_be_left_out_and_unknown_members_are_tolerated)
 BOOST_AUTO_TEST_CASE(without_an_id_it_is_a_notification_and_with_a_null_one_it_is_not)
 {
     BOOST_TEST(request_in(R"({"jsonrpc":"2.0","method":"m"})").notification);
-    const rpc::request null = request_in(R"({"jsonrpc":"2.0","id":null,"method":"m"})");
+    const message null = request_in(R"({"jsonrpc":"2.0","id":null,"method":"m"})");
     BOOST_TEST(!null.notification);
     BOOST_TEST(null.id.is_null());
     BOOST_TEST(null.id_text == "null");
@@ -61,11 +98,11 @@ BOOST_AUTO_TEST_CASE(every_string_and_number_is_an_id_and_is_echoed_as_it_was_wr
                            "123456789012345678901234567890", "1e400", "1E+2", "\"\"", "\"7\"", "\"a \\\"b\\\" \\n\"", "null"}) {
         const std::string single = R"({"jsonrpc":"2.0","params":{"id":2.5},"id":)" + std::string(id) + R"(,"method":"m"})";
         BOOST_TEST(request_in(single).id_text == id);
-        const rpc::messages batch = rpc::parse("[1.5,[{\"id\":3.5}]," + single + ",{\"id\":6.25}," + single + ']');
+        const messages batch = read_all("[1.5,[{\"id\":3.5}]," + single + ",{\"id\":6.25}," + single + ']');
         BOOST_TEST(batch.items.size() == 5);
-        BOOST_TEST(std::get<rpc::request>(batch.items[2]).id_text == id);
-        BOOST_TEST(std::get<rpc::malformed>(batch.items[3]).id_text == "6.25");
-        BOOST_TEST(std::get<rpc::request>(batch.items[4]).id_text == id);
+        BOOST_TEST(batch.items[2].id_text == id);
+        BOOST_TEST(batch.items[3].id_text == "6.25");
+        BOOST_TEST(batch.items[4].id_text == id);
     }
     BOOST_TEST(request_in(R"({"jsonrpc":"2.0","id":1.25,"i\u0064":2.50,"method":"m"})").id_text == "2.50"); // the last one counts
 }
@@ -73,8 +110,8 @@ BOOST_AUTO_TEST_CASE(every_string_and_number_is_an_id_and_is_echoed_as_it_was_wr
 BOOST_AUTO_TEST_CASE(an_id_of_another_type_is_an_invalid_request_with_a_null_id)
 {
     for (const char* id : {"true", "[1]", "{\"a\":1}"}) {
-        const rpc::malformed read = malformed_in(R"({"jsonrpc":"2.0","method":"m","id":)" + std::string(id) + '}');
-        BOOST_TEST((read.why.code == errc::invalid_request));
+        const message read = malformed_in(R"({"jsonrpc":"2.0","method":"m","id":)" + std::string(id) + '}');
+        BOOST_TEST((read.why->code == errc::invalid_request));
         BOOST_TEST(read.id.is_null());
         BOOST_TEST(read.id_text == "null");
     }
@@ -83,9 +120,9 @@ BOOST_AUTO_TEST_CASE(an_id_of_another_type_is_an_invalid_request_with_a_null_id)
 BOOST_AUTO_TEST_CASE(jsonrpc_must_be_the_string_2_0)
 {
     for (const char* version : {"", R"("jsonrpc":"1.0",)", R"("jsonrpc":2.0,)", R"("jsonrpc":"2.00",)", R"("jsonrpc":null,)"}) {
-        const rpc::malformed read = malformed_in("{" + std::string(version) + R"("id":"a","method":"m"})");
-        BOOST_TEST((read.why.code == errc::invalid_request));
-        BOOST_TEST(read.why.detail.find("jsonrpc") != std::string::npos);
+        const message read = malformed_in("{" + std::string(version) + R"("id":"a","method":"m"})");
+        BOOST_TEST((read.why->code == errc::invalid_request));
+        BOOST_TEST(read.why->detail.find("jsonrpc") != std::string::npos);
         BOOST_TEST(read.id_text == "\"a\"");
     }
 }
@@ -93,8 +130,8 @@ BOOST_AUTO_TEST_CASE(jsonrpc_must_be_the_string_2_0)
 BOOST_AUTO_TEST_CASE(method_must_be_a_string)
 {
     for (const char* method : {"", R"(,"method":1)", R"(,"method":null)", R"(,"method":["m"])", R"(,"result":1)"}) {
-        const rpc::malformed read = malformed_in(R"({"jsonrpc":"2.0","id":4)" + std::string(method) + "}");
-        BOOST_TEST((read.why.code == errc::invalid_request));
+        const message read = malformed_in(R"({"jsonrpc":"2.0","id":4)" + std::string(method) + "}");
+        BOOST_TEST((read.why->code == errc::invalid_request));
         BOOST_TEST(read.id == json::value(4));
     }
     // without an id, whether a request or a notification was meant cannot be told: answered with null
@@ -103,21 +140,21 @@ BOOST_AUTO_TEST_CASE(method_must_be_a_string)
 
 BOOST_AUTO_TEST_CASE(params_in_an_array_are_invalid_params_with_the_requests_id)
 {
-    const rpc::malformed read = malformed_in(R"({"jsonrpc":"2.0","id":5,"method":"m","params":[1]})");
-    BOOST_TEST((read.why.code == errc::invalid_params));
+    const message read = malformed_in(R"({"jsonrpc":"2.0","id":5,"method":"m","params":[1]})");
+    BOOST_TEST((read.why->code == errc::invalid_params));
     BOOST_TEST(read.id_text == "5");
 }
 
 BOOST_AUTO_TEST_CASE(a_notification_with_params_in_an_array_is_not_answered)
 {
-    BOOST_TEST(rpc::parse(R"({"jsonrpc":"2.0","method":"m","params":[1]})").items.empty());
+    BOOST_TEST(read_all(R"({"jsonrpc":"2.0","method":"m","params":[1]})").items.empty());
 }
 
 BOOST_AUTO_TEST_CASE(params_of_another_type_are_an_invalid_request)
 {
     for (const char* params : {"1", "\"x\"", "null", "true"}) {
-        const rpc::malformed read = malformed_in(R"({"jsonrpc":"2.0","id":5,"method":"m","params":)" + std::string(params) + '}');
-        BOOST_TEST((read.why.code == errc::invalid_request));
+        const message read = malformed_in(R"({"jsonrpc":"2.0","id":5,"method":"m","params":)" + std::string(params) + '}');
+        BOOST_TEST((read.why->code == errc::invalid_request));
         BOOST_TEST(read.id_text == "5");
     }
 }
@@ -127,8 +164,8 @@ BOOST_AUTO_TEST_CASE(what_is_not_json_is_a_parse_error_with_a_null_id)
     const std::string deep(max_json_depth + 1, '[');
     for (const std::string& frame : {std::string(), std::string("{"), std::string("[1,"), std::string("{\"id\":1}{"), deep + std::string(deep.size(), ']'),
                                     std::string("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"\xff\"}")}) {
-        const rpc::malformed read = malformed_in(frame);
-        BOOST_TEST((read.why.code == errc::parse_error));
+        const message read = malformed_in(frame);
+        BOOST_TEST((read.why->code == errc::parse_error));
         BOOST_TEST(read.id.is_null());
     }
 }
@@ -136,26 +173,26 @@ BOOST_AUTO_TEST_CASE(what_is_not_json_is_a_parse_error_with_a_null_id)
 BOOST_AUTO_TEST_CASE(a_message_that_is_no_object_is_an_invalid_request)
 {
     for (const char* frame : {"1", "\"x\"", "null", "true"})
-        BOOST_TEST((malformed_in(frame).why.code == errc::invalid_request));
+        BOOST_TEST((malformed_in(frame).why->code == errc::invalid_request));
 }
 
 BOOST_AUTO_TEST_CASE(a_batch_is_read_item_by_item)
 {
-    const rpc::messages read = rpc::parse(R"([{"jsonrpc":"2.0","id":1,"method":"a"},1,{"foo":"boo"},{"jsonrpc":"2.0","method":"b"},[]])");
+    const messages read = read_all(R"([{"jsonrpc":"2.0","id":1,"method":"a"},1,{"foo":"boo"},{"jsonrpc":"2.0","method":"b"},[]])");
     BOOST_TEST(read.batch);
     BOOST_TEST(read.items.size() == 5);
-    BOOST_TEST(std::get<rpc::request>(read.items[0]).method == "a");
+    BOOST_TEST(read.items[0].method == "a");
     for (const std::size_t bad : {1U, 2U, 4U}) {
-        BOOST_TEST((std::get<rpc::malformed>(read.items[bad]).why.code == errc::invalid_request));
-        BOOST_TEST(std::get<rpc::malformed>(read.items[bad]).id.is_null());
+        BOOST_TEST((read.items[bad].why->code == errc::invalid_request));
+        BOOST_TEST(read.items[bad].id.is_null());
     }
-    BOOST_TEST(std::get<rpc::request>(read.items[3]).notification);
+    BOOST_TEST(read.items[3].notification);
 }
 
 BOOST_AUTO_TEST_CASE(an_empty_batch_is_one_invalid_request)
 {
-    BOOST_TEST(!rpc::parse("[]").batch);
-    BOOST_TEST((malformed_in(" [ ] ").why.code == errc::invalid_request));
+    BOOST_TEST(!read_all("[]").batch);
+    BOOST_TEST((malformed_in(" [ ] ").why->code == errc::invalid_request));
 }
 
 BOOST_AUTO_TEST_CASE(a_batch_is_bounded)
@@ -166,8 +203,8 @@ BOOST_AUTO_TEST_CASE(a_batch_is_bounded)
             text += ",1";
         return text + ']';
     };
-    BOOST_TEST(rpc::parse(batch_of(rpc::max_batch_items)).items.size() == rpc::max_batch_items);
-    BOOST_TEST(malformed_in(batch_of(rpc::max_batch_items + 1)).why.detail.find("65537") != std::string::npos);
+    BOOST_TEST(read_all(batch_of(rpc::max_batch_items)).items.size() == rpc::max_batch_items);
+    BOOST_TEST(malformed_in(batch_of(rpc::max_batch_items + 1)).why->detail.find("65537") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(texts_have_the_shape_of_the_specification)
@@ -183,7 +220,7 @@ BOOST_AUTO_TEST_CASE(texts_have_the_shape_of_the_specification)
 
 BOOST_AUTO_TEST_CASE(a_request_survives_the_round_trip)
 {
-    const rpc::request read = request_in(rpc::request_text("x", "load", R"({"model":{"base":"/m"}})"));
+    const message read = request_in(rpc::request_text("x", "load", R"({"model":{"base":"/m"}})"));
     BOOST_TEST(read.id == json::value("x"));
     BOOST_TEST(read.method == "load");
     BOOST_TEST(read.params.at("model").at("base") == json::value("/m"));

@@ -21,13 +21,13 @@ using client_socket = asio::local::stream_protocol::socket;
 
 namespace {
 
-asio::awaitable<result<std::string>> whoami(json::object, std::shared_ptr<caller> from) { co_return std::to_string(from->peer_uid()); }
+asio::awaitable<result<std::string>> whoami(const json_node&, std::shared_ptr<caller> from) { co_return std::to_string(from->peer_uid()); }
 
 /// A service on a socket of its own.
 struct served {
     explicit served(server_config changes = {})
     {
-        methods.add("whoami", whoami);
+        methods.add("whoami", {.at_once = {}, .run = whoami});
         config = changes;
         if (config.socket_path.empty())
             config.socket_path = scratch.path / "run" / "warmd.sock";

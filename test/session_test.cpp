@@ -83,7 +83,9 @@ struct fake_methods {
     void add_to(dispatcher& to)
     {
         const auto bind = [this](answer_of (fake_methods::*what)(json::object, std::shared_ptr<caller>)) {
-            return [this, what](json::object params, std::shared_ptr<caller> from) { return (this->*what)(std::move(params), std::move(from)); };
+            return method{.at_once = {}, .run = [this, what](const json_node& params, std::shared_ptr<caller> from) {
+                              return (this->*what)(params.value().as_object(), std::move(from));
+                          }};
         };
         to.add("echo", bind(&fake_methods::echo));
         to.add("fail", bind(&fake_methods::fail));
@@ -120,7 +122,7 @@ struct connection {
         asio::local::connect_pair(near, client);
         client.non_blocking(true);
         const logger log(log_level::debug, [this](log_level, std::string_view line) { logged.emplace_back(line); });
-        serving = std::make_shared<session>(std::move(near), 1234U, methods, limits, log);
+        serving = std::make_shared<session>(std::move(near), 1234U, std::make_shared<poller>(io.get_executor()), methods, limits, log);
         asio::dispatch(io, [this] { serving->start([this] { ++ends; }); });
         settle(io);
     }

@@ -72,6 +72,9 @@ public:
     /// A lease on the backend for `spec`, loading it if need be; concurrent callers for one key share one load.
     /// Cancelling a caller never cancels the load.
     asio::awaitable<result<backend_lease>> get_or_load(model_spec spec, acquire_options options = {});
+    /// One use of `spec`'s backend that ends at once, as a lease given back as soon as it is granted, if it is resident and known to
+    /// be fresh. What is there, until the next call; null: get_or_load() tells more. REQUIRES: called on the cache's executor.
+    const residency* touch(const model_spec& spec, std::chrono::nanoseconds keep_alive);
     /// The key `spec` resolves to, whether or not it is resident.
     asio::awaitable<result<cache_key>> find_key(model_spec spec);
     /// Evicts; the keys that were resident. Never counts as use.
@@ -83,6 +86,9 @@ public:
     /// Every entry, least recently used first. Observation: never counts as use.
     asio::awaitable<std::vector<model_info>> models();
     asio::awaitable<cache_stats> stats();
+    // The same at once. REQUIRES: called on the cache's executor.
+    std::vector<model_info> models_now() const;
+    cache_stats stats_now() const;
     /// What the times in models() and stats() count from. Any thread.
     time_point now() const;
     /// From now on `sink` is told of every event of the types in `wanted`, in their order, until the subscription ends.

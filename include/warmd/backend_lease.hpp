@@ -14,6 +14,7 @@ struct residency {
     std::shared_ptr<const resolved_model> model;
     footprint bytes;         ///< measured
     double load_seconds = 0;
+    mutable std::string hit_reply; ///< what `load` answers while it is resident: written by methods.cpp, once, on the cache's executor
 };
 
 class hold; // one granted lease, shared by the lease and the jobs that run under it (backend_cache.cpp)

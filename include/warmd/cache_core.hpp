@@ -163,6 +163,8 @@ public:
 
     /// A waiter wants a lease. The decision tree is written at its definition.
     effects acquire(waiter_id waiter, acquire_request request, time_point now);
+    /// acquire() and released() in one, for a hit: a use of the model's entry, if it is ready. It has no effects.
+    std::optional<entry_id> touch(const resolved_model& model, std::chrono::nanoseconds keep_alive, time_point now);
     /// The waiter has gone. Unknown ids (answered already) are ignored. Never stops a load.
     effects abandon(waiter_id waiter, time_point now);
     /// The load of `entry` ended: measured bytes, or why not.

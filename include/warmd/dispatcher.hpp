@@ -40,22 +40,34 @@ public:
     }
 };
 
-/// A handler. Runs on the session's serial executor; result: JSON text. Cancelled by `terminal`, which it lets
-/// travel as operation_aborted.
-using method =
-    std::function<asio::awaitable<result<std::string>>(json::object params, std::shared_ptr<caller> from)>;
+/// How a method is carried out. Both run on the session's serial executor and are given the request's parameters, an object,
+/// as it stands in its frame: gone when the function returns, or first suspends.
+struct method {
+    /// Answers if that takes no waiting: appends the result, JSON text, to `out`. False: it does, or the answer is a failure;
+    /// nothing has been done but perhaps for writing to `out`, and `run` will answer. May be empty.
+    std::function<bool(const json_node& params, std::string& out)> at_once;
+    /// Answers in its own time; result: JSON text. Cancelled by `terminal`, which it lets travel as operation_aborted.
+    std::function<asio::awaitable<result<std::string>>(const json_node& params, std::shared_ptr<caller> from)> run;
+};
 
 class dispatcher {
 public:
     /// REQUIRES: called before the first answer(); names are unique.
-    void add(std::string name, method handler);
+    void add(std::string name, method how);
 
+    /// Appends the request's result to `out` if its method has one without waiting; else false, and `out` as it was.
+    bool answer_at_once(const rpc::request& request, std::string& out) const;
     /// Runs the request's method. The result is the JSON text of its `result` member. A handler that throws
-    /// anything but operation_aborted has a bug: internal_error.
+    /// anything but operation_aborted has a bug: internal_error. What `request` refers to need only live until the
+    /// first suspension.
     asio::awaitable<result<std::string>> answer(rpc::request request, std::shared_ptr<caller> from) const;
 
 private:
-    std::unordered_map<std::string, method> methods_;
+    struct hash {
+        using is_transparent = void;
+        std::size_t operator()(std::string_view name) const noexcept { return std::hash<std::string_view>{}(name); }
+    };
+    std::unordered_map<std::string, method, hash, std::equal_to<>> methods_;
 };
 
 } // namespace warmd

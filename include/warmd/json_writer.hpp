@@ -25,11 +25,11 @@ public:
     json_writer& begin_array() { return open('['); }
     json_writer& end_array() { return close(']'); }
 
+    /// REQUIRES: a name without characters to escape.
     json_writer& key(std::string_view name)
     {
         comma();
-        append_quoted(out_, name);
-        out_ += ':';
+        ((out_ += '"') += name) += "\":";
         fresh_ = true;
         return *this;
     }

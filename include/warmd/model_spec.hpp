@@ -2,7 +2,7 @@
 // What to load (model_spec), its identity (cache_key), and the state of the files behind it (generation).
 
 #include <warmd/error.hpp>
-#include <warmd/json.hpp>
+#include <warmd/json_document.hpp>
 
 #include <cstdint>
 #include <filesystem>
@@ -38,10 +38,10 @@ struct spec_fault {
     std::string member;
     std::string what;
 };
-/// Reads a ModelSpec object, wherever it stands.
-boost::system::result<model_spec, spec_fault> parse_model_spec(const json::value& value);
+/// Reads a ModelSpec object, wherever it stands, into `spec`, whatever that was; its memory is used again.
+std::optional<spec_fault> parse_model_spec(const json_node& value, model_spec& spec);
 /// The same for the parameter `model`; invalid_params names the member that is missing, unknown or ill-typed.
-result<model_spec> read_model_spec(const json::value& value);
+std::optional<failure> read_model_spec(const json_node& value, model_spec& spec);
 
 /// `path` with symbolic links, `.`, `..` and a trailing `/` resolved; the part that does not exist stays as written.
 /// Makes system calls: worker threads only.

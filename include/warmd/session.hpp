@@ -5,8 +5,8 @@
 #include <warmd/dispatcher.hpp>
 #include <warmd/frame.hpp>
 #include <warmd/log.hpp>
+#include <warmd/poller.hpp>
 
-#include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/steady_timer.hpp>
 
@@ -32,15 +32,18 @@ namespace warmd {
 ///
 /// How it ends: the client closes its writing side, or drain(): what has arrived is answered, then the socket is closed.
 /// A frame that cannot be read: answered, likewise, after the error. A hang-up or stop(): every request is cancelled at once.
-class session : public std::enable_shared_from_this<session> {
+///
+/// One readiness of the socket is one read, one parse of each message, and one write of every reply that is there by then.
+class session : public std::enable_shared_from_this<session>, private poller::listener {
 public:
     using socket = asio::local::stream_protocol::socket;
 
     static constexpr std::size_t max_queued_output = 4 * 1024 * 1024;
     static constexpr std::size_t max_kept_callers = 16; ///< subscriptions
 
-    /// The dispatcher must outlive the session.
-    session(socket connected, unsigned peer_uid, const dispatcher&, session_limits, logger);
+    /// The dispatcher must outlive the session. `by` watches the socket, on the socket's executor.
+    session(socket connected, unsigned peer_uid, std::shared_ptr<poller> by, const dispatcher&, session_limits, logger);
+    ~session();
 
     /// Serves until the end; then calls `on_end` once, when nothing of it is left. REQUIRES: called once.
     void start(std::function<void()> on_end);
@@ -54,31 +57,39 @@ private:
     struct batch;
     enum class input { open, refused, ended }; // refused: a frame could not be read, what follows is thrown away
 
-    asio::awaitable<void> read();
-    asio::awaitable<bool> serve();
-    asio::awaitable<void> throw_away();
-    asio::awaitable<void> watch_for_hang_up();
+    void ready(std::uint32_t events) override;
+    void work();
+    bool start_next();
+    void receive();
+    void throw_away();
+    void end_input();
+    bool is_open() const { return socket_ >= 0; }
     bool is_backed_up() const;
     bool is_full() const;
     void make_room();
 
-    void start_message(std::variant<rpc::request, rpc::malformed> message, std::shared_ptr<batch> within);
-    void start_call(rpc::request request, std::shared_ptr<batch> within);
+    void start_message(const rpc::item& message);
+    bool answer_at_once(const rpc::request& request);
+    void start_call(const rpc::request& request);
     void finish(const std::shared_ptr<call>& done, std::exception_ptr thrown, result<std::string> reply);
-    void cancel(const json::object& params);
-    void refuse(const failure& why);
+    void cancel(const json_node& params);
 
     void answer(std::string_view id_text, const result<std::string>& reply, batch* within);
+    std::size_t begin_reply(batch* within);
+    void end_reply(std::size_t start, batch* within);
     void one_done(batch* within);
     bool notify(std::string_view name, std::string_view params);
     void flush_soon();
     void flush();
-    void written(error_code ec);
+    bool send_some();
+    void caught_up();
     void wind_up();
     void linger();
     void close();
 
-    socket socket_;
+    const asio::any_io_executor executor_;
+    const std::shared_ptr<poller> poller_;
+    int socket_; // ours, not Asio's; -1: closed
     const unsigned peer_uid_;
     const dispatcher& dispatcher_;
     const session_limits limits_;
@@ -86,18 +97,25 @@ private:
     std::function<void()> on_end_;
 
     frame_decoder decoder_;
+    rpc::reader reader_;            // of the frame under way
+    std::shared_ptr<batch> within_; // that frame, if it is a batch
     input input_ = input::open;
-    bool reading_ = false; // read() has not returned
+    bool readable_ = false; // since the poller said so, no read has found nothing
+    bool ending_ = false;   // the poller has said that there is an end to read
+    bool hung_up_ = false;
+    bool at_end_ = false;   // it has been read
+    bool working_ = false;
     bool draining_ = false;
-    bool paused_ = false;
-    asio::cancellation_signal room_; // ends the pause
+    bool paused_ = false;   // reading goes on once there is room
 
     std::unordered_set<std::shared_ptr<call>> calls_; // in flight
     std::vector<std::shared_ptr<call>> kept_;         // answered, but may still notify
 
-    std::string out_;     // replies that are ready
-    std::string sending_; // what the write under way sends
-    bool writing_ = false;
+    std::string out_;      // replies that are ready
+    std::string sending_;  // what the socket has not taken yet
+    std::size_t sent_ = 0; // of sending_
+    bool blocked_ = false; // the socket takes no more for now
+    bool watching_writable_ = false;
     bool flush_posted_ = false;
     bool lingering_ = false;
     asio::steady_timer linger_;

@@ -107,7 +107,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     served daemon;
     session::socket here(daemon.io), there(daemon.io);
     asio::local::connect_pair(here, there);
-    const auto serving = std::make_shared<session>(std::move(there), ::geteuid(), daemon.methods, session_limits{.max_frame_bytes = 8 << 10}, logger());
+    const auto serving = std::make_shared<session>(std::move(there), ::geteuid(), std::make_shared<poller>(daemon.io.get_executor()),
+                                                   daemon.methods, session_limits{.max_frame_bytes = 8 << 10}, logger());
     bool ended = false;
     serving->start([&ended] { ended = true; });
     here.non_blocking(true);

@@ -1,0 +1,85 @@
+#pragma once
+// A JSON text read in place: one pass, no copies, and no allocation once the document has grown to the size of what it reads.
+
+#include <warmd/error.hpp>
+#include <warmd/json.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace warmd {
+
+/// One value of a json_document. The values below it follow it in memory, an object's names as strings before their values.
+/// Of members of one name the last counts.
+class json_node {
+public:
+    enum class kind : std::uint8_t { null, boolean, int64, uint64, real, string, array, object };
+
+    kind what() const noexcept { return kind_; }
+    bool is_null() const noexcept { return kind_ == kind::null; }
+    bool is_bool() const noexcept { return kind_ == kind::boolean; }
+    bool is_number() const noexcept { return kind_ == kind::int64 || kind_ == kind::uint64 || kind_ == kind::real; }
+    bool is_string() const noexcept { return kind_ == kind::string; }
+    bool is_array() const noexcept { return kind_ == kind::array; }
+    bool is_object() const noexcept { return kind_ == kind::object; }
+
+    // REQUIRES: a value of that kind.
+    bool boolean() const noexcept { return integer_ != 0; }
+    std::int64_t int64() const noexcept { return static_cast<std::int64_t>(integer_); }
+    std::uint64_t uint64() const noexcept { return integer_; }
+    double number() const noexcept; ///< any number
+    std::string_view string() const noexcept { return {text_, size_}; }
+    std::string_view literal() const noexcept { return {text_, size_}; } ///< any number: as it was written
+    /// Elements of an array, members of an object.
+    std::size_t size() const noexcept { return size_; }
+
+    /// The object's member of that name, or null.
+    const json_node* find(std::string_view name) const noexcept;
+    /// The first value within an array, the first name within an object; end() if there is none.
+    const json_node* begin() const noexcept { return this + 1; }
+    const json_node* end() const noexcept { return this + span(); }
+    /// What follows this value and all below it.
+    const json_node* next() const noexcept { return this + span(); }
+
+    /// The same as a tree that outlives the text.
+    json::value value() const;
+
+    /// {}
+    static const json_node& empty_object() noexcept;
+
+private:
+    friend class json_document;
+    explicit json_node(kind what) noexcept : kind_(what) {}
+    std::size_t span() const noexcept { return kind_ >= kind::array ? static_cast<std::size_t>(integer_) : 1; }
+
+    const char* text_ = nullptr; // string, number
+    std::size_t size_ = 0;
+    union {
+        std::uint64_t integer_ = 0; // a structure: itself and all below it, counted in nodes
+        double real_;
+    };
+    kind kind_;
+};
+
+/// The values of one JSON text. Reusable; keeps its memory, unless there is much of it.
+class json_document {
+public:
+    json_document();
+    json_document(json_document&&) noexcept;
+    json_document& operator=(json_document&&) noexcept;
+    ~json_document();
+
+    /// Reads `text` by the rules of parse_json(). The root; it lives as long as `text` and until the next call.
+    result<const json_node*> read(std::string_view text);
+
+private:
+    class builder;
+    struct parser;
+    std::unique_ptr<parser> parser_;
+};
+
+} // namespace warmd

@@ -1,0 +1,79 @@
+#include <warmd/json_document.hpp>
+
+#include <boost/json.hpp>
+#include <boost/test/unit_test.hpp>
+
+using namespace warmd;
+
+namespace {
+
+const char* const texts[] = {
+    "null", "true", "false", " 1 ", "-1", "0", "-0", "1.5", "-0.0", "1e3", "9223372036854775807", "-9223372036854775808",
+    "9223372036854775808", "18446744073709551615", "18446744073709551616", "1e400", R"("")", R"("plain")", R"("a\"b\\c\n\u00e9\ud83d\ude00")",
+    "\"\xC3\xA9\"", "[]", "{}", "[1,2,3]", "[[],[[]],{}]", R"({"a":1})", R"({"a":{"b":[1,"two",null,true,{"c":2.5}]},"d":[]})",
+    R"({"a":1,"a":2})", R"({"\u0061":1})", R"(  { "x" : [ 1 , 2 ] }  )",
+};
+
+const char* const broken[] = {"",      "{",       "[1",      "[1,]",  "{\"a\"}", "{\"a\":}", "{\"a\":1,}", "01",     "+1",    "1.",  "tru",
+                              "nul l", "\"a",     "\"\x01\"", "\"\\x\"", "1 2",     "[1]]",     "\"\xff\"", "\"\\ud800\"", "{1:2}", "NaN"};
+
+} // namespace
+
+BOOST_AUTO_TEST_CASE(a_document_reads_what_the_tree_parser_reads)
+{
+    json_document document; // one for all: nothing of a text may be left for the next
+    for (const std::string text : texts) {
+        const auto root = document.read(text);
+        BOOST_REQUIRE_MESSAGE(root.has_value(), text);
+        BOOST_TEST(json::serialize((*root)->value()) == json::serialize(parse_json(text).value()), text);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_document_refuses_what_the_tree_parser_refuses_in_the_same_words)
+{
+    json_document document;
+    for (const std::string text : broken) {
+        const auto root = document.read(text);
+        BOOST_REQUIRE_MESSAGE(!root.has_value(), text);
+        BOOST_TEST(root.error().detail == parse_json(text).error().detail, text);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(nesting_is_bounded_as_it_is_for_the_tree_parser)
+{
+    json_document document;
+    for (const std::size_t depth : {max_json_depth - 1, max_json_depth, max_json_depth + 1}) {
+        const std::string text = std::string(depth, '[') + std::string(depth, ']');
+        BOOST_TEST(document.read(text).has_value() == parse_json(text).has_value(), depth);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(the_last_member_of_a_name_is_found)
+{
+    json_document document;
+    const std::string text = R"({"a":{"b":0},"b":1,"b":2})";
+    const json_node& root = **document.read(text);
+    BOOST_TEST(root.find("b")->int64() == 2);
+    BOOST_TEST(root.find("c") == nullptr);
+}
+
+BOOST_AUTO_TEST_CASE(a_numbers_literal_is_kept)
+{
+    json_document document;
+    for (const std::string text : {"1e400", "-0.50", "12345678901234567890123", "7"})
+        BOOST_TEST((*document.read(text))->literal() == text);
+}
+
+BOOST_AUTO_TEST_CASE(strings_with_escapes_outlive_those_read_after_them)
+{
+    json_document document;
+    std::string text = "[";
+    for (int i = 0; i != 1000; ++i)
+        text += (i == 0 ? "" : ",") + std::string(R"("\n)") + std::to_string(i) + R"(\t")";
+    text += ']';
+    const json_node& root = **document.read(text);
+    int i = 0;
+    for (const json_node* each = root.begin(); each != root.end(); each = each->next(), ++i)
+        BOOST_TEST(each->string() == '\n' + std::to_string(i) + '\t');
+    BOOST_TEST(i == 1000);
+}
