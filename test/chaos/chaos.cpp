@@ -1,0 +1,307 @@
+// The built daemon among clients that do their worst, while every answer to some that behave is checked.
+// See tools/chaos. Exits with 1 if an answer was wrong or lost, the daemon died, or something of it did not come back.
+
+#include "chaos/abuse.hpp"
+#include "support/scratch.hpp"
+
+#include <warmd/client.hpp>
+
+#include <boost/json.hpp>
+#include <boost/program_options.hpp>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <csignal>
+#include <iostream>
+#include <map>
+#include <mutex>
+#include <set>
+#include <thread>
+#include <vector>
+
+namespace po = boost::program_options;
+namespace fs = std::filesystem;
+using namespace warmd;
+using namespace warmd::chaos;
+using std::chrono::steady_clock;
+
+namespace {
+
+constexpr ::rlim_t descriptors = 512; // fewer than the clients would like
+constexpr std::chrono::milliseconds patience = std::chrono::minutes(2);
+
+void pause(int milliseconds) { ::poll(nullptr, 0, milliseconds); }
+
+/// The daemon as a process of ours, with few descriptors.
+class daemon_process {
+public:
+    daemon_process(const std::vector<std::string>& words, const std::string& log)
+    {
+        std::vector<char*> arguments;
+        for (const std::string& word : words)
+            arguments.push_back(const_cast<char*>(word.c_str()));
+        arguments.push_back(nullptr);
+        id = ::fork();
+        if (id == 0) {
+            const rlimit few{descriptors, descriptors};
+            ::setrlimit(RLIMIT_NOFILE, &few);
+            ::setenv("ASAN_OPTIONS", "quarantine_size_mb=4:log_path=warmd-asan", 0);
+            ::dup2(::open(log.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600), 2);
+            ::execv(arguments[0], arguments.data());
+            ::_exit(126);
+        }
+    }
+    /// Its exit status; a signal's number, negative.
+    int end()
+    {
+        int status = 0;
+        ::waitpid(id, &status, 0);
+        return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+    }
+    bool alive() const { return ::waitpid(id, nullptr, WNOHANG) == 0; }
+
+    struct holdings {
+        std::size_t descriptors, threads;
+        double megabytes;
+    };
+    holdings holds() const
+    {
+        const fs::path proc = "/proc/" + std::to_string(id);
+        const auto count = [](const fs::path& in) { return static_cast<std::size_t>(std::distance(fs::directory_iterator(in), {})); };
+        std::ifstream statm(proc / "statm");
+        double all = 0, resident = 0;
+        statm >> all >> resident;
+        return {count(proc / "fd"), count(proc / "task"), resident * static_cast<double>(::sysconf(_SC_PAGESIZE)) / 1e6};
+    }
+
+    pid_t id;
+};
+
+std::ostream& operator<<(std::ostream& to, const daemon_process::holdings& what)
+{
+    return to << what.descriptors << " descriptors, " << what.threads << " threads, " << what.megabytes << " MB resident";
+}
+
+/// A request and the answers that are right.
+struct question {
+    std::string method, params;
+    std::set<std::string> right;
+};
+
+/// What the clients that behave have seen.
+struct tally {
+    std::mutex mutex;
+    std::uint64_t sent = 0, right = 0;
+    std::map<std::string, std::uint64_t> refused, wrong;
+
+    void note(const question& asked, const result<json::value>& answer)
+    {
+        const std::lock_guard lock(mutex);
+        ++sent;
+        if (answer && asked.right.contains(json::serialize(*answer)))
+            ++right;
+        else if (answer)
+            ++wrong[asked.method + ": another answer: " + json::serialize(*answer).substr(0, 300)];
+        else if (is_honest(answer.error().code))
+            ++refused[std::string(name(answer.error().code))];
+        else
+            ++wrong[asked.method + ": " + answer.error().detail];
+    }
+    /// Refusals that a crowd explains.
+    static bool is_honest(errc code) { return code == errc::busy || code == errc::timeout; }
+};
+
+/// Asks, and learns what the right answers are, before the others come.
+std::vector<question> questions(const surroundings& at, const std::string& base)
+{
+    client ask = client::connect(at.socket, patience).value();
+    const std::string demo = R"({"prompts":["Once upon a time","The"],"top_k":5,"model":{"base":")" + base + "\"";
+    std::vector<question> all{
+        {"logprob", R"({"model":{"kind":"dummy","base":"steady"},"items":[{"prompt":"a b","completion":"c d"}]})", {}},
+        {"next_token", R"({"model":{"kind":"dummy","base":"steady"},"prompts":["a","b c"],"top_k":3})", {}},
+        {"next_token", demo + "}}", {}},
+        {"next_token", demo + R"(,"adapter":")" + at.adapter + R"("},"view":"ft"})", {}}};
+    for (question& each : all)
+        each.right.insert(json::serialize(ask.call(each.method, each.params).value()));
+    question second = all.back(); // the same, as the adapter that the link may lead to later
+    second.params.replace(second.params.find(at.adapter), at.adapter.size(), at.second_adapter);
+    all.back().right.insert(json::serialize(ask.call(second.method, second.params).value()));
+    return all;
+}
+
+void behave(const surroundings& at, const std::vector<question>& all, unsigned seed, tally& seen, const std::atomic<bool>& enough)
+{
+    std::minstd_rand random(seed);
+    while (!enough) {
+        result<client> to = client::connect(at.socket, patience);
+        if (!to) {
+            const std::lock_guard lock(seen.mutex);
+            ++seen.wrong["connect: " + to.error().detail];
+            return;
+        }
+        for (int i = 0; i != 50 && !enough; ++i) {
+            const question& asked = all[random() % all.size()];
+            const auto answer = to->call(asked.method, asked.params);
+            seen.note(asked, answer);
+            if (!answer && !tally::is_honest(answer.error().code))
+                break; // connect anew
+        }
+    }
+}
+
+/// Nothing loaded, nothing on its way out, and hang-ups noticed; what the daemon has then.
+daemon_process::holdings at_rest(const daemon_process& daemon, const std::string& socket, std::size_t least_descriptors = 0)
+{
+    client ask = client::connect(socket, patience).value();
+    (void)ask.call("unload", R"({"all":true})");
+    const auto stats = [&](const char* what) { return ask.call("stats").value().at(what).to_number<double>(); };
+    for (int i = 0; i != 600 &&
+                               (stats("loaded_models") + stats("loading") + stats("closing") != 0 ||
+                                (least_descriptors != 0 && daemon.holds().descriptors > least_descriptors));
+         ++i) {
+        pause(100);
+        (void)ask.call("unload", R"({"all":true,"wait":false})");
+    }
+    return daemon.holds();
+}
+
+/// Thousands of requests under way, then SIGTERM: what the daemon took is answered, in whatever order, without a hole.
+bool drains_under_load(daemon_process& daemon, const std::string& socket)
+{
+    constexpr std::size_t connections = 8, each = 500;
+    std::vector<client> all;
+    for (std::size_t i = 0; i != connections; ++i) {
+        all.push_back(client::connect(socket, patience).value());
+        for (std::size_t n = 0; n != each; ++n)
+            (void)all.back().send("next_token", R"({"prompts":["x"],"model":{"kind":"dummy","base":"steady"}})");
+    }
+    std::vector<std::set<std::uint64_t>> ids(connections);
+    ids[0].insert(all[0].receive().value().id); // all is under way
+    ::kill(daemon.id, SIGTERM);
+    std::size_t answered = 0;
+    bool whole = true;
+    for (std::size_t i = 0; i != connections; ++i) {
+        for (;;) {
+            const auto reply = all[i].receive();
+            if (!reply)
+                break;
+            ids[i].insert(reply->id);
+        }
+        answered += ids[i].size();
+        whole = whole && (ids[i].empty() || *ids[i].rbegin() - *ids[i].begin() + 1 == ids[i].size());
+    }
+    const int status = daemon.end();
+    std::cout << "drain: SIGTERM with " << connections * each << " requests sent: " << answered << " answered or refused, "
+              << (whole ? "no hole" : "WITH HOLES") << ", exit status " << status << '\n';
+    return whole && status == 0;
+}
+
+/// Lets all of them at the daemon for a while; how often something was done to it.
+std::uint64_t crowd(const daemon_process& daemon, const surroundings& at, const std::vector<question>& all, unsigned seed, double seconds,
+                    tally& seen)
+{
+    std::atomic<bool> enough = false;
+    std::atomic<std::uint64_t> abuses = 0;
+    std::vector<std::jthread> clients;
+    for (unsigned i = 0; i != 3; ++i)
+        clients.emplace_back([&, i] { behave(at, all, seed + i, seen, enough); });
+    constexpr std::array<abuser, 9> abusers{send_half_a_conversation, hang_up_at_once_after_asking, never_read, flood_with_nonsense,
+                                            open_many_connections, cancel_at_random, ask_for_models_that_fail, move_the_adapter,
+                                            rewrite_the_configuration};
+    for (unsigned i = 0; i != abusers.size(); ++i)
+        clients.emplace_back([&, i] {
+            for (std::minstd_rand random(seed + 100 + i); !enough; ++abuses)
+                abusers[i](at, random);
+        });
+    const auto end = steady_clock::now() + std::chrono::duration<double>(seconds);
+    while (steady_clock::now() < end && daemon.alive())
+        pause(200);
+    enough = true;
+    clients.clear();
+    return abuses;
+}
+
+struct settings {
+    double minutes = 1;
+    unsigned seed = 1;
+    std::string warmd = WARMD;
+    std::string log = "/dev/full"; // a disk that is full
+};
+
+int run(const settings& given)
+{
+    const test::scratch_directory scratch;
+    const fs::path demo = fs::path(WARMD_TEST_DATA) / "demo";
+    surroundings at{.socket = scratch.path / "run/warmd.sock",
+                    .conversation = {},
+                    .config = scratch.path / "warmd.conf",
+                    .adapter = scratch.path / "current",
+                    .first_adapter = demo / "adapter",
+                    .second_adapter = demo / "adapter-early-05"};
+    fs::create_directory_symlink(at.first_adapter, at.adapter);
+    test::write_file(at.config, "{}");
+    daemon_process daemon({given.warmd, "--socket", at.socket, "--enable-dummy", "--config", at.config, "--max-loaded-models", "5",
+                           "--max-wait", "500ms", "--load-timeout", "1s", "--close-timeout", "1s", "--drain-seconds", "30"},
+                          given.log);
+    at.daemon = daemon.id;
+    while (!client::connect(at.socket, patience) && daemon.alive())
+        pause(50);
+    const std::vector<question> all = questions(at, demo / "model");
+    for (const question& each : all)
+        at.conversation += R"({"jsonrpc":"2.0","id":1,"method":")" + each.method + R"(","params":)" + each.params + "}\n";
+    constexpr double rehearsal = 10; // for threads and buffers that come with the first use and stay
+    tally seen;
+    std::uint64_t abuses = crowd(daemon, at, all, given.seed + 1000, rehearsal, seen);
+    const auto before = at_rest(daemon, at.socket);
+    std::cout << "at the start: " << before << std::endl;
+    abuses += crowd(daemon, at, all, given.seed, given.minutes * 60, seen);
+    if (!daemon.alive()) {
+        std::cout << "the daemon DIED; sanitizer reports, if any, are in warmd-asan.*\n";
+        return 1;
+    }
+    const auto after = at_rest(daemon, at.socket, before.descriptors);
+    std::cout << "at the end:   " << after << '\n'
+              << abuses << " abuses; requests of clients that behave: " << seen.sent << " sent, " << seen.right << " answered right";
+    for (const auto& [why, count] : seen.refused)
+        std::cout << ", " << count << " refused as " << why;
+    std::cout << '\n';
+    for (const auto& [what, count] : seen.wrong)
+        std::cout << "WRONG, " << count << " times: " << what << '\n';
+    const bool kept = after.descriptors > before.descriptors || after.threads > before.threads || after.megabytes > before.megabytes * 1.05;
+    if (kept)
+        std::cout << "something did NOT COME BACK\n";
+    return drains_under_load(daemon, at.socket) && seen.wrong.empty() && !kept ? 0 : 1;
+}
+
+} // namespace
+
+int main(int count, char** arguments)
+{
+    settings given;
+    po::options_description options("chaos: the built warmd among clients that do their worst");
+    options.add_options()("help", "this")("minutes", po::value(&given.minutes)->default_value(given.minutes), "how long")(
+        "seed", po::value(&given.seed)->default_value(given.seed), "of the clients' choices")(
+        "warmd", po::value(&given.warmd)->default_value(given.warmd), "the daemon")(
+        "log", po::value(&given.log)->default_value(given.log), "where its log goes");
+    try {
+        po::variables_map chosen;
+        po::store(po::parse_command_line(count, arguments, options), chosen);
+        po::notify(chosen);
+        if (chosen.contains("help")) {
+            std::cout << options;
+            return 0;
+        }
+        std::signal(SIGPIPE, SIG_IGN);
+        return run(given);
+    } catch (const std::exception& thrown) {
+        std::cerr << "chaos: " << thrown.what() << '\n';
+        return 2;
+    }
+}
