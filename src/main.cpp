@@ -1,5 +1,6 @@
 // warmd, the daemon: puts the parts together, runs them, and takes them apart in order.
 
+#include "allowed_roots.hpp"
 #include "backends/hf/hf_loader.hpp"
 #include "configuration.hpp"
 #include "log_setup.hpp"
@@ -21,6 +22,7 @@
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -111,7 +113,7 @@ std::unique_ptr<asio::thread_pool> polite_threads(std::size_t count)
 backend_registry backends(const daemon_options& options, const logger& say)
 {
     backend_registry registry;
-    registry.add("hf", hf::hf_loader(say));
+    registry.add("hf", limited_to(options.roots, hf::hf_loader(say)));
     if (options.enable_dummy)
         registry.add("dummy", dummy_loader());
     return registry;
@@ -303,6 +305,8 @@ int main(int count, char** arguments)
     ::umask(077);
     std::signal(SIGPIPE, SIG_IGN);
     raise_descriptor_limit();
+    if (!options.core_dumps) // weights and prompts are nobody else's business
+        ::prctl(PR_SET_DUMPABLE, 0);
     process_log log(options.level, options.format);
     if (!manager->deaf.empty())
         log.make_logger().warning(manager->deaf);

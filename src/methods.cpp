@@ -176,6 +176,16 @@ answer run_operation(const operation_method* how, surroundings in, const json_no
     co_return written(*how, *done);
 }
 
+/// What concerns everybody is for the daemon's own user and root, whoever else may talk to it.
+std::optional<failure> refusal_of_strangers(std::string_view called, const from_caller& from)
+{
+    const unsigned peer = from->peer_uid();
+    if (peer == 0 || peer == ::geteuid())
+        return {};
+    return failure{errc::permission_denied, std::string(called) + " is for the daemon's own user (" + std::to_string(::geteuid()) +
+                                                ") and root, not for user " + std::to_string(peer)};
+}
+
 // -- residency -------------------------------------------------------------------------------------------
 
 /// What a hit takes: no coroutine, no lease.
@@ -241,6 +251,8 @@ answer unload(surroundings in, const json_node& given, from_caller from)
     if (which.model.has_value() + which.key.has_value() + what.all != 1)
         read.refuse("unload needs exactly one of model, key, and all: true");
     if (auto why = read.fault())
+        co_return *why;
+    if (auto why = what.all ? refusal_of_strangers("unload with all", from) : std::nullopt)
         co_return *why;
     also.take_effect(from);
     if (which.model) {
@@ -374,15 +386,6 @@ answer subscribe(surroundings in, const json_node& given, from_caller from)
 }
 
 // -- the daemon ----------------------------------------------------------------------------------------------
-
-std::optional<failure> refusal_of_strangers(std::string_view called, const from_caller& from)
-{
-    const unsigned peer = from->peer_uid();
-    if (peer == 0 || peer == ::geteuid())
-        return {};
-    return failure{errc::permission_denied, std::string(called) + " is for the daemon's own user (" + std::to_string(::geteuid()) +
-                                                ") and root, not for user " + std::to_string(peer)};
-}
 
 answer reload(surroundings in, const json_node& given, from_caller from)
 {

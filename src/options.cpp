@@ -2,12 +2,15 @@
 
 #include <boost/program_options.hpp>
 
+#include <grp.h>
+#include <pwd.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <filesystem>
+#include <limits>
 #include <sstream>
 #include <thread>
 
@@ -125,6 +128,59 @@ std::optional<std::string> read_path(std::string_view text)
     return std::filesystem::absolute(text).lexically_normal();
 }
 
+/// A user's or a group's number; the largest one means "no change" to the system.
+std::optional<unsigned> read_id(std::string_view text)
+{
+    unsigned number = 0;
+    const auto [end, trouble] = std::from_chars(text.data(), text.data() + text.size(), number);
+    const bool read = trouble == std::errc() && end == text.data() + text.size();
+    return read && number != std::numeric_limits<unsigned>::max() ? std::optional(number) : std::nullopt;
+}
+
+/// A directory that exists, without symbolic links, as it is now.
+std::optional<std::string> read_root(std::string_view text)
+{
+    std::error_code ec;
+    const auto real = std::filesystem::canonical(std::filesystem::path(text), ec);
+    return ec || !std::filesystem::is_directory(real, ec) ? std::nullopt : std::optional(real.native());
+}
+
+std::optional<unsigned> read_mode(std::string_view text)
+{
+    unsigned mode = 0;
+    const auto [end, trouble] = std::from_chars(text.data(), text.data() + text.size(), mode, 8);
+    const bool read = trouble == std::errc() && end == text.data() + text.size();
+    return read && mode <= 0777 && (mode & 0600) == 0600 ? std::optional(mode) : std::nullopt;
+}
+
+std::string show_mode(unsigned mode)
+{
+    std::ostringstream text;
+    text << '0' << std::oct << mode;
+    return text.str();
+}
+
+/// A number, or a name that the system knows.
+std::optional<uid_t> read_user(std::string_view text)
+{
+    if (const auto number = read_id(text))
+        return number;
+    std::vector<char> space(1 << 16);
+    passwd entry{}, *found = nullptr;
+    ::getpwnam_r(std::string(text).c_str(), &entry, space.data(), space.size(), &found);
+    return found ? std::optional(found->pw_uid) : std::nullopt;
+}
+
+std::optional<gid_t> read_group(std::string_view text)
+{
+    if (const auto number = read_id(text))
+        return number;
+    std::vector<char> space(1 << 16);
+    group entry{}, *found = nullptr;
+    ::getgrnam_r(std::string(text).c_str(), &entry, space.data(), space.size(), &found);
+    return found ? std::optional(found->gr_gid) : std::nullopt;
+}
+
 template <class T, std::size_t n>
 std::optional<T> word(std::string_view text, const std::string_view (&words)[n])
 {
@@ -148,23 +204,51 @@ constexpr kind<std::uint64_t> budget_kind{"SIZE", "off, a size such as 512M or 8
                                           read_budget, show_size};
 constexpr kind<std::string> path_kind{"PATH", "a path", read_path, [](std::string path) { return path; }};
 constexpr kind<std::string> config_kind{"PATH", "a path", read_path, [](std::string) -> std::string { return "none"; }};
+constexpr kind<unsigned> mode_kind{"MODE", "an octal mode that lets its owner read and write, such as 0600 or 0660", read_mode, show_mode};
+constexpr kind<uid_t> user_kind{"USER", "a user's name or number", read_user, nullptr};
+constexpr kind<gid_t> group_kind{"GROUP", "a group's name or number", read_group, nullptr};
+constexpr kind<std::string> root_kind{"DIR", "a directory that exists", read_root, nullptr};
 constexpr kind<log_level> level_kind{"LEVEL", "debug, info, warning or error", read_level, [](log_level) -> std::string { return "info"; }};
 constexpr kind<log_format> format_kind{"FORM", "text or json", read_format, [](log_format) -> std::string { return "text"; }};
 
 // The options ----------------------------------------------------------------------------------------
 
+/// Reads one text as a `kind`.
+template <class T>
+T value_of(const char* name, const kind<T>& what, const std::string& text)
+{
+    auto value = what.read(text);
+    if (!value)
+        throw value_error{name, " is '" + shortened(text) + "'; it must be " + what.wanted};
+    return std::move(*value);
+}
+
 /// Adds the option `name`; `to` holds its default and gets what is read.
 template <class T>
 void add(po::options_description& group, const char* name, const kind<T>& what, T& to, const char* about)
 {
-    const auto take = [&to, name, what](const std::string& text) {
-        const auto value = what.read(text);
-        if (!value)
-            throw value_error{name, " is '" + shortened(text) + "'; it must be " + what.wanted};
-        to = *value;
-    };
+    const auto take = [&to, name, what](const std::string& text) { to = value_of(name, what, text); };
     auto* value = po::value<std::string>()->value_name(what.symbol)->notifier(take);
     group.add_options()(name, value, (about + (" [" + what.show(to)) + ']').c_str());
+}
+
+/// An option that may be given, with nothing in its place if it is not.
+template <class T>
+void add(po::options_description& group, const char* name, const kind<T>& what, std::optional<T>& to, const char* about)
+{
+    const auto take = [&to, name, what](const std::string& text) { to = value_of(name, what, text); };
+    group.add_options()(name, po::value<std::string>()->value_name(what.symbol)->notifier(take), about);
+}
+
+/// An option that may be given several times.
+template <class T>
+void add(po::options_description& group, const char* name, const kind<T>& what, std::vector<T>& to, const char* about)
+{
+    const auto take = [&to, name, what](const std::vector<std::string>& texts) {
+        for (const std::string& text : texts)
+            to.push_back(value_of(name, what, text));
+    };
+    group.add_options()(name, po::value<std::vector<std::string>>()->value_name(what.symbol)->notifier(take), about);
 }
 
 std::size_t default_run_threads() { return std::max(2U, std::thread::hardware_concurrency()); }
@@ -177,7 +261,8 @@ struct described_options {
 described_options describe(daemon_options& options)
 {
     constexpr unsigned width = 110;
-    po::options_description residency("What stays loaded", width), limits("Limits on clients", width), other("The daemon", width);
+    po::options_description residency("What stays loaded", width), limits("Limits on clients", width), access("Who may use it, and for what", width),
+        other("The daemon", width);
     add(residency, "max-loaded-models", models_kind, options.cache.max_loaded_models, "models resident at once");
     add(residency, "max-loaded-bytes", budget_kind, options.cache.max_loaded_bytes, "memory for models: 8G, or 50% of this machine's");
     add(residency, "idle-timeout", duration_kind, options.cache.idle_timeout, "unload a model that nobody used for so long");
@@ -189,6 +274,11 @@ described_options describe(daemon_options& options)
     add(limits, "max-in-flight", count_kind, options.server.session.max_in_flight, "requests at once on one connection");
     add(limits, "max-connections", count_kind, options.server.max_connections, "connections at once");
     add(limits, "max-waiters", count_kind, options.cache.max_waiters, "requests waiting for a load or for room");
+    add(access, "allow-uid", user_kind, options.server.access.uids, "may use it besides this user and root; repeatable");
+    add(access, "allow-gid", group_kind, options.server.access.gids, "its members may use it; repeatable");
+    add(access, "socket-mode", mode_kind, options.server.access.socket_mode, "mode of the socket");
+    add(access, "socket-group", group_kind, options.server.access.socket_group, "group of the socket");
+    add(access, "allow-root", root_kind, options.roots, "load models from beneath it only; repeatable");
     add(other, "config", config_kind, options.config, "configuration file: named models, limits, what to load at the start");
     other.add_options()("check-config", po::bool_switch(), "only say whether the configuration file is sound");
     add(other, "socket", path_kind, options.server.socket_path, "where to listen");
@@ -197,11 +287,12 @@ described_options describe(daemon_options& options)
     add(other, "drain-seconds", duration_kind, options.drain, "for calls under way, once told to stop");
     add(other, "log-level", level_kind, options.level, "debug, info, warning or error");
     add(other, "log-format", format_kind, options.format, "text or json");
+    other.add_options()("core-dumps", po::bool_switch(&options.core_dumps), "leave memory open to core dumps and debuggers");
     other.add_options()("enable-dummy", po::bool_switch(&options.enable_dummy), "offer the test models of kind \"dummy\"");
     other.add_options()("help,h", "print this")("version", "print the version");
     po::options_description in_file;
     in_file.add(residency).add(limits);
-    return {std::move(residency.add(limits).add(other)), std::move(in_file)};
+    return {std::move(residency.add(limits).add(access).add(other)), std::move(in_file)};
 }
 
 std::string help(const po::options_description& all)

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <string>
 #include <variant>
+#include <vector>
 
 namespace warmd {
 
@@ -21,6 +22,8 @@ struct daemon_options {
     std::size_t load_threads = 0; ///< that load and close models
     std::size_t run_threads = 0;  ///< that run calls on models
     std::chrono::nanoseconds drain = std::chrono::seconds(10);
+    std::vector<std::string> roots; ///< models are loaded from beneath these real paths only; empty: from anywhere
+    bool core_dumps = false;
     bool enable_dummy = false;
     log_level level = log_level::info;
     log_format format = log_format::text;

@@ -1,5 +1,7 @@
 #include <warmd/service.hpp>
 
+#include "peer.hpp"
+
 #include <warmd/session.hpp>
 #include <warmd/socket_path.hpp>
 
@@ -10,12 +12,10 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include <algorithm>
 #include <optional>
 #include <unordered_set>
 #include <utility>
-
-#include <sys/socket.h>
-#include <unistd.h>
 
 namespace warmd {
 
@@ -23,17 +23,8 @@ namespace {
 
 constexpr int backlog = 4096; // the kernel cuts it to net.core.somaxconn
 
-/// After a failed accept (EMFILE and the like) it would fail again at once.
-constexpr std::chrono::milliseconds accept_pause{100};
-
-std::optional<uid_t> peer_of(session::socket& connected)
-{
-    ucred peer{};
-    socklen_t size = sizeof peer;
-    if (::getsockopt(connected.native_handle(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0)
-        return std::nullopt;
-    return peer.uid;
-}
+/// After a failed accept (EMFILE and the like) it would fail again at once: pauses, doubling.
+constexpr std::chrono::milliseconds first_pause{100}, longest_pause{1600};
 
 /// One error line into the fresh socket's empty buffer. Its framing is not known yet.
 void turn_away(session::socket& connected, const failure& why)
@@ -66,6 +57,7 @@ private:
     result<void> listen();
     result<void> take_over();
     asio::awaitable<void> accept();
+    std::chrono::milliseconds next_pause(const error_code& why);
     void admit(session::socket connected);
     void stop_accepting();
     void ring_if_ended();
@@ -79,6 +71,8 @@ private:
     const std::shared_ptr<poller> poller_; // of all sessions
     socket_path path_;
     asio::steady_timer pause_;
+    std::chrono::milliseconds deaf_for_{0}; // the last pause, while accepting fails
+    refusal_log refusals_;
     bool accepting_ = false; // accept() has not returned
     std::unordered_set<std::shared_ptr<session>> sessions_;
     asio::steady_timer ended_; // a bell
@@ -111,7 +105,7 @@ result<void> service::impl::take_over()
 
 result<void> service::impl::listen()
 {
-    auto claimed = socket_path::claim(config_.socket_path);
+    auto claimed = socket_path::claim(config_.socket_path, config_.access);
     if (!claimed)
         return claimed.error();
     asio::local::stream_protocol::acceptor acceptor(executor_);
@@ -122,7 +116,7 @@ result<void> service::impl::listen()
     if (ec)
         return failure{ec == asio::error::access_denied ? errc::permission_denied : errc::invalid_params,
                        "cannot bind " + config_.socket_path + ": " + ec.message()};
-    if (auto ours = claimed->bound(); !ours)
+    if (auto ours = claimed->bound(config_.access); !ours)
         return ours;
     acceptor.listen(backlog, ec);
     if (ec)
@@ -141,30 +135,42 @@ asio::awaitable<void> service::impl::accept()
         if (!acceptor_.is_open())
             co_return;
         if (!ec) {
+            if (std::exchange(deaf_for_, {}).count() != 0)
+                log_.info("accepts connections again");
             admit(std::move(connected));
         } else if (ec != asio::error::connection_aborted) {
-            log_.warning("cannot accept a connection: " + ec.message());
-            pause_.expires_after(accept_pause);
+            pause_.expires_after(next_pause(ec));
             co_await pause_.async_wait(asio::redirect_error(asio::use_awaitable, ec));
         }
     }
 }
 
+/// Out of descriptors or memory: said once, until it works again. Who wants to connect waits in the backlog meanwhile.
+std::chrono::milliseconds service::impl::next_pause(const error_code& why)
+{
+    if (deaf_for_.count() == 0)
+        log_.error("cannot accept connections: " + why.message() + "; " + std::to_string(sessions_.size()) +
+                   " are open, others wait until it works again");
+    deaf_for_ = std::clamp(2 * deaf_for_, first_pause, longest_pause);
+    return deaf_for_;
+}
+
 void service::impl::admit(session::socket connected)
 {
-    const std::optional<uid_t> peer = peer_of(connected);
-    if (!peer || (*peer != ::geteuid() && *peer != 0)) {
-        const std::string who = peer ? "user " + std::to_string(*peer) : "an unknown user";
-        log_.warning("turned away " + who);
-        return turn_away(connected, failure{errc::permission_denied, who + " may not use this daemon; only user " +
-                                                                         std::to_string(::geteuid()) + " and root may"});
+    const std::optional<peer_identity> peer = peer_of(connected.native_handle());
+    if (!peer || !may_talk(config_.access, *peer)) {
+        const std::string who = peer ? "user " + std::to_string(peer->uid) : "an unknown user";
+        if (std::size_t more = 0; refusals_.admits(std::chrono::steady_clock::now(), more))
+            log_.warning("turned away " + who + (more == 0 ? "" : ", and " + std::to_string(more) + " connections before it"));
+        return turn_away(connected,
+                         failure{errc::permission_denied, who + " may not use this daemon; " + who_may_talk(config_.access) + " may"});
     }
     if (sessions_.size() >= config_.max_connections)
         return turn_away(connected, failure{.code = errc::busy,
                                             .detail = "there are " + std::to_string(sessions_.size()) +
                                                       " connections, as many as max_connections allows",
                                             .retry_after_seconds = 1});
-    const auto fresh = std::make_shared<session>(std::move(connected), *peer, poller_, dispatcher_, config_.session, log_);
+    const auto fresh = std::make_shared<session>(std::move(connected), peer->uid, poller_, dispatcher_, config_.session, log_);
     sessions_.insert(fresh);
     fresh->start([self = shared_from_this(), ended = fresh.get()] {
         self->sessions_.erase(ended->shared_from_this());

@@ -56,13 +56,36 @@ failure taken(const std::string& path)
 
 } // namespace
 
-result<socket_path> socket_path::claim(const std::string& path)
+namespace {
+
+result<void> give_to_group(const std::string& path, const access_rules& rules)
+{
+    if (rules.socket_group && ::lchown(path.c_str(), static_cast<uid_t>(-1), *rules.socket_group) != 0)
+        return unusable("cannot give " + path + " to group " + std::to_string(*rules.socket_group), errno);
+    return {};
+}
+
+result<void> make_directory(const std::string& directory, const access_rules& rules)
+{
+    if (::mkdir(directory.c_str(), 0700) != 0)
+        return errno == EEXIST ? result<void>{} : unusable("cannot make the socket's directory " + directory, errno);
+    if (auto given = give_to_group(directory, rules); !given)
+        return given;
+    const mode_t passable = 0700U | ((rules.socket_mode & 0060U) != 0 ? 0010U : 0U) | ((rules.socket_mode & 0006U) != 0 ? 0001U : 0U);
+    if (passable != 0700U && ::chmod(directory.c_str(), passable) != 0)
+        return unusable("cannot set the mode of " + directory, errno);
+    return {};
+}
+
+} // namespace
+
+result<socket_path> socket_path::claim(const std::string& path, const access_rules& rules)
 {
     if (path.empty() || path.front() != '/' || path.size() >= sizeof(sockaddr_un::sun_path))
         return failure{errc::invalid_params, "socket path '" + path + "' is not absolute, or too long"};
     const std::string directory = path.substr(0, std::max<std::size_t>(path.rfind('/'), 1));
-    if (::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST)
-        return unusable("cannot make the socket's directory " + directory, errno);
+    if (auto made = make_directory(directory, rules); !made)
+        return made.error();
     socket_path claimed;
     claimed.path_ = path;
     if (auto locked = claimed.take_lock(); !locked)
@@ -127,10 +150,12 @@ result<void> socket_path::clear_stale_socket() const
     return {};
 }
 
-result<void> socket_path::bound()
+result<void> socket_path::bound(const access_rules& rules)
 {
     struct stat made{};
-    if (::chmod(path_.c_str(), 0600) != 0 || ::lstat(path_.c_str(), &made) != 0)
+    if (auto given = give_to_group(path_, rules); !given)
+        return given;
+    if (::chmod(path_.c_str(), rules.socket_mode) != 0 || ::lstat(path_.c_str(), &made) != 0)
         return unusable("cannot set the mode of " + path_, errno);
     device_ = made.st_dev;
     inode_ = made.st_ino;

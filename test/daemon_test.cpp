@@ -149,6 +149,62 @@ BOOST_FIXTURE_TEST_CASE(beside_an_endless_load_and_a_close_that_hangs_hits_and_h
     BOOST_TEST(daemon.status() == 3);
 }
 
+BOOST_FIXTURE_TEST_CASE(out_of_descriptors_it_says_so_once_serves_those_it_has_and_goes_on_when_it_can, place)
+{
+    running daemon(socket, {}, "ulimit -n 48 && exec"); // it takes some twenty itself
+    BOOST_REQUIRE(!daemon.line_with("ready").empty());
+    client served = daemon.connect();
+    BOOST_TEST(served.call("health").has_value());
+    std::vector<client> crowd; // the backlog takes those who cannot be accepted
+    while (crowd.size() != 60)
+        crowd.push_back(daemon.connect());
+    BOOST_TEST(!daemon.line_with("cannot accept connections: Too many open files").empty());
+    for (int each = 0; each != 100; ++each)
+        BOOST_TEST_REQUIRE(served.call("health").has_value());
+    crowd.clear();
+    client late = daemon.connect();
+    BOOST_TEST(late.call("health").has_value());
+    BOOST_TEST(daemon.line().find("accepts connections again") != std::string::npos); // the very next line: nothing else was said
+    daemon.signal(SIGTERM);
+    BOOST_TEST(daemon.status() == 0);
+}
+
+BOOST_FIXTURE_TEST_CASE(memory_is_closed_to_dumps_and_debuggers_unless_wanted, place)
+{
+    // As root, another user is needed to see it: what may not be dumped belongs to root in /proc (proc(5)).
+    const std::filesystem::path copy = directory.path / "warmd-copy";
+    std::filesystem::copy_file(WARMD, copy);
+    std::filesystem::permissions(directory.path, std::filesystem::perms(0777));
+    const std::string other = ::geteuid() == 0 ? "exec setpriv --reuid=65534 --clear-groups " + copy.string() + " \"$@\" #" : "exec";
+    const uid_t user = ::geteuid() == 0 ? 65534 : ::geteuid();
+    for (const bool wanted : {false, true}) {
+        running daemon(directory.path / "own" / "warmd.sock", wanted ? words{"--core-dumps"} : words{}, other);
+        BOOST_REQUIRE(!daemon.line_with("ready").empty());
+        struct stat s {};
+        BOOST_REQUIRE(::stat(("/proc/" + std::to_string(daemon.id()) + "/environ").c_str(), &s) == 0);
+        BOOST_TEST(s.st_uid == (wanted ? user : 0U));
+        daemon.signal(SIGTERM);
+        BOOST_TEST(daemon.status() == 0);
+    }
+}
+
+BOOST_FIXTURE_TEST_CASE(with_allowed_roots_models_come_from_there_only, place)
+{
+    const std::filesystem::path root = directory.path / "models";
+    std::filesystem::create_directories(root);
+    running daemon(socket, {"--allow-root", root});
+    BOOST_REQUIRE(!daemon.line_with("ready").empty());
+    client ask = daemon.connect();
+    const auto refusal = [&](const std::filesystem::path& base) { return ask.call("load", R"({"model":{"base":")" + base.string() + "\"}}").error().code; };
+    BOOST_TEST((refusal("/etc") == errc::permission_denied));
+    BOOST_TEST((refusal(root / ".." / "x") == errc::permission_denied));
+    BOOST_TEST((refusal(root / "x") == errc::not_found));
+    std::filesystem::create_directory_symlink("/etc", root / "x"); // swapped in
+    BOOST_TEST((refusal(root / "x") == errc::permission_denied));
+    daemon.signal(SIGTERM);
+    BOOST_TEST(daemon.status() == 0);
+}
+
 // -- the configuration file ------------------------------------------------------------------------------
 
 namespace {

@@ -680,6 +680,20 @@ BOOST_FIXTURE_TEST_CASE(stats_counts_hits_misses_and_evictions, daemon_of_test)
         BOOST_TEST(member.value().is_number(), member.key());
 }
 
+BOOST_FIXTURE_TEST_CASE(unloading_all_is_for_the_daemons_user_and_root_and_one_is_for_everybody, daemon_of_test)
+{
+    result_of("load", only(a));
+    result_of("load", only(b));
+    from->uid = ::geteuid() + 12345;
+    BOOST_TEST((refusal_of("unload", R"({"all":true})").code == errc::permission_denied));
+    BOOST_TEST(loaded().size() == 2U);
+    result_of("unload", only(a));
+    BOOST_TEST(loaded().size() == 1U);
+    from->uid = 0;
+    result_of("unload", R"({"all":true})");
+    BOOST_TEST(loaded().empty());
+}
+
 BOOST_FIXTURE_TEST_CASE(shutdown_is_for_the_daemons_user_and_root, daemon_of_test)
 {
     from->uid = ::geteuid() + 12345;

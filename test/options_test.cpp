@@ -71,6 +71,29 @@ BOOST_AUTO_TEST_CASE(every_option_is_read)
     BOOST_TEST(options.enable_dummy);
 }
 
+BOOST_AUTO_TEST_CASE(who_may_use_it_is_read_by_name_and_number)
+{
+    BOOST_TEST(read({}).server.access.socket_mode == 0600U);
+    BOOST_TEST(read({}).server.access.uids.empty());
+    const daemon_options options = read({"--allow-uid", "1234", "--allow-uid", "root", "--allow-gid", "daemon", "--allow-gid=7", "--socket-mode",
+                                         "0660", "--socket-group", "daemon", "--core-dumps"});
+    BOOST_TEST(options.server.access.uids == (std::vector<uid_t>{1234, 0}), boost::test_tools::per_element());
+    BOOST_TEST(options.server.access.gids == (std::vector<gid_t>{1, 7}), boost::test_tools::per_element());
+    BOOST_TEST(options.server.access.socket_mode == 0660U);
+    BOOST_TEST((options.server.access.socket_group == gid_t{1}));
+    BOOST_TEST(options.core_dumps);
+    BOOST_TEST(!read({}).core_dumps);
+}
+
+BOOST_AUTO_TEST_CASE(an_allowed_root_is_a_real_directory)
+{
+    const test::scratch_directory scratch;
+    const std::string real = std::filesystem::canonical(scratch.path), link = real + "/link";
+    std::filesystem::create_directory_symlink(real, link);
+    BOOST_TEST(read({"--allow-root", link.c_str(), "--allow-root", "/usr/"}).roots == (std::vector<std::string>{real, "/usr"}),
+               boost::test_tools::per_element());
+}
+
 BOOST_AUTO_TEST_CASE(a_budget_may_be_a_share_of_the_machines_memory)
 {
     const std::uint64_t all = read({"--max-loaded-bytes", "100%"}).cache.max_loaded_bytes;
@@ -93,7 +116,9 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_read_is_named_with_its_option)
         {"--load-timeout", "0"},         {"--close-timeout", "0ms"},       {"--max-frame-bytes", "10"},     {"--max-in-flight", "0"},
         {"--max-connections", "0"},      {"--max-waiters", "0"},           {"--workers", "0"},              {"--workers", "100000"},
         {"--load-workers", "0"},         {"--drain-seconds", "soon"},      {"--log-level", "loud"},         {"--log-format", "xml"},
-        {"--idle-timeout", "9999999h"},
+        {"--idle-timeout", "9999999h"}, {"--allow-uid", "nobody-at-all"}, {"--allow-uid", "-1"},     {"--allow-uid", "4294967295"},
+        {"--allow-gid", ""},             {"--socket-mode", "999"},         {"--socket-mode", "0400"},   {"--socket-mode", "07777"},
+        {"--socket-group", "no-group"},  {"--allow-root", "/no/such"},     {"--allow-root", "/etc/passwd"},
     };
     for (const auto& arguments : wrong) {
         const leave said = refusal(arguments);

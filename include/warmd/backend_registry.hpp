@@ -13,6 +13,7 @@ namespace warmd {
 struct load_context {
     std::stop_token stop;                                                        ///< asked to give up: fail soon
     std::function<void(std::uint64_t bytes_done, std::uint64_t bytes_total)> progress; ///< never empty; any thread
+    std::function<bool(int descriptor)> may_read{}; ///< of a file just opened: whether its content may be used; empty: it may
 };
 
 /// One kind of model. Both functions run on a worker thread, may block, and may throw (load_failed).

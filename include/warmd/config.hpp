@@ -8,6 +8,9 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
+
+#include <sys/types.h>
 
 namespace warmd {
 
@@ -36,8 +39,17 @@ struct session_limits {
     std::size_t max_in_flight = 1024;
 };
 
+/// Who may talk to the daemon. Our own user and root always may.
+struct access_rules {
+    unsigned socket_mode = 0600;          ///< of the socket we make; its directory lets pass whom the mode lets in
+    std::optional<gid_t> socket_group;    ///< of that socket and, if we make it, its directory
+    std::vector<uid_t> uids;              ///< besides our own user and root
+    std::vector<gid_t> gids;              ///< a peer's own or supplementary group
+};
+
 struct server_config {
     std::string socket_path;
+    access_rules access;
     int listening_socket = -1; ///< one that listens already and is now ours (socket activation); socket_path is left alone then
     session_limits session;
     std::size_t max_connections = 16'384;

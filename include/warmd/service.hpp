@@ -11,11 +11,11 @@
 
 namespace warmd {
 
-/// Listens on one path and serves whoever connects, if it is our own user or root. Its executor must be serial; members
-/// are called on it.
+/// Listens on one path and serves whoever connects and may (access_rules; by themselves, our own user and root). Its executor
+/// must be serial; members are called on it.
 ///
 /// One daemon per path: PATH.lock is held (flock) from start() to drain(). The directory is made 0700 if its parent exists;
-/// the socket is 0600 before anybody can connect, because it does not listen until then. A socket that a service manager
+/// the socket is 0600, or what the rules say, before anybody can connect, because it does not listen until then. A socket that a service manager
 /// passed is served on as it is: path, modes and lock are the manager's.
 class service {
 public:

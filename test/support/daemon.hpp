@@ -8,6 +8,7 @@
 #include <boost/process/args.hpp>
 #include <boost/process/child.hpp>
 #include <boost/process/env.hpp>
+#include <boost/process/exe.hpp>
 #include <boost/process/io.hpp>
 #include <boost/process/pipe.hpp>
 
@@ -23,9 +24,10 @@ using words = std::vector<std::string>;
 /// A daemon with a socket of its own.
 class running {
 public:
-    explicit running(const std::string& socket, words more = {})
-        : socket_(socket), process_(WARMD, boost::process::args = with(socket, std::move(more)), boost::process::std_err > err_,
-                                    boost::process::env["NO_COLOR"] = "1")
+    /// `by`: how a shell starts it.
+    explicit running(const std::string& socket, words more = {}, const std::string& by = "exec")
+        : socket_(socket), process_(boost::process::exe = "/bin/sh", boost::process::args = with(socket, std::move(more), by),
+                                    boost::process::std_err > err_, boost::process::env["NO_COLOR"] = "1")
     {
     }
 
@@ -47,6 +49,7 @@ public:
     {
         return client::connect(socket_, std::chrono::minutes(1)).value();
     }
+    pid_t id() const { return process_.id(); }
     void signal(int number) { ::kill(process_.id(), number); }
     /// Waits for its end: the exit status; the number of a signal, negative. Shows what else it had to say if that is not 0.
     int status()
@@ -62,9 +65,9 @@ public:
     }
 
 private:
-    static words with(const std::string& socket, words more)
+    static words with(const std::string& socket, words more, const std::string& by)
     {
-        more.insert(more.begin(), {"--socket", socket, "--enable-dummy"});
+        more.insert(more.begin(), {"-c", by + " \"$0\" \"$@\"", WARMD, "--socket", socket, "--enable-dummy"});
         return more;
     }
 

@@ -2,6 +2,7 @@
 
 #include "hf_backend.hpp"
 #include "hub_cache.hpp"
+#include "input_file.hpp"
 
 #include <algorithm>
 #include <map>
@@ -253,6 +254,7 @@ result<std::unique_ptr<backend>> hf_models::read(const resolved_model& model, lo
 /// What was read of files that changed meanwhile, sound or broken, is neither the old model nor the new one.
 result<std::unique_ptr<backend>> hf_models::load(const resolved_model& model, load_context& context)
 {
+    const opening_rule rule(context.may_read);
     auto loaded = read(model, context);
     if (fingerprint(files_of(model.spec)) != model.files)
         return failure{.code = errc::load_failed,

@@ -22,6 +22,8 @@ std::string system_reason() { return std::generic_category().message(errno); }
 
 } // namespace
 
+thread_local const opening_rule::rule* opening_rule::in_force = nullptr;
+
 result<input_file> input_file::open(const std::filesystem::path& path)
 {
     // O_NONBLOCK: opening a FIFO must not wait for a writer.
@@ -32,6 +34,8 @@ result<input_file> input_file::open(const std::filesystem::path& path)
     struct stat facts {};
     if (::fstat(handle, &facts) != 0)
         return unreadable(path, system_reason());
+    if (!opening_rule::admits(handle)) // a symbolic link may have been swapped since its path was looked at
+        return unreadable(path, "it leads out of the directories that models may be loaded from");
     if (!S_ISREG(facts.st_mode))
         return unreadable(path, "not a regular file");
     opened.size_ = static_cast<std::uint64_t>(facts.st_size);

@@ -7,10 +7,29 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <span>
 #include <string>
+#include <utility>
 
 namespace warmd::hf {
+
+/// While it lives, files that this thread opens must pass `may_read` (load_context) or count as unreadable. A load opens its
+/// files many calls deep, all on the thread it runs on.
+class opening_rule {
+public:
+    using rule = std::function<bool(int descriptor)>;
+    explicit opening_rule(const rule& may_read) noexcept : before_(std::exchange(in_force, may_read ? &may_read : nullptr)) {}
+    ~opening_rule() { in_force = before_; }
+    opening_rule(const opening_rule&) = delete;
+    opening_rule& operator=(const opening_rule&) = delete;
+
+    static bool admits(int descriptor) { return !in_force || (*in_force)(descriptor); }
+
+private:
+    static thread_local const rule* in_force;
+    const rule* before_;
+};
 
 class input_file {
 public:
