@@ -1,0 +1,91 @@
+// Man pages and completions name every option and command that --help knows, and no other.
+
+#include "support/program.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include <regex>
+#include <set>
+
+using namespace warmd::test;
+
+namespace {
+
+const std::string tools = WARMD_PROJECT "/tools/";
+
+std::string read(const std::string& path)
+{
+    std::ifstream file(path);
+    BOOST_REQUIRE_MESSAGE(file.is_open(), path);
+    return {std::istreambuf_iterator<char>(file), {}};
+}
+
+std::string help_of(const std::vector<std::string>& words) { return program({.words = words, .in = {}, .environment = {}}).result().out; }
+
+std::set<std::string> all(const std::string& text, const std::regex& form)
+{
+    std::set<std::string> found;
+    for (std::sregex_iterator each(text.begin(), text.end(), form), end; each != end; ++each)
+        found.insert((*each)[1]);
+    return found;
+}
+
+std::set<std::string> options_in(const std::string& text) { return all(text, std::regex("--([a-z][a-z-]+)")); }
+
+/// What each command's --help is called by.
+std::set<std::string> commands() { return all(help_of({WARMCTL, "--help"}), std::regex("\n  ([a-z]+)  +[a-z]")); }
+
+std::set<std::string> options_of_warmctl()
+{
+    std::string text = help_of({WARMCTL, "--help"});
+    for (const std::string& command : commands())
+        text += help_of({WARMCTL, command, "--help"});
+    return options_in(text);
+}
+
+void check(const std::string& name, const std::set<std::string>& known, const std::set<std::string>& found)
+{
+    for (const std::string& option : known)
+        BOOST_TEST(found.contains(option), name << " lacks --" << option);
+    for (const std::string& option : found)
+        BOOST_TEST(known.contains(option), name << " has --" << option << ", which --help has not");
+}
+
+void check_all(const std::string& program, const std::string& page, const std::set<std::string>& known)
+{
+    BOOST_TEST(known.size() > 10U);
+    check(page, known, options_in(std::regex_replace(read(tools + "man/" + page), std::regex("\\\\-"), "-")));
+    check(program + ".bash", known, options_in(read(tools + "completions/" + program + ".bash")));
+    check("_" + program, known, options_in(read(tools + "completions/_" + program)));
+    check(program + ".fish", known, all(read(tools + "completions/" + program + ".fish"), std::regex(" -l ([a-z-]+)")));
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_CASE(every_option_of_warmd_is_in_its_page_and_its_completions) { check_all("warmd", "warmd.8", options_in(help_of({WARMD, "--help"}))); }
+
+BOOST_AUTO_TEST_CASE(every_option_of_warmctl_is_in_its_page_and_its_completions) { check_all("warmctl", "warmctl.1", options_of_warmctl()); }
+
+BOOST_AUTO_TEST_CASE(every_command_is_in_the_page_and_the_completions)
+{
+    const std::set<std::string> known = commands();
+    BOOST_TEST(known.size() >= 15U);
+    for (const char* file : {"man/warmctl.1", "completions/warmctl.bash", "completions/_warmctl", "completions/warmctl.fish"}) {
+        const std::set<std::string> words = all(read(tools + file), std::regex("\\b([a-z]+)\\b"));
+        for (const std::string& command : known)
+            BOOST_TEST(words.contains(command), file << " lacks " << command);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(the_completion_of_bash_offers_options_and_commands)
+{
+    const auto offered = [](const std::string& program, const std::string& line) {
+        const std::string script = ". " + tools + "completions/" + program + ".bash; COMP_WORDS=(" + line +
+                                   "); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _" + program + "; echo ${COMPREPLY[*]}";
+        return help_of({"/bin/bash", "-c", script});
+    };
+    BOOST_TEST(offered("warmd", "warmd --allow-") == "--allow-uid --allow-gid --allow-root\n");
+    BOOST_TEST(offered("warmd", "warmd --log-format j") == "json\n");
+    BOOST_TEST(offered("warmctl", "warmctl perp") == "perplexity\n");
+    BOOST_TEST(offered("warmctl", "warmctl unload --n") == "--no-wait\n");
+}
