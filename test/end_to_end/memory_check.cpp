@@ -2,7 +2,8 @@
 // takes. Prints the figures; exits with 1 if one of them is beyond its bound.
 
 #include "support/daemon.hpp"
-#include "support/generated_model.hpp"
+#include "support/scratch.hpp"
+#include "warmbench/generated_model.hpp"
 
 #include <warmd/json.hpp>
 
@@ -19,6 +20,7 @@ namespace po = boost::program_options;
 namespace fs = std::filesystem;
 using namespace warmd;
 using namespace warmd::test;
+using namespace warmbench;
 
 namespace {
 
@@ -166,12 +168,12 @@ void check_estimate(const std::string& name, const told& model, claims& all)
                                                            in_megabytes(model.measured) + ", " + in_percent(difference));
 }
 
-/// Llama models of the test data and their adapters, smallest first.
+/// Models of the test data and their adapters, smallest first.
 std::vector<model_files> loadable()
 {
     std::vector<fs::path> bases{data / "fixtures/broken/ok-base"};
     for (const fs::directory_entry& family : fs::directory_iterator(data / "fixtures"))
-        if (family.path().filename().native().starts_with("llama"))
+        if (fs::exists(family.path() / "reference.json"))
             bases.push_back(family.path() / "model");
     std::sort(bases.begin() + 1, bases.end());
     bases.push_back(data / "demo/model");
@@ -193,7 +195,7 @@ std::vector<model_files> loadable()
 
 void check_fixtures(asking& daemon, claims& all)
 {
-    std::cout << "Every Llama model of the test data: the estimate is within 10 % of what is measured\n";
+    std::cout << "Every model of the test data: the estimate is within 10 % of what is measured\n";
     for (const model_files& model : loadable()) {
         daemon.load(model);
         check_estimate(model.name(), daemon.about(model), all);
@@ -209,15 +211,16 @@ struct generated_files {
 
     explicit generated_files(const settings& given)
     {
-        const generated_model model(given.megabytes * 1'000'000,
-                                    given.storage == "fp32" ? random_tensors::storage::fp32 : random_tensors::storage::bf16);
-        model.write_base(first.base, data / "demo/model/tokenizer.json");
-        model.write_adapter(*first.adapter, 2);
-        model.write_adapter(*second.adapter, 3);
+        constexpr std::size_t rank = 8;
+        const auto stored = given.storage == "fp32" ? random_tensors::storage::fp32 : random_tensors::storage::bf16;
+        const model_shape model = shape_of_size(given.megabytes * 1'000'000 / (stored == random_tensors::storage::bf16 ? 2 : 4));
+        write_base(first.base, model, stored);
+        write_adapter(*first.adapter, model, rank, 2);
+        write_adapter(*second.adapter, model, rank, 3);
         on_disk = static_cast<double>(fs::file_size(first.base / "model.safetensors"));
         std::cout << "A generated model: " << model.layers << " layers of width " << model.hidden << ", "
                   << in_megabytes(on_disk) << " of " << given.storage << " weights; two LoRA adapters of rank "
-                  << model.rank << '\n';
+                  << rank << '\n';
     }
 };
 

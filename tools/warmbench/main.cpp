@@ -18,6 +18,11 @@ constexpr subcommand subcommands[] = {
     {"wire", warmbench::wire, "requests per second and latency over the Unix socket"},
     {"compare", warmbench::compare, "the same beside Redis, memcached and a raw echo, as a table"},
     {"footprint", warmbench::footprint, "exec to first answer, idle memory, memory per connection"},
+    {"make-model", warmbench::make_model, "a model directory with random weights, and an adapter"},
+    {"score", warmbench::score, "tokens per second, beside oneDNN's own rate"},
+    {"generate", warmbench::generate, "generated tokens per second, beside what the memory allows"},
+    {"load", warmbench::load, "loading a model, beside reading its file"},
+    {"divergence", warmbench::divergence, "base and fine-tuned together, beside the base alone"},
 };
 
 int usage(std::ostream& to, int status)

@@ -6,5 +6,10 @@ namespace warmbench {
 int wire(int count, char** arguments);
 int compare(int count, char** arguments);
 int footprint(int count, char** arguments);
+int make_model(int count, char** arguments);
+int score(int count, char** arguments);
+int generate(int count, char** arguments);
+int load(int count, char** arguments);
+int divergence(int count, char** arguments);
 
 } // namespace warmbench

@@ -37,7 +37,7 @@ inline constexpr std::size_t attention_block = 32;
 constexpr std::size_t value_stride(std::size_t head_dim) { return (head_dim + 31) / 32 * 32; }
 
 /// Queries that attend together.
-inline constexpr std::size_t attention_tile = 4;
+inline constexpr std::size_t attention_tile = 8;
 /// One of them: `out` = softmax(q . keys / sqrt(head_dim)) . values over the first `visible` positions.
 struct attention_query {
     const float* q;
