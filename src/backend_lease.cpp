@@ -25,16 +25,27 @@ struct stop_on_exit {
     ~stop_on_exit() { source.request_stop(); }
 };
 
-using reply = handoff<result<outcome>>;
-
 /// The completion keeps a share of the hold: the lease goes back only after the job has ended.
-void queue(const std::shared_ptr<hold>& under, const std::shared_ptr<reply>& to, operation what, std::stop_token stop,
-           std::function<void(const generated_token&)> on_token)
+void queue(const std::shared_ptr<hold>& under, operation what, std::stop_token stop, std::function<void(const generated_token&)> on_token,
+           std::function<void(result<outcome>)> told)
 {
     resident& held = under->held();
     held.calls.fetch_add(1, std::memory_order_relaxed);
     held.where->run(call{std::move(what), std::move(stop), std::move(on_token),
-                         [under, to](result<outcome> told) { to->deliver(std::move(told)); }});
+                         [under, told = std::move(told)](result<outcome> done) { told(std::move(done)); }});
+}
+
+std::function<void(result<outcome>)> deliver_to(std::shared_ptr<handoff<result<outcome>>> to)
+{
+    return [to = std::move(to)](result<outcome> done) { to->deliver(std::move(done)); };
+}
+
+std::function<void(result<outcome>)> deliver_to(std::shared_ptr<handoff<result<std::string>>> to,
+                                                std::function<std::string(const outcome&)> write)
+{
+    return [to = std::move(to), write = std::move(write)](const result<outcome>& done) {
+        to->deliver(done ? result<std::string>(write(*done)) : result<std::string>(done.error()));
+    };
 }
 
 } // namespace
@@ -42,11 +53,22 @@ void queue(const std::shared_ptr<hold>& under, const std::shared_ptr<reply>& to,
 asio::awaitable<result<outcome>> backend_lease::run(operation what, std::function<void(const generated_token&)> on_token)
 {
     const asio::any_io_executor executor = co_await asio::this_coro::executor;
-    const std::shared_ptr<reply> told = reply::make(executor);
+    const auto told = handoff<result<outcome>>::make(executor);
     const stop_on_exit stop;
-    queue(hold_, told, std::move(what), stop.source.get_token(), std::move(on_token));
+    queue(hold_, std::move(what), stop.source.get_token(), std::move(on_token), deliver_to(told));
     result<outcome> answer = co_await told->take();
     co_return answer;
+}
+
+asio::awaitable<result<std::string>> backend_lease::run(operation what, std::function<std::string(const outcome&)> write,
+                                                        std::function<void(const generated_token&)> on_token)
+{
+    const asio::any_io_executor executor = co_await asio::this_coro::executor;
+    const auto told = handoff<result<std::string>>::make(executor);
+    const stop_on_exit stop;
+    queue(hold_, std::move(what), stop.source.get_token(), std::move(on_token), deliver_to(told, std::move(write)));
+    result<std::string> answer = co_await told->take();
+    co_return std::move(answer);
 }
 
 } // namespace warmd

@@ -159,6 +159,11 @@ std::string written(const operation_method& how, const outcome& what)
     return text;
 }
 
+std::function<std::string(const outcome&)> text_by(const operation_method* how)
+{
+    return [how](const outcome& what) { return written(*how, what); };
+}
+
 answer run_operation(const operation_method* how, surroundings in, const json_node& given, from_caller from)
 {
     auto asked = read_operation(*how, in, given, from);
@@ -169,11 +174,9 @@ answer run_operation(const operation_method* how, surroundings in, const json_no
         co_return lease.error();
     if (asked->also.progress)
         from->notify("$/progress", replies::running(from->id()));
-    const auto done = co_await lease->run(std::move(asked->what), std::move(asked->on_token));
-    lease = backend_lease(); // given back before the reply is written
-    if (!done)
-        co_return done.error();
-    co_return written(*how, *done);
+    std::function<std::string(const outcome&)> write = text_by(how);
+    result<std::string> reply = co_await lease->run(std::move(asked->what), std::move(write), std::move(asked->on_token));
+    co_return std::move(reply);
 }
 
 /// What concerns everybody is for the daemon's own user and root, whoever else may talk to it.

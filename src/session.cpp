@@ -21,8 +21,10 @@ namespace {
 
 constexpr std::size_t kept_output = 64 * 1024; // a larger buffer is given back once it is sent
 
-/// A client that writes without pause is read this often before others have their turn.
+/// A client that writes without pause is read this often before others have their turn, and one that reads without pause is sent
+/// this many bytes.
 constexpr int reads_in_a_row = 8;
+constexpr std::size_t bytes_in_a_row = 1024 * 1024;
 
 /// How long a refused client has to read the error before the socket goes: closing while it still writes would have it see
 /// a broken pipe instead.
@@ -439,8 +441,12 @@ bool session::notify(std::string_view name, std::string_view params)
 /// After what is ready to run now.
 void session::flush_soon()
 {
-    if (flush_posted_ || working_ || blocked_ || out_.empty())
-        return;
+    if (!flush_posted_ && !working_ && !blocked_ && !out_.empty())
+        post_flush();
+}
+
+void session::post_flush()
+{
     flush_posted_ = true;
     asio::post(executor_, [self = shared_from_this()] {
         self->flush_posted_ = false;
@@ -452,17 +458,20 @@ void session::flush_soon()
 /// Sends what is ready, as far as the socket takes it; the rest when it takes more.
 void session::flush()
 {
-    bool sent = false;
-    while (is_open() && !blocked_ && !(sending_.empty() && out_.empty())) {
+    std::size_t sent = 0;
+    while (is_open() && !blocked_ && !flush_posted_ && !(sending_.empty() && out_.empty())) {
         if (sending_.empty())
             std::swap(out_, sending_);
-        sent = send_some() || sent;
+        sent += send_some();
+        if (sent >= bytes_in_a_row)
+            post_flush();
     }
-    if (sent)
+    if (sent != 0)
         caught_up();
 }
 
-bool session::send_some()
+/// How many bytes the socket took.
+std::size_t session::send_some()
 {
     const ssize_t n = ::send(socket_, sending_.data() + sent_, sending_.size() - sent_, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (n < 0 && errno == EAGAIN) {
@@ -479,7 +488,7 @@ bool session::send_some()
         if (std::exchange(watching_writable_, false))
             poller_->watch_writable(socket_, *this, false);
     }
-    return n > 0;
+    return n > 0 ? static_cast<std::size_t>(n) : 0;
 }
 
 /// The client reads.

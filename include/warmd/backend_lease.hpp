@@ -5,7 +5,9 @@
 #include <warmd/backend.hpp>
 #include <warmd/model_spec.hpp>
 
+#include <functional>
 #include <memory>
+#include <string>
 
 namespace warmd {
 
@@ -40,6 +42,9 @@ public:
     /// must be serial. If the caller is cancelled (terminal) it resumes at once with operation_aborted; the job keeps
     /// its own share of the hold until it ends, and is asked to stop. `on_token` is called on a worker thread.
     asio::awaitable<result<outcome>> run(operation what, std::function<void(const generated_token&)> on_token = {});
+    /// The same, but the answer is `write`'s text of the outcome. It is made on the worker thread: a large one takes a while.
+    asio::awaitable<result<std::string>> run(operation what, std::function<std::string(const outcome&)> write,
+                                             std::function<void(const generated_token&)> on_token);
 
 private:
     std::shared_ptr<hold> hold_; // ~hold posts cache_core::released(entry)

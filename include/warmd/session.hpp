@@ -81,7 +81,8 @@ private:
     bool notify(std::string_view name, std::string_view params);
     void flush_soon();
     void flush();
-    bool send_some();
+    void post_flush();
+    std::size_t send_some();
     void caught_up();
     void wind_up();
     void linger();
