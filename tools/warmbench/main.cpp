@@ -17,6 +17,7 @@ struct subcommand {
 constexpr subcommand subcommands[] = {
     {"wire", warmbench::wire, "requests per second and latency over the Unix socket"},
     {"compare", warmbench::compare, "the same beside Redis, memcached and a raw echo, as a table"},
+    {"scale", warmbench::scale, "many waiters, many entries, a large reply"},
     {"footprint", warmbench::footprint, "exec to first answer, idle memory, memory per connection"},
     {"make-model", warmbench::make_model, "a model directory with random weights, and an adapter"},
     {"score", warmbench::score, "tokens per second, beside oneDNN's own rate"},

@@ -5,6 +5,7 @@ namespace warmbench {
 
 int wire(int count, char** arguments);
 int compare(int count, char** arguments);
+int scale(int count, char** arguments);
 int footprint(int count, char** arguments);
 int make_model(int count, char** arguments);
 int score(int count, char** arguments);
