@@ -256,7 +256,7 @@ int run(const settings& given)
     const std::vector<question> all = questions(at, demo / "model");
     for (const question& each : all)
         at.conversation += R"({"jsonrpc":"2.0","id":1,"method":")" + each.method + R"(","params":)" + each.params + "}\n";
-    constexpr double rehearsal = 10; // for threads and buffers that come with the first use and stay
+    constexpr double rehearsal = 30; // for threads and buffers that come with the first use and stay
     tally seen;
     std::uint64_t abuses = crowd(daemon, at, all, given.seed + 1000, rehearsal, seen);
     const auto before = at_rest(daemon, at.socket);
