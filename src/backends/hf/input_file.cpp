@@ -22,7 +22,12 @@ std::string system_reason() { return std::generic_category().message(errno); }
 
 } // namespace
 
-thread_local const opening_rule::rule* opening_rule::in_force = nullptr;
+/// In this file alone: GCC 12 with UndefinedBehaviorSanitizer takes a thread_local of another one for a null pointer.
+static thread_local const opening_rule::rule* in_force = nullptr;
+
+opening_rule::opening_rule(const rule& may_read) noexcept : before_(std::exchange(in_force, may_read ? &may_read : nullptr)) {}
+opening_rule::~opening_rule() { in_force = before_; }
+bool opening_rule::admits(int descriptor) { return !in_force || (*in_force)(descriptor); }
 
 result<input_file> input_file::open(const std::filesystem::path& path)
 {

@@ -19,15 +19,14 @@ namespace warmd::hf {
 class opening_rule {
 public:
     using rule = std::function<bool(int descriptor)>;
-    explicit opening_rule(const rule& may_read) noexcept : before_(std::exchange(in_force, may_read ? &may_read : nullptr)) {}
-    ~opening_rule() { in_force = before_; }
+    explicit opening_rule(const rule& may_read) noexcept;
+    ~opening_rule();
     opening_rule(const opening_rule&) = delete;
     opening_rule& operator=(const opening_rule&) = delete;
 
-    static bool admits(int descriptor) { return !in_force || (*in_force)(descriptor); }
+    static bool admits(int descriptor);
 
 private:
-    static thread_local const rule* in_force;
     const rule* before_;
 };
 
