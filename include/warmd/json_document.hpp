@@ -6,7 +6,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,9 +32,9 @@ public:
     std::uint64_t uint64() const noexcept { return integer_; }
     double number() const noexcept; ///< any number
     std::string_view string() const noexcept { return {text_, size_}; }
-    std::string_view literal() const noexcept { return {text_, size_}; } ///< any number: as it was written
-    /// Elements of an array, members of an object.
-    std::size_t size() const noexcept { return size_; }
+    std::string_view literal() const noexcept { return {text_, size_}; } ///< any number, array or object: as it was written
+    /// Elements of an array, members of an object, bytes of a string.
+    std::size_t size() const noexcept { return kind_ >= kind::array ? count_ : size_; }
 
     /// The object's member of that name, or null.
     const json_node* find(std::string_view name) const noexcept;
@@ -56,30 +55,30 @@ private:
     explicit json_node(kind what) noexcept : kind_(what) {}
     std::size_t span() const noexcept { return kind_ >= kind::array ? static_cast<std::size_t>(integer_) : 1; }
 
-    const char* text_ = nullptr; // string, number
-    std::size_t size_ = 0;
+    const char* text_ = nullptr; // string, number, structure
+    std::size_t size_ = 0;       // bytes of text_
     union {
         std::uint64_t integer_ = 0; // a structure: itself and all below it, counted in nodes
         double real_;
     };
+    std::uint32_t count_ = 0; // a structure: elements or members
     kind kind_;
 };
 
 /// The values of one JSON text. Reusable; keeps its memory, unless there is much of it.
 class json_document {
 public:
-    json_document();
-    json_document(json_document&&) noexcept;
-    json_document& operator=(json_document&&) noexcept;
-    ~json_document();
+    json_document() = default;
+    json_document(const json_document&) = delete; // nodes point into it
+    json_document& operator=(const json_document&) = delete;
 
-    /// Reads `text` by the rules of parse_json(). The root; it lives as long as `text` and until the next call.
+    /// Reads `text` by the rules of parse_json(), with numbers rounded to the nearest double. The root; it lives as long as `text` and until the next call.
     result<const json_node*> read(std::string_view text);
 
 private:
-    class builder;
-    struct parser;
-    std::unique_ptr<parser> parser_;
+    class scanner;
+    std::vector<json_node> nodes_;
+    std::string unescaped_; // strings that were written with escapes
 };
 
 } // namespace warmd
