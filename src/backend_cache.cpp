@@ -98,17 +98,25 @@ public:
         made.reply = std::move(reply);
         made.spec = std::move(spec);
         made.options = std::move(options);
-        if (auto model = resolver_->known(made.spec))
-            return acquire(waiter, std::move(model));
+        if (const auto found = resolver_->known(made.spec))
+            return acquire(waiter, found->model);
         report(made, {.stage = load_progress::stage::queued});
         find_out(waiter);
     }
 
-    const residency* touch(const model_spec& spec, std::chrono::nanoseconds keep_alive)
+    const residency* touch(const model_spec& spec, std::chrono::nanoseconds keep_alive, touch_hint& hint)
     {
-        const std::shared_ptr<const resolved_model> model = resolver_->known(spec);
-        const auto entry = model ? core_.touch(*model, keep_alive, time_.now()) : std::nullopt;
-        return entry ? &residents_.at(*entry).here->what : nullptr;
+        const time_point now = time_.now();
+        if (hint.known && resolver_->holds(*hint.known, now) && core_.touch(hint.entry, keep_alive, now))
+            return hint.found;
+        hint = {.known = resolver_->known(spec)};
+        const auto entry = hint.known ? core_.ready_for(*hint.known->model) : std::nullopt;
+        if (!entry)
+            return nullptr;
+        hint.entry = *entry;
+        hint.found = &residents_.at(*entry).here->what;
+        core_.touch(*entry, keep_alive, now);
+        return hint.found;
     }
 
     void find_out(waiter_id waiter)
@@ -191,8 +199,8 @@ public:
 
     void find_key(const model_spec& spec, std::shared_ptr<handoff<result<cache_key>>> reply)
     {
-        if (const auto model = resolver_->known(spec))
-            return reply->deliver(model->key);
+        if (const auto found = resolver_->known(spec))
+            return reply->deliver(found->model->key);
         resolver_->resolve(spec, [reply](const model_resolver::answer& found) {
             reply->deliver(found ? result<cache_key>((*found)->key) : result<cache_key>(found.error()));
         });
@@ -524,7 +532,10 @@ asio::awaitable<result<backend_lease>> backend_cache::get_or_load(model_spec spe
     co_return std::move(told);
 }
 
-const residency* backend_cache::touch(const model_spec& spec, std::chrono::nanoseconds keep_alive) { return impl_->touch(spec, keep_alive); }
+const residency* backend_cache::touch(const model_spec& spec, std::chrono::nanoseconds keep_alive, touch_hint& hint)
+{
+    return impl_->touch(spec, keep_alive, hint);
+}
 
 asio::awaitable<result<cache_key>> backend_cache::find_key(model_spec spec)
 {

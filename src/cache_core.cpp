@@ -68,23 +68,28 @@ effects cache_core::acquire(waiter_id waiter, acquire_request request, time_poin
     return take_effects();
 }
 
-std::optional<entry_id> cache_core::touch(const resolved_model& model, nanoseconds keep_alive, time_point now)
+std::optional<entry_id> cache_core::ready_for(const resolved_model& model) const
 {
     const auto found = index_.find(model.key);
     if (found == index_.end() || draining_)
         return {};
-    entry& current = entries_.at(found->second);
-    if (current.state != entry_state::ready || current.model->files != model.files)
-        return {};
+    const entry& current = entries_.at(found->second);
+    return current.state == entry_state::ready && current.model->files == model.files ? std::optional(current.id) : std::nullopt;
+}
+
+bool cache_core::touch(entry_id id, nanoseconds keep_alive, time_point now)
+{
+    const auto found = entries_.find(id);
+    if (found == entries_.end() || found->second.state != entry_state::ready || found->second.doomed)
+        return false;
+    entry& which = found->second;
     ++counted_.hits;
-    current.used = ++turn_;
-    current.since = now;
-    current.expires = std::max(current.expires, now + keep_alive);
-    if (current.in_lru) {
-        lru_.splice(lru_.end(), lru_, *current.in_lru);
-        set_idle_deadline(current); // later than it was: the wake asked for comes soon enough
-    }
-    return current.id;
+    which.used = ++turn_;
+    which.since = now;
+    which.expires = std::max(which.expires, now + keep_alive);
+    if (which.in_lru) // its deadline stays as it is: expire() sees that it was used since
+        lru_.splice(lru_.end(), lru_, *which.in_lru);
+    return true;
 }
 
 /// The instance that answers for the request's key. One of another generation is retired: what loads or is resident
@@ -325,12 +330,14 @@ void cache_core::rest(entry& which, time_point now)
     set_idle_deadline(which);
 }
 
-/// REQUIRES: idle, on the LRU list.
-void cache_core::set_idle_deadline(entry& which)
+/// When it goes unless it is used again. REQUIRES: idle, on the LRU list.
+std::optional<time_point> cache_core::idle_expiry(const entry& which) const
 {
-    const bool goes = limits_.idle_timeout.count() > 0;
-    set_deadline(which, goes ? std::optional(std::max(which.expires, which.since + limits_.idle_timeout)) : std::nullopt);
+    return limits_.idle_timeout.count() > 0 ? std::optional(std::max(which.expires, which.since + limits_.idle_timeout)) : std::nullopt;
 }
+
+/// REQUIRES: idle, on the LRU list.
+void cache_core::set_idle_deadline(entry& which) { set_deadline(which, idle_expiry(which)); }
 
 /// In use again, or pinned, or leaving: off the LRU list, and no idle expiry.
 void cache_core::rouse(entry& which)
@@ -532,7 +539,11 @@ void cache_core::expire(entry& which, time_point now)
     case entry_state::loading: pass_deadline(which, limits_.load_timeout, "load"); break;
     case entry_state::closing: pass_deadline(which, limits_.close_timeout, "close"); break;
     case entry_state::failed: forget(which.id, "forgotten"); break;
-    default: close(which, evict_reason::idle, now);
+    default:
+        if (idle_expiry(which) > now)
+            set_idle_deadline(which);
+        else
+            close(which, evict_reason::idle, now);
     }
 }
 

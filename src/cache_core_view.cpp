@@ -40,7 +40,7 @@ entry_info cache_core::info_of(const entry& which) const
     if (which.state == entry_state::ready && which.leases == 0)
         info.idle_since = which.since;
     if (which.in_lru)
-        info.expires_at = which.deadline;
+        info.expires_at = idle_expiry(which);
     if (which.in_line)
         info.position = 1 + static_cast<std::size_t>(std::distance(line_.begin(), std::list<entry_id>::const_iterator(*which.in_line)));
     return info;
@@ -117,6 +117,8 @@ std::string cache_core::broken_invariant() const
             return "5: " + who + " waits for nobody";
         if (rests != each.in_lru.has_value() || (rests && each.doomed))
             return "6: " + who + (rests ? " idle but not on the LRU list, or doomed" : " on the LRU list");
+        if (each.in_lru && (idle_expiry(each).has_value() != each.deadline.has_value() || each.deadline > idle_expiry(each)))
+            return "6: " + who + " would outstay its idle expiry";
         if (each.leases != 0 && each.state != entry_state::ready)
             return "6: " + who + " is leased";
         if (!occupies && each.charge != footprint())

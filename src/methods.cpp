@@ -3,6 +3,7 @@
 #include <warmd/handoff.hpp>
 
 #include "params.hpp"
+#include "recent_loads.hpp"
 #include "replies.hpp"
 
 #include <boost/asio/this_coro.hpp>
@@ -22,7 +23,7 @@ using from_caller = std::shared_ptr<caller>;
 struct surroundings {
     backend_cache* cache;
     const daemon_info* daemon;
-    std::shared_ptr<model_spec> spare; ///< its memory serves one hit after the other
+    std::shared_ptr<recent_loads> loads;
 };
 
 // -- what every method with a `model` takes --------------------------------------------------------
@@ -191,17 +192,29 @@ std::optional<failure> refusal_of_strangers(std::string_view called, const from_
 
 // -- residency -------------------------------------------------------------------------------------------
 
+/// Reads the parameters of a `load`; false if they are faulty, or ask for more than a hit gives.
+bool understand(known_load& asked, const json_node& given, const daemon_info& daemon)
+{
+    asked.text.clear();
+    asked.hint = {};
+    params read("load", given);
+    read.model("model", daemon.models, asked.spec);
+    const bool pin = read.flag("pin", false);
+    asked.keep_alive = read_common(read).options.keep_alive;
+    if (pin || read.fault())
+        return false;
+    if (given.find("model")->is_object()) // a name may mean another model tomorrow
+        asked.remember(given.literal());
+    return true;
+}
+
 /// What a hit takes: no coroutine, no lease.
 bool load_at_once(const surroundings& in, const json_node& given, std::string& out)
 {
-    params read("load", given);
-    model_spec& spec = *in.spare;
-    read.model("model", in.daemon->models, spec);
-    const bool pin = read.flag("pin", false);
-    const common also = read_common(read);
-    if (pin || read.fault())
+    known_load& asked = in.loads->place_of(given.literal());
+    if (!asked.is(given.literal()) && !understand(asked, given, *in.daemon))
         return false;
-    const residency* const found = in.cache->touch(spec, also.options.keep_alive);
+    const residency* const found = in.cache->touch(asked.spec, asked.keep_alive, asked.hint);
     if (!found)
         return false;
     if (found->hit_reply.empty())
@@ -433,7 +446,7 @@ constexpr named_handler other_methods[] = {
 
 void add_methods(dispatcher& to, backend_cache& cache, const daemon_info& daemon)
 {
-    const surroundings in{&cache, &daemon, std::make_shared<model_spec>()};
+    const surroundings in{&cache, &daemon, std::make_shared<recent_loads>()};
     for (const operation_method& each : operation_methods)
         to.add(std::string(each.name), {.at_once = {}, .run = [how = &each, in](const json_node& given, from_caller from) {
                                             return run_operation(how, in, given, std::move(from));

@@ -39,18 +39,24 @@ model_resolver::model_resolver(asio::any_io_executor io, asio::any_io_executor c
 {
 }
 
-std::shared_ptr<const resolved_model> model_resolver::known(const model_spec& spec)
+std::shared_ptr<const model_knowledge> model_resolver::known(const model_spec& spec)
 {
     const auto found = questions_.find(spec);
-    if (found == questions_.end())
+    if (found == questions_.end() || !found->second.last)
         return nullptr;
     question& about = found->second;
-    const auto age = now_() - about.asked;
-    if (about.watch ? about.watch->changed() : age >= recheck_)
+    const auto age = now_() - about.last->asked;
+    if (about.last->watch ? about.last->watch->changed() : age >= recheck_)
         return nullptr;
-    if (about.watch && age >= watched_recheck && !about.checking)
+    if (about.last->watch && age >= watched_recheck && !about.checking)
         check(spec, about); // nobody waits for it
     return about.last;
+}
+
+bool model_resolver::holds(const model_knowledge& found, time_point now) const
+{
+    const auto age = now - found.asked;
+    return found.watch ? age < watched_recheck && !found.watch->changed() : age < recheck_;
 }
 
 void model_resolver::resolve(const model_spec& spec, std::function<void(answer)> told)
@@ -80,7 +86,7 @@ void model_resolver::check(const model_spec& spec, question& about)
     about.checking = true;
     auto back = asio::prefer(io_, asio::execution::outstanding_work.tracked); // io must not run dry meanwhile
     asio::post(checks_, [self = shared_from_this(), back = std::move(back), spec, by = registry_.find(spec.kind), watcher = watcher_,
-                         watched = about.last ? about.last->watched : std::vector<std::filesystem::path>()]() mutable noexcept {
+                         watched = about.last ? about.last->model->watched : std::vector<std::filesystem::path>()]() mutable noexcept {
         finding what{.asked = self->now_()}; // before looking: what changes later is news
         look(*by, spec, std::move(watched), watcher.get(), what);
         asio::post(back, [self, spec, what = std::move(what)]() mutable { self->checked(spec, std::move(what)); });
@@ -112,18 +118,18 @@ void model_resolver::checked(const model_spec& spec, finding what)
     about.checking = false;
     const auto waiting = std::exchange(about.waiting, {});
     if (what.found) {
-        const std::shared_ptr<const resolved_model> before = std::exchange(about.last, *what.found);
-        about.asked = what.asked;
-        about.watch = std::move(what.watch);
+        const auto before = std::exchange(
+            about.last, std::make_shared<const model_knowledge>(model_knowledge{*what.found, std::move(what.watch), what.asked}));
+        const resolved_model& now = **what.found;
         if (!before && !what.unwatched.empty())
-            log_.info("not watching " + about.last->key.text + " for changes, looking again after a while: " + what.unwatched);
-        if (about.watch && watcher_ && !std::exchange(listening_, true))
+            log_.info("not watching " + now.key.text + " for changes, looking again after a while: " + what.unwatched);
+        if (about.last->watch && watcher_ && !std::exchange(listening_, true))
             watcher_->listen([weak = weak_from_this()] {
                 if (const auto self = weak.lock())
                     self->files_changed();
             });
-        if (before && before->key == about.last->key && before->files != about.last->files)
-            changed_(about.last);
+        if (before && before->model->key == now.key && before->model->files != now.files)
+            changed_(*what.found);
         if (questions_.size() > max_remembered)
             forget_old(what.asked);
     } else {
@@ -147,13 +153,13 @@ void model_resolver::check_changed()
 {
     alarm_set_ = false;
     for (auto& [spec, about] : questions_)
-        if (about.watch && about.watch->changed() && !about.checking)
+        if (about.last && about.last->watch && about.last->watch->changed() && !about.checking)
             check(spec, about);
 }
 
 void model_resolver::forget_old(time_point now)
 {
-    std::erase_if(questions_, [&](const auto& one) { return !one.second.checking && now - one.second.asked >= recheck_; });
+    std::erase_if(questions_, [&](const auto& one) { return !one.second.checking && now - one.second.last->asked >= recheck_; });
 }
 
 } // namespace warmd

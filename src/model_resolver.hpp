@@ -16,6 +16,13 @@
 
 namespace warmd {
 
+/// What a spec was found to mean, and how to tell whether it still does.
+struct model_knowledge {
+    std::shared_ptr<const resolved_model> model;
+    std::unique_ptr<file_watch> watch; ///< of what `model` depends on; null: unwatched
+    time_point asked{};                ///< when the check that gave `model` began
+};
+
 /// Remembers what specs resolve to, and lets callers with the same question share one answer of the loader, which is asked on
 /// a worker thread. What is remembered holds until one of the files behind it changes; where files cannot be watched, for
 /// `recheck`, so that a change is noticed by the first request that comes so much later. In either case nothing is ever looked
@@ -31,7 +38,9 @@ public:
                    std::function<void(const std::shared_ptr<const resolved_model>&)> changed, logger log);
 
     /// What `spec` is, if that is known and fresh; else null.
-    std::shared_ptr<const resolved_model> known(const model_spec& spec);
+    std::shared_ptr<const model_knowledge> known(const model_spec& spec);
+    /// True if known() would return this again, for the spec it was found for, and has nothing else to see to.
+    bool holds(const model_knowledge& found, time_point now) const;
     /// Finds out; `told` is called on io, later. Failures are not remembered.
     void resolve(const model_spec& spec, std::function<void(answer)> told);
     /// Watches no more; io is kept busy by checks under way only.
@@ -39,9 +48,7 @@ public:
 
 private:
     struct question {
-        std::shared_ptr<const resolved_model> last;
-        std::unique_ptr<file_watch> watch; // of what `last` depends on; null: unwatched
-        time_point asked{};                // when the check that gave `last` began
+        std::shared_ptr<const model_knowledge> last;
         bool checking = false;
         std::vector<std::function<void(answer)>> waiting;
     };

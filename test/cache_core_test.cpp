@@ -538,6 +538,57 @@ BOOST_AUTO_TEST_CASE(idleness_counts_from_the_last_release)
     BOOST_TEST(f.after(1s) == "close 1 idle");
 }
 
+BOOST_AUTO_TEST_CASE(idleness_counts_from_the_last_touch)
+{
+    fixture f(limits_with(2, [](cache_limits& l) { l.idle_timeout = 5s; }));
+    f.use("a");
+    BOOST_TEST(f.after(3s) == "");
+    BOOST_TEST(f.core.touch(1, 0s, f.now));
+    BOOST_TEST((f.core.find({"a"})->expires_at == f.now + 5s));
+    BOOST_TEST(f.after(2s) == ""); // the first expiry: it was used since
+    BOOST_TEST(f.after(3s) == "close 1 idle");
+}
+
+BOOST_AUTO_TEST_CASE(a_touch_keeps_alive)
+{
+    fixture f(limits_with(2, [](cache_limits& l) { l.idle_timeout = 5s; }));
+    f.use("a");
+    BOOST_TEST(f.core.touch(1, 60s, f.now));
+    BOOST_TEST(f.core.touch(1, 1s, f.now));
+    f.after(5s);
+    BOOST_TEST(f.after(54s) == "");
+    BOOST_TEST(f.after(1s) == "close 1 idle");
+}
+
+BOOST_AUTO_TEST_CASE(a_touch_is_a_use_and_a_hit)
+{
+    fixture f(2);
+    f.use("a"), f.use("b");
+    BOOST_TEST(f.core.touch(*f.core.ready_for(*model("a", "g1")), 0s, f.now));
+    BOOST_TEST(f.keys() == "b a");
+    BOOST_TEST(f.core.stats().hits == 1U);
+    BOOST_TEST(f.want(1, "c") == "close 2 capacity");
+}
+
+BOOST_AUTO_TEST_CASE(what_is_not_ready_for_newcomers_cannot_be_touched)
+{
+    fixture f(3);
+    BOOST_TEST(!f.core.touch(1, 0s, f.now)); // there never was one
+    f.want(1, "a");
+    BOOST_TEST(!f.core.touch(1, 0s, f.now)); // it loads
+    f.loaded(1);
+    BOOST_TEST(!f.core.ready_for(*model("a", "g2")));
+    BOOST_TEST(f.core.touch(1, 0s, f.now)); // leased
+    f.unload("a");
+    BOOST_TEST(!f.core.ready_for(*model("a", "g1")));
+    BOOST_TEST(!f.core.touch(1, 0s, f.now)); // it drains
+    f.released(1);
+    BOOST_TEST(!f.core.touch(1, 0s, f.now)); // it closes
+    f.closed(1);
+    BOOST_TEST(!f.core.touch(1, 0s, f.now)); // it is gone
+    BOOST_TEST(f.core.stats().hits == 1U);
+}
+
 BOOST_AUTO_TEST_CASE(a_wake_is_asked_for_when_something_will_expire)
 {
     fixture f(limits_with(2, [](cache_limits& l) { l.idle_timeout = 5s; }));
@@ -1038,6 +1089,8 @@ struct random_shell {
         case 11:
             if (pick(10) == 0)
                 apply(core.set_limits(limits(), now));
+            else if (const entry_id entry = 1 + pick(next_waiter); core.touch(entry, std::chrono::seconds(pick(5)), now))
+                BOOST_TEST_REQUIRE(resident.contains(entry));
             break;
         default:
             now += std::chrono::seconds(pick(8) == 0 ? 15 : 0);

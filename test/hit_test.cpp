@@ -132,6 +132,27 @@ BOOST_AUTO_TEST_CASE(a_specs_members_are_not_left_for_the_next_hit)
     BOOST_TEST(d.result_of(load_of(plain)).at("cached") == json::value(true));
 }
 
+BOOST_AUTO_TEST_CASE(the_same_words_lead_to_a_new_load_once_the_model_is_gone)
+{
+    daemon_of_test d;
+    d.ask(load_of(resident));
+    BOOST_TEST(d.result_of(load_of(resident)).at("cached") == json::value(true));
+    d.ask("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"unload\",\"params\":{\"all\":true}}\n");
+    BOOST_TEST(d.result_of(load_of(resident)).at("cached") == json::value(false));
+    BOOST_TEST(d.result_of(load_of(resident)).at("cached") == json::value(true));
+}
+
+BOOST_AUTO_TEST_CASE(a_name_means_what_the_configuration_says_now)
+{
+    daemon_of_test d;
+    const auto base_of = [&] { return d.result_of(load_of("\"m\"")).at("model").at("base"); };
+    for (const std::string base : {"/a", "/b", "/a"}) {
+        d.info.models["m"] = model_spec{.kind = "dummy", .base = base};
+        for (int i = 0; i != 2; ++i)
+            BOOST_TEST(base_of() == json::value(base));
+    }
+}
+
 BOOST_AUTO_TEST_CASE(a_faulty_request_for_a_resident_model_is_refused)
 {
     daemon_of_test d;

@@ -69,8 +69,8 @@ struct fixture {
     std::string ask(const std::string& base = "a")
     {
         const model_spec spec{.kind = "file", .base = base};
-        if (const auto model = resolver->known(spec))
-            return "known " + model->files.text;
+        if (const auto found = resolver->known(spec))
+            return "known " + found->model->files.text;
         std::string told;
         resolver->resolve(spec, [&](const model_resolver::answer& found) {
             told = found ? "found " + (*found)->files.text : std::string(name(found.error().code));

@@ -36,6 +36,15 @@ struct acquire_options {
     std::function<void(const load_progress&)> progress; ///< may be empty; called on the cache's executor
 };
 
+struct model_knowledge; // model_resolver.hpp
+
+/// Where a spec led when it was touched: next time, if that still holds, nothing need be looked up. For one cache and one spec.
+struct touch_hint {
+    std::shared_ptr<const model_knowledge> known;
+    entry_id entry = 0;
+    const residency* found = nullptr; ///< lives as long as `entry`
+};
+
 /// Which entries an unload is about.
 struct unload_request {
     std::vector<cache_key> keys;
@@ -73,8 +82,9 @@ public:
     /// Cancelling a caller never cancels the load.
     asio::awaitable<result<backend_lease>> get_or_load(model_spec spec, acquire_options options = {});
     /// One use of `spec`'s backend that ends at once, as a lease given back as soon as it is granted, if it is resident and known to
-    /// be fresh. What is there, until the next call; null: get_or_load() tells more. REQUIRES: called on the cache's executor.
-    const residency* touch(const model_spec& spec, std::chrono::nanoseconds keep_alive);
+    /// be fresh. What is there, until the next call; null: get_or_load() tells more. `hint`: of an earlier touch of the same spec,
+    /// or empty. REQUIRES: called on the cache's executor.
+    const residency* touch(const model_spec& spec, std::chrono::nanoseconds keep_alive, touch_hint& hint);
     /// The key `spec` resolves to, whether or not it is resident.
     asio::awaitable<result<cache_key>> find_key(model_spec spec);
     /// Evicts; the keys that were resident. Never counts as use.

@@ -163,8 +163,11 @@ public:
 
     /// A waiter wants a lease. The decision tree is written at its definition.
     effects acquire(waiter_id waiter, acquire_request request, time_point now);
-    /// acquire() and released() in one, for a hit: a use of the model's entry, if it is ready. It has no effects.
-    std::optional<entry_id> touch(const resolved_model& model, std::chrono::nanoseconds keep_alive, time_point now);
+    /// The entry that is ready for `model`, if any: a request for it would be a hit.
+    std::optional<entry_id> ready_for(const resolved_model& model) const;
+    /// acquire() and released() in one: a use of `entry`, if it is still ready for the model it was made for; else false. It
+    /// has no effects.
+    bool touch(entry_id entry, std::chrono::nanoseconds keep_alive, time_point now);
     /// The waiter has gone. Unknown ids (answered already) are ignored. Never stops a load.
     effects abandon(waiter_id waiter, time_point now);
     /// The load of `entry` ended: measured bytes, or why not.
@@ -235,7 +238,7 @@ private:
         time_point since{};            // waiting: when it joined the line; ready: the last release
         time_point loaded{};           // ready: the end of its load
         time_point expires{};          // ready: kept alive at least until then; failed: end of the back-off
-        std::optional<time_point> deadline; // its one place in deadlines_
+        std::optional<time_point> deadline; // its one place in deadlines_; idle: idle_expiry() or earlier
         std::optional<std::list<entry_id>::iterator> in_lru;
         std::optional<std::list<entry_id>::iterator> in_line;
         std::optional<failure> why_failed;
@@ -289,6 +292,7 @@ private:
 
     void leave_index(entry& which);
     void set_deadline(entry& which, std::optional<time_point> at);
+    std::optional<time_point> idle_expiry(const entry& which) const;
     void set_idle_deadline(entry& which);
     entry_info info_of(const entry& which) const;
     effects take_effects();
