@@ -184,6 +184,50 @@ BOOST_AUTO_TEST_CASE(a_prefix_scores_the_same_within_a_longer_text)
     BOOST_TEST((std::vector(whole.logprobs.begin(), whole.logprobs.begin() + 76) == prefix.logprobs));
 }
 
+BOOST_AUTO_TEST_CASE(prompts_that_share_a_prefix_have_the_distributions_they_have_alone)
+{
+    const auto model = demo_model();
+    std::vector<text_or_ids> prompts;
+    for (const std::size_t common : {0, 31, 32, 33, 100, 200, 200, 299}) {
+        auto ids = some_ids(300, 3);
+        const auto own = some_ids(300 - common, 17);
+        std::copy(own.begin(), own.end(), ids.begin() + static_cast<std::ptrdiff_t>(common));
+        prompts.emplace_back(ids);
+    }
+    prompts.emplace_back(some_ids(64, 3)); // a prefix of others
+    prompts.emplace_back(some_ids(300, 3));
+    const view views[]{{.what = view::mode::base}, {}};
+    for (const view& through : views) {
+        const auto together = ask<distributions>(*model, next_token{through, prompts, 64}).slices;
+        for (std::size_t i = 0; i != prompts.size(); ++i) {
+            const auto alone = ask<distributions>(*model, next_token{through, {prompts[i]}, 64}).slices.at(0);
+            BOOST_TEST((alone.logprobs == together[i].logprobs && alone.token_ids == together[i].token_ids), i);
+        }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_sequence_whose_prefix_another_was_computing_goes_on_when_that_one_is_stopped)
+{
+    const auto model = demo_model();
+    std::stop_source stop;
+    std::optional<result<outcome>> stopped, other;
+    std::vector<call> calls;
+    auto longer = some_ids(400, 3);
+    longer.push_back(5);
+    calls.push_back({.what = generate{.through = {}, .prompt = some_ids(400, 3), .max_new_tokens = 100},
+                     .stop = stop.get_token(),
+                     .on_token = [&](const generated_token&) { stop.request_stop(); },
+                     .complete = [&](result<outcome> came) { stopped.emplace(std::move(came)); }});
+    calls.push_back({.what = next_token{{}, {longer}, 64},
+                     .stop = {},
+                     .on_token = {},
+                     .complete = [&](result<outcome> came) { other.emplace(std::move(came)); }});
+    model->run(calls);
+    BOOST_TEST((stopped->error().code == errc::cancelled));
+    const auto alone = ask<distributions>(*model, next_token{{}, {longer}, 64}).slices.at(0);
+    BOOST_TEST((std::get<distributions>(other->value()).slices.at(0).logprobs == alone.logprobs));
+}
+
 BOOST_AUTO_TEST_CASE(input_that_cannot_be_scored_is_refused_with_the_numbers)
 {
     const auto model = demo_model();

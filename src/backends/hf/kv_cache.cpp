@@ -44,17 +44,17 @@ std::uint64_t kv_pool::bytes() const
     return spare_.size() * block_size_ * sizeof(float);
 }
 
-kv_cache::~kv_cache()
-{
-    for (auto& block : blocks_)
-        pool_->give_back(std::move(block));
-}
-
 void kv_cache::extend(std::size_t count)
 {
     length_ += count;
     while (blocks_.size() * attention_block < length_)
-        blocks_.push_back(pool_->take());
+        blocks_.push_back(std::make_shared<held_block>(*pool_));
+}
+
+void kv_cache::share(const kv_cache& from, std::size_t blocks)
+{
+    blocks_.assign(from.blocks_.begin(), from.blocks_.begin() + static_cast<std::ptrdiff_t>(blocks));
+    length_ = blocks * attention_block;
 }
 
 } // namespace warmd::hf

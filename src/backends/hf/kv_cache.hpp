@@ -42,27 +42,36 @@ private:
 class kv_cache {
 public:
     explicit kv_cache(kv_pool& pool) : pool_(&pool) {}
-    kv_cache(kv_cache&&) noexcept = default;
-    kv_cache& operator=(kv_cache&&) noexcept = default;
-    ~kv_cache();
-
     std::size_t length() const { return length_; } ///< positions in it
     /// Makes room for `count` more positions, which count as in it from now on.
     void extend(std::size_t count);
+    /// Begins with the first `blocks` whole blocks of another sequence's cache, which are never written again. REQUIRES: it is
+    /// empty, both are of one pool, and `from` has as many positions.
+    void share(const kv_cache& from, std::size_t blocks);
 
     float* keys(std::size_t block, std::size_t layer, std::size_t kv_head)
     {
-        return blocks_[block].get() + pool_->keys_at(layer, kv_head);
+        return blocks_[block]->memory.get() + pool_->keys_at(layer, kv_head);
     }
     float* values(std::size_t block, std::size_t layer, std::size_t kv_head)
     {
-        return blocks_[block].get() + pool_->values_at(layer, kv_head);
+        return blocks_[block]->memory.get() + pool_->values_at(layer, kv_head);
     }
 
 private:
+    struct held_block {
+        kv_pool* pool;
+        std::unique_ptr<float[]> memory;
+
+        explicit held_block(kv_pool& from) : pool(&from), memory(from.take()) {}
+        ~held_block() { pool->give_back(std::move(memory)); }
+        held_block(const held_block&) = delete;
+        held_block& operator=(const held_block&) = delete;
+    };
+
     kv_pool* pool_;
     std::size_t length_ = 0;
-    std::vector<std::unique_ptr<float[]>> blocks_;
+    std::vector<std::shared_ptr<held_block>> blocks_;
 };
 
 } // namespace warmd::hf
