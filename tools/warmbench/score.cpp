@@ -6,8 +6,11 @@
 #include "backends/hf/hf_loader.hpp"
 #include "backends/hf/matmul.hpp"
 
+#include <oneapi/dnnl/dnnl.hpp>
+
 #include <cstdio>
 #include <map>
+#include <tuple>
 
 namespace warmbench {
 
@@ -15,10 +18,11 @@ namespace {
 
 namespace hf = warmd::hf;
 
-/// The model's matrices and nothing else, as many of them as it has.
+/// A model's matrices and nothing else, as many of them as it has, multiplied as the library's manual has it: weights in the
+/// layout it prefers for most_rows, one call for all rows, all cores.
 class bare_products {
 public:
-    bare_products(const model_shape& shape, hf::precision of)
+    bare_products(const model_shape& shape, hf::precision of) : type_(of == hf::precision::bf16 ? data_type::bf16 : data_type::f32)
     {
         const std::size_t q = shape.heads * shape.head_dim, kv = shape.kv_heads * shape.head_dim;
         const std::pair<std::size_t, std::size_t> each_layer[]{{shape.hidden, q + 2 * kv},
@@ -27,36 +31,74 @@ public:
                                                                {shape.intermediate, shape.hidden}};
         for (std::size_t layer = 0; layer != shape.layers; ++layer)
             for (const auto& [in, out] : each_layer)
-                layers_.push_back(pack(in, out, of));
-        output_ = pack(shape.hidden, shape.vocabulary, of);
-        for (const hf::packed_matrix& each : layers_)
-            widest_ = std::max({widest_, each.in(), each.out()});
-        x_.resize(rows * widest_);
-        y_.resize(rows * std::max(widest_, shape.vocabulary));
+                layers_.push_back(pack(in, out));
+        output_ = pack(shape.hidden, shape.vocabulary);
+        std::size_t widest = output_.in;
+        for (const weights& each : layers_)
+            widest = std::max({widest, each.in, each.out});
+        x_.resize(rows * widest);
+        y_.resize(rows * std::max(widest, shape.vocabulary));
     }
 
     /// All tokens through the layers, and `wanted` of them through the vocabulary projection.
     void run(std::size_t tokens, std::size_t wanted)
     {
-        for (const hf::packed_matrix& each : layers_)
-            engine_.multiply(each, x_.data(), y_.data(), tokens);
-        engine_.multiply(output_, x_.data(), y_.data(), wanted);
+        for (const weights& each : layers_)
+            multiply(each, tokens);
+        multiply(output_, wanted);
     }
 
 private:
+    using data_type = dnnl::memory::data_type;
     static constexpr std::size_t rows = hf::matmul_engine::most_rows;
+    struct weights {
+        std::size_t in = 0, out = 0;
+        dnnl::memory packed;
+    };
 
-    hf::packed_matrix pack(std::size_t in, std::size_t out, hf::precision of)
+    static dnnl::memory::desc row_major(std::size_t height, std::size_t width, data_type type)
     {
-        const std::vector<float> weights(in * out, 0.01F);
-        return engine_.pack(std::as_bytes(std::span(weights)), hf::stored_as::fp32, in, out, of);
+        return {{static_cast<dnnl::memory::dim>(height), static_cast<dnnl::memory::dim>(width)}, type, dnnl::memory::format_tag::ab};
+    }
+    dnnl::matmul::primitive_desc describe(std::size_t height, const dnnl::memory::desc& by, std::size_t in, std::size_t out)
+    {
+        const auto x = row_major(height, in, type_), y = row_major(height, out, data_type::f32);
+#if DNNL_VERSION_MAJOR >= 3
+        return {engine_, x, by, y};
+#else
+        return {dnnl::matmul::desc(x, by, y), engine_};
+#endif
+    }
+    weights pack(std::size_t in, std::size_t out)
+    {
+        std::vector<float> values(in * out, 0.01F);
+        const dnnl::memory::desc any({static_cast<dnnl::memory::dim>(in), static_cast<dnnl::memory::dim>(out)}, type_,
+                                     dnnl::memory::format_tag::any);
+        weights made{in, out, dnnl::memory(describe(rows, any, in, out).weights_desc(), engine_)};
+        dnnl::memory from(row_major(in, out, data_type::f32), engine_, values.data());
+        dnnl::reorder(from, made.packed).execute(stream_, from, made.packed);
+        stream_.wait();
+        return made;
+    }
+    void multiply(const weights& by, std::size_t height)
+    {
+        auto& product = products_[{by.in, by.out, height}];
+        const auto described = product ? dnnl::matmul::primitive_desc() : describe(height, by.packed.get_desc(), by.in, by.out);
+        if (!product)
+            product = dnnl::matmul(described);
+        dnnl::memory x(row_major(height, by.in, type_), engine_, x_.data());
+        dnnl::memory y(row_major(height, by.out, data_type::f32), engine_, y_.data());
+        product.execute(stream_, {{DNNL_ARG_SRC, x}, {DNNL_ARG_WEIGHTS, by.packed}, {DNNL_ARG_DST, y}});
+        stream_.wait();
     }
 
-    hf::matmul_engine engine_;
-    std::vector<hf::packed_matrix> layers_;
-    hf::packed_matrix output_;
-    std::size_t widest_ = 0;
-    std::vector<float> x_, y_; // large enough for either precision
+    data_type type_;
+    dnnl::engine engine_{dnnl::engine::kind::cpu, 0};
+    dnnl::stream stream_{engine_};
+    std::map<std::tuple<std::size_t, std::size_t, std::size_t>, dnnl::matmul> products_; // by in, out, rows
+    std::vector<weights> layers_;
+    weights output_;
+    std::vector<float> x_, y_; // large enough for either type
 };
 
 } // namespace

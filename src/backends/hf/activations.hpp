@@ -26,6 +26,15 @@ public:
         else
             narrow_bf16(values, &narrow_[row * width_ + first], count);
     }
+    /// A row in fp32: its own memory, or `room`, which has the row's width.
+    const float* row(std::size_t row, float* room) const
+    {
+        if (narrow_.empty())
+            return &wide_[row * width_];
+        widen_bf16(&narrow_[row * width_], room, width_);
+        return room;
+    }
+    std::size_t width() const { return width_; }
     const void* from(std::size_t row) const
     {
         return narrow_.empty() ? static_cast<const void*>(&wide_[row * width_]) : &narrow_[row * width_];

@@ -1,5 +1,7 @@
 #include "adapter.hpp"
 
+#include "kernels.hpp"
+
 #include <warmd/json.hpp>
 
 #include <algorithm>
@@ -130,11 +132,11 @@ result<std::vector<float>> adapter::read(const std::string& tensor) const
     std::vector<float> values(file_.find(tensor)->elements());
     if (auto got = file_.read(tensor, values); !got)
         return got.error();
+    if (all_finite(values))
+        return values;
     const auto odd = std::find_if(values.begin(), values.end(), [](float x) { return !std::isfinite(x); });
-    if (odd != values.end())
-        return broken(file_, "tensor " + shortened(tensor) + " holds a value that is not finite (" +
-                                 (std::isnan(*odd) ? "nan" : "inf") + ") at element " + std::to_string(odd - values.begin()));
-    return values;
+    return broken(file_, "tensor " + shortened(tensor) + " holds a value that is not finite (" +
+                             (std::isnan(*odd) ? "nan" : "inf") + ") at element " + std::to_string(odd - values.begin()));
 }
 
 std::vector<std::filesystem::path> adapter_files(const std::filesystem::path& directory)

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstring>
 #include <set>
+#include <utility>
 
 namespace warmd::hf {
 
@@ -62,6 +63,16 @@ bool is_redundant(const model_config& config, const std::string& tensor)
 
 std::uint64_t bytes_of(const std::vector<float>& values) { return values.size() * sizeof(float); }
 
+/// Of all matrices.
+std::uint64_t packed_bytes(const model_config& config, precision computes, compute_gate& gate)
+{
+    const auto turn = gate.enter();
+    std::uint64_t layer = 0;
+    for (const linear_shape& shape : linear_shapes(config))
+        layer += turn.engine().packed_bytes(shape.matrix(), computes);
+    return config.layers * layer + turn.engine().packed_bytes({config.hidden_size, config.vocab_size}, computes);
+}
+
 /// Loads one model; stops at the first failure.
 class base_loader {
 public:
@@ -77,11 +88,15 @@ public:
         if (!embedding)
             return embedding.error();
         progress_.advance(embedding->bytes());
-        base_weights made{.config = config_, .computes = computes_, .embedding = std::move(*embedding)};
+        base_weights made{.config = config_,
+                          .memory = memory_block(packed_bytes(config_, computes_, gate_)),
+                          .computes = computes_,
+                          .embedding = std::move(*embedding)};
+        place_ = made.memory.data();
         for (std::size_t layer = 0; layer != config_.layers; ++layer)
             made.layers.push_back(load_layer(layer));
         made.final_norm = read(final_norm_name);
-        made.output = pack({config_.tied_embeddings ? embedding_name : output_name}, config_.hidden_size, config_.vocab_size);
+        made.output = pack({config_.tied_embeddings ? embedding_name : output_name}, {config_.hidden_size, config_.vocab_size});
         if (trouble_)
             return *trouble_;
         return made;
@@ -107,7 +122,7 @@ private:
                     made.linears[kind].bias.insert(made.linears[kind].bias.end(), bias.begin(), bias.end());
                 }
             }
-            made.linears[kind].matrix = pack(weights, shapes[kind].in, shapes[kind].out());
+            made.linears[kind].matrix = pack(weights, shapes[kind].matrix());
         }
         return made;
     }
@@ -140,7 +155,7 @@ private:
     }
 
     /// Packs tensors [out_i, in] as one matrix: as they are stored if all are alike, else through fp32.
-    packed_matrix pack(const std::vector<std::string>& tensors, std::size_t in, std::size_t out)
+    packed_matrix pack(const std::vector<std::string>& tensors, const matrix_shape& shape)
     {
         if (given_up())
             return {};
@@ -148,9 +163,10 @@ private:
         const stored_as first = type_of(tensors[0]);
         const bool alike = std::ranges::all_of(tensors, [&](const std::string& each) { return type_of(each) == first; });
         const stored_as type = alike ? first : stored_as::fp32;
-        if (rows_.size() < in * out * size_of(type))
-            rows_ = std::vector<std::byte>(in * out * size_of(type));
-        std::span<std::byte> rest = std::span(rows_).first(in * out * size_of(type));
+        const std::size_t bytes = shape.in * shape.out * size_of(type);
+        if (rows_.size() < bytes)
+            rows_ = std::vector<std::byte>(bytes);
+        std::span<std::byte> rest = std::span(rows_).first(bytes);
         for (const std::string& tensor : tensors) {
             const std::size_t count = file_.find(tensor)->elements();
             const std::span<std::byte> to = rest.first(count * size_of(type));
@@ -160,7 +176,9 @@ private:
                 return {};
             rest = rest.subspan(to.size());
         }
-        return gate_.enter().engine().pack(std::span(rows_).first(in * out * size_of(type)), type, in, out, computes_);
+        const auto turn = gate_.enter();
+        std::byte* const to = std::exchange(place_, place_ + turn.engine().packed_bytes(shape, computes_));
+        return turn.engine().pack(std::span(rows_).first(bytes), type, shape, computes_, to);
     }
 
     const model_config& config_;
@@ -169,6 +187,7 @@ private:
     compute_gate& gate_;
     const load_progress& progress_;
     std::vector<std::byte> rows_; // of the matrix being packed
+    std::byte* place_ = nullptr;  // of the next matrix
     std::optional<failure> trouble_;
 };
 
@@ -192,7 +211,8 @@ std::array<linear_shape, linear_kinds> linear_shapes(const model_config& config)
              {config.q_width(), {{"self_attn.o_proj", config.hidden_size}}, config.output_bias},
              {config.hidden_size,
               {{"mlp.gate_proj", config.intermediate_size}, {"mlp.up_proj", config.intermediate_size}},
-              config.mlp_bias},
+              config.mlp_bias,
+              2},
              {config.intermediate_size, {{"mlp.down_proj", config.hidden_size}}, config.mlp_bias}}};
 }
 
@@ -234,12 +254,12 @@ void embedding_table::look_up(std::size_t id, std::span<float> to) const
 
 std::uint64_t base_weights::bytes() const
 {
-    std::uint64_t sum = embedding.bytes() + output.bytes() + bytes_of(final_norm);
+    std::uint64_t sum = memory.bytes() + embedding.bytes() + bytes_of(final_norm);
     for (const layer_weights& layer : layers) {
         for (const auto* norm : {&layer.input_norm, &layer.post_attention_norm, &layer.q_norm, &layer.k_norm})
             sum += bytes_of(*norm);
         for (const linear& each : layer.linears)
-            sum += each.matrix.bytes() + bytes_of(each.bias);
+            sum += bytes_of(each.bias);
     }
     return sum;
 }
@@ -262,18 +282,12 @@ result<void> check_tensors(const model_config& config, const checkpoint& file)
 
 std::uint64_t estimate_bytes(const model_config& config, precision computes, const checkpoint& file, compute_gate& gate)
 {
-    const auto turn = gate.enter();
-    std::uint64_t layer = 0;
-    for (const linear_shape& shape : linear_shapes(config))
-        layer += turn.engine().packed_bytes(shape.in, shape.out(), computes);
     std::uint64_t vectors = 0; // norms and biases
     auto visited = visit_tensors(config, [&](const std::string&, const std::vector<std::uint64_t>& shape) {
         vectors += shape.size() == 1 ? shape[0] * sizeof(float) : 0;
         return result<void>();
     });
-    return visited ? file.find(embedding_name)->bytes + config.layers * layer + vectors +
-                         turn.engine().packed_bytes(config.hidden_size, config.vocab_size, computes)
-                   : 0;
+    return visited ? memory_block::rounded(packed_bytes(config, computes, gate)) + file.find(embedding_name)->bytes + vectors : 0;
 }
 
 result<base_weights> load_base(const model_config& config, precision computes, const checkpoint& file, compute_gate& gate,

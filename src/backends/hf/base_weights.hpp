@@ -4,6 +4,7 @@
 #include "adapter.hpp"
 #include "checkpoint.hpp"
 #include "compute.hpp"
+#include "memory_block.hpp"
 #include "model_config.hpp"
 
 #include <warmd/error.hpp>
@@ -31,8 +32,10 @@ struct linear_shape {
     std::size_t in = 0;
     std::vector<part> parts; ///< their rows stand one after the other
     bool bias = false;
+    std::size_t strands = 1; ///< 2: the parts' outputs are wanted side by side (matmul.hpp)
 
     std::size_t out() const;
+    matrix_shape matrix() const { return {in, out(), strands}; }
 };
 
 /// By linear_kind; every layer has the same.
@@ -74,6 +77,7 @@ struct load_progress {
 
 struct base_weights {
     model_config config;
+    memory_block memory; ///< of the packed matrices
     precision computes = precision::fp32;
     embedding_table embedding;
     std::vector<layer_weights> layers = {};

@@ -147,8 +147,8 @@ lens hf_backend::lens_of(const view& through)
         const factor_source draws = [&](const std::string& tensor, std::size_t elements) -> result<std::vector<float>> {
             return null_draws(through, tensor, elements);
         };
-        auto packed = pack_lora(base_->weights.config, base_->weights.computes, structure, draws, *gate_);
-        null_ = std::move(*packed); // draws cannot fail
+        auto arranged = arrange_lora(base_->weights.config, structure, draws);
+        null_ = std::move(*arranged); // draws cannot fail
         null_view_ = through;
     }
     return {&*null_, 1};

@@ -156,7 +156,7 @@ footprint hf_models::estimate(const model_spec& spec)
         const auto opened = adapter::open(*spec.adapter, modules_of(*config));
         if (!opened)
             return {.all = on_disk};
-        bytes += 2 * estimate_bytes(*config, precision_of(spec), opened->factors(), *gate_);
+        bytes += 2 * estimate_bytes(opened->factors());
     }
     return {.all = bytes, .shared = *shared};
 }
@@ -164,7 +164,7 @@ footprint hf_models::estimate(const model_spec& spec)
 /// The prompt of the preflight, whatever the model.
 std::vector<token_id> preflight_prompt(const tokenizer& words, const model_config& config)
 {
-    constexpr std::size_t enough = 2; // weights are read once for all rows, and that is what takes the time
+    constexpr std::size_t enough = 1; // weights are read once for all rows, and that is what takes the time
     std::vector<token_id> ids = words.encode("The quick brown fox", true);
     ids.resize(std::clamp<std::size_t>(ids.size(), 1, std::min(config.longest_input(), enough)));
     return ids;
@@ -216,9 +216,8 @@ result<loaded_adapter> hf_models::load_adapter(const model_spec& spec, const mod
             return words.error();
         own = std::move(*words);
     }
-    auto weights = pack_lora(
-        config, precision_of(spec), opened->factors(),
-        [&](const std::string& tensor, std::size_t) { return opened->read(tensor); }, *gate_);
+    auto weights = arrange_lora(config, opened->factors(),
+                                [&](const std::string& tensor, std::size_t) { return opened->read(tensor); });
     if (!weights)
         return weights.error();
     return loaded_adapter{opened->factors(), std::move(*weights), std::move(own)};

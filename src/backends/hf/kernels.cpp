@@ -5,6 +5,7 @@
 #include <bit>
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 #include <limits>
 
 // Each kernel is compiled for three levels of the x86-64 instruction set; the loader picks one. Sanitizers cannot start
@@ -73,38 +74,65 @@ namespace {
     return angle + angle * square * p;
 }
 
-/// One tile's scores: out[t][j] = q[t] . key j, for one block of keys.
-[[gnu::always_inline]] inline void score_block(const std::array<const float*, attention_tile>& q, const float* keys,
-                                               std::size_t head_dim, float* out, std::size_t out_stride)
+/// The sum of 16 numbers, pairwise.
+[[gnu::always_inline]] inline float sum_of(float* lanes)
+{
+    for (std::size_t half = 8; half != 0; half /= 2)
+        for (std::size_t j = 0; j != half; ++j)
+            lanes[j] += lanes[j + half];
+    return lanes[0];
+}
+
+/// One tile's scores: out[t][j] = q[t] . key j, for one block of keys; q [head_dim, attention_tile].
+[[gnu::always_inline]] inline void score_block(const float* q, const float* keys, std::size_t head_dim, float* out,
+                                               std::size_t out_stride)
 {
     float sums[attention_tile][attention_block] = {};
     for (std::size_t d = 0; d != head_dim; ++d)
         for (std::size_t t = 0; t != attention_tile; ++t)
             for (std::size_t j = 0; j != attention_block; ++j)
-                sums[t][j] += q[t][d] * keys[d * attention_block + j];
+                sums[t][j] += q[d * attention_tile + t] * keys[d * attention_block + j];
     for (std::size_t t = 0; t != attention_tile; ++t)
         for (std::size_t j = 0; j != attention_block; ++j)
             out[t * out_stride + j] = sums[t][j];
 }
 
-/// Scores to probabilities; positions from `visible` on get 0.
+/// Scores of whole blocks of positions to probabilities; positions from `visible` on get 0. In vectors by hand: GCC 12 leaves
+/// the choice between seen and unseen to one number at a time.
 [[gnu::always_inline]] inline void soften(float* scores, std::size_t visible, std::size_t positions, float scale)
 {
-    float highest = scores[0];
-#pragma omp simd reduction(max : highest)
-    for (std::size_t j = 0; j < visible; ++j)
-        highest = scores[j] > highest ? scores[j] : highest;
-    float sum = 0;
-#pragma omp simd reduction(+ : sum)
-    for (std::size_t j = 0; j < visible; ++j) {
-        scores[j] = exponential((scores[j] - highest) * scale);
-        sum += scores[j];
+    constexpr std::size_t lanes = 16;
+    using floats = float __attribute__((vector_size(lanes * sizeof(float))));
+    using ints = std::int32_t __attribute__((vector_size(lanes * sizeof(float))));
+    ints index;
+    for (std::size_t i = 0; i != lanes; ++i)
+        index[i] = static_cast<std::int32_t>(i);
+    const auto unseen = static_cast<std::int32_t>(visible);
+    floats highest = floats{} + scores[0], sums{};
+    for (std::size_t first = 0; first != positions; first += lanes) {
+        floats x;
+        std::memcpy(&x, scores + first, sizeof x);
+        x = index + static_cast<std::int32_t>(first) < unseen ? x : highest;
+        highest = x > highest ? x : highest;
     }
-    const float share = 1 / sum;
-    for (std::size_t j = 0; j < visible; ++j)
+    float top = highest[0];
+    for (std::size_t i = 1; i != lanes; ++i)
+        top = highest[i] > top ? highest[i] : top;
+    for (std::size_t first = 0; first != positions; first += lanes) {
+        float powers[lanes];
+        for (std::size_t i = 0; i != lanes; ++i)
+            powers[i] = exponential((scores[first + i] - top) * scale);
+        floats x;
+        std::memcpy(&x, powers, sizeof x);
+        x = index + static_cast<std::int32_t>(first) < unseen ? x : floats{};
+        sums += x;
+        std::memcpy(scores + first, &x, sizeof x);
+    }
+    float lanes_of_sum[lanes];
+    std::memcpy(lanes_of_sum, &sums, sizeof sums);
+    const float share = 1 / sum_of(lanes_of_sum);
+    for (std::size_t j = 0; j < positions; ++j)
         scores[j] *= share;
-    for (std::size_t j = visible; j < positions; ++j)
-        scores[j] = 0;
 }
 
 /// Columns [first, first + 32) of the tile's outputs.
@@ -195,7 +223,7 @@ void add(const float* x, float* y, std::size_t width)
 }
 
 WARMD_FOR_EACH_LEVEL
-void add_product(const float* x, const float* b, std::size_t rank, float factor, float* y, std::size_t width)
+void add_product(const float* x, const float* b, std::size_t rank, std::size_t stride, float factor, float* y, std::size_t width)
 {
     constexpr std::size_t piece = 64;
     std::size_t first = 0;
@@ -203,15 +231,41 @@ void add_product(const float* x, const float* b, std::size_t rank, float factor,
         float sums[piece] = {};
         for (std::size_t r = 0; r != rank; ++r)
             for (std::size_t i = 0; i != piece; ++i)
-                sums[i] += x[r] * b[r * width + first + i];
+                sums[i] += x[r] * b[r * stride + first + i];
         for (std::size_t i = 0; i != piece; ++i)
             y[first + i] += factor * sums[i];
     }
     for (; first != width; ++first) {
         float sum = 0;
         for (std::size_t r = 0; r != rank; ++r)
-            sum += x[r] * b[r * width + first];
+            sum += x[r] * b[r * stride + first];
         y[first] += factor * sum;
+    }
+}
+
+WARMD_FOR_EACH_LEVEL
+void reduce(const std::array<const float*, reduced_rows>& x, const float* a, std::size_t in, std::size_t ranks,
+            const std::array<float*, reduced_rows>& y)
+{
+    constexpr std::size_t lanes = 16, at_once = 4;
+    for (std::size_t first = 0; first < ranks; first += at_once) {
+        const float* rows[at_once]; // the last ones repeat where there are fewer
+        for (std::size_t r = 0; r != at_once; ++r)
+            rows[r] = a + std::min(first + r, ranks - 1) * in;
+        float sums[reduced_rows][at_once][lanes] = {};
+        std::size_t i = 0;
+        for (; i + lanes <= in; i += lanes)
+            for (std::size_t t = 0; t != reduced_rows; ++t)
+                for (std::size_t r = 0; r != at_once; ++r)
+                    for (std::size_t j = 0; j != lanes; ++j)
+                        sums[t][r][j] += x[t][i + j] * rows[r][i + j];
+        for (; i != in; ++i)
+            for (std::size_t t = 0; t != reduced_rows; ++t)
+                for (std::size_t r = 0; r != at_once; ++r)
+                    sums[t][r][0] += x[t][i] * rows[r][i];
+        for (std::size_t t = 0; t != reduced_rows; ++t)
+            for (std::size_t r = 0; r != std::min(at_once, ranks - first); ++r)
+                y[t][first + r] = sum_of(sums[t][r]);
     }
 }
 
@@ -219,22 +273,37 @@ WARMD_FOR_EACH_LEVEL
 void attend(std::span<const attention_query> queries, std::span<const float* const> keys, std::span<const float* const> values,
             std::size_t head_dim, float* scratch)
 {
-    std::array<const float*, attention_tile> q{}; // a short tile repeats its last query
     std::size_t visible = 0;
+    float* const q = scratch; // [head_dim, attention_tile]; a short tile repeats its last query
     for (std::size_t t = 0; t != attention_tile; ++t) {
         const attention_query& query = queries[std::min(t, queries.size() - 1)];
-        q[t] = query.q;
+        for (std::size_t d = 0; d != head_dim; ++d)
+            q[d * attention_tile + t] = query.q[d];
         visible = std::max(visible, query.visible);
     }
     const std::size_t blocks = (visible + attention_block - 1) / attention_block;
     const std::size_t positions = blocks * attention_block;
+    float* const scores = scratch + head_dim * attention_tile; // [attention_tile, positions]
     for (std::size_t block = 0; block != blocks; ++block)
-        score_block(q, keys[block], head_dim, scratch + block * attention_block, positions);
+        score_block(q, keys[block], head_dim, scores + block * attention_block, positions);
     const float scale = 1 / std::sqrt(static_cast<float>(head_dim));
     for (std::size_t t = 0; t != attention_tile; ++t)
-        soften(scratch + t * positions, queries[std::min(t, queries.size() - 1)].visible, positions, scale);
+        soften(scores + t * positions, queries[std::min(t, queries.size() - 1)].visible, positions, scale);
     for (std::size_t first = 0; first < head_dim; first += 32)
-        mix_columns(queries, scratch, values, head_dim, first, positions);
+        mix_columns(queries, scores, values, head_dim, first, positions);
+}
+
+WARMD_FOR_EACH_LEVEL
+void maxima(const float* x, std::size_t width, float* y)
+{
+    for (std::size_t first = 0; first < width; first += maxima_block) {
+        const std::size_t count = std::min(maxima_block, width - first);
+        float highest = x[first];
+#pragma omp simd reduction(max : highest)
+        for (std::size_t i = 0; i < count; ++i)
+            highest = x[first + i] > highest ? x[first + i] : highest;
+        *y++ = highest;
+    }
 }
 
 WARMD_FOR_EACH_LEVEL
@@ -249,6 +318,17 @@ void draw_normal(std::uint64_t seed, float* out, std::size_t count)
         const float turn = static_cast<float>(static_cast<std::int32_t>(hash & 0xffffffu)) * 0x1p-24f - 0.5f;
         out[i] = std::sqrt(-2 * logarithm(chance)) * sine_of_turns(0.25f - std::abs(turn)); // cosine of the turn
     }
+}
+
+WARMD_FOR_EACH_LEVEL
+bool all_finite(std::span<const float> x)
+{
+    const float* const values = x.data();
+    float zero = 0; // times 0, every finite number adds nothing
+#pragma omp simd reduction(+ : zero)
+    for (std::size_t i = 0; i < x.size(); ++i)
+        zero += values[i] * 0.0f;
+    return zero == 0;
 }
 
 WARMD_FOR_EACH_LEVEL

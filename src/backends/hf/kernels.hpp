@@ -2,6 +2,7 @@
 // The arithmetic between matrix products, one row or one tile at a time, in fp32. No result depends on anything but the
 // arguments: sums run in an order that their length alone decides. Single-threaded; callers spread rows over threads.
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -28,8 +29,13 @@ void narrow_bf16(const float* x, std::uint16_t* y, std::size_t width);
 
 /// y += x
 void add(const float* x, float* y, std::size_t width);
-/// y [width] += factor * x [rank] times b [rank, width]
-void add_product(const float* x, const float* b, std::size_t rank, float factor, float* y, std::size_t width);
+/// y [width] += factor * x [rank] times b [rank, width], whose rows are `stride` apart
+void add_product(const float* x, const float* b, std::size_t rank, std::size_t stride, float factor, float* y, std::size_t width);
+/// Rows that reduce() takes together.
+inline constexpr std::size_t reduced_rows = 4;
+/// y[t] [ranks] = x[t] [in] times a [ranks, in] transposed, for each of the rows.
+void reduce(const std::array<const float*, reduced_rows>& x, const float* a, std::size_t in, std::size_t ranks,
+            const std::array<float*, reduced_rows>& y);
 
 /// Keys and values of one head are kept in blocks of this many positions: keys [head_dim, block], so that scores of
 /// neighbouring positions come out together; values [block, value_stride(head_dim)].
@@ -47,13 +53,18 @@ struct attention_query {
 
 /// Attention of at most attention_tile queries, which share keys and values. `keys` and `values` hold one block each, as
 /// many as the largest `visible` needs; unwritten positions hold finite numbers. `scratch` has room for attention_tile
-/// times as many floats as positions in those blocks.
+/// times as many floats as head_dim and the positions in those blocks together.
 void attend(std::span<const attention_query> queries, std::span<const float* const> keys, std::span<const float* const> values,
             std::size_t head_dim, float* scratch);
+
+/// The largest of each maxima_block neighbours.
+inline constexpr std::size_t maxima_block = 64;
+void maxima(const float* x, std::size_t width, float* y);
 
 /// Standard normal draws: a function of `seed` and the index alone (Box & Muller 1958, of hashes as Steele et al. 2014 mix them).
 void draw_normal(std::uint64_t seed, float* out, std::size_t count);
 
+bool all_finite(std::span<const float> x);
 /// ln(sum(exp(x))), summed in fp64; not finite if any x is not finite.
 double log_sum_exp(std::span<const float> x);
 

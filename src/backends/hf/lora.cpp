@@ -1,6 +1,7 @@
 #include "lora.hpp"
 
 #include "kernels.hpp"
+#include "threads.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -50,46 +51,55 @@ grouped group(const factor_index& by_path, const linear_shape& shape, std::size_
     return found;
 }
 
-/// The outputs of x A^T, padded to what products of few rows need (matmul_engine::most_padding).
-std::size_t outputs_for(std::size_t rank) { return std::max(rank, matmul_engine::enough_outputs); }
-
-std::vector<float> transposed(const std::vector<float>& matrix, std::size_t rows, std::size_t columns)
+/// to [columns, rows] = from [rows, columns]
+void transpose(const std::vector<float>& from, std::size_t rows, std::size_t columns, float* to)
 {
-    std::vector<float> turned(matrix.size());
     for (std::size_t r = 0; r != rows; ++r)
         for (std::size_t c = 0; c != columns; ++c)
-            turned[c * rows + r] = matrix[r * columns + c];
-    return turned;
+            to[c * rows + r] = from[r * columns + c];
 }
 
-result<lora_linear> pack_linear(const grouped& group, const linear_shape& shape, precision computes, const factor_source& source,
-                                compute_gate& gate)
+/// Gives each factor its place; none is filled yet.
+lora_linear lay_out(const grouped& group, std::size_t in, float*& memory)
 {
-    lora_linear made;
-    std::vector<float> all_a;
+    lora_linear made{.ranks = group.rank(), .a = memory};
+    memory += made.ranks * in;
     std::size_t first_rank = 0;
     for (const auto& [factors, first_out] : group.members) {
-        const auto a = source(factors->a_name, factors->rank * shape.in);
-        if (!a)
-            return a.error();
-        all_a.insert(all_a.end(), a->begin(), a->end());
-        const auto b = source(factors->b_name, factors->module.out * factors->rank);
-        if (!b)
-            return b.error();
         made.parts.push_back({.first_out = first_out,
                               .out = factors->module.out,
                               .first_rank = first_rank,
                               .rank = factors->rank,
                               .scaling = static_cast<float>(factors->scaling),
-                              .b = transposed(*b, factors->module.out, factors->rank)});
+                              .b = memory});
         first_rank += factors->rank;
+        memory += factors->rank * factors->module.out;
     }
-    if (first_rank == 0)
-        return made;
-    all_a.resize(outputs_for(first_rank) * shape.in); // more rows of zeros
-    made.a = gate.enter().engine().pack(std::as_bytes(std::span(all_a)), stored_as::fp32, shape.in,
-                                        outputs_for(first_rank), computes);
     return made;
+}
+
+result<void> fill(const lora_linear& linear, const grouped& group, std::size_t in, const factor_source& source)
+{
+    for (std::size_t i = 0; i != linear.parts.size(); ++i) {
+        const lora_linear::part& part = linear.parts[i];
+        const auto a = source(group.members[i].factors->a_name, part.rank * in);
+        if (!a)
+            return a.error();
+        std::copy(a->begin(), a->end(), linear.a + part.first_rank * in);
+        const auto b = source(group.members[i].factors->b_name, part.out * part.rank);
+        if (!b)
+            return b.error();
+        transpose(*b, part.out, part.rank, part.b);
+    }
+    return {};
+}
+
+std::size_t elements_of(const std::vector<lora_factors>& factors)
+{
+    std::size_t sum = 0;
+    for (const lora_factors& each : factors)
+        sum += each.rank * (each.module.in + each.module.out);
+    return sum;
 }
 
 /// 64-bit FNV-1a.
@@ -103,60 +113,30 @@ std::uint64_t hash_of(const std::string& text)
 
 } // namespace
 
-std::uint64_t lora_weights::bytes() const
-{
-    std::uint64_t sum = 0;
-    for (const auto& layer : layers)
-        for (const lora_linear& each : layer) {
-            sum += each.a.bytes();
-            for (const lora_linear::part& part : each.parts)
-                sum += part.b.size() * sizeof(float);
-        }
-    return sum;
-}
-
-result<lora_weights> pack_lora(const model_config& config, precision computes, const std::vector<lora_factors>& factors,
-                               const factor_source& source, compute_gate& gate)
+result<lora_weights> arrange_lora(const model_config& config, const std::vector<lora_factors>& factors,
+                                  const factor_source& source)
 {
     const factor_index by_path = index(factors);
     const auto shapes = linear_shapes(config);
-    lora_weights made;
-    made.layers.resize(config.layers);
+    lora_weights made{.layers = {}, .memory = memory_block(elements_of(factors) * sizeof(float))};
+    auto* place = reinterpret_cast<float*>(made.memory.data());
     for (std::size_t layer = 0; layer != config.layers; ++layer)
-        for (std::size_t kind = 0; kind != linear_kinds; ++kind) {
-            auto packed = pack_linear(group(by_path, shapes[kind], layer), shapes[kind], computes, source, gate);
-            if (!packed)
-                return packed.error();
-            made.layers[layer][kind] = std::move(*packed);
-        }
+        for (std::size_t kind = 0; kind != linear_kinds; ++kind)
+            (kind == 0 ? made.layers.emplace_back() : made.layers.back())[kind] =
+                lay_out(group(by_path, shapes[kind], layer), shapes[kind].in, place);
+
+    std::vector<result<void>> filled(config.layers);
+    for_each(config.layers, elements_of(factors), [&](std::size_t layer) {
+        for (std::size_t kind = 0; kind != linear_kinds && filled[layer]; ++kind)
+            filled[layer] = fill(made.layers[layer][kind], group(by_path, shapes[kind], layer), shapes[kind].in, source);
+    });
+    for (const result<void>& each : filled)
+        if (!each)
+            return each.error();
     return made;
 }
 
-std::uint64_t estimate_bytes(const model_config& config, precision computes, const std::vector<lora_factors>& factors,
-                             compute_gate& gate)
-{
-    const factor_index by_path = index(factors);
-    const auto turn = gate.enter();
-    std::uint64_t sum = 0;
-    for (std::size_t layer = 0; layer != config.layers; ++layer)
-        for (const linear_shape& shape : linear_shapes(config)) {
-            const grouped found = group(by_path, shape, layer);
-            for (const auto& member : found.members)
-                sum += member.factors->rank * member.factors->module.out * sizeof(float);
-            sum += found.members.empty() ? 0 : turn.engine().packed_bytes(shape.in, outputs_for(found.rank()), computes);
-        }
-    return sum;
-}
-
-std::size_t largest_fused_rank(const model_config& config, const std::vector<lora_factors>& factors)
-{
-    const factor_index by_path = index(factors);
-    std::size_t largest = 0;
-    for (std::size_t layer = 0; layer != config.layers; ++layer)
-        for (const linear_shape& shape : linear_shapes(config))
-            largest = std::max(largest, group(by_path, shape, layer).rank());
-    return largest;
-}
+std::uint64_t estimate_bytes(const std::vector<lora_factors>& factors) { return memory_block::rounded(elements_of(factors) * sizeof(float)); }
 
 std::vector<float> null_draws(const view& null, const std::string& tensor, std::size_t elements)
 {

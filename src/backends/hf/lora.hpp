@@ -4,7 +4,7 @@
 
 #include "adapter.hpp"
 #include "base_weights.hpp"
-#include "compute.hpp"
+#include "memory_block.hpp"
 
 #include <warmd/backend.hpp>
 #include <warmd/error.hpp>
@@ -24,29 +24,29 @@ struct lora_linear {
         std::size_t first_rank = 0;
         std::size_t rank = 0;       ///< columns [first_rank, first_rank + rank) of x A^T
         float scaling = 0;
-        std::vector<float> b; ///< [rank, out]: B transposed
+        float* b = nullptr; ///< [rank, out]: B transposed; in lora_weights::memory
     };
-    packed_matrix a; ///< all parts' A below one another: [at least the sum of ranks, in]
+    std::size_t ranks = 0;   ///< of all parts
+    float* a = nullptr;      ///< all parts' A below one another: [ranks, in]; in lora_weights::memory
     std::vector<part> parts; ///< empty: the adapter does not act here
 };
 
 struct lora_weights {
     std::vector<std::array<lora_linear, linear_kinds>> layers;
+    memory_block memory;
 
-    std::uint64_t bytes() const; ///< what is allocated
+    std::uint64_t bytes() const { return memory.bytes(); }
 };
 
-/// Where a factor's values come from: tensor name and number of elements -> values.
+/// Where a factor's values come from: tensor name and number of elements -> values. Called from several threads at once.
 using factor_source = std::function<result<std::vector<float>>(const std::string& tensor, std::size_t elements)>;
 
-result<lora_weights> pack_lora(const model_config& config, precision computes, const std::vector<lora_factors>& factors,
-                               const factor_source& source, compute_gate& gate);
+/// Takes all factors; the failure is that of the first layer that has one.
+result<lora_weights> arrange_lora(const model_config& config, const std::vector<lora_factors>& factors,
+                                  const factor_source& source);
 /// What lora_weights::bytes() will be.
-std::uint64_t estimate_bytes(const model_config& config, precision computes, const std::vector<lora_factors>& factors,
-                             compute_gate& gate);
+std::uint64_t estimate_bytes(const std::vector<lora_factors>& factors);
 
-/// The largest sum of ranks within one of the matrix products.
-std::size_t largest_fused_rank(const model_config& config, const std::vector<lora_factors>& factors);
 
 /// The values of one factor in a null view: standard normal draws, in fp32, times init_scale * sqrt(rank_scale). A function
 /// of the seed and the tensor's name alone, so the order of the parameters means nothing.

@@ -1,6 +1,7 @@
 #include "matmul.hpp"
 
 #include "kernels.hpp"
+#include "threads.hpp"
 
 #include <boost/assert.hpp>
 
@@ -13,53 +14,50 @@
 #include <cstdlib>
 #include <map>
 #include <new>
-#include <vector>
-#include <tuple>
+#include <unordered_map>
 #include <utility>
+#include <vector>
 
 namespace warmd::hf {
 
 namespace {
 
-constexpr std::array<std::size_t, 14> buckets{1, 2, 4, 8, 16, 24, 32, 48, 64, 96, 128, 256, 384, matmul_engine::most_rows};
-constexpr std::size_t alignment = 64; // a cache line, and the widest vector
+constexpr std::array<std::size_t, 7> heights{1, 2, 4, 8, 16, 32, matmul_engine::most_padding + 1};
+constexpr std::size_t usual_height = 32;   // two of AMX's registers: more rows run no faster (warmbench score)
+constexpr std::size_t block = 64;          // columns that the library packs together
+constexpr std::size_t alignment = 64;      // a cache line, and the widest vector
+constexpr std::size_t panel_bytes = 1 << 20; // half of a core's own cache, the rest is for x and y
+constexpr std::size_t widest_panel = 1024;
 
-/// How many inputs of a product are summed up at once. Of more than about a thousand, oneDNN's bf16 kernels cut the sum into
-/// parts as it suits the number of rows: there we cut it ourselves.
-std::size_t inputs_at_once(std::size_t in, precision of)
+/// The height of the tile for `rows` rows: the least that has room, at most usual_height. Below some size oneDNN multiplies
+/// bf16 with other instructions, and of very many inputs it sums up parts as it suits the height: so that no sum differs in
+/// its last bit, such tiles are padded out of it (found by experiment with oneDNN 2.6; hf_matmul_test).
+std::size_t height_of(std::size_t rows, std::size_t in, std::size_t outs, precision of)
 {
-    constexpr std::size_t most_bf16 = 896, step = 64;
-    if (of == precision::fp32 || in <= most_bf16)
-        return in;
-    const std::size_t parts = (in + most_bf16 - 1) / most_bf16;
-    return ((in + parts - 1) / parts + step - 1) / step * step;
-}
-
-/// The least bucket for `rows`. Below some size oneDNN multiplies bf16 with other instructions, whose sums differ in their
-/// last bit, and so has a single row that is added up: both are padded out of it (found by experiment with oneDNN 2.6;
-/// hf_matmul_test).
-std::size_t bucket_of(std::size_t rows, std::size_t in, std::size_t out, precision of)
-{
-    constexpr std::size_t small_bf16 = 256;
-    auto found = std::lower_bound(buckets.begin(), buckets.end(), rows);
-    while (of == precision::bf16 && (*found * out <= small_bf16 || (*found == 1 && inputs_at_once(in, of) < in)))
-        ++found;
-    return static_cast<std::size_t>(found - buckets.begin());
+    constexpr std::size_t small_bf16 = 256, many_inputs = 8192;
+    const std::size_t least = of == precision::bf16 && in > many_inputs ? usual_height : std::min(rows, usual_height);
+    const auto fits = [&](std::size_t height) {
+        return height >= least && (of == precision::fp32 || height * outs > small_bf16);
+    };
+    const auto found = std::ranges::find_if(heights, fits);
+    return found == heights.end() ? heights.back() : *found;
 }
 
 /// Small products run on the calling thread alone: waking the others takes longer, and on a busy machine much longer.
-/// A function of shape and bucket only.
-class chosen_threads {
+int threads_for(std::size_t rows, const matrix_shape& shape, std::size_t all)
+{
+    constexpr std::size_t few_products = 1 << 20, few_weights = 1 << 18;
+    const bool is_small = rows * shape.in * shape.out < few_products && shape.in * shape.out < few_weights;
+    return is_small ? 1 : static_cast<int>(all);
+}
+
+/// Calls made in its lifetime run on the calling thread alone, and so do the primitives made in it.
+class one_thread {
 public:
-    chosen_threads(std::size_t rows, std::size_t in, std::size_t out) : before_(omp_get_max_threads())
-    {
-        constexpr std::size_t few_products = 1 << 20, few_weights = 1 << 18;
-        if (rows * in * out < few_products && in * out < few_weights)
-            omp_set_num_threads(1);
-    }
-    ~chosen_threads() { omp_set_num_threads(before_); }
-    chosen_threads(const chosen_threads&) = delete;
-    chosen_threads& operator=(const chosen_threads&) = delete;
+    one_thread() : before_(omp_get_max_threads()) { omp_set_num_threads(1); }
+    ~one_thread() { omp_set_num_threads(before_); }
+    one_thread(const one_thread&) = delete;
+    one_thread& operator=(const one_thread&) = delete;
 
 private:
     int before_;
@@ -73,22 +71,17 @@ data_type type_of(precision of) { return of == precision::bf16 ? data_type::bf16
 
 dnnl::memory::dim wide(std::size_t size) { return static_cast<dnnl::memory::dim>(size); }
 
-/// A matrix whose neighbours in a row are one apart, and in a column `stride`.
-dnnl::memory::desc row_major(std::size_t rows, std::size_t columns, std::size_t stride, data_type type)
+dnnl::memory::desc row_major(std::size_t rows, std::size_t columns, data_type type)
 {
-    return {dims{wide(rows), wide(columns)}, type, dims{wide(stride), 1}};
+    return {dims{wide(rows), wide(columns)}, type, dims{wide(columns), 1}};
 }
 
-/// The product of some inputs in the weights' type and the weights, to outputs in fp32; perhaps added to what is there.
+/// The product of x and the weights; its scratch memory is its caller's.
 dnnl::matmul::primitive_desc describe(const dnnl::engine& engine, const dnnl::memory::desc& x, const dnnl::memory::desc& weights,
-                                      const dnnl::memory::desc& y, bool added)
+                                      const dnnl::memory::desc& y)
 {
     dnnl::primitive_attr how;
-    if (added) {
-        dnnl::post_ops sum;
-        sum.append_sum();
-        how.set_post_ops(sum);
-    }
+    how.set_scratchpad_mode(dnnl::scratchpad_mode::user);
 #if DNNL_VERSION_MAJOR >= 3
     return {engine, x, weights, y, how};
 #else
@@ -96,142 +89,310 @@ dnnl::matmul::primitive_desc describe(const dnnl::engine& engine, const dnnl::me
 #endif
 }
 
+std::uint64_t aligned(std::uint64_t bytes) { return (bytes + alignment - 1) / alignment * alignment; }
+
+struct release_aligned {
+    void operator()(std::byte* memory) const { std::free(memory); }
+};
+using aligned_memory = std::unique_ptr<std::byte, release_aligned>;
+
+aligned_memory allocate(std::uint64_t bytes)
+{
+    aligned_memory memory(static_cast<std::byte*>(std::aligned_alloc(alignment, aligned(bytes))));
+    if (!memory)
+        throw std::bad_alloc();
+    return memory;
+}
+
+using arguments = std::unordered_map<int, dnnl::memory>;
+
+/// The primitives for panels of [in, outs], one for each height.
+class panel_product {
+public:
+    panel_product(const dnnl::engine& engine, std::size_t in, std::size_t outs, precision of)
+        : engine_(engine), in_(in), outs_(outs), of_(of)
+    {
+        const dnnl::memory::desc any(dims{wide(in), wide(outs)}, type_of(of), tag::any);
+        weights_ = describe(engine, x(usual_height), any, y(usual_height)).weights_desc();
+    }
+
+    std::size_t outs() const { return outs_; }
+    std::uint64_t bytes() const { return aligned(weights_.get_size()); }
+    std::uint64_t most_scratch() const { return most_scratch_; }
+
+    /// Makes the primitive for a height, if it is not there.
+    void prepare(std::size_t height)
+    {
+        made& slot = by_height_[index_of(height)];
+        if (slot.primitive)
+            return;
+        const auto described = describe(engine_, x(height), weights_, y(height));
+        slot = {dnnl::matmul(described), described.scratchpad_desc()};
+        most_scratch_ = std::max<std::uint64_t>(most_scratch_, slot.scratch.get_size());
+    }
+
+    /// Packs weights [outs, in]; in oneDNN's words our rows are its columns.
+    void pack(dnnl::stream& stream, const std::byte* weights, data_type type, dnnl::memory& to) const
+    {
+        dnnl::memory from({dims{wide(in_), wide(outs_)}, type, dims{1, wide(in_)}}, engine_, const_cast<std::byte*>(weights));
+        dnnl::reorder(from, to).execute(stream, from, to);
+        stream.wait();
+    }
+
+    /// What run() takes, but for the data.
+    arguments arguments_for(std::size_t height, std::byte* scratch) const
+    {
+        return {{DNNL_ARG_SRC, dnnl::memory(x(height), engine_, nullptr)},
+                {DNNL_ARG_WEIGHTS, dnnl::memory()},
+                {DNNL_ARG_DST, dnnl::memory(y(height), engine_, nullptr)},
+                {DNNL_ARG_SCRATCHPAD, dnnl::memory(by_height_[index_of(height)].scratch, engine_, scratch)}};
+    }
+    dnnl::memory weights(std::byte* packed) const { return {weights_, engine_, packed}; }
+
+    /// y [height, outs] = x [height, in] times a packed panel. REQUIRES: prepare(height).
+    void run(dnnl::stream& stream, std::size_t height, const arguments& of) const
+    {
+        by_height_[index_of(height)].primitive.execute(stream, of);
+        stream.wait();
+    }
+
+private:
+    struct made {
+        dnnl::matmul primitive;
+        dnnl::memory::desc scratch;
+    };
+    static std::size_t index_of(std::size_t height)
+    {
+        return static_cast<std::size_t>(std::ranges::find(heights, height) - heights.begin());
+    }
+    dnnl::memory::desc x(std::size_t height) const { return row_major(height, in_, type_of(of_)); }
+    dnnl::memory::desc y(std::size_t height) const { return row_major(height, outs_, data_type::f32); }
+
+    dnnl::engine engine_;
+    std::size_t in_, outs_;
+    precision of_;
+    dnnl::memory::desc weights_;
+    std::array<made, heights.size()> by_height_;
+    std::uint64_t most_scratch_ = 0;
+};
+
+/// What one thread needs of its own to compute tiles.
+class worker {
+public:
+    explicit worker(const dnnl::engine& engine) : stream_(engine) {}
+
+    /// Before a product: room for its tiles.
+    void prepare(std::uint64_t y_bytes, std::uint64_t scratch_bytes)
+    {
+        bound_ = nullptr;
+        if (y_bytes_ < y_bytes)
+            y_ = allocate(y_bytes_ = y_bytes);
+        if (scratch_bytes_ < scratch_bytes)
+            scratch_ = allocate(scratch_bytes_ = scratch_bytes);
+    }
+
+    dnnl::stream& stream() { return stream_; }
+
+    /// x [height, in] times a packed panel, put into y at `offset`; [height, outs].
+    float* run(const panel_product& by, std::size_t height, const dnnl::memory& packed, const std::byte* x, std::uint64_t offset)
+    {
+        if (bound_ != &by || bound_height_ != height) {
+            arguments_ = by.arguments_for(height, scratch_.get());
+            bound_ = &by;
+            bound_height_ = height;
+        }
+        std::byte* const y = y_.get() + offset;
+        arguments_.at(DNNL_ARG_SRC).set_data_handle(const_cast<std::byte*>(x));
+        arguments_.at(DNNL_ARG_WEIGHTS) = packed;
+        arguments_.at(DNNL_ARG_DST).set_data_handle(y);
+        by.run(stream_, height, arguments_);
+        return reinterpret_cast<float*>(y);
+    }
+
+private:
+    dnnl::stream stream_;
+    aligned_memory y_, scratch_;
+    std::uint64_t y_bytes_ = 0, scratch_bytes_ = 0;
+    arguments arguments_; // of the panel last multiplied with
+    const panel_product* bound_ = nullptr;
+    std::size_t bound_height_ = 0;
+};
+
+/// How many blocks of columns each panel of a strand gets: as equal shares as possible, an even number of panels
+/// where there are several blocks, so that two threads have the same.
+std::vector<std::size_t> panel_blocks(const matrix_shape& shape, precision of)
+{
+    const std::size_t width = of == precision::bf16 ? 2 : 4;
+    const std::size_t outs = shape.out / shape.strands, blocks = (outs + block - 1) / block;
+    const std::size_t most = std::clamp<std::size_t>(panel_bytes / (shape.in * shape.strands * width * block), 1,
+                                                     widest_panel / block / shape.strands);
+    std::size_t panels = (blocks + most - 1) / most;
+    panels = std::min(blocks, (panels + 1) / 2 * 2);
+    std::vector<std::size_t> each(panels, blocks / panels);
+    for (std::size_t i = 0; i != blocks % panels; ++i)
+        ++each[i];
+    return each;
+}
+
 } // namespace
 
-/// One product: a part of the inputs after the other.
 class matmul_shape {
 public:
-    matmul_shape(const dnnl::engine& engine, std::size_t in, std::size_t out, precision of) : in_(in), out_(out), of_(of)
+    struct panel {
+        std::size_t first_out;  // of each strand
+        std::uint64_t offset;   // of its weights in the packed matrix; the next strand's follow
+        panel_product* product; // one of products_
+    };
+
+    matmul_shape(const dnnl::engine& engine, const matrix_shape& shape, precision of) : shape_(shape), of_(of)
     {
-        const std::size_t most = inputs_at_once(in, of);
-        for (std::size_t first = 0; first < in; first += most) {
-            part made{.first = first, .count = std::min(most, in - first), .offset = bytes_};
-            const dnnl::memory::desc any(dims{wide(made.count), wide(out)}, type_of(of), tag::any);
-            made.weights = describe(engine, x(made, matmul_engine::most_rows), any, y(matmul_engine::most_rows), first != 0)
-                               .weights_desc();
-            bytes_ += (made.weights.get_size() + alignment - 1) / alignment * alignment;
-            parts_.push_back(std::move(made));
+        const std::size_t outs = shape.out / shape.strands;
+        std::size_t first = 0;
+        for (const std::size_t blocks : panel_blocks(shape, of)) {
+            const std::size_t count = std::min(blocks * block, outs - first);
+            auto& product = products_[count];
+            if (!product)
+                product = std::make_unique<panel_product>(engine, shape.in, count, of);
+            panels_.push_back({first, bytes_, product.get()});
+            bytes_ += shape.strands * product->bytes();
+            first += count;
         }
     }
 
     precision of() const { return of_; }
     std::uint64_t bytes() const { return bytes_; }
+    std::span<const panel> panels() const { return panels_; }
+    std::size_t widest() const { return products_.rbegin()->first; }
 
-    /// Packs weights [out, in].
-    void pack(const dnnl::engine& engine, dnnl::stream& stream, const std::byte* weights, data_type type, std::byte* packed) const
+    /// Calls run(panel, band) for one of `threads` equal shares of the work, panel by panel: each stays in a core's cache.
+    template <class Run>
+    void for_each_tile(std::size_t bands, int thread, int threads, const Run& run) const
     {
-        const std::size_t width = type == data_type::f32 ? 4 : 2;
-        for (const part& each : parts_) { // [in, out] as oneDNN counts it: our rows are its columns
-            const dnnl::memory::desc stored(dims{wide(each.count), wide(out_)}, type, dims{1, wide(in_)});
-            dnnl::memory from(stored, engine, const_cast<std::byte*>(weights) + each.first * width);
-            dnnl::memory to(each.weights, engine, packed + each.offset);
-            dnnl::reorder(from, to).execute(stream, from, to);
-        }
-        stream.wait();
+        const std::size_t all = bands * shape_.out / shape_.strands;
+        const auto start_of = [&](int share) { return all * static_cast<std::size_t>(share) / static_cast<std::size_t>(threads); };
+        std::size_t at = 0; // columns of earlier tiles
+        for (std::size_t p = 0; p != panels_.size(); ++p)
+            for (std::size_t band = 0; band != bands; ++band) {
+                const std::size_t middle = at + panels_[p].product->outs() / 2;
+                if (middle >= start_of(thread) && middle < start_of(thread + 1))
+                    run(p, band);
+                at += panels_[p].product->outs();
+            }
     }
 
-    void multiply(const dnnl::engine& engine, dnnl::stream& stream, std::size_t bucket, const std::byte* packed, const void* from,
-                  float* to) const
+    /// Makes what a product of so many rows needs; returns the scratch memory that it needs.
+    std::uint64_t prepare(std::size_t rows) const
     {
-        const std::size_t width = of_ == precision::bf16 ? 2 : 4, rows = buckets[bucket];
-        const dnnl::memory result(y(rows), engine, to);
-        for (const part& each : parts_) {
-            auto& primitive = each.products[bucket];
-            if (!primitive)
-                primitive = std::make_unique<dnnl::matmul>(
-                    describe(engine, x(each, rows), each.weights, y(rows), each.first != 0));
-            auto* const inputs = static_cast<std::byte*>(const_cast<void*>(from)) + each.first * width;
-            const dnnl::memory source(x(each, rows), engine, inputs);
-            const dnnl::memory by(each.weights, engine, const_cast<std::byte*>(packed) + each.offset);
-            primitive->execute(stream, {{DNNL_ARG_SRC, source}, {DNNL_ARG_WEIGHTS, by}, {DNNL_ARG_DST, result}});
+        std::uint64_t scratch = 0;
+        for (const auto& [outs, product] : products_) {
+            product->prepare(height_of(rows, shape_.in, outs, of_));
+            product->prepare(height_of((rows - 1) % usual_height + 1, shape_.in, outs, of_));
+            scratch = std::max(scratch, product->most_scratch());
         }
-        stream.wait();
+        return scratch;
     }
 
 private:
-    struct part {
-        std::size_t first, count; // of the inputs
-        std::uint64_t offset;     // of its weights in the packed matrix
-        dnnl::memory::desc weights = {};
-        // made when first needed, by the engine's one user
-        mutable std::array<std::unique_ptr<dnnl::matmul>, buckets.size()> products = {};
-    };
-
-    dnnl::memory::desc x(const part& of, std::size_t rows) const { return row_major(rows, of.count, in_, type_of(of_)); }
-    dnnl::memory::desc y(std::size_t rows) const { return row_major(rows, out_, out_, data_type::f32); }
-
-    std::size_t in_, out_;
+    matrix_shape shape_;
     precision of_;
     std::uint64_t bytes_ = 0;
-    std::vector<part> parts_;
+    std::map<std::size_t, std::unique_ptr<panel_product>> products_; // by columns; made complete by the engine's one user
+    std::vector<panel> panels_;
 };
 
 bool has_bf16() { return __builtin_cpu_supports("avx512bf16"); } // every processor with AMX has it
 
-void packed_matrix::release::operator()(std::byte* memory) const { std::free(memory); }
+struct packed_matrix::packed {
+    std::shared_ptr<const matmul_shape> primitives;
+    std::vector<dnnl::memory> panels; // a panel's strands after one another
+};
 
 struct matmul_engine::state {
     dnnl::engine engine{dnnl::engine::kind::cpu, 0};
-    dnnl::stream stream{engine};
-    using key = std::tuple<std::size_t, std::size_t, precision>;
-    std::map<key, std::weak_ptr<matmul_shape>> shapes; // alive while a matrix has them
+    std::map<std::pair<matrix_shape, precision>, std::weak_ptr<matmul_shape>> shapes; // alive while a matrix has them
+    std::vector<worker> workers;
+
+    state()
+    {
+        for (int i = 0; i < omp_get_max_threads(); ++i)
+            workers.emplace_back(engine);
+    }
+    worker& mine() { return workers[static_cast<std::size_t>(omp_get_thread_num())]; }
 };
-
-precision packed_matrix::multiplies() const { return shape_->of(); }
-
-std::size_t matmul_engine::padded(std::size_t rows, const packed_matrix& weights)
-{
-    return buckets[bucket_of(rows, weights.in(), weights.out(), weights.multiplies())];
-}
 
 matmul_engine::matmul_engine() : state_(std::make_unique<state>()) {}
 matmul_engine::matmul_engine(matmul_engine&&) noexcept = default;
 matmul_engine::~matmul_engine() = default;
 
-std::shared_ptr<matmul_shape> matmul_engine::shape_of(std::size_t in, std::size_t out, precision of)
+std::shared_ptr<matmul_shape> matmul_engine::primitives_for(const matrix_shape& shape, precision of)
 {
-    std::weak_ptr<matmul_shape>& known = state_->shapes[{in, out, of}];
-    std::shared_ptr<matmul_shape> shape = known.lock();
-    if (!shape) {
-        shape = std::make_shared<matmul_shape>(state_->engine, in, out, of);
-        known = shape;
+    BOOST_ASSERT(shape.in != 0 && shape.out != 0 && shape.strands <= 2 && shape.out % shape.strands == 0);
+    std::weak_ptr<matmul_shape>& known = state_->shapes[{shape, of}];
+    std::shared_ptr<matmul_shape> made = known.lock();
+    if (!made) {
+        const one_thread alone;
+        made = std::make_shared<matmul_shape>(state_->engine, shape, of);
+        known = made;
     }
-    return shape;
+    return made;
 }
 
-std::uint64_t matmul_engine::packed_bytes(std::size_t in, std::size_t out, precision of)
-{
-    return shape_of(in, out, of)->bytes();
-}
+std::uint64_t matmul_engine::packed_bytes(const matrix_shape& shape, precision of) { return primitives_for(shape, of)->bytes(); }
 
-packed_matrix matmul_engine::pack(std::span<const std::byte> weights, stored_as type, std::size_t in, std::size_t out,
-                                  precision of)
+packed_matrix matmul_engine::pack(std::span<const std::byte> weights, stored_as type, const matrix_shape& shape, precision of,
+                                  std::byte* to)
 {
-    BOOST_ASSERT(weights.size() == in * out * size_of(type));
+    BOOST_ASSERT(weights.size() == shape.in * shape.out * size_of(type));
     if (type == stored_as::fp16) { // which the library does not convert
-        std::vector<float> widened(in * out);
+        std::vector<float> widened(shape.in * shape.out);
         widen_fp16(reinterpret_cast<const std::uint16_t*>(weights.data()), widened.data(), widened.size());
-        return pack(std::as_bytes(std::span(widened)), stored_as::fp32, in, out, of);
+        return pack(std::as_bytes(std::span(widened)), stored_as::fp32, shape, of, to);
     }
-    packed_matrix packed;
-    packed.shape_ = shape_of(in, out, of);
-    packed.in_ = in;
-    packed.out_ = out;
-    packed.bytes_ = packed_bytes(in, out, of);
-    packed.memory_.reset(static_cast<std::byte*>(std::aligned_alloc(alignment, packed.bytes_)));
-    if (!packed.memory_)
-        throw std::bad_alloc();
+    const auto primitives = primitives_for(shape, of);
+    packed_matrix::packed made{primitives, {}};
+    for (const auto& [first_out, offset, product] : primitives->panels())
+        for (std::size_t s = 0; s != shape.strands; ++s)
+            made.panels.push_back(product->weights(to + offset + s * product->bytes()));
+
     const data_type from = type == stored_as::bf16 ? data_type::bf16 : data_type::f32;
-    packed.shape_->pack(state_->engine, state_->stream, weights.data(), from, packed.memory_.get());
+    const std::size_t row_bytes = shape.in * size_of(type), strand_outs = shape.out / shape.strands;
+    for_each(made.panels.size(), weights.size(), [&](std::size_t i) {
+        const auto& panel = primitives->panels()[i / shape.strands];
+        const std::size_t first_row = i % shape.strands * strand_outs + panel.first_out;
+        panel.product->pack(state_->mine().stream(), weights.data() + first_row * row_bytes, from, made.panels[i]);
+    });
+    packed_matrix packed;
+    packed.shape_ = shape;
+    packed.contents_ = std::make_shared<packed_matrix::packed>(std::move(made));
     return packed;
 }
 
-void matmul_engine::multiply(const packed_matrix& weights, const void* x, float* y, std::size_t rows)
+void matmul_engine::multiply(const packed_matrix& weights, const void* x, std::size_t rows, const receiver& receive)
 {
     BOOST_ASSERT(weights && rows >= 1 && rows <= most_rows);
-    const std::size_t bucket = bucket_of(rows, weights.in(), weights.out(), weights.multiplies());
-    const chosen_threads threads(buckets[bucket], weights.in(), weights.out()); // for making the primitive, too
-    weights.shape_->multiply(state_->engine, state_->stream, bucket, weights.memory_.get(), x, y);
+    const matmul_shape& by = *weights.contents_->primitives;
+    const std::size_t strands = weights.shape().strands, row_bytes = weights.shape().in * (by.of() == precision::bf16 ? 2 : 4);
+    const std::uint64_t y_bytes = heights.back() * by.widest() * sizeof(float);
+    const one_thread alone; // within each thread's share
+    const std::uint64_t scratch = by.prepare(rows);
+    for (worker& each : state_->workers)
+        each.prepare(strands * y_bytes, scratch);
+
+    const std::size_t bands = (rows + usual_height - 1) / usual_height;
+    const auto run = [&](std::size_t panel, std::size_t band) {
+        const auto& [first_out, offset, product] = by.panels()[panel];
+        const std::size_t first_row = band * usual_height, count = std::min(usual_height, rows - first_row);
+        const std::size_t height = height_of(count, weights.shape().in, product->outs(), by.of());
+        product_tile made{first_row, count, first_out, product->outs(), {}};
+        for (std::size_t s = 0; s != strands; ++s)
+            made.strands[s] = state_->mine().run(*product, height, weights.contents_->panels[panel * strands + s],
+                                                 static_cast<const std::byte*>(x) + first_row * row_bytes, s * y_bytes);
+        receive(made);
+    };
+    thrown_by_any thrown;
+#pragma omp parallel num_threads(threads_for(rows, weights.shape(), state_->workers.size()))
+    thrown.guard([&] { by.for_each_tile(bands, omp_get_thread_num(), omp_get_num_threads(), run); });
+    thrown.rethrow();
 }
 
 } // namespace warmd::hf

@@ -2,19 +2,21 @@
 // Matrix products against weights that are packed once into the layout the library likes best. The only part of warmd
 // that knows oneDNN.
 //
-// Each row of a product is the same to the bit however many rows are multiplied together: one packed copy serves every
-// row count, the row count is rounded up to a bucket, and long sums are cut at fixed places (hf_matmul_test checks this; it is
-// a property of oneDNN 2.6 on AVX-512 and AMX machines, not a promise of the library). Primitives are costly to make, so they
-// are kept per shape and bucket.
+// A product is cut into tiles of fixed shapes: some rows of x times a panel of the weights' columns, which fits into a core's own
+// cache. Each tile is one call of the library on one thread, and goes to its receiver while it is still in that cache. So
+// each row of a product is the same to the bit however many rows are multiplied together (hf_matmul_test checks this; it is a
+// property of oneDNN 2.6 on AVX-512 and AMX machines, not a promise of the library), and all cores have work whatever the shape.
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 
 namespace warmd::hf {
 
-class matmul_shape; // the primitives for one [in, out]
+class matmul_shape; // the panels and primitives for one [in, out]
 
 /// What a product multiplies; it always adds in fp32.
 enum class precision { fp32, bf16 };
@@ -25,28 +27,37 @@ bool has_bf16();
 enum class stored_as { fp32, bf16, fp16 };
 constexpr std::size_t size_of(stored_as type) { return type == stored_as::fp32 ? 4 : 2; }
 
-/// A weight matrix [out, in], packed. Immutable; movable.
+/// The shape of a weight matrix. With two strands, the lower half of the outputs is computed along with the upper one:
+/// output i comes in one tile with output i + out / 2.
+struct matrix_shape {
+    std::size_t in = 0;
+    std::size_t out = 0;
+    std::size_t strands = 1; ///< 1 or 2; divides `out`
+
+    auto operator<=>(const matrix_shape&) const = default;
+};
+
+/// A weight matrix [out, in], packed. Immutable; copies share it.
 class packed_matrix {
 public:
     packed_matrix() = default;
 
-    std::size_t in() const { return in_; }
-    std::size_t out() const { return out_; }
-    std::uint64_t bytes() const { return bytes_; } ///< of memory, padding included
-    precision multiplies() const;
-    explicit operator bool() const { return bytes_ != 0; }
+    const matrix_shape& shape() const { return shape_; }
+    explicit operator bool() const { return contents_ != nullptr; }
 
 private:
     friend class matmul_engine;
+    struct packed;
 
-    struct release {
-        void operator()(std::byte* memory) const;
-    };
-    std::size_t in_ = 0;
-    std::size_t out_ = 0;
-    std::uint64_t bytes_ = 0;
-    std::unique_ptr<std::byte, release> memory_;
-    std::shared_ptr<const matmul_shape> shape_;
+    matrix_shape shape_;
+    std::shared_ptr<const packed> contents_;
+};
+
+/// A part of a product: rows [first_row, first_row + rows), and of each strand columns [first_out, first_out + outs), fp32.
+struct product_tile {
+    std::size_t first_row, rows;
+    std::size_t first_out, outs;
+    std::array<float*, 2> strands; ///< [rows, outs] each; the receiver may change it
 };
 
 /// Packs and multiplies. Not thread-safe: its owner lets one thread at a time use it (compute.hpp).
@@ -54,28 +65,27 @@ class matmul_engine {
 public:
     /// Most rows of one product.
     static constexpr std::size_t most_rows = 512;
-    /// `rows` rounded up to the next bucket: so many rows of input and output must be there; those beyond `rows` may hold
-    /// anything and receive anything. REQUIRES: 1 <= rows <= most_rows.
-    static std::size_t padded(std::size_t rows, const packed_matrix& weights);
-    /// The most rows that padded() adds where there are at least `enough_outputs`.
-    static constexpr std::size_t most_padding = 127;
-    static constexpr std::size_t enough_outputs = 16;
+    /// So many rows beyond those of a product must be there to read; they may hold anything.
+    static constexpr std::size_t most_padding = 63;
 
     matmul_engine();
     matmul_engine(matmul_engine&&) noexcept;
     ~matmul_engine();
 
-    /// What pack() would allocate.
-    std::uint64_t packed_bytes(std::size_t in, std::size_t out, precision of);
-    /// Packs weights [out, in], row-major. bf16 packs of fp32 weights round to the nearest.
-    packed_matrix pack(std::span<const std::byte> weights, stored_as type, std::size_t in, std::size_t out, precision of);
-    /// y [rows, out] = x [rows, in] * W^T, row-major, both padded(rows, weights) rows long; x in the weights' precision, y in
-    /// fp32.
-    void multiply(const packed_matrix& weights, const void* x, float* y, std::size_t rows);
+    /// What a packed matrix takes, padding included; a multiple of a cache line.
+    std::uint64_t packed_bytes(const matrix_shape& shape, precision of);
+    /// Packs weights [out, in], row-major, into packed_bytes() at `to`, which begins at a cache line and outlives the matrix. bf16
+    /// packs of fp32 weights round to the nearest.
+    packed_matrix pack(std::span<const std::byte> weights, stored_as type, const matrix_shape& shape, precision of, std::byte* to);
+
+    /// Called from several threads at once, once for each tile; an exception of one is rethrown.
+    using receiver = std::function<void(const product_tile&)>;
+    /// The tiles of x [rows, in] * W^T; x row-major in the weights' precision. REQUIRES: 1 <= rows <= most_rows.
+    void multiply(const packed_matrix& weights, const void* x, std::size_t rows, const receiver& receive);
 
 private:
     struct state;
-    std::shared_ptr<matmul_shape> shape_of(std::size_t in, std::size_t out, precision of);
+    std::shared_ptr<matmul_shape> primitives_for(const matrix_shape& shape, precision of);
 
     std::unique_ptr<state> state_;
 };

@@ -3,6 +3,7 @@
 #include "kernels.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <cmath>
 #include <functional>
 #include <numeric>
@@ -13,21 +14,40 @@ namespace {
 
 float at(std::span<const float> logits, token_id id) { return logits[static_cast<std::size_t>(id)]; }
 
-/// The `count` most likely ids, sorted, ties by rising id.
+/// Of the ids of the `count` highest logits and perhaps more, in ascending order, all that can be found at one look: the
+/// count-th highest of the blocks' maxima is no higher than the count-th highest logit.
+std::vector<token_id> candidates(std::span<const float> logits, std::size_t count)
+{
+    std::vector<float> highest((logits.size() + maxima_block - 1) / maxima_block);
+    maxima(logits.data(), logits.size(), highest.data());
+    float least = -std::numeric_limits<float>::infinity();
+    if (count <= highest.size()) {
+        std::vector<float> ordered = highest;
+        std::nth_element(ordered.begin(), ordered.begin() + static_cast<std::ptrdiff_t>(count - 1), ordered.end(),
+                         std::greater<>());
+        least = ordered[count - 1];
+    }
+    std::vector<token_id> ids;
+    for (std::size_t block = 0; block != highest.size(); ++block) {
+        const std::size_t first = block * maxima_block, last = std::min(first + maxima_block, logits.size());
+        for (std::size_t i = first; highest[block] >= least && i != last; ++i)
+            if (logits[i] >= least)
+                ids.push_back(static_cast<token_id>(i));
+    }
+    return ids;
+}
+
+/// The ids of the `count` highest logits, highest first, ties by ascending id. REQUIRES: 1 <= count <= logits.size(); no NaN.
 std::vector<token_id> most_likely(std::span<const float> logits, std::size_t count)
 {
-    std::vector<float> values(logits.begin(), logits.end());
-    const auto last = values.begin() + static_cast<std::ptrdiff_t>(count - 1);
-    std::nth_element(values.begin(), last, values.end(), std::greater<>());
-    const float least = *last;
-    std::vector<token_id> ids, ties;
-    for (std::size_t i = 0; i != logits.size(); ++i)
-        if (logits[i] > least)
-            ids.push_back(static_cast<token_id>(i));
-        else if (logits[i] == least)
-            ties.push_back(static_cast<token_id>(i));
-    ids.insert(ids.end(), ties.begin(), ties.begin() + static_cast<std::ptrdiff_t>(count - ids.size()));
-    std::stable_sort(ids.begin(), ids.end(), [&](token_id a, token_id b) { return at(logits, a) > at(logits, b); });
+    const auto before = [&](token_id a, token_id b) {
+        return at(logits, a) != at(logits, b) ? at(logits, a) > at(logits, b) : a < b;
+    };
+    std::vector<token_id> ids = candidates(logits, count);
+    const auto last = ids.begin() + static_cast<std::ptrdiff_t>(count);
+    std::nth_element(ids.begin(), last - 1, ids.end(), before);
+    ids.erase(last, ids.end());
+    std::sort(ids.begin(), ids.end(), before);
     return ids;
 }
 

@@ -1,50 +1,20 @@
 #include "transformer.hpp"
 
 #include "kernels.hpp"
+#include "threads.hpp"
 
 #include <boost/assert.hpp>
 
 #include <algorithm>
 #include <cmath>
-#include <exception>
-#include <mutex>
 
 namespace warmd::hf {
 
 namespace {
 
 constexpr std::size_t most_logits_bytes = 32 << 20;
-/// Of each buffer: a product of rows that do not begin at 0 may read and write rows beyond them (matmul_engine::padded).
-constexpr std::size_t buffer_rows = transformer::most_tokens + matmul_engine::most_padding;
-constexpr std::size_t worth_threads = 1 << 16; // elements: below, waking the other threads takes longer than the work
-
-/// Calls each(i) for i < count, on all cores if the work of all (in elements) is worth it; rethrows the last exception.
-template <class Each>
-void for_each(std::size_t count, std::size_t work, const Each& each)
-{
-    std::exception_ptr thrown;
-    std::mutex mutex;
-#pragma omp parallel for schedule(dynamic) if (work >= worth_threads)
-    for (std::size_t i = 0; i < count; ++i) {
-        try {
-            each(i);
-        } catch (...) {
-            const std::lock_guard lock(mutex);
-            thrown = std::current_exception();
-        }
-    }
-    if (thrown)
-        std::rethrow_exception(thrown);
-}
-
-/// The same in equal shares, for rows of `width` elements that all take the same time and cannot throw.
-template <class Each>
-void for_each_row(std::size_t count, std::size_t width, const Each& each)
-{
-#pragma omp parallel for schedule(static) if (count * width >= worth_threads)
-    for (std::size_t i = 0; i < count; ++i)
-        each(i);
-}
+/// Of what goes into products, which may read rows beyond theirs.
+constexpr std::size_t input_rows = transformer::most_tokens + matmul_engine::most_padding;
 
 std::size_t logits_rows_for(const model_config& config)
 {
@@ -58,7 +28,7 @@ std::size_t logits_rows_for(const model_config& config)
 /// The fp32 vectors that one token has in the buffers, in floats; and those that go into products, in elements.
 std::size_t floats_per_token(const model_config& config)
 {
-    return 2 * config.hidden_size + config.q_width() + 2 * config.kv_width() + 2 * config.intermediate_size + config.head_dim;
+    return config.hidden_size + config.q_width() + 2 * config.kv_width() + config.head_dim;
 }
 std::size_t inputs_per_token(const model_config& config)
 {
@@ -77,26 +47,25 @@ float* own_row(std::size_t width)
 
 transformer::transformer(const base_weights& base)
     : base_(base), frequencies_(rope_frequencies(base.config.rope, base.config.head_dim)),
-      logits_rows_(logits_rows_for(base.config)), stream_(buffer_rows * config().hidden_size),
-      normed_(buffer_rows, config().hidden_size, base.computes),
-      qkv_(buffer_rows * (config().q_width() + 2 * config().kv_width())),
-      mixed_(buffer_rows, config().q_width(), base.computes), gate_up_(buffer_rows * 2 * config().intermediate_size),
-      gated_(buffer_rows, config().intermediate_size, base.computes), added_(stream_.size()),
-      cosines_(buffer_rows * config().head_dim / 2), sines_(cosines_.size()), logits_(logits_rows_ * config().vocab_size)
+      logits_rows_(logits_rows_for(base.config)), stream_(most_tokens * config().hidden_size),
+      normed_(input_rows, config().hidden_size, base.computes),
+      qkv_(most_tokens * (config().q_width() + 2 * config().kv_width())),
+      mixed_(input_rows, config().q_width(), base.computes), gated_(input_rows, config().intermediate_size, base.computes),
+      cosines_(most_tokens * config().head_dim / 2), sines_(cosines_.size()), logits_(logits_rows_ * config().vocab_size)
 {
 }
 
 std::uint64_t transformer::buffer_bytes(const model_config& config, precision computes)
 {
     const std::size_t logits = logits_rows_for(config) * config.vocab_size;
-    return (buffer_rows * floats_per_token(config) + logits) * sizeof(float) +
-           buffer_rows * inputs_per_token(config) * (computes == precision::bf16 ? 2 : 4);
+    return (most_tokens * floats_per_token(config) + logits) * sizeof(float) +
+           input_rows * inputs_per_token(config) * (computes == precision::bf16 ? 2 : 4);
 }
 
 std::uint64_t transformer::bytes() const
 {
     std::size_t floats = 0;
-    for (const auto* buffer : {&stream_, &qkv_, &gate_up_, &added_, &cosines_, &sines_, &logits_, &reduced_})
+    for (const auto* buffer : {&stream_, &qkv_, &cosines_, &sines_, &logits_, &reduced_})
         floats += buffer->capacity();
     return floats * sizeof(float) + normed_.bytes() + mixed_.bytes() + gated_.bytes();
 }
@@ -114,19 +83,13 @@ void transformer::step(matmul_engine& engine, std::span<const segment> segments,
 void transformer::place(std::span<const segment> segments)
 {
     rows_.clear();
-    stretches_.clear();
     for (std::size_t s = 0; s != segments.size(); ++s) {
-        const lens& through = segments[s].through;
-        if (through.adapter && through.scale != 0) { // scale 0 is exactly the base, whatever is in the adapter
-            if (stretches_.empty() || stretches_.back().adapter != through.adapter || stretches_.back().scale != through.scale ||
-                stretches_.back().first_row + stretches_.back().rows != rows_.size())
-                stretches_.push_back({through.adapter, through.scale, rows_.size(), 0});
-            stretches_.back().rows += segments[s].tokens.size();
-        }
+        // scale 0 is exactly the base, whatever is in the adapter
+        const lens through = segments[s].through.scale != 0 ? segments[s].through : lens{};
         const std::size_t before = segments[s].cache->length();
         segments[s].cache->extend(segments[s].tokens.size());
         for (std::size_t t = 0; t != segments[s].tokens.size(); ++t)
-            rows_.push_back({s, t, before + t});
+            rows_.push_back({s, t, before + t, through});
     }
     BOOST_ASSERT(!rows_.empty() && rows_.size() <= most_tokens);
 }
@@ -150,24 +113,27 @@ void transformer::look_up(std::span<const segment> segments)
 void transformer::run_layer(std::size_t layer, std::span<const segment> segments)
 {
     const layer_weights& weights = base_.layers[layer];
+    const std::size_t hidden = config().hidden_size, qkv_width = config().q_width() + 2 * config().kv_width();
+    const row_receiver add_to_stream = [&](std::size_t r, std::size_t first, std::size_t outs, const float* y, const float*) {
+        add(y, &stream_[r * hidden + first], outs);
+    };
     normalise(weights.input_norm);
-    multiply(layer, linear_kind::qkv, normed_, qkv_);
+    multiply(layer, linear_kind::qkv, normed_,
+             [&](std::size_t r, std::size_t first, std::size_t outs, const float* y, const float*) {
+                 std::copy_n(y, outs, &qkv_[r * qkv_width + first]);
+             });
     prepare_heads(layer, segments);
     attend_all(layer, segments);
-    multiply(layer, linear_kind::output, mixed_, added_);
-    add_to_stream(added_);
+    multiply(layer, linear_kind::output, mixed_, add_to_stream);
 
     normalise(weights.post_attention_norm);
-    multiply(layer, linear_kind::gate_up, normed_, gate_up_);
-    const std::size_t width = config().intermediate_size;
-    for_each_row(rows_.size(), width, [&](std::size_t i) {
-        const float* const gate = &gate_up_[i * 2 * width];
-        float* const out = own_row(width);
-        silu_times(gate, gate + width, out, width);
-        gated_.put(i, 0, out, width);
-    });
-    multiply(layer, linear_kind::down, gated_, added_);
-    add_to_stream(added_);
+    multiply(layer, linear_kind::gate_up, normed_,
+             [&](std::size_t r, std::size_t first, std::size_t outs, const float* gate, const float* up) {
+                 float* const out = own_row(outs);
+                 silu_times(gate, up, out, outs);
+                 gated_.put(r, first, out, outs);
+             });
+    multiply(layer, linear_kind::down, gated_, add_to_stream);
 }
 
 void transformer::normalise(const std::vector<float>& weight)
@@ -180,38 +146,73 @@ void transformer::normalise(const std::vector<float>& weight)
     });
 }
 
-void transformer::add_to_stream(const std::vector<float>& y)
-{
-    add(y.data(), stream_.data(), rows_.size() * config().hidden_size);
-}
-
-void transformer::multiply(std::size_t layer, linear_kind kind, const activations& x, std::vector<float>& y)
+void transformer::multiply(std::size_t layer, linear_kind kind, const activations& x, const row_receiver& receive)
 {
     const auto which = static_cast<std::size_t>(kind);
     const linear& by = base_.layers[layer].linears[which];
-    engine_->multiply(by.matrix, x.from(0), y.data(), rows_.size());
-    for (const stretch& each : stretches_)
-        add_adapter(each.adapter->layers[layer][which], each, x, y, by.matrix.out());
-    if (!by.bias.empty())
-        for_each_row(rows_.size(), by.bias.size(),
-                     [&](std::size_t i) { add(by.bias.data(), &y[i * by.bias.size()], by.bias.size()); });
-}
-
-void transformer::add_adapter(const lora_linear& adapter, const stretch& where, const activations& x, std::vector<float>& y,
-                              std::size_t width)
-{
-    if (adapter.parts.empty())
-        return;
-    const std::size_t ranks = adapter.a.out();
-    reduced_.resize(std::max(reduced_.size(), buffer_rows * ranks));
-    engine_->multiply(adapter.a, x.from(where.first_row), reduced_.data(), where.rows);
-    for_each_row(where.rows, width, [&](std::size_t i) {
-        for (const lora_linear::part& part : adapter.parts) {
-            const float factor = static_cast<float>(static_cast<double>(part.scaling) * where.scale);
-            add_product(&reduced_[i * ranks + part.first_rank], part.b.data(), part.rank, factor,
-                        &y[(where.first_row + i) * width + part.first_out], part.out);
+    const matrix_shape& shape = by.matrix.shape();
+    reduce_rows(layer, which, x);
+    engine_->multiply(by.matrix, x.from(0), rows_.size(), [&](const product_tile& tile) {
+        for (std::size_t i = 0; i != tile.rows; ++i) {
+            std::array<float*, 2> y{};
+            for (std::size_t strand = 0; strand != shape.strands; ++strand) {
+                const std::size_t first = strand * (shape.out / shape.strands) + tile.first_out;
+                y[strand] = tile.strands[strand] + i * tile.outs;
+                adapt(layer, which, tile.first_row + i, first, tile.outs, y[strand]);
+                if (!by.bias.empty())
+                    add(&by.bias[first], y[strand], tile.outs);
+            }
+            receive(tile.first_row + i, tile.first_out, tile.outs, y[0], y[1]);
         }
     });
+}
+
+/// x A^T of the rows that have an adapter.
+void transformer::reduce_rows(std::size_t layer, std::size_t which, const activations& x)
+{
+    ranks_ = 0;
+    for (const row& each : rows_)
+        if (each.through.adapter)
+            ranks_ = std::max(ranks_, each.through.adapter->layers[layer][which].ranks);
+    if (ranks_ == 0)
+        return;
+    reduced_.resize(std::max(reduced_.size(), most_tokens * ranks_));
+    const std::size_t in = x.width(), groups = (rows_.size() + reduced_rows - 1) / reduced_rows;
+    for_each_row(groups, reduced_rows * ranks_ * in / 16, [&](std::size_t group) {
+        float* const room = own_row(reduced_rows * in);
+        const std::size_t first = group * reduced_rows, last = std::min(first + reduced_rows, rows_.size()) - 1;
+        for (std::size_t from = first, to = first; from <= last; from = to) { // neighbours with one adapter
+            const lora_weights* const adapter = rows_[from].through.adapter;
+            while (to <= last && rows_[to].through.adapter == adapter)
+                ++to;
+            if (!adapter)
+                continue;
+            std::array<const float*, reduced_rows> inputs{};
+            std::array<float*, reduced_rows> outputs{};
+            for (std::size_t t = 0; t != reduced_rows; ++t) { // the last one is repeated
+                const std::size_t i = std::min(from + t, to - 1);
+                inputs[t] = x.row(i, room + t * in);
+                outputs[t] = &reduced_[i * ranks_];
+            }
+            const lora_linear& by = adapter->layers[layer][which];
+            reduce(inputs, by.a, in, by.ranks, outputs);
+        }
+    });
+}
+
+/// Adds a row's adapter to columns [first_out, first_out + outs) of a product.
+void transformer::adapt(std::size_t layer, std::size_t which, std::size_t r, std::size_t first_out, std::size_t outs,
+                        float* y) const
+{
+    const lens& through = rows_[r].through;
+    if (!through.adapter)
+        return;
+    for (const lora_linear::part& part : through.adapter->layers[layer][which].parts) {
+        const std::size_t from = std::max(first_out, part.first_out), to = std::min(first_out + outs, part.first_out + part.out);
+        if (from < to)
+            add_product(&reduced_[r * ranks_ + part.first_rank], part.b + (from - part.first_out), part.rank, part.out,
+                        static_cast<float>(static_cast<double>(part.scaling) * through.scale), y + (from - first_out), to - from);
+    }
 }
 
 /// Norms and rotates queries and keys; puts keys and values into the caches.
@@ -277,7 +278,7 @@ void transformer::attend_all(std::size_t layer, std::span<const segment> segment
             keys.push_back(cache.keys(block, layer, mine.kv_head));
             values.push_back(cache.values(block, layer, mine.kv_head));
         }
-        scratch.resize(attention_tile * blocks * attention_block);
+        scratch.resize(attention_tile * (dim + blocks * attention_block));
         attend(std::span(queries).first(mine.last - mine.first), keys, values, dim, scratch.data());
         for (std::size_t q = mine.first; q != mine.last; ++q)
             mixed_.put(mine.first_row + q / group, (mine.kv_head * group + q % group) * dim, queries[q - mine.first].out, dim);
@@ -299,7 +300,11 @@ void transformer::project(std::span<const segment> segments, const receiver& rec
             rms_norm(&stream_[wanted[first + i] * hidden], base_.final_norm.data(), config().rms_norm_eps, out, hidden);
             normed_.put(i, 0, out, hidden);
         });
-        engine_->multiply(base_.output, normed_.from(0), logits_.data(), count);
+        engine_->multiply(base_.output, normed_.from(0), count, [&](const product_tile& tile) {
+            for (std::size_t i = 0; i != tile.rows; ++i)
+                std::copy_n(tile.strands[0] + i * tile.outs, tile.outs,
+                            &logits_[(tile.first_row + i) * vocab + tile.first_out]);
+        });
         for_each(count, count * vocab, [&](std::size_t i) {
             const row& at = rows_[wanted[first + i]];
             receive(at.segment, at.token, std::span(logits_).subspan(i * vocab, vocab));

@@ -56,23 +56,21 @@ private:
         std::size_t segment;
         std::size_t token;    // within the segment
         std::size_t position; // within the sequence
-    };
-    struct stretch { // rows with one adapter
-        const lora_weights* adapter;
-        double scale;
-        std::size_t first_row, rows;
+        lens through;         // no adapter if it adds nothing
     };
 
     void place(std::span<const segment> segments);
     void look_up(std::span<const segment> segments);
     void run_layer(std::size_t layer, std::span<const segment> segments);
-    void multiply(std::size_t layer, linear_kind kind, const activations& x, std::vector<float>& y);
-    void add_adapter(const lora_linear& adapter, const stretch& where, const activations& x, std::vector<float>& y,
-                     std::size_t width);
+    /// One row of a tile: its strands' columns from first_out on, biased and adapted.
+    using row_receiver = std::function<void(std::size_t r, std::size_t first_out, std::size_t outs, const float* first,
+                                            const float* second)>;
+    void multiply(std::size_t layer, linear_kind kind, const activations& x, const row_receiver& receive);
+    void reduce_rows(std::size_t layer, std::size_t which, const activations& x);
+    void adapt(std::size_t layer, std::size_t which, std::size_t r, std::size_t first_out, std::size_t outs, float* y) const;
     void normalise(const std::vector<float>& weight);
     void prepare_heads(std::size_t layer, std::span<const segment> segments);
     void attend_all(std::size_t layer, std::span<const segment> segments);
-    void add_to_stream(const std::vector<float>& y);
     void project(std::span<const segment> segments, const receiver& receive);
 
     const base_weights& base_;
@@ -82,18 +80,16 @@ private:
     // of the step under way
     matmul_engine* engine_ = nullptr;
     std::vector<row> rows_;
-    std::vector<stretch> stretches_;
 
     std::vector<float> stream_;  // [tokens, hidden], the residual stream
     activations normed_;         // [tokens, hidden]
     std::vector<float> qkv_;     // [tokens, q + k + v]
     activations mixed_;          // [tokens, q], attention's output
-    std::vector<float> gate_up_; // [tokens, 2 intermediate]
     activations gated_;          // [tokens, intermediate]
-    std::vector<float> added_;   // [tokens, hidden], what a sub-layer adds to the stream
     std::vector<float> cosines_, sines_; // [tokens, head_dim / 2]
     std::vector<float> logits_;  // [logits_rows_, vocab]
-    std::vector<float> reduced_; // [tokens, ranks], x A^T; as large as the adapters so far needed
+    std::vector<float> reduced_;  // [tokens, ranks_], x A^T; as large as the adapters so far needed
+    std::size_t ranks_ = 0;       // of the product under way: most of any adapter
 };
 
 } // namespace warmd::hf
