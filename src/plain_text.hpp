@@ -13,7 +13,7 @@ namespace warmd {
 
 /// How many bytes at the front of `text` need no escape: neither below 0x20 nor '"' nor '\\', and with `ascii` none above 0x7F.
 template <bool ascii>
-std::size_t plain_run(std::string_view text) noexcept
+[[gnu::always_inline]] inline std::size_t plain_run(std::string_view text) noexcept
 {
     std::size_t at = 0;
 #ifdef __SSE2__

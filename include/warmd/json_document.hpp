@@ -77,8 +77,11 @@ public:
 
 private:
     class scanner;
-    std::vector<json_node> nodes_;
+    json_node* more_nodes();
+
+    std::vector<json_node> nodes_; // as many as there is room for; those of the text come first
     std::string unescaped_; // strings that were written with escapes
+    std::string with_nul_;  // a text that does not end in a bracket
 };
 
 } // namespace warmd
