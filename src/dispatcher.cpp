@@ -10,18 +10,26 @@ namespace warmd {
 
 void dispatcher::add(std::string name, method how)
 {
-    [[maybe_unused]] const bool added = methods_.emplace(std::move(name), std::move(how)).second;
-    BOOST_ASSERT(added);
+    BOOST_ASSERT(!find(name));
+    methods_.push_back({std::move(name), std::move(how)});
+}
+
+const method* dispatcher::find(std::string_view name) const noexcept
+{
+    for (const named_method& each : methods_)
+        if (each.name == name)
+            return &each.how;
+    return nullptr;
 }
 
 bool dispatcher::answer_at_once(const rpc::request& request, std::string& out) const
 {
-    const auto found = methods_.find(request.method);
-    if (found == methods_.end() || !found->second.at_once)
+    const method* const found = find(request.method);
+    if (!found || !found->at_once)
         return false;
     const std::size_t before = out.size();
     try {
-        if (found->second.at_once(*request.params, out))
+        if (found->at_once(*request.params, out))
             return true;
     } catch (...) { // run() meets the same trouble and says so
     }
@@ -31,13 +39,13 @@ bool dispatcher::answer_at_once(const rpc::request& request, std::string& out) c
 
 asio::awaitable<result<std::string>> dispatcher::answer(rpc::request request, std::shared_ptr<caller> from) const
 {
-    const auto found = methods_.find(request.method);
-    if (found == methods_.end())
+    const method* const found = find(request.method);
+    if (!found)
         co_return failure{errc::method_not_found, "there is no method '" + shortened(request.method) + '\''};
     std::string thrown = "an exception of unknown type";
     const std::string called = shortened(request.method);
     try {
-        result<std::string> reply = co_await found->second.run(*request.params, std::move(from));
+        result<std::string> reply = co_await found->run(*request.params, std::move(from));
         co_return reply;
     } catch (const boost::system::system_error& error) {
         if (error.code() == asio::error::operation_aborted)

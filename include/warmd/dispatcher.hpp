@@ -10,7 +10,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <unordered_map>
+#include <vector>
 
 namespace warmd {
 
@@ -63,11 +63,13 @@ public:
     asio::awaitable<result<std::string>> answer(rpc::request request, std::shared_ptr<caller> from) const;
 
 private:
-    struct hash {
-        using is_transparent = void;
-        std::size_t operator()(std::string_view name) const noexcept { return std::hash<std::string_view>{}(name); }
+    struct named_method {
+        std::string name;
+        method how;
     };
-    std::unordered_map<std::string, method, hash, std::equal_to<>> methods_;
+    const method* find(std::string_view name) const noexcept;
+
+    std::vector<named_method> methods_; // so few that looking through them is faster than hashing a name
 };
 
 } // namespace warmd
