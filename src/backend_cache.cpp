@@ -179,17 +179,24 @@ public:
         });
     }
 
-    std::vector<model_info> models() const
+    void models(std::vector<model_info>& into)
+    {
+        core_.entries(entries_);
+        into.resize(entries_.size());
+        for (std::size_t i = 0; i != into.size(); ++i) {
+            model_info& row = into[i];
+            std::swap(row.entry, entries_[i]); // what it held before is used again next time
+            row.model = core_.model_of(row.entry.id);
+            const auto found = residents_.find(row.entry.id);
+            const resident* const here = found == residents_.end() ? nullptr : found->second.here.get();
+            row.load_seconds = here ? here->what.load_seconds : 0;
+            row.calls = here ? here->calls.load(std::memory_order_relaxed) : 0;
+        }
+    }
+    std::vector<model_info> models()
     {
         std::vector<model_info> rows;
-        for (entry_info& each : core_.entries()) {
-            model_info row{.model = core_.model_of(each.id), .entry = std::move(each)};
-            if (const auto found = residents_.find(row.entry.id); found != residents_.end()) {
-                row.load_seconds = found->second.here->what.load_seconds;
-                row.calls = found->second.here->calls.load(std::memory_order_relaxed);
-            }
-            rows.push_back(std::move(row));
-        }
+        models(rows);
         return rows;
     }
 
@@ -473,6 +480,7 @@ private:
     std::set<waiter_id> watching_;               // those that wait in the core and want to hear of progress
     std::unordered_map<entry_id, record> residents_; // from effect::load to effect::gone
     std::list<unloading> unloading_;
+    std::vector<entry_info> entries_; // memory for models()
     event_hub events_;
     const std::unique_ptr<alarm> alarm_; // rings for core_.tick()
     const std::unique_ptr<alarm> end_of_grace_;
@@ -566,7 +574,7 @@ asio::awaitable<cache_stats> backend_cache::stats()
     return impl::query<cache_stats>(impl_, [](impl& self, const auto& reply) { reply->deliver(self.stats()); });
 }
 
-std::vector<model_info> backend_cache::models_now() const { return impl_->models(); }
+void backend_cache::models_now(std::vector<model_info>& into) const { impl_->models(into); }
 cache_stats backend_cache::stats_now() const { return impl_->stats(); }
 
 asio::awaitable<subscription> backend_cache::subscribe(event_filter wanted, event_sink sink)

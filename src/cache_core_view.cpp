@@ -24,37 +24,49 @@ entry_state cache_core::shown(const entry& which)
     return which.state == entry_state::ready && which.doomed ? entry_state::draining : which.state;
 }
 
+void cache_core::describe(const entry& which, entry_info& into) const
+{
+    const bool idle = which.state == entry_state::ready && which.leases == 0;
+    into.id = which.id;
+    into.key = which.model->key;
+    into.files = which.model->files;
+    into.state = shown(which);
+    into.bytes = which.bytes;
+    into.estimated_bytes = which.model->estimated_bytes;
+    into.leases = which.leases;
+    into.waiters = which.waiters.size();
+    into.pinned = which.pinned;
+    into.overdue = which.overdue;
+    into.idle_since = idle ? std::optional(which.since) : std::nullopt;
+    into.expires_at = which.in_lru ? idle_expiry(which) : std::nullopt;
+    into.why_failed = which.why_failed;
+    into.position.reset();
+    if (which.in_line)
+        into.position = 1 + static_cast<std::size_t>(std::distance(line_.begin(), std::list<entry_id>::const_iterator(*which.in_line)));
+}
+
 entry_info cache_core::info_of(const entry& which) const
 {
-    entry_info info{.id = which.id,
-                    .key = which.model->key,
-                    .files = which.model->files,
-                    .state = shown(which),
-                    .bytes = which.bytes,
-                    .estimated_bytes = which.model->estimated_bytes,
-                    .leases = which.leases,
-                    .waiters = which.waiters.size(),
-                    .pinned = which.pinned,
-                    .overdue = which.overdue,
-                    .why_failed = which.why_failed};
-    if (which.state == entry_state::ready && which.leases == 0)
-        info.idle_since = which.since;
-    if (which.in_lru)
-        info.expires_at = idle_expiry(which);
-    if (which.in_line)
-        info.position = 1 + static_cast<std::size_t>(std::distance(line_.begin(), std::list<entry_id>::const_iterator(*which.in_line)));
+    entry_info info;
+    describe(which, info);
     return info;
+}
+
+void cache_core::entries(std::vector<entry_info>& into) const
+{
+    for (const auto& [id, each] : entries_)
+        by_use_.push_back(&each);
+    std::sort(by_use_.begin(), by_use_.end(), [](const entry* a, const entry* b) { return a->used < b->used; });
+    into.resize(by_use_.size());
+    for (std::size_t i = 0; i != by_use_.size(); ++i)
+        describe(*by_use_[i], into[i]);
+    by_use_.clear();
 }
 
 std::vector<entry_info> cache_core::entries() const
 {
-    std::vector<const entry*> all;
-    for (const auto& [id, each] : entries_)
-        all.push_back(&each);
-    std::sort(all.begin(), all.end(), [](const entry* a, const entry* b) { return a->used < b->used; });
     std::vector<entry_info> infos;
-    for (const entry* each : all)
-        infos.push_back(info_of(*each));
+    entries(infos);
     return infos;
 }
 

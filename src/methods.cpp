@@ -19,11 +19,17 @@ namespace {
 using answer = asio::awaitable<result<std::string>>;
 using from_caller = std::shared_ptr<caller>;
 
-/// What every handler works with; both outlive it.
+/// What one answer leaves for the next.
+struct spare_memory {
+    recent_loads loads;
+    std::vector<model_info> models;
+};
+
+/// What every handler works with; all of it outlives it.
 struct surroundings {
     backend_cache* cache;
     const daemon_info* daemon;
-    std::shared_ptr<recent_loads> loads;
+    std::shared_ptr<spare_memory> spare;
 };
 
 // -- what every method with a `model` takes --------------------------------------------------------
@@ -211,7 +217,7 @@ bool understand(known_load& asked, const json_node& given, const daemon_info& da
 /// What a hit takes: no coroutine, no lease.
 bool load_at_once(const surroundings& in, const json_node& given, std::string& out)
 {
-    known_load& asked = in.loads->place_of(given.literal());
+    known_load& asked = in.spare->loads.place_of(given.literal());
     if (!asked.is(given.literal()) && !understand(asked, given, *in.daemon))
         return false;
     const residency* const found = in.cache->touch(asked.spec, asked.keep_alive, asked.hint);
@@ -339,8 +345,8 @@ bool health_at_once(const surroundings& in, const json_node& given, std::string&
 {
     if (takes_nothing("health", given))
         return false;
-    const auto models = in.cache->models_now();
-    replies::write_health(out, models, in.cache->stats_now(), *in.daemon, in.cache->now());
+    in.cache->models_now(in.spare->models);
+    replies::write_health(out, in.spare->models, in.cache->stats_now(), *in.daemon, in.cache->now());
     return true;
 }
 
@@ -446,7 +452,7 @@ constexpr named_handler other_methods[] = {
 
 void add_methods(dispatcher& to, backend_cache& cache, const daemon_info& daemon)
 {
-    const surroundings in{&cache, &daemon, std::make_shared<recent_loads>()};
+    const surroundings in{&cache, &daemon, std::make_shared<spare_memory>()};
     for (const operation_method& each : operation_methods)
         to.add(std::string(each.name), {.at_once = {}, .run = [how = &each, in](const json_node& given, from_caller from) {
                                             return run_operation(how, in, given, std::move(from));

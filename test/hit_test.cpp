@@ -46,8 +46,9 @@ std::string load_of(const std::string& model, const std::string& more = "")
 
 /// A session before a cache of dummy models, and its client.
 struct daemon_of_test {
-    daemon_of_test()
+    explicit daemon_of_test(const std::function<void(cache_limits&)>& change = [](cache_limits&) {})
     {
+        change(info.limits);
         registry.add("dummy", dummy_loader());
         const asio::any_io_executor work = workers.get_executor();
         cache.emplace(io.get_executor(), worker_executors{work, work, work}, registry, info.limits, logger());
@@ -174,16 +175,20 @@ BOOST_AUTO_TEST_CASE(hits_in_a_batch_are_answered_with_the_rest)
     BOOST_TEST(all.at(2) == all.at(0));
 }
 
-BOOST_AUTO_TEST_CASE(hits_allocate_nothing)
+BOOST_AUTO_TEST_CASE(hits_and_health_allocate_nothing)
 {
-    daemon_of_test d;
-    std::string many;
-    for (int i = 0; i != 16; ++i)
-        many += load_of(resident);
-    for (int i = 0; i != 3; ++i) // buffers find their size
-        d.ask(many);
-    const std::size_t before = allocations;
-    const std::size_t answered = d.ask(many);
-    BOOST_TEST(allocations - before == 0U);
-    BOOST_TEST(answered > many.size());
+    daemon_of_test d([](cache_limits& limits) { limits.idle_timeout = 1h; });
+    const std::string health = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"health\"}\n";
+    for (const std::string& one : {load_of(resident), load_of(resident, R"(,"keep_alive":5.5,"timeout":1e1)"), health}) {
+        d.ask(load_of(resident));
+        std::string many;
+        for (int i = 0; i != 16; ++i)
+            many += one;
+        for (int i = 0; i != 3; ++i) // buffers find their size
+            d.ask(many);
+        const std::size_t before = allocations;
+        const std::size_t answered = d.ask(many);
+        BOOST_TEST(allocations - before == 0U, one);
+        BOOST_TEST(answered > many.size());
+    }
 }

@@ -97,7 +97,7 @@ public:
     asio::awaitable<std::vector<model_info>> models();
     asio::awaitable<cache_stats> stats();
     // The same at once. REQUIRES: called on the cache's executor.
-    std::vector<model_info> models_now() const;
+    void models_now(std::vector<model_info>& into) const; ///< in memory that is there already
     cache_stats stats_now() const;
     /// What the times in models() and stats() count from. Any thread.
     time_point now() const;

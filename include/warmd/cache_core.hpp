@@ -202,6 +202,7 @@ public:
 
     /// What is resident, loading, waiting, closing or failed; least recently used first.
     std::vector<entry_info> entries() const;
+    void entries(std::vector<entry_info>& into) const; ///< the same, in memory that is there already
     /// The keys of what is ready, least recently used first.
     std::vector<cache_key> ready_keys() const;
     /// The instance that answers for `key`, if any.
@@ -295,6 +296,7 @@ private:
     std::optional<time_point> idle_expiry(const entry& which) const;
     void set_idle_deadline(entry& which);
     entry_info info_of(const entry& which) const;
+    void describe(const entry& which, entry_info& into) const;
     effects take_effects();
 
     cache_limits limits_;
@@ -316,6 +318,7 @@ private:
     bool draining_ = false;
     bool observed_ = false;
     cache_stats counted_;            // counters; the gauges are filled in by stats()
+    mutable std::vector<const entry*> by_use_; // empty but within entries()
     effects out_;
 };
 
