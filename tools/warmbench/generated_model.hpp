@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <fstream>
 #include <random>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -152,28 +153,49 @@ inline void write_text(const std::filesystem::path& path, const std::string& tex
     std::ofstream(path, std::ios::binary) << text;
 }
 
-/// A byte-level tokenizer without merges: each byte is the token of its value.
-inline std::string tokenizer_of_bytes()
+/// The bytes' names in a byte-level tokenizer, in UTF-8: GPT-2's alphabet, in which printable bytes stand for themselves.
+inline std::vector<std::string> byte_names()
 {
-    std::string vocabulary;
-    const auto add = [&](unsigned code_point) { // as two bytes of UTF-8 where it needs them
-        vocabulary += vocabulary.empty() ? "\"" : ",\"";
-        if (code_point == '"' || code_point == '\\')
-            vocabulary += '\\';
-        if (code_point < 0x80)
-            vocabulary += static_cast<char>(code_point);
-        else
-            vocabulary.append({static_cast<char>(0xC0 | code_point >> 6), static_cast<char>(0x80 | (code_point & 0x3F))});
-    };
+    std::vector<std::string> names;
     unsigned unprintable = 0;
-    for (unsigned byte = 0; byte != 256; ++byte) { // GPT-2's alphabet: printable bytes stand for themselves
+    for (unsigned byte = 0; byte != 256; ++byte) {
         const bool printable = (byte >= 33 && byte <= 126) || (byte >= 161 && byte <= 172) || byte >= 174;
-        add(printable ? byte : 256 + unprintable++);
-        vocabulary += "\":" + std::to_string(byte);
+        const unsigned code_point = printable ? byte : 256 + unprintable++;
+        if (code_point < 0x80)
+            names.emplace_back(1, static_cast<char>(code_point));
+        else
+            names.push_back({static_cast<char>(0xC0 | code_point >> 6), static_cast<char>(0x80 | (code_point & 0x3F))});
     }
+    return names;
+}
+
+/// A byte-level tokenizer of so many tokens: the bytes, and random words of lower-case letters, each merged of two tokens
+/// before it; every other one may begin a word.
+inline std::string tokenizer_of(std::size_t vocabulary)
+{
+    std::vector<std::string> tokens = byte_names(), parts(tokens.begin() + 'a', tokens.begin() + 'z' + 1);
+    const std::string blank = tokens[' '];
+    std::set<std::string> known(tokens.begin(), tokens.end());
+    std::string merges;
+    std::minstd_rand random(1);
+    while (tokens.size() < vocabulary) {
+        const std::string& first = parts[random() % parts.size()];
+        const std::string& second = parts[random() % parts.size()];
+        const bool begins = first.starts_with(blank), longer = first.size() + second.size() > 12;
+        const std::string left = random() % 8 == 0 && !begins ? blank : first;
+        if (longer || second.starts_with(blank) || !known.insert(left + second).second)
+            continue;
+        merges += (merges.empty() ? "\"" : ",\"") + left + ' ' + second + '"';
+        tokens.push_back(left + second);
+        parts.push_back(left + second);
+    }
+    std::string entries;
+    for (std::size_t id = 0; id != tokens.size(); ++id)
+        entries += (id == 0 ? "\"" : ",\"") + std::string(tokens[id] == "\"" || tokens[id] == "\\" ? "\\" : "") + tokens[id] +
+                   "\":" + std::to_string(id);
     return R"({"version":"1.0","added_tokens":[],"normalizer":null,"pre_tokenizer":{"type":"ByteLevel","add_prefix_space":false,)"
            R"("use_regex":true},"post_processor":null,"decoder":{"type":"ByteLevel"},"model":{"type":"BPE","vocab":{)" +
-           vocabulary + R"(},"merges":[]}})";
+           entries + R"(},"merges":[)" + merges + "]}}";
 }
 
 inline std::string config_of(const model_shape& shape)
@@ -193,7 +215,7 @@ inline std::string config_of(const model_shape& shape)
 inline void write_base(const std::filesystem::path& directory, const model_shape& shape, random_tensors::storage stored)
 {
     std::filesystem::create_directories(directory);
-    write_text(directory / "tokenizer.json", tokenizer_of_bytes());
+    write_text(directory / "tokenizer.json", tokenizer_of(shape.vocabulary));
     write_text(directory / "config.json", config_of(shape));
     random_tensors weights(stored, 1);
     weights.add("model.embed_tokens.weight", {shape.vocabulary, shape.hidden}, 0.05F);

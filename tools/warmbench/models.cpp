@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <iostream>
 #include <numeric>
 #include <thread>
@@ -104,20 +105,24 @@ double least_seconds(int repeat, const std::function<void()>& what)
 
 double memory_bandwidth()
 {
-    const std::vector<std::uint64_t> memory(32 << 20, 1); // 256 MB, beyond any cache
-    const std::size_t threads = std::max(std::thread::hardware_concurrency(), 1U), share = memory.size() / threads;
+    constexpr std::size_t lanes = 64; // sums that do not wait for each other
+    const std::vector<std::uint32_t> memory(64 << 20, 1); // 256 MB, beyond any cache
+    const std::size_t threads = std::max(std::thread::hardware_concurrency(), 1U), share = memory.size() / threads / lanes * lanes;
     std::vector<std::uint64_t> sums(threads);
     const double seconds = least_seconds(5, [&] {
         std::vector<std::jthread> readers;
         for (std::size_t t = 0; t != threads; ++t)
             readers.emplace_back([&, t] {
-                const auto first = memory.begin() + static_cast<std::ptrdiff_t>(t * share);
-                sums[t] = std::accumulate(first, first + static_cast<std::ptrdiff_t>(share), std::uint64_t{0});
+                std::array<std::uint32_t, lanes> sum{};
+                for (std::size_t at = t * share; at != (t + 1) * share; at += lanes)
+                    for (std::size_t i = 0; i != lanes; ++i)
+                        sum[i] += memory[at + i];
+                sums[t] = std::accumulate(sum.begin(), sum.end(), std::uint64_t{0});
             });
     });
     if (std::accumulate(sums.begin(), sums.end(), std::uint64_t{0}) != share * threads)
         throw std::logic_error("memory was not read"); // and the compiler cannot leave it out
-    return static_cast<double>(share * threads * sizeof(std::uint64_t)) / seconds;
+    return static_cast<double>(share * threads * sizeof(std::uint32_t)) / seconds;
 }
 
 } // namespace warmbench

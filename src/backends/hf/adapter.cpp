@@ -127,13 +127,10 @@ result<adapter> adapter::open(const std::filesystem::path& directory, const std:
     return adapter(std::move(*file), std::move(factors));
 }
 
-result<std::vector<float>> adapter::read(const std::string& tensor) const
+result<void> adapter::read(const std::string& tensor, std::span<float> values) const
 {
-    std::vector<float> values(file_.find(tensor)->elements());
-    if (auto got = file_.read(tensor, values); !got)
-        return got.error();
-    if (all_finite(values))
-        return values;
+    if (auto got = file_.read(tensor, values); !got || all_finite(values))
+        return got;
     const auto odd = std::find_if(values.begin(), values.end(), [](float x) { return !std::isfinite(x); });
     return broken(file_, "tensor " + shortened(tensor) + " holds a value that is not finite (" +
                              (std::isnan(*odd) ? "nan" : "inf") + ") at element " + std::to_string(odd - values.begin()));

@@ -72,7 +72,7 @@ public:
     /// In the order of the base's modules; only those the adapter acts on.
     const std::vector<lora_factors>& factors() const { return factors_; }
     /// Reads one factor in fp32; a value that is not finite is load_failed and names the tensor.
-    result<std::vector<float>> read(const std::string& tensor) const;
+    result<void> read(const std::string& tensor, std::span<float> values) const;
 
 private:
     adapter(checkpoint file, std::vector<lora_factors> factors) : file_(std::move(file)), factors_(std::move(factors)) {}

@@ -144,8 +144,9 @@ lens hf_backend::lens_of(const view& through)
             each.a_name = canonical_name(each, true);
             each.b_name = canonical_name(each, false);
         }
-        const factor_source draws = [&](const std::string& tensor, std::size_t elements) -> result<std::vector<float>> {
-            return null_draws(through, tensor, elements);
+        const factor_source draws = [&](const std::string& tensor, std::span<float> values) {
+            null_draws(through, tensor, values);
+            return result<void>();
         };
         auto arranged = arrange_lora(base_->weights.config, structure, draws);
         null_ = std::move(*arranged); // draws cannot fail

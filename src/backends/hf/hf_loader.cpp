@@ -216,8 +216,8 @@ result<loaded_adapter> hf_models::load_adapter(const model_spec& spec, const mod
             return words.error();
         own = std::move(*words);
     }
-    auto weights = arrange_lora(config, opened->factors(),
-                                [&](const std::string& tensor, std::size_t) { return opened->read(tensor); });
+    const factor_source read = [&](const std::string& tensor, std::span<float> values) { return opened->read(tensor, values); };
+    auto weights = arrange_lora(config, opened->factors(), read);
     if (!weights)
         return weights.error();
     return loaded_adapter{opened->factors(), std::move(*weights), std::move(own)};

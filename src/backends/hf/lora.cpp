@@ -80,16 +80,15 @@ lora_linear lay_out(const grouped& group, std::size_t in, float*& memory)
 
 result<void> fill(const lora_linear& linear, const grouped& group, std::size_t in, const factor_source& source)
 {
+    std::vector<float> b;
     for (std::size_t i = 0; i != linear.parts.size(); ++i) {
         const lora_linear::part& part = linear.parts[i];
-        const auto a = source(group.members[i].factors->a_name, part.rank * in);
-        if (!a)
-            return a.error();
-        std::copy(a->begin(), a->end(), linear.a + part.first_rank * in);
-        const auto b = source(group.members[i].factors->b_name, part.out * part.rank);
-        if (!b)
-            return b.error();
-        transpose(*b, part.out, part.rank, part.b);
+        if (auto a = source(group.members[i].factors->a_name, {linear.a + part.first_rank * in, part.rank * in}); !a)
+            return a;
+        b.resize(part.out * part.rank);
+        if (auto got = source(group.members[i].factors->b_name, b); !got)
+            return got;
+        transpose(b, part.out, part.rank, part.b);
     }
     return {};
 }
@@ -138,14 +137,12 @@ result<lora_weights> arrange_lora(const model_config& config, const std::vector<
 
 std::uint64_t estimate_bytes(const std::vector<lora_factors>& factors) { return memory_block::rounded(elements_of(factors) * sizeof(float)); }
 
-std::vector<float> null_draws(const view& null, const std::string& tensor, std::size_t elements)
+void null_draws(const view& null, const std::string& tensor, std::span<float> values)
 {
-    std::vector<float> values(elements);
-    draw_normal(hash_of(tensor + '\n' + std::to_string(null.seed)), values.data(), elements);
+    draw_normal(hash_of(tensor + '\n' + std::to_string(null.seed)), values.data(), values.size());
     const double spread = null.init_scale * std::sqrt(null.rank_scale);
     for (float& value : values)
         value = static_cast<float>(static_cast<double>(value) * spread);
-    return values;
 }
 
 } // namespace warmd::hf

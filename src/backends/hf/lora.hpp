@@ -11,7 +11,7 @@
 
 #include <array>
 #include <functional>
-#include <optional>
+#include <span>
 #include <vector>
 
 namespace warmd::hf {
@@ -38,8 +38,8 @@ struct lora_weights {
     std::uint64_t bytes() const { return memory.bytes(); }
 };
 
-/// Where a factor's values come from: tensor name and number of elements -> values. Called from several threads at once.
-using factor_source = std::function<result<std::vector<float>>(const std::string& tensor, std::size_t elements)>;
+/// Where a factor's values come from. Called from several threads at once.
+using factor_source = std::function<result<void>(const std::string& tensor, std::span<float> values)>;
 
 /// Takes all factors; the failure is that of the first layer that has one.
 result<lora_weights> arrange_lora(const model_config& config, const std::vector<lora_factors>& factors,
@@ -50,6 +50,6 @@ std::uint64_t estimate_bytes(const std::vector<lora_factors>& factors);
 
 /// The values of one factor in a null view: standard normal draws, in fp32, times init_scale * sqrt(rank_scale). A function
 /// of the seed and the tensor's name alone, so the order of the parameters means nothing.
-std::vector<float> null_draws(const view& null, const std::string& tensor, std::size_t elements);
+void null_draws(const view& null, const std::string& tensor, std::span<float> values);
 
 } // namespace warmd::hf
