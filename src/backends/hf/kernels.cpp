@@ -74,44 +74,79 @@ namespace {
     return angle + angle * square * p;
 }
 
-/// The sum of 16 numbers, pairwise.
-[[gnu::always_inline]] inline float sum_of(float* lanes)
+/// 16 numbers. For the loops that GCC 12 does not turn into vectors by itself, or keeps in memory.
+constexpr std::size_t lanes = 16;
+using floats = float __attribute__((vector_size(lanes * sizeof(float))));
+using ints = std::int32_t __attribute__((vector_size(lanes * sizeof(std::int32_t))));
+
+[[gnu::always_inline]] inline void load(const float* from, floats& to) { std::memcpy(&to, from, sizeof to); }
+[[gnu::always_inline]] inline void store(const floats& from, float* to) { std::memcpy(to, &from, sizeof from); }
+
+/// The sum of 16 numbers, halves onto halves.
+[[gnu::always_inline]] inline float sum_of(floats numbers)
 {
-    for (std::size_t half = 8; half != 0; half /= 2)
-        for (std::size_t j = 0; j != half; ++j)
-            lanes[j] += lanes[j + half];
-    return lanes[0];
+    const ints index{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+    numbers += __builtin_shuffle(numbers, index ^ 8);
+    numbers += __builtin_shuffle(numbers, index ^ 4);
+    numbers += __builtin_shuffle(numbers, index ^ 2);
+    numbers += __builtin_shuffle(numbers, index ^ 1);
+    return numbers[0];
+}
+
+/// `vectors` vectors of add_product()'s columns.
+template <std::size_t vectors>
+[[gnu::always_inline]] inline void add_columns(const float* x, const float* b, std::size_t rank, std::size_t stride, float factor,
+                                               float* y)
+{
+    floats sums[vectors] = {};
+    for (std::size_t r = 0; r != rank; ++r)
+#pragma GCC unroll 8
+        for (std::size_t i = 0; i != vectors; ++i) {
+            floats row;
+            load(b + r * stride + i * lanes, row);
+            sums[i] += x[r] * row;
+        }
+#pragma GCC unroll 8
+    for (std::size_t i = 0; i != vectors; ++i) {
+        floats sum;
+        load(y + i * lanes, sum);
+        store(sum + factor * sums[i], y + i * lanes);
+    }
 }
 
 /// One tile's scores: out[t][j] = q[t] . key j, for one block of keys; q [head_dim, attention_tile].
 [[gnu::always_inline]] inline void score_block(const float* q, const float* keys, std::size_t head_dim, float* out,
                                                std::size_t out_stride)
 {
-    float sums[attention_tile][attention_block] = {};
-    for (std::size_t d = 0; d != head_dim; ++d)
-        for (std::size_t t = 0; t != attention_tile; ++t)
-            for (std::size_t j = 0; j != attention_block; ++j)
-                sums[t][j] += q[d * attention_tile + t] * keys[d * attention_block + j];
-    for (std::size_t t = 0; t != attention_tile; ++t)
-        for (std::size_t j = 0; j != attention_block; ++j)
-            out[t * out_stride + j] = sums[t][j];
+    static_assert(attention_block == 2 * lanes);
+    floats lower[attention_tile] = {}, upper[attention_tile] = {};
+    for (std::size_t d = 0; d != head_dim; ++d) {
+        floats low, high;
+        load(keys + d * attention_block, low);
+        load(keys + d * attention_block + lanes, high);
+#pragma GCC unroll 8
+        for (std::size_t t = 0; t != attention_tile; ++t) {
+            lower[t] += q[d * attention_tile + t] * low;
+            upper[t] += q[d * attention_tile + t] * high;
+        }
+    }
+#pragma GCC unroll 8
+    for (std::size_t t = 0; t != attention_tile; ++t) {
+        store(lower[t], out + t * out_stride);
+        store(upper[t], out + t * out_stride + lanes);
+    }
 }
 
 /// Scores of whole blocks of positions to probabilities; positions from `visible` on get 0. In vectors by hand: GCC 12 leaves
 /// the choice between seen and unseen to one number at a time.
 [[gnu::always_inline]] inline void soften(float* scores, std::size_t visible, std::size_t positions, float scale)
 {
-    constexpr std::size_t lanes = 16;
-    using floats = float __attribute__((vector_size(lanes * sizeof(float))));
-    using ints = std::int32_t __attribute__((vector_size(lanes * sizeof(float))));
-    ints index;
-    for (std::size_t i = 0; i != lanes; ++i)
-        index[i] = static_cast<std::int32_t>(i);
+    const ints index{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
     const auto unseen = static_cast<std::int32_t>(visible);
     floats highest = floats{} + scores[0], sums{};
     for (std::size_t first = 0; first != positions; first += lanes) {
         floats x;
-        std::memcpy(&x, scores + first, sizeof x);
+        load(scores + first, x);
         x = index + static_cast<std::int32_t>(first) < unseen ? x : highest;
         highest = x > highest ? x : highest;
     }
@@ -123,35 +158,66 @@ namespace {
         for (std::size_t i = 0; i != lanes; ++i)
             powers[i] = exponential((scores[first + i] - top) * scale);
         floats x;
-        std::memcpy(&x, powers, sizeof x);
+        load(powers, x);
         x = index + static_cast<std::int32_t>(first) < unseen ? x : floats{};
         sums += x;
-        std::memcpy(scores + first, &x, sizeof x);
+        store(x, scores + first);
     }
-    float lanes_of_sum[lanes];
-    std::memcpy(lanes_of_sum, &sums, sizeof sums);
-    const float share = 1 / sum_of(lanes_of_sum);
+    const float share = 1 / sum_of(sums);
     for (std::size_t j = 0; j < positions; ++j)
         scores[j] *= share;
 }
 
-/// Columns [first, first + 32) of the tile's outputs.
-[[gnu::always_inline]] inline void mix_columns(std::span<const attention_query> queries, const float* weights,
-                                               std::span<const float* const> values, std::size_t head_dim, std::size_t first,
-                                               std::size_t positions)
+/// Queries that mix together: with more, their weights' addresses would not fit into registers.
+constexpr std::size_t mixed_queries = 4;
+
+/// `vectors` vectors of columns, from `first` on, of mixed_queries outputs: out[t] [vectors * lanes] = weights[t] . values.
+template <std::size_t vectors>
+[[gnu::always_inline]] inline void mix_columns(const float* weights, std::span<const float* const> values, std::size_t stride,
+                                               std::size_t first, std::size_t positions, float (&out)[mixed_queries][vectors * lanes])
 {
-    constexpr std::size_t width = 32;
-    const std::size_t stride = value_stride(head_dim);
-    float sums[attention_tile][width] = {};
-    for (std::size_t block = 0; block * attention_block != positions; ++block) {
-        const float* const rows = values[block] + first;
-        for (std::size_t j = 0; j != attention_block; ++j)
-            for (std::size_t t = 0; t != attention_tile; ++t)
-                for (std::size_t i = 0; i != width; ++i)
-                    sums[t][i] += weights[t * positions + block * attention_block + j] * rows[j * stride + i];
+    floats sums[mixed_queries * vectors] = {};
+    for (std::size_t at = 0; at != positions; ++at) {
+        const float* const row = values[at / attention_block] + at % attention_block * stride + first;
+        floats columns[vectors];
+#pragma GCC unroll 4
+        for (std::size_t i = 0; i != vectors; ++i)
+            load(row + i * lanes, columns[i]);
+#pragma GCC unroll 4
+        for (std::size_t t = 0; t != mixed_queries; ++t) {
+            const float weight = weights[t * positions + at];
+#pragma GCC unroll 4
+            for (std::size_t i = 0; i != vectors; ++i)
+                sums[t * vectors + i] += weight * columns[i];
+        }
     }
-    for (std::size_t t = 0; t != queries.size(); ++t)
-        std::copy_n(sums[t], std::min(width, head_dim - first), queries[t].out + first);
+#pragma GCC unroll 4
+    for (std::size_t t = 0; t != mixed_queries; ++t)
+#pragma GCC unroll 4
+        for (std::size_t i = 0; i != vectors; ++i)
+            store(sums[t * vectors + i], out[t] + i * lanes);
+}
+
+/// Outputs [head_dim] of mixed_queries queries or fewer.
+[[gnu::always_inline]] inline void mix(std::span<const attention_query> queries, const float* weights,
+                                       std::span<const float* const> values, std::size_t head_dim, std::size_t positions)
+{
+    constexpr std::size_t wide = 4, narrow = 2;
+    const std::size_t stride = value_stride(head_dim);
+    static_assert(value_stride(1) == narrow * lanes);
+    for (std::size_t first = 0; first < head_dim;) {
+        float out[mixed_queries][wide * lanes];
+        float narrow_out[mixed_queries][narrow * lanes];
+        const bool is_wide = first + wide * lanes <= stride;
+        if (is_wide)
+            mix_columns<wide>(weights, values, stride, first, positions, out);
+        else
+            mix_columns<narrow>(weights, values, stride, first, positions, narrow_out);
+        const std::size_t count = std::min((is_wide ? wide : narrow) * lanes, head_dim - first);
+        for (std::size_t t = 0; t != queries.size(); ++t)
+            std::memcpy(queries[t].out + first, is_wide ? out[t] : narrow_out[t], count * sizeof(float));
+        first += count;
+    }
 }
 
 } // namespace
@@ -225,16 +291,12 @@ void add(const float* x, float* y, std::size_t width)
 WARMD_FOR_EACH_LEVEL
 void add_product(const float* x, const float* b, std::size_t rank, std::size_t stride, float factor, float* y, std::size_t width)
 {
-    constexpr std::size_t piece = 64;
+    constexpr std::size_t wide = 8, narrow = 4;
     std::size_t first = 0;
-    for (; first + piece <= width; first += piece) {
-        float sums[piece] = {};
-        for (std::size_t r = 0; r != rank; ++r)
-            for (std::size_t i = 0; i != piece; ++i)
-                sums[i] += x[r] * b[r * stride + first + i];
-        for (std::size_t i = 0; i != piece; ++i)
-            y[first + i] += factor * sums[i];
-    }
+    for (; first + wide * lanes <= width; first += wide * lanes)
+        add_columns<wide>(x, b + first, rank, stride, factor, y + first);
+    for (; first + narrow * lanes <= width; first += narrow * lanes)
+        add_columns<narrow>(x, b + first, rank, stride, factor, y + first);
     for (; first != width; ++first) {
         float sum = 0;
         for (std::size_t r = 0; r != rank; ++r)
@@ -247,25 +309,34 @@ WARMD_FOR_EACH_LEVEL
 void reduce(const std::array<const float*, reduced_rows>& x, const float* a, std::size_t in, std::size_t ranks,
             const std::array<float*, reduced_rows>& y)
 {
-    constexpr std::size_t lanes = 16, at_once = 4;
+    constexpr std::size_t at_once = 4;
     for (std::size_t first = 0; first < ranks; first += at_once) {
         const float* rows[at_once]; // the last ones repeat where there are fewer
         for (std::size_t r = 0; r != at_once; ++r)
             rows[r] = a + std::min(first + r, ranks - 1) * in;
-        float sums[reduced_rows][at_once][lanes] = {};
+        floats sums[reduced_rows * at_once] = {};
         std::size_t i = 0;
-        for (; i + lanes <= in; i += lanes)
-            for (std::size_t t = 0; t != reduced_rows; ++t)
+        for (; i + lanes <= in; i += lanes) {
+            floats columns[at_once];
+#pragma GCC unroll 4
+            for (std::size_t r = 0; r != at_once; ++r)
+                load(rows[r] + i, columns[r]);
+#pragma GCC unroll 4
+            for (std::size_t t = 0; t != reduced_rows; ++t) {
+                floats row;
+                load(x[t] + i, row);
+#pragma GCC unroll 4
                 for (std::size_t r = 0; r != at_once; ++r)
-                    for (std::size_t j = 0; j != lanes; ++j)
-                        sums[t][r][j] += x[t][i + j] * rows[r][i + j];
-        for (; i != in; ++i)
-            for (std::size_t t = 0; t != reduced_rows; ++t)
-                for (std::size_t r = 0; r != at_once; ++r)
-                    sums[t][r][0] += x[t][i] * rows[r][i];
+                    sums[t * at_once + r] += row * columns[r];
+            }
+        }
         for (std::size_t t = 0; t != reduced_rows; ++t)
-            for (std::size_t r = 0; r != std::min(at_once, ranks - first); ++r)
-                y[t][first + r] = sum_of(sums[t][r]);
+            for (std::size_t r = 0; r != std::min(at_once, ranks - first); ++r) {
+                float sum = sum_of(sums[t * at_once + r]);
+                for (std::size_t rest = i; rest != in; ++rest)
+                    sum += x[t][rest] * rows[r][rest];
+                y[t][first + r] = sum;
+            }
     }
 }
 
@@ -289,8 +360,9 @@ void attend(std::span<const attention_query> queries, std::span<const float* con
     const float scale = 1 / std::sqrt(static_cast<float>(head_dim));
     for (std::size_t t = 0; t != attention_tile; ++t)
         soften(scores + t * positions, queries[std::min(t, queries.size() - 1)].visible, positions, scale);
-    for (std::size_t first = 0; first < head_dim; first += 32)
-        mix_columns(queries, scores, values, head_dim, first, positions);
+    for (std::size_t first = 0; first < queries.size(); first += mixed_queries)
+        mix(queries.subspan(first, std::min(mixed_queries, queries.size() - first)), scores + first * positions, values, head_dim,
+            positions);
 }
 
 WARMD_FOR_EACH_LEVEL
