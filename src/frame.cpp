@@ -15,19 +15,27 @@ constexpr std::size_t kept_capacity = 256 * 1024;   // more is given back as soo
 
 failure unreadable(std::string detail) { return failure{errc::parse_error, std::move(detail)}; }
 
+bool is_space(char c) { return c == ' ' || c == '\t'; }
+
 std::string_view trimmed(std::string_view text)
 {
-    const std::size_t first = text.find_first_not_of(" \t");
-    if (first == std::string_view::npos)
-        return {};
-    return text.substr(first, text.find_last_not_of(" \t") - first + 1);
+    while (!text.empty() && is_space(text.front()))
+        text.remove_prefix(1);
+    while (!text.empty() && is_space(text.back()))
+        text.remove_suffix(1);
+    return text;
 }
 
-bool blank(std::string_view line) { return line.find_first_not_of(" \t\r") == std::string_view::npos; }
+bool blank(std::string_view line)
+{
+    return std::all_of(line.begin(), line.end(), [](char c) { return is_space(c) || c == '\r'; });
+}
 
 bool is_content_length(std::string_view name)
 {
     constexpr std::string_view wanted = "content-length";
+    if (name == "Content-Length") // nearly always
+        return true;
     return std::equal(name.begin(), name.end(), wanted.begin(), wanted.end(), [](char a, char b) {
         return a == b || (a >= 'A' && a <= 'Z' && a - 'A' + 'a' == b);
     });
@@ -186,10 +194,11 @@ result<void> frame_decoder::read_header(std::string_view line)
     if (length_)
         return unreadable("Content-Length stands twice before one frame");
     const std::string_view digits = trimmed(line.substr(colon + 1));
-    if (digits.empty() || digits.find_first_not_of("0123456789") != std::string_view::npos)
-        return unreadable("Content-Length is not a number of bytes in decimal digits");
     std::size_t bytes = 0;
-    if (std::from_chars(digits.data(), digits.data() + digits.size(), bytes).ec != std::errc{})
+    const auto [behind, trouble] = std::from_chars(digits.data(), digits.data() + digits.size(), bytes);
+    if (digits.empty() || behind != digits.data() + digits.size())
+        return unreadable("Content-Length is not a number of bytes in decimal digits");
+    if (trouble != std::errc{})
         bytes = static_cast<std::size_t>(-1);
     if (bytes > max_frame_)
         return too_large(bytes);
