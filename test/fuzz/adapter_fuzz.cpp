@@ -1,8 +1,12 @@
 // adapter_config.json and, after a line of "----", adapter_model.safetensors, for a base of two layers. Promises: it ends, and
-// every factor of what is accepted has the shape its module needs.
+// every factor of what is accepted can be read in the shape its module needs, or is refused.
 
 #include "backends/hf/adapter.hpp"
 #include "fuzz/input.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <tuple>
 
 using namespace warmd;
 
@@ -30,9 +34,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (!opened)
         return 0;
     for (const hf::lora_factors& each : opened->factors()) {
-        const auto a = opened->read(each.a_name), b = opened->read(each.b_name);
-        fuzz::check(!a || a->size() == each.rank * each.module.in, "A is [rank, in]");
-        fuzz::check(!b || b->size() == each.module.out * each.rank, "B is [out, rank]");
+        std::vector<float> a(each.rank * each.module.in), b(each.module.out * each.rank);
+        for (const auto& [name, values] : {std::tie(each.a_name, a), std::tie(each.b_name, b)})
+            fuzz::check(!opened->read(name, values) || std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); }),
+                        "what is read is finite");
     }
     return 0;
 }
