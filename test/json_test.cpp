@@ -1,4 +1,5 @@
 #include <warmd/json.hpp>
+#include <warmd/json_document.hpp>
 #include <warmd/json_writer.hpp>
 
 #include <boost/test/unit_test.hpp>
@@ -48,6 +49,27 @@ BOOST_AUTO_TEST_CASE(written_json_reads_back_the_same)
     const json::value back = parse_json(out).value();
     BOOST_TEST(back.at("text").as_string() == "quote \" slash \\ line \n control \x01 \xC3\xA9");
     BOOST_TEST(back.at("inner").at("n").as_uint64() == 18446744073709551615U);
+}
+
+// Strings are written and read sixteen bytes at a time.
+BOOST_AUTO_TEST_CASE(a_character_to_escape_is_noticed_wherever_it_stands)
+{
+    json_document document;
+    for (std::size_t length = 1; length != 40; ++length)
+        for (std::size_t place = 0; place != length; ++place)
+            for (const std::string special : {"\"", "\\", "\n", "\x1F", "\x01", " ", "\x7F", "\xC3\xA9", "\xF4\x8F\xBF\xBF"}) {
+                std::string text(length, 'x');
+                text.replace(place, 1, special);
+                std::string quoted;
+                append_quoted(quoted, text);
+                const std::string array = '[' + quoted + ']', unquoted = "[\"" + text + "\"]";
+                const auto read = document.read(array);
+                BOOST_REQUIRE_MESSAGE(read.has_value(), quoted);
+                BOOST_REQUIRE((*read)->begin()->string() == text);
+                BOOST_REQUIRE(special[0] == '\x7F' || special[0] == ' ' || special.size() > 1 ? quoted == '"' + text + '"' : quoted != '"' + text + '"');
+                if (static_cast<unsigned char>(special[0]) < 0x20)
+                    BOOST_REQUIRE(!document.read(unquoted)); // it must be escaped
+            }
 }
 
 BOOST_AUTO_TEST_CASE(a_quotation_in_a_message_is_short_and_never_cuts_a_character)
