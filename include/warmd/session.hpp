@@ -34,7 +34,7 @@ namespace warmd {
 /// A frame that cannot be read: answered, likewise, after the error. A hang-up or stop(): every request is cancelled at once.
 ///
 /// One readiness of the socket is one read, one parse of each message, and one write of every reply that is there by then.
-class session : public std::enable_shared_from_this<session>, private poller::listener {
+class session final : public std::enable_shared_from_this<session>, private poller::listener {
 public:
     using socket = asio::local::stream_protocol::socket;
 
