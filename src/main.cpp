@@ -104,7 +104,7 @@ std::unique_ptr<asio::thread_pool> polite_threads(std::size_t count)
 {
     std::unique_ptr<asio::thread_pool> pool;
     std::thread([&pool, count] {
-        ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), 5);
+        ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), 10);
         pool = std::make_unique<asio::thread_pool>(count);
     }).join();
     return pool;

@@ -69,6 +69,7 @@ private:
     std::once_flag told_;
 
     std::shared_ptr<compute_gate> gate_ = std::make_shared<compute_gate>();
+    compute_gate sizes_; // an estimate never waits for somebody's computing
     std::mutex mutex_;
     std::map<std::string, std::shared_ptr<shared_base>> bases_; // by resolved_model::shared_weights
 };
@@ -148,7 +149,7 @@ footprint hf_models::estimate(const model_spec& spec)
     const auto config = read_model_config(spec.base);
     if (!config)
         return {.all = on_disk};
-    const auto shared = estimate_base_model(spec.base, *config, precision_of(spec), *gate_);
+    const auto shared = estimate_base_model(spec.base, *config, precision_of(spec), sizes_);
     if (!shared)
         return {.all = on_disk};
     std::uint64_t bytes = *shared;

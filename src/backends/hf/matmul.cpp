@@ -310,6 +310,7 @@ struct packed_matrix::packed {
 struct matmul_engine::state {
     dnnl::engine engine{dnnl::engine::kind::cpu, 0};
     std::map<std::pair<matrix_shape, precision>, std::weak_ptr<matmul_shape>> shapes; // alive while a matrix has them
+    std::map<std::pair<matrix_shape, precision>, std::uint64_t> sizes;                // packed; what was once asked
     std::vector<worker> workers;
 
     state()
@@ -337,7 +338,13 @@ std::shared_ptr<matmul_shape> matmul_engine::primitives_for(const matrix_shape& 
     return made;
 }
 
-std::uint64_t matmul_engine::packed_bytes(const matrix_shape& shape, precision of) { return primitives_for(shape, of)->bytes(); }
+std::uint64_t matmul_engine::packed_bytes(const matrix_shape& shape, precision of)
+{
+    std::uint64_t& known = state_->sizes[{shape, of}];
+    if (known == 0)
+        known = primitives_for(shape, of)->bytes();
+    return known;
+}
 
 packed_matrix matmul_engine::pack(std::span<const std::byte> weights, stored_as type, const matrix_shape& shape, precision of,
                                   std::byte* to)
