@@ -14,6 +14,7 @@
 #include <boost/asio/this_coro.hpp>
 
 #include <atomic>
+#include <cmath>
 #include <list>
 #include <set>
 #include <unordered_map>
@@ -49,8 +50,9 @@ public:
     using lease_reply = handoff<result<backend_lease>>;
 
     impl(asio::any_io_executor io, worker_executors workers, const backend_registry& registry, const cache_limits& limits, logger log,
-         time_source time)
+         time_source time, std::shared_ptr<metrics> counted)
         : io_(io), workers_(std::move(workers)), registry_(registry), limits_(limits), log_(std::move(log)), time_(std::move(time)),
+          metrics_(std::move(counted)),
           core_(limits), alarm_(time_.make_alarm(io)), end_of_grace_(time_.make_alarm(io))
     {
     }
@@ -269,7 +271,7 @@ private:
     struct record {
         std::shared_ptr<resident> here;
         std::stop_source stop;
-        time_point load_began{};
+        time_point load_began{}, loaded{}, close_began{};
         std::optional<std::uint64_t> bytes_done, bytes_total;
     };
     struct unloading {
@@ -315,8 +317,9 @@ private:
         record& made = residents_[what.entry];
         made.here = std::make_shared<resident>();
         made.here->what.model = core_.model_of(what.entry);
-        made.here->where = std::make_shared<lane>(workers_.loads, workers_.runs);
+        made.here->where = std::make_shared<lane>(workers_.loads, workers_.runs, metrics_);
         made.load_began = time_.now();
+        metrics_->wait_for_room_seconds.add(made.load_began - core_.asked_for_at(what.entry));
         const std::shared_ptr<const resolved_model>& model = made.here->what.model;
         log_.info("loading " + subject(model->spec) + " as " + model->key.text);
         made.here->where->load(*registry_.find(model->spec.kind), model,
@@ -326,9 +329,13 @@ private:
 
     void perform(effect::close& what)
     {
-        const record& closing = residents_.at(what.entry);
+        record& closing = residents_.at(what.entry);
+        closing.close_began = time_.now();
+        metrics_->age_at_eviction_seconds.add(closing.close_began - closing.loaded);
         const cache_key& key = closing.here->what.model->key;
-        log_.info("closing " + key.text + ": " + std::string(name(what.why)));
+        log_.info("closing " + key.text + ": " + std::string(name(what.why)) + ", " +
+                  std::to_string(std::chrono::duration<double>(closing.close_began - closing.loaded).count()) + " s after its load, " +
+                  std::to_string(closing.here->calls.load(std::memory_order_relaxed)) + " calls");
         events_.tell<event::evicted>(key, what.why);
         closing.here->where->close(
             back([entry = what.entry](impl& self, const std::string& thrown) { self.closed(entry, thrown); }));
@@ -358,7 +365,9 @@ private:
     {
         record& late = residents_.at(what.entry);
         late.stop.request_stop();
-        log_.error(late.here->what.model->key.text + " is overdue: its load or close has passed the deadline and has not come back");
+        const bool closing = late.close_began != time_point();
+        log_.error(late.here->what.model->key.text + " is overdue: its " + (closing ? "close" : "load") + " has not come back after " +
+                   std::to_string(std::chrono::duration<double>(time_.now() - (closing ? late.close_began : late.load_began)).count()) + " s");
     }
 
     void perform(effect::stop_load& what) { residents_.at(what.entry).stop.request_stop(); }
@@ -407,19 +416,29 @@ private:
     {
         record& of = residents_.at(entry);
         residency& what = of.here->what;
-        what.load_seconds = std::chrono::duration<double>(time_.now() - of.load_began).count();
+        of.loaded = time_.now();
+        what.load_seconds = std::chrono::duration<double>(of.loaded - of.load_began).count();
+        metrics_->load_seconds.add(what.load_seconds);
         if (bytes) {
             what.bytes = *bytes;
-            log_.info("loaded " + what.model->key.text + ": " + std::to_string(bytes->all) + " bytes in " + std::to_string(what.load_seconds) + " s");
+            count_estimate(what.model->estimated_bytes, bytes->all);
+            log_.info("loaded " + what.model->key.text + ": " + std::to_string(bytes->all) + " bytes in " +
+                      std::to_string(what.load_seconds) + " s");
             if (limits_.max_loaded_bytes != 0 && bytes->all > limits_.max_loaded_bytes)
                 log_.warning(what.model->key.text + " overruns max_loaded_bytes " + std::to_string(limits_.max_loaded_bytes) + " with " +
                              std::to_string(bytes->all) + " bytes; the estimate was " + std::to_string(what.model->estimated_bytes));
         } else {
             bytes = described(std::move(bytes.error()), what.model->spec);
-            log_.warning(bytes.error().detail);
+            log_.warning(bytes.error().detail + " (" + what.model->key.text + ", after " + std::to_string(what.load_seconds) + " s)");
             events_.tell<event::load_failed>(what.model->key, bytes.error().detail, bytes.error().cause);
         }
         apply(core_.loaded(entry, std::move(bytes), time_.now()));
+    }
+
+    void count_estimate(std::uint64_t estimated, std::uint64_t measured)
+    {
+        if (measured != 0)
+            metrics_->estimate_error_ratio.add(std::abs(static_cast<double>(estimated) / static_cast<double>(measured) - 1));
     }
 
     /// What every waiter is told: kind, base and cause.
@@ -432,8 +451,11 @@ private:
 
     void closed(entry_id entry, const std::string& thrown)
     {
+        const auto took = time_.now() - residents_.at(entry).close_began;
+        const cache_key& key = residents_.at(entry).here->what.model->key;
+        metrics_->close_seconds.add(took);
+        log_.debug("closed " + key.text + " in " + std::to_string(std::chrono::duration<double>(took).count()) + " s");
         if (!thrown.empty()) {
-            const cache_key& key = residents_.at(entry).here->what.model->key;
             log_.warning("close raised for " + key.text + ": " + thrown);
             events_.tell<event::close_failed>(key, thrown);
         }
@@ -474,6 +496,7 @@ private:
     cache_limits limits_;
     const logger log_;
     const time_source time_;
+    const std::shared_ptr<metrics> metrics_;
     cache_core core_;
     std::shared_ptr<model_resolver> resolver_;
     std::unordered_map<waiter_id, asked> asked_; // until answered
@@ -489,8 +512,8 @@ private:
 };
 
 backend_cache::backend_cache(asio::any_io_executor io, worker_executors workers, const backend_registry& registry, cache_limits limits,
-                             logger log, time_source time)
-    : impl_(std::make_shared<impl>(std::move(io), std::move(workers), registry, limits, std::move(log), std::move(time)))
+                             logger log, time_source time, std::shared_ptr<metrics> counted)
+    : impl_(std::make_shared<impl>(std::move(io), std::move(workers), registry, limits, std::move(log), std::move(time), std::move(counted)))
 {
     impl_->start_resolver();
 }

@@ -27,12 +27,12 @@ struct stop_on_exit {
 
 /// The completion keeps a share of the hold: the lease goes back only after the job has ended.
 void queue(const std::shared_ptr<hold>& under, operation what, std::stop_token stop, std::function<void(const generated_token&)> on_token,
-           std::function<void(result<outcome>)> told)
+           std::function<void(result<outcome>)> told, std::size_t max_tokens = std::numeric_limits<std::size_t>::max())
 {
     resident& held = under->held();
     held.calls.fetch_add(1, std::memory_order_relaxed);
     held.where->run(call{std::move(what), std::move(stop), std::move(on_token),
-                         [under, told = std::move(told)](result<outcome> done) { told(std::move(done)); }});
+                         [under, told = std::move(told)](result<outcome> done) { told(std::move(done)); }, 0, max_tokens});
 }
 
 std::function<void(result<outcome>)> deliver_to(std::shared_ptr<handoff<result<outcome>>> to)
@@ -61,12 +61,12 @@ asio::awaitable<result<outcome>> backend_lease::run(operation what, std::functio
 }
 
 asio::awaitable<result<std::string>> backend_lease::run(operation what, std::function<std::string(const outcome&)> write,
-                                                        std::function<void(const generated_token&)> on_token)
+                                                        std::function<void(const generated_token&)> on_token, std::size_t max_tokens)
 {
     const asio::any_io_executor executor = co_await asio::this_coro::executor;
     const auto told = handoff<result<std::string>>::make(executor);
     const stop_on_exit stop;
-    queue(hold_, std::move(what), stop.source.get_token(), std::move(on_token), deliver_to(told, std::move(write)));
+    queue(hold_, std::move(what), stop.source.get_token(), std::move(on_token), deliver_to(told, std::move(write)), max_tokens);
     result<std::string> answer = co_await told->take();
     co_return std::move(answer);
 }

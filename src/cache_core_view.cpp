@@ -81,6 +81,8 @@ std::vector<cache_key> cache_core::ready_keys() const
 
 std::shared_ptr<const resolved_model> cache_core::model_of(entry_id id) const { return entries_.at(id).model; }
 
+time_point cache_core::asked_for_at(entry_id id) const { return entries_.at(id).since; }
+
 std::optional<entry_info> cache_core::awaited_by(waiter_id waiter) const
 {
     const auto found = waiters_.find(waiter);

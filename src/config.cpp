@@ -41,6 +41,22 @@ result<void> validate(const server_config& config)
         return bad("max_in_flight is 0; it must be >= 1");
     if (config.max_connections < 1)
         return bad("max_connections is 0; it must be >= 1");
+    if (config.session.max_in_flight_total < 1)
+        return bad("max_in_flight_total is 0; it must be >= 1");
+    if (config.session.max_reply_bytes < 1024)
+        return bad("max_reply_bytes is " + std::to_string(config.session.max_reply_bytes) + "; it must be >= 1024");
+    if (config.session.max_unread_bytes < config.session.max_reply_bytes)
+        return bad("max_unread_bytes is " + std::to_string(config.session.max_unread_bytes) + "; it must be at least max_reply_bytes, " +
+                   std::to_string(config.session.max_reply_bytes));
+    if (config.session.idle_timeout.count() < 0 || config.session.frame_timeout.count() < 0)
+        return bad("idle_connection_timeout and frame_timeout must not be below 0 seconds");
+    return {};
+}
+
+result<void> validate(const request_limits& limits)
+{
+    if (limits.max_prompts < 1 || limits.max_tokens < 1)
+        return bad("max_prompts and max_tokens must be >= 1");
     return {};
 }
 

@@ -53,10 +53,12 @@ private:
         if (name == "models")
             return take_all(member, [this](const auto& one) { return take_model(one); });
         if (name == "limits")
-            return take_all(member, [this](const auto& one) { return take_limit(one); });
+            return take_all(member, [this](const auto& one) { return take_setting("limits", one, one.value(), made_.limits); });
+        if (name == "access")
+            return take_all(member, [this](const auto& one) { return take_access(one); });
         if (name == "preload" || name == "pin")
             return {};
-        return from_.wrong(member.value(), "'" + shortened(name) + "' is unknown; a configuration has models, limits, preload, pin");
+        return from_.wrong(member.value(), "'" + shortened(name) + "' is unknown; a configuration has models, limits, access, preload, pin");
     }
 
     template <class Take>
@@ -86,8 +88,11 @@ private:
                         return why;
         const std::string text = json::serialize(spec);
         json_document document;
+        const auto node = document.read(text);
+        if (!node) // Boost.JSON reads 1e999 as infinity and writes it as no number
+            return from_.wrong(member.value(), called + " has a number that is out of range");
         model_spec read;
-        const auto found = parse_model_spec(*document.read(text).value(), read);
+        const auto found = parse_model_spec(**node, read);
         if (!found) {
             made_.models.emplace(name, std::move(read));
             return {};
@@ -112,14 +117,25 @@ private:
         return {};
     }
 
-    trouble take_limit(const json::key_value_pair& member)
+    trouble take_setting(const std::string& group, const json::key_value_pair& member, const json::value& value, std::vector<setting>& to)
     {
-        const json::value& value = member.value();
         if (!value.is_string() && !value.is_number())
-            return from_.wrong(value, "limits." + shortened(member.key()) + " must be a string or a number, found " + excerpt(value));
-        made_.limits.push_back({.name = member.key(),
-                                .value = value.is_string() ? std::string(value.get_string()) : excerpt(value),
-                                .place = from_.place_of(value)});
+            return from_.wrong(value, group + '.' + shortened(member.key()) + " must be a string or a number, found " + excerpt(value));
+        to.push_back({.name = member.key(),
+                      .value = value.is_string() ? std::string(value.get_string()) : excerpt(value),
+                      .place = from_.place_of(value)});
+        return {};
+    }
+
+    /// One value, or an array of them.
+    trouble take_access(const json::key_value_pair& member)
+    {
+        const json::array* several = member.value().if_array();
+        if (!several)
+            return take_setting("access", member, member.value(), made_.access);
+        for (const json::value& each : *several)
+            if (auto why = take_setting("access", member, each, made_.access))
+                return why;
         return {};
     }
 

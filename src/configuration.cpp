@@ -12,7 +12,7 @@
 namespace warmd {
 
 configuration::configuration(const daemon_options& now, reader reread, executors where, backend_cache& cache, daemon_info& told, logger log)
-    : now_(now), serving_(now.server), reread_(std::move(reread)), io_(std::move(where.io)), one_at_a_time_(asio::make_strand(where.checks)),
+    : now_(now), serving_(now), reread_(std::move(reread)), io_(std::move(where.io)), one_at_a_time_(asio::make_strand(where.checks)),
       cache_(cache), told_(told), log_(std::move(log))
 {
 }
@@ -38,6 +38,7 @@ result<model_changes> configuration::apply(std::variant<daemon_options, leave> r
     if (fresh.cache != now_.cache)
         cache_.set_limits(fresh.cache);
     told_.limits = fresh.cache;
+    told_.request = fresh.request;
     told_.models = fresh.file.models;
     now_ = std::move(fresh);
     start();
@@ -53,11 +54,17 @@ void configuration::say_what_changed(const model_changes& changes) const
 
 void configuration::note_what_needs_a_restart(const daemon_options& fresh) const
 {
-    const server_config& wanted = fresh.server;
+    const session_limits &wanted = fresh.server.session, &serving = serving_.server.session;
     std::string names;
-    for (const auto& [name, differs] : {std::pair("max_frame_bytes", wanted.session.max_frame_bytes != serving_.session.max_frame_bytes),
-                                        std::pair("max_in_flight", wanted.session.max_in_flight != serving_.session.max_in_flight),
-                                        std::pair("max_connections", wanted.max_connections != serving_.max_connections)})
+    for (const auto& [name, differs] : {std::pair("max_frame_bytes", wanted.max_frame_bytes != serving.max_frame_bytes),
+                                        std::pair("max_in_flight", wanted.max_in_flight != serving.max_in_flight),
+                                        std::pair("max_in_flight_total", wanted.max_in_flight_total != serving.max_in_flight_total),
+                                        std::pair("max_reply_bytes", wanted.max_reply_bytes != serving.max_reply_bytes),
+                                        std::pair("max_unread_bytes", wanted.max_unread_bytes != serving.max_unread_bytes),
+                                        std::pair("idle_connection_timeout", wanted.idle_timeout != serving.idle_timeout),
+                                        std::pair("frame_timeout", wanted.frame_timeout != serving.frame_timeout),
+                                        std::pair("max_connections", fresh.server.max_connections != serving_.server.max_connections),
+                                        std::pair("access", fresh.server.access != serving_.server.access || fresh.roots != serving_.roots)})
         if (differs)
             names += (names.empty() ? "" : ", ") + std::string(name);
     if (!names.empty())

@@ -57,8 +57,8 @@ void lane::load(const loader& how, std::shared_ptr<const resolved_model> model, 
 
 void lane::run(call what)
 {
-    asio::post(runs_, [self = shared_from_this(), queued = std::move(what)]() mutable noexcept {
-        self->pending_.push_back(std::move(queued));
+    asio::post(runs_, [self = shared_from_this(), asked = queued{std::move(what), clock::now()}]() mutable noexcept {
+        self->pending_.push_back(std::move(asked));
         if (self->pending_.size() == 1) // behind every call that is queued by now
             asio::post(self->runs_, [self]() noexcept { self->run_pending(); });
     });
@@ -69,27 +69,41 @@ void lane::run_pending() noexcept
     using completion = std::function<void(result<outcome>)>;
     std::vector<call> calls;
     std::vector<completion> open; // emptied as calls are completed
-    for (call& each : std::exchange(pending_, {})) {
-        if (each.stop.stop_requested())
-            each.complete(failure{errc::cancelled, "the caller has gone"});
+    const clock::time_point began = clock::now();
+    for (queued& each : std::exchange(pending_, {})) {
+        metrics_->queue_seconds.add(began - each.since);
+        if (each.what.stop.stop_requested())
+            each.what.complete(failure{errc::cancelled, "the caller has gone"});
         else
-            open.push_back(std::exchange(calls.emplace_back(std::move(each)).complete, {}));
+            open.push_back(std::exchange(calls.emplace_back(std::move(each.what)).complete, {}));
     }
     for (std::size_t i = 0; i != calls.size(); ++i)
-        calls[i].complete = [&open, i](result<outcome> told) {
-            if (const completion complete = std::exchange(open[i], {}))
+        calls[i].complete = [this, began, &calls, &open, i](result<outcome> told) {
+            if (const completion complete = std::exchange(open[i], {})) {
+                count(calls[i], told, began); // first, so that who has an answer finds it counted
                 complete(std::move(told));
+            }
         };
     std::string why = "the backend did not answer";
     try {
-        if (!calls.empty())
+        if (!calls.empty()) {
+            metrics_->batch_calls.add(static_cast<double>(calls.size()));
             backend_->run(calls);
+        }
     } catch (...) {
         why = current_exception_text();
     }
     for (const completion& complete : open)
         if (complete)
             complete(failure{errc::backend_failed, why});
+}
+
+void lane::count(const call& done, const result<outcome>& told, clock::time_point began) noexcept
+{
+    metrics_->run_seconds.add(clock::now() - began);
+    metrics_->tokens_in.fetch_add(done.tokens_in, std::memory_order_relaxed);
+    if (const auto* const made = told ? std::get_if<generation_result>(&*told) : nullptr)
+        metrics_->tokens_out.fetch_add(made->ids.size(), std::memory_order_relaxed);
 }
 
 void lane::close(std::function<void(std::string)> done)

@@ -3,6 +3,7 @@
 
 #include <warmd/asio.hpp>
 #include <warmd/backend_registry.hpp>
+#include <warmd/metrics.hpp>
 
 #include <boost/asio/strand.hpp>
 
@@ -18,7 +19,11 @@ namespace warmd {
 /// Functions given to it are called on a worker thread and must not throw.
 class lane : public std::enable_shared_from_this<lane> {
 public:
-    lane(asio::any_io_executor loads, asio::any_io_executor runs) : loads_(std::move(loads)), runs_(std::move(runs)) {}
+    /// Calls are counted in `to`.
+    lane(asio::any_io_executor loads, asio::any_io_executor runs, std::shared_ptr<metrics> to)
+        : loads_(std::move(loads)), runs_(std::move(runs)), metrics_(std::move(to))
+    {
+    }
 
     /// Makes the backend; `done` gets its measured bytes, or a failure whose detail is the cause: whatever the loader
     /// threw is caught. Called once, first. `how` must outlive the call.
@@ -31,12 +36,20 @@ public:
     void close(std::function<void(std::string thrown)> done);
 
 private:
+    using clock = std::chrono::steady_clock;
+    struct queued {
+        call what;
+        clock::time_point since;
+    };
+
     void run_pending() noexcept;
+    void count(const call& done, const result<outcome>& told, clock::time_point began) noexcept;
 
     asio::strand<asio::any_io_executor> loads_;
     asio::strand<asio::any_io_executor> runs_;
     std::unique_ptr<backend> backend_; // made on loads_, used on runs_, destroyed on loads_
-    std::vector<call> pending_;        // touched on runs_ only
+    std::vector<queued> pending_;      // touched on runs_ only
+    const std::shared_ptr<metrics> metrics_;
 };
 
 /// What is being thrown, in words. REQUIRES: called in a catch block.

@@ -87,10 +87,11 @@ private:
     const std::unique_ptr<asio::thread_pool> run_threads_;
     asio::thread_pool check_threads_{2}; // one may hang on a file system that does not answer
     const backend_registry registry_;
+    const std::shared_ptr<metrics> metrics_ = std::make_shared<metrics>();
     backend_cache cache_;
     daemon_info info_;
     configuration configuration_;
-    dispatcher methods_;
+    dispatcher methods_{metrics_};
     service server_;
     supervision supervision_;
     asio::signal_set signals_{io_, SIGTERM, SIGINT, SIGHUP};
@@ -124,10 +125,13 @@ application::application(const daemon_options& options, configuration::reader re
       run_threads_(polite_threads(options.run_threads)), registry_(backends(options, say_)),
       cache_(io_.get_executor(),
              worker_executors{load_threads_.get_executor(), run_threads_->get_executor(), check_threads_.get_executor()}, registry_,
-             options.cache, say_),
+             options.cache, say_, real_time(), metrics_),
       info_{.version = WARMD_VERSION,
             .started = std::chrono::steady_clock::now(),
             .limits = options.cache,
+            .request = options.request,
+            .connection = options.server.session,
+            .max_connections = options.server.max_connections,
             .models = options.file.models,
             .draining = [this] { return draining_; },
             .shut_down = [this](std::optional<std::chrono::nanoseconds> grace) { begin_shutdown(grace, "asked by a client"); },

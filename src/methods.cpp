@@ -2,9 +2,11 @@
 
 #include <warmd/handoff.hpp>
 
+#include "operation_limits.hpp"
 #include "params.hpp"
 #include "recent_loads.hpp"
 #include "replies.hpp"
+#include "survey.hpp"
 
 #include <boost/asio/this_coro.hpp>
 
@@ -29,6 +31,7 @@ struct spare_memory {
 struct surroundings {
     backend_cache* cache;
     const daemon_info* daemon;
+    std::shared_ptr<const metrics> counted;
     std::shared_ptr<spare_memory> spare;
 };
 
@@ -150,6 +153,8 @@ result<operation_request> read_operation(const operation_method& how, surroundin
     asked.also = read_common(read);
     if (auto why = read.fault())
         return *why;
+    if (auto why = over_limits(asked.what, in.daemon->request))
+        return *why;
     asked.also.take_effect(from);
     if (stream)
         asked.on_token = [from](const generated_token& token) { from->notify("$/token", replies::token(from->id(), token)); };
@@ -179,10 +184,11 @@ answer run_operation(const operation_method* how, surroundings in, const json_no
     auto lease = co_await in.cache->get_or_load(std::move(asked->model), std::move(asked->also.options));
     if (!lease)
         co_return lease.error();
+    from->about(lease->what().model->key.text);
     if (asked->also.progress)
         from->notify("$/progress", replies::running(from->id()));
     std::function<std::string(const outcome&)> write = text_by(how);
-    result<std::string> reply = co_await lease->run(std::move(asked->what), std::move(write), std::move(asked->on_token));
+    result<std::string> reply = co_await lease->run(std::move(asked->what), std::move(write), std::move(asked->on_token), in.daemon->request.max_tokens);
     co_return std::move(reply);
 }
 
@@ -243,6 +249,7 @@ answer load(surroundings in, const json_node& given, from_caller from)
     const auto lease = co_await in.cache->get_or_load(std::move(spec), std::move(also.options));
     if (!lease)
         co_return lease.error();
+    from->about(lease->what().model->key.text);
     std::string text;
     replies::write_loaded(text, lease->what(), lease->cached(), lease->joined());
     co_return text;
@@ -333,12 +340,34 @@ answer models(surroundings in, const json_node& given, from_caller)
     co_return replies::models(models, in.cache->now());
 }
 
+asio::awaitable<std::vector<family>> survey_of(surroundings in)
+{
+    const auto models = co_await in.cache->models();
+    const cache_stats stats = co_await in.cache->stats();
+    co_return survey(*in.counted, models, stats, *in.daemon, in.cache->now());
+}
+
 answer stats(surroundings in, const json_node& given, from_caller)
 {
     if (auto why = takes_nothing("stats", given))
         co_return *why;
-    const cache_stats stats = co_await in.cache->stats();
-    co_return replies::stats(stats, *in.daemon, in.cache->now());
+    const std::vector<family> all = co_await survey_of(in);
+    std::string text;
+    json_writer to(text);
+    to.begin_object();
+    write_stats(to, all);
+    to.end_object();
+    co_return text;
+}
+
+answer metrics_text(surroundings in, const json_node& given, from_caller)
+{
+    if (auto why = takes_nothing("metrics", given))
+        co_return *why;
+    const std::vector<family> all = co_await survey_of(in);
+    std::string text;
+    json_writer(text).begin_object().member("content_type", exposition_type).member("text", exposition(all)).end_object();
+    co_return text;
 }
 
 bool health_at_once(const surroundings& in, const json_node& given, std::string& out)
@@ -445,14 +474,14 @@ struct named_handler {
 constexpr named_handler other_methods[] = {
     {"health", health, health_at_once}, {"stats", stats},         {"models", models}, {"load", load, load_at_once},
     {"unload", unload},                 {"pin", pin},             {"unpin", unpin},   {"subscribe", subscribe},
-    {"reload", reload},                 {"shutdown", shut_down},
+    {"reload", reload},                 {"shutdown", shut_down},  {"metrics", metrics_text},
 };
 
 } // namespace
 
 void add_methods(dispatcher& to, backend_cache& cache, const daemon_info& daemon)
 {
-    const surroundings in{&cache, &daemon, std::make_shared<spare_memory>()};
+    const surroundings in{&cache, &daemon, to.counted(), std::make_shared<spare_memory>()};
     for (const operation_method& each : operation_methods)
         to.add(std::string(each.name), {.at_once = {}, .run = [how = &each, in](const json_node& given, from_caller from) {
                                             return run_operation(how, in, given, std::move(from));

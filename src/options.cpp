@@ -255,7 +255,8 @@ std::size_t default_run_threads() { return std::max(2U, std::thread::hardware_co
 
 struct described_options {
     po::options_description all;
-    po::options_description limits; ///< of those, what a configuration file may set
+    po::options_description limits; ///< of those, what a configuration file may set under that name
+    po::options_description access; ///< likewise
 };
 
 described_options describe(daemon_options& options)
@@ -272,8 +273,15 @@ described_options describe(daemon_options& options)
     add(residency, "close-timeout", positive_duration_kind, options.cache.close_timeout, "a close that takes longer is reported");
     add(limits, "max-frame-bytes", frame_kind, options.server.session.max_frame_bytes, "longest request");
     add(limits, "max-in-flight", count_kind, options.server.session.max_in_flight, "requests at once on one connection");
+    add(limits, "max-in-flight-total", count_kind, options.server.session.max_in_flight_total, "requests at once on all connections");
     add(limits, "max-connections", count_kind, options.server.max_connections, "connections at once");
     add(limits, "max-waiters", count_kind, options.cache.max_waiters, "requests waiting for a load or for room");
+    add(limits, "max-prompts", count_kind, options.request.max_prompts, "prompts, texts or items of one request");
+    add(limits, "max-tokens", count_kind, options.request.max_tokens, "tokens of one request: its inputs, and what it generates");
+    add(limits, "max-reply-bytes", frame_kind, options.server.session.max_reply_bytes, "longest reply");
+    add(limits, "max-unread-bytes", frame_kind, options.server.session.max_unread_bytes, "replies a client leaves unread before it is cut off");
+    add(limits, "idle-connection-timeout", duration_kind, options.server.session.idle_timeout, "close a connection that nobody used for so long");
+    add(limits, "frame-timeout", duration_kind, options.server.session.frame_timeout, "for a request to arrive whole once it has begun");
     add(access, "allow-uid", user_kind, options.server.access.uids, "may use it besides this user and root; repeatable");
     add(access, "allow-gid", group_kind, options.server.access.gids, "its members may use it; repeatable");
     add(access, "socket-mode", mode_kind, options.server.access.socket_mode, "mode of the socket");
@@ -292,7 +300,7 @@ described_options describe(daemon_options& options)
     other.add_options()("help,h", "print this")("version", "print the version");
     po::options_description in_file;
     in_file.add(residency).add(limits);
-    return {std::move(residency.add(limits).add(access).add(other)), std::move(in_file)};
+    return {std::move(residency.add(limits).add(access).add(other)), std::move(in_file), access};
 }
 
 std::string help(const po::options_description& all)
@@ -300,7 +308,7 @@ std::string help(const po::options_description& all)
     std::ostringstream text;
     text << "Usage: warmd [options]\nKeeps language models loaded and scores with them for every process on this machine,\n"
             "over a Unix socket (JSON-RPC 2.0). Stop it with SIGTERM.\n\n"
-         << all;
+         << all << "\nJSON nests at most " << max_json_depth << " deep.\n";
     return text.str();
 }
 
@@ -310,8 +318,8 @@ std::string with(std::string name, char old, char fresh)
     return name;
 }
 
-/// Gives one limit of the file to the option of its name.
-void take(const limit_setting& setting, const po::options_description& limits)
+/// Gives one setting of the file, of the member `called`, to the option of its name.
+void take(const std::string& called, const setting& setting, const po::options_description& limits)
 {
     std::string known;
     bool found = false;
@@ -321,7 +329,7 @@ void take(const limit_setting& setting, const po::options_description& limits)
         known += (known.empty() ? "" : ", ") + name;
     }
     if (!found)
-        throw file_error{setting.place + ": limits." + shortened(setting.name) + " is unknown; there are " + known};
+        throw file_error{setting.place + ": " + called + '.' + shortened(setting.name) + " is unknown; there are " + known};
     po::parsed_options one(&limits);
     one.options.emplace_back(with(setting.name, '_', '-'), std::vector<std::string>{setting.value});
     try {
@@ -329,21 +337,24 @@ void take(const limit_setting& setting, const po::options_description& limits)
         po::store(one, given);
         po::notify(given);
     } catch (const value_error& wrong) {
-        throw file_error{setting.place + ": limits." + setting.name + wrong.text};
+        throw file_error{setting.place + ": " + called + '.' + setting.name + wrong.text};
     } catch (const po::error& wrong) {
-        throw file_error{setting.place + ": limits." + setting.name + ": " + wrong.what()};
+        throw file_error{setting.place + ": " + called + '.' + setting.name + ": " + wrong.what()};
     }
 }
 
-/// What the file says, its limits given to the options.
-config_file take_file(const po::variables_map& given, const po::options_description& limits)
+/// What the file says, its settings given to the options. What the command line repeats replaces all that the file has of it.
+config_file take_file(const po::variables_map& given, const po::options_description& limits, const po::options_description& access)
 {
     const auto path = read_path(given["config"].as<std::string>());
     auto file = path ? read_config(*path) : config_file();
     if (!file)
         throw file_error{file.error().detail};
-    for (const limit_setting& each : file->limits)
-        take(each, limits);
+    for (const setting& each : file->limits)
+        take("limits", each, limits);
+    for (const setting& each : file->access)
+        if (given.count(with(each.name, '_', '-')) == 0)
+            take("access", each, access);
     return std::move(*file);
 }
 
@@ -359,8 +370,10 @@ daemon_options sound(daemon_options options)
     if (options.load_threads == 0) // no more than that can load or close at once
         options.load_threads = std::min<std::size_t>(options.cache.max_loaded_models, 64);
     if (const auto checked = validate(options.server); !checked)
-        throw usage_error{"--socket: " + checked.error().detail};
+        throw usage_error{(checked.error().detail.starts_with("socket") ? "--socket: " : "") + checked.error().detail};
     if (const auto checked = validate(options.cache); !checked)
+        throw usage_error{checked.error().detail};
+    if (const auto checked = validate(options.request); !checked)
         throw usage_error{checked.error().detail};
     return options;
 }
@@ -372,7 +385,7 @@ std::variant<daemon_options, leave> read_options(int count, const char* const* a
     daemon_options options;
     options.server.socket_path = default_socket_path();
     options.run_threads = default_run_threads();
-    const auto [all, limits] = describe(options);
+    const auto [all, limits, access] = describe(options);
     const auto usage = [](const std::string& what) { return leave{2, "warmd: " + what + "\nTry 'warmd --help'.\n", what}; };
     try {
         using style = po::command_line_style::style_t;
@@ -390,7 +403,7 @@ std::variant<daemon_options, leave> read_options(int count, const char* const* a
         if (given.count("version"))
             return leave{0, "warmd " WARMD_VERSION "\n", ""};
         if (given.count("config"))
-            options.file = take_file(given, limits);
+            options.file = take_file(given, limits, access);
         po::notify(given); // after the file: the command line has the last word
         const bool check = given["check-config"].as<bool>();
         options = sound(std::move(options));

@@ -19,6 +19,7 @@ struct daemon_options {
     config_file file;   ///< what it says
     server_config server;
     cache_limits cache;
+    request_limits request;
     std::size_t load_threads = 0; ///< that load and close models
     std::size_t run_threads = 0;  ///< that run calls on models
     std::chrono::nanoseconds drain = std::chrono::seconds(10);

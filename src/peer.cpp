@@ -42,7 +42,7 @@ std::optional<peer_identity> peer_of(int connected)
     socklen_t size = sizeof peer;
     if (::getsockopt(connected, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0)
         return std::nullopt;
-    peer_identity found{.uid = peer.uid, .gids = supplementary_groups(connected)};
+    peer_identity found{.uid = peer.uid, .pid = peer.pid, .gids = supplementary_groups(connected)};
     found.gids.push_back(peer.gid);
     return found;
 }

@@ -12,6 +12,7 @@ namespace warmd {
 /// As the kernel noted it when the peer connected: nothing in it is the peer's own word.
 struct peer_identity {
     uid_t uid = 0;
+    pid_t pid = 0;           ///< for people: it may have passed the connection on
     std::vector<gid_t> gids; ///< its own group and the supplementary ones
 };
 

@@ -214,32 +214,30 @@ std::string models(std::span<const model_info> models, time_point now)
     });
 }
 
-std::string stats(const cache_stats& stats, const daemon_info& daemon, time_point now)
+/// By the names of the options; seconds, 0 for never.
+static void write_limits(json_writer& to, const daemon_info& daemon)
 {
-    return object([&](json_writer& to) {
-        to.member("hits_total", stats.hits)
-            .member("misses_total", stats.misses)
-            .member("joins_total", stats.joins)
-            .member("loads_total", stats.loads)
-            .member("load_failures_total", stats.load_failures)
-            .member("closes_total", stats.closes)
-            .member("refusals_total", stats.refusals)
-            .member("abandons_total", stats.abandons)
-            .member("overdue_total", stats.overdue_total);
-        for (std::size_t why = 0; why != stats.evictions.size(); ++why)
-            to.member("evictions_" + std::string(name(static_cast<evict_reason>(why))) + "_total", stats.evictions[why]);
-        to.member("loaded_models", stats.loaded_models)
-            .member("loading", stats.loading)
-            .member("closing", stats.closing)
-            .member("overdue", stats.overdue)
-            .member("leases", stats.leases)
-            .member("waiters", stats.waiters)
-            .member("charged_bytes", stats.charged_bytes)
-            .member("max_loaded_models", daemon.limits.max_loaded_models)
-            .member("max_loaded_bytes", daemon.limits.max_loaded_bytes)
-            .member("oldest_waiter_seconds", oldest_wait(stats, now))
-            .member("uptime_seconds", seconds(now - daemon.started));
-    });
+    const session_limits& connection = daemon.connection;
+    to.begin_object()
+        .member("max_frame_bytes", connection.max_frame_bytes)
+        .member("max_json_depth", max_json_depth)
+        .member("max_in_flight", connection.max_in_flight)
+        .member("max_in_flight_total", connection.max_in_flight_total)
+        .member("max_connections", daemon.max_connections)
+        .member("max_waiters", daemon.limits.max_waiters)
+        .member("max_prompts", daemon.request.max_prompts)
+        .member("max_tokens", daemon.request.max_tokens)
+        .member("max_reply_bytes", connection.max_reply_bytes)
+        .member("max_unread_bytes", connection.max_unread_bytes)
+        .member("idle_connection_timeout", seconds(connection.idle_timeout))
+        .member("frame_timeout", seconds(connection.frame_timeout))
+        .member("max_loaded_models", daemon.limits.max_loaded_models)
+        .member("max_loaded_bytes", daemon.limits.max_loaded_bytes)
+        .member("idle_timeout", seconds(daemon.limits.idle_timeout))
+        .member("max_wait", seconds(daemon.limits.max_wait))
+        .member("load_timeout", seconds(daemon.limits.load_timeout))
+        .member("close_timeout", seconds(daemon.limits.close_timeout))
+        .end_object();
 }
 
 void write_health(std::string& out, std::span<const model_info> models, const cache_stats& stats, const daemon_info& daemon, time_point now)
@@ -263,7 +261,9 @@ void write_health(std::string& out, std::span<const model_info> models, const ca
         }
         to.end_array()
             .member("max_loaded_models", daemon.limits.max_loaded_models)
-            .member("oldest_waiter_seconds", oldest_wait(stats, now));
+            .member("oldest_waiter_seconds", oldest_wait(stats, now))
+            .key("limits");
+        write_limits(to, daemon);
     });
 }
 

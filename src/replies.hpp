@@ -32,7 +32,6 @@ std::string unloaded(std::span<const cache_key> keys);
 std::string pinned(const cache_key& key, bool pinned);
 std::string reloaded(const model_changes& changes);
 std::string models(std::span<const model_info> models, time_point now);
-std::string stats(const cache_stats& stats, const daemon_info& daemon, time_point now);
 std::string subscribed(event_filter wanted);
 void write_health(std::string& out, std::span<const model_info> models, const cache_stats& stats, const daemon_info& daemon, time_point now);
 

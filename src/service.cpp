@@ -26,6 +26,16 @@ constexpr int backlog = 4096; // the kernel cuts it to net.core.somaxconn
 /// After a failed accept (EMFILE and the like) it would fail again at once: pauses, doubling.
 constexpr std::chrono::milliseconds first_pause{100}, longest_pause{1600};
 
+/// How often sessions are looked at: a timeout is noticed when at most a quarter more of it has passed.
+std::chrono::nanoseconds look_interval(const session_limits& limits)
+{
+    std::chrono::nanoseconds interval = std::chrono::seconds(1);
+    for (const std::chrono::nanoseconds timeout : {limits.idle_timeout, limits.frame_timeout})
+        if (timeout.count() != 0)
+            interval = std::min(interval, std::max<std::chrono::nanoseconds>(timeout / 4, std::chrono::milliseconds(1)));
+    return interval;
+}
+
 /// One error line into the fresh socket's empty buffer. Its framing is not known yet.
 void turn_away(session::socket& connected, const failure& why)
 {
@@ -41,9 +51,9 @@ void turn_away(session::socket& connected, const failure& why)
 
 class service::impl : public std::enable_shared_from_this<impl> {
 public:
-    impl(asio::any_io_executor executor, server_config config, const dispatcher& methods, logger log)
-        : executor_(executor), config_(std::move(config)), dispatcher_(methods), log_(std::move(log)), acceptor_(executor),
-          poller_(std::make_shared<poller>(executor)), pause_(executor), ended_(executor, asio::steady_timer::time_point::max())
+    impl(asio::any_io_executor executor, server_config config, const dispatcher& methods, logger log, const time_source& time)
+        : executor_(executor), counts_(methods.counted()->connections), config_(std::move(config)), dispatcher_(methods), log_(std::move(log)), acceptor_(executor),
+          poller_(std::make_shared<poller>(executor)), pause_(executor), now_(time.now), look_(time.make_alarm(executor)), ended_(executor, asio::steady_timer::time_point::max())
     {
     }
 
@@ -61,8 +71,11 @@ private:
     void admit(session::socket connected);
     void stop_accepting();
     void ring_if_ended();
+    void look_later();
+    void look();
 
     const asio::any_io_executor executor_;
+    connection_counts& counts_;
     const server_config config_;
     const dispatcher& dispatcher_;
     const logger log_;
@@ -75,6 +88,9 @@ private:
     refusal_log refusals_;
     bool accepting_ = false; // accept() has not returned
     std::unordered_set<std::shared_ptr<session>> sessions_;
+    const std::function<time_point()> now_;
+    const std::unique_ptr<alarm> look_; // set while there are sessions
+    time_point look_due_{};
     asio::steady_timer ended_; // a bell
 };
 
@@ -159,23 +175,51 @@ void service::impl::admit(session::socket connected)
 {
     const std::optional<peer_identity> peer = peer_of(connected.native_handle());
     if (!peer || !may_talk(config_.access, *peer)) {
+        ++counts_.not_allowed;
         const std::string who = peer ? "user " + std::to_string(peer->uid) : "an unknown user";
         if (std::size_t more = 0; refusals_.admits(std::chrono::steady_clock::now(), more))
             log_.warning("turned away " + who + (more == 0 ? "" : ", and " + std::to_string(more) + " connections before it"));
         return turn_away(connected,
                          failure{errc::permission_denied, who + " may not use this daemon; " + who_may_talk(config_.access) + " may"});
     }
-    if (sessions_.size() >= config_.max_connections)
+    if (sessions_.size() >= config_.max_connections) {
+        ++counts_.too_many;
         return turn_away(connected, failure{.code = errc::busy,
                                             .detail = "there are " + std::to_string(sessions_.size()) +
                                                       " connections, as many as max_connections allows",
                                             .retry_after_seconds = 1});
-    const auto fresh = std::make_shared<session>(std::move(connected), peer->uid, poller_, dispatcher_, config_.session, log_);
+    }
+    ++counts_.accepted;
+    ++counts_.open;
+    const auto fresh = std::make_shared<session>(std::move(connected), peer_name(peer->uid, peer->pid), poller_, dispatcher_, config_.session, log_);
+    if (sessions_.empty())
+        look_later();
     sessions_.insert(fresh);
     fresh->start([self = shared_from_this(), ended = fresh.get()] {
         self->sessions_.erase(ended->shared_from_this());
+        --self->counts_.open;
+        if (self->sessions_.empty())
+            self->look_->cancel(); // or the executor would not run dry
         self->ring_if_ended();
     });
+}
+
+void service::impl::look_later()
+{
+    look_due_ = now_() + look_interval(config_.session);
+    look_->set(look_due_, [self = shared_from_this()] { self->look(); });
+}
+
+/// Finds connections that have been silent for too long; that it comes late tells how busy the executor is.
+void service::impl::look()
+{
+    const time_point now = now_();
+    dispatcher_.counted()->strand_lag_seconds.add(now - look_due_);
+    const auto open = sessions_; // a session may end, and leave sessions_, as soon as it is looked at
+    for (const auto& one : open)
+        one->look(now);
+    if (!sessions_.empty())
+        look_later();
 }
 
 void service::impl::stop_accepting()
@@ -218,8 +262,8 @@ void service::impl::ring_if_ended()
         ended_.cancel();
 }
 
-service::service(asio::any_io_executor executor, server_config config, const dispatcher& methods, logger log)
-    : impl_(std::make_shared<impl>(std::move(executor), std::move(config), methods, std::move(log)))
+service::service(asio::any_io_executor executor, server_config config, const dispatcher& methods, logger log, time_source time)
+    : impl_(std::make_shared<impl>(std::move(executor), std::move(config), methods, std::move(log), time))
 {
 }
 service::~service() { impl_->stop(); }

@@ -43,10 +43,12 @@ struct session::batch {
 class session::call : public caller, public std::enable_shared_from_this<call> {
 public:
     call(const std::shared_ptr<session>& owner, const rpc::request& request)
-        : owner_(owner), executor_(owner->executor_), peer_uid_(owner->peer_uid_), id_(request.id ? request.id->value() : nullptr),
+        : owner_(owner), executor_(owner->executor_), counts_(owner->dispatcher_.counts_of(request.method)), peer_uid_(owner->peer_.uid), id_(request.id ? request.id->value() : nullptr),
           answered_(!request.notification()), batch_(owner->within_)
     {
         rpc::append_id(id_text_, request.id);
+        if (owner->log_.enabled(log_level::debug))
+            noted_.emplace(noted{std::string(request.method), {}, std::chrono::steady_clock::now()});
     }
 
     const json::value& id() const noexcept override { return id_; }
@@ -74,6 +76,12 @@ public:
             if (!ec && self->deadline_ && self->deadline_->expiry() <= std::chrono::steady_clock::now())
                 self->end_early(failure{errc::timeout, "the request's timeout passed before there was a result"});
         });
+    }
+
+    void about(std::string_view key) override
+    {
+        if (noted_)
+            noted_->key = key;
     }
 
     bool outlive_reply(std::function<void(std::size_t)> caught_up) override
@@ -113,6 +121,14 @@ public:
     }
 
     bool answered() const { return answered_; }
+    request_counts& counts() const { return counts_; }
+
+    /// For the log, kept only if it is to be written.
+    struct noted {
+        std::string method, key;
+        std::chrono::steady_clock::time_point began;
+    };
+    const std::optional<noted>& what_was_noted() const { return noted_; }
     const std::string& id_text() const { return id_text_; }
     batch* within() const { return batch_.get(); }
     const std::optional<failure>& reason() const { return reason_; }
@@ -121,9 +137,11 @@ public:
 private:
     const std::weak_ptr<session> owner_;
     const asio::any_io_executor executor_;
+    request_counts& counts_;
     const unsigned peer_uid_;
     const json::value id_;
     std::string id_text_;
+    std::optional<noted> noted_;
     const bool answered_; // false: a notification
     const std::shared_ptr<batch> batch_;
 
@@ -137,9 +155,9 @@ private:
     std::optional<failure> reason_;
 };
 
-session::session(socket connected, unsigned peer_uid, std::shared_ptr<poller> by, const dispatcher& methods, session_limits limits,
+session::session(socket connected, peer_name peer, std::shared_ptr<poller> by, const dispatcher& methods, session_limits limits,
                  logger log)
-    : executor_(connected.get_executor()), poller_(std::move(by)), socket_(connected.release()), peer_uid_(peer_uid), dispatcher_(methods),
+    : executor_(connected.get_executor()), poller_(std::move(by)), socket_(connected.release()), peer_(peer), dispatcher_(methods),
       limits_(limits), log_(std::move(log)), decoder_(limits.max_frame_bytes), linger_(executor_)
 {
 }
@@ -245,11 +263,13 @@ bool session::start_next()
     const auto frame = at_end_ ? decoder_.last() : decoder_.next();
     if (!frame) {
         input_ = input::refused;
+        dispatcher_.counts_of({}).add(frame.error().code);
         answer("null", frame.error(), nullptr);
         return false;
     }
     if (!*frame)
         return false;
+    ++frames_;
     reader_.read(**frame);
     if (reader_.batch())
         within_ = std::make_shared<batch>();
@@ -262,6 +282,7 @@ void session::receive()
     const ssize_t n = ::recv(socket_, space.data(), space.size(), MSG_DONTWAIT);
     if (n > 0) {
         decoder_.commit(static_cast<std::size_t>(n));
+        ++moves_;
         readable_ = ending_ || static_cast<std::size_t>(n) == space.size(); // else what there was is read: the poller tells of more
     } else if (n == 0) {
         at_end_ = true;
@@ -296,7 +317,7 @@ void session::end_input()
     readable_ = false;
 }
 
-bool session::is_backed_up() const { return out_.size() + sending_.size() - sent_ > max_queued_output; }
+bool session::is_backed_up() const { return unsent() > max_queued_output; }
 
 bool session::is_full() const { return is_open() && (calls_.size() >= limits_.max_in_flight || is_backed_up()); }
 
@@ -317,6 +338,7 @@ void session::start_message(const rpc::item& message)
         const auto& bad = std::get<rpc::malformed>(message);
         std::string id_text;
         rpc::append_id(id_text, bad.id);
+        dispatcher_.counts_of({}).add(bad.why.code);
         answer(id_text, bad.why, within_.get());
     } else if (request->notification() && request->method == "$/cancelRequest") {
         cancel(*request->params);
@@ -340,14 +362,25 @@ bool session::answer_at_once(const rpc::request& request)
     }
     out += '}';
     end_reply(start, within_.get());
+    if (log_.enabled(log_level::debug)) {
+        std::string id_text;
+        rpc::append_id(id_text, request.id);
+        log_request(id_text, request.method, "ok, at once");
+    }
     return true;
 }
 
 void session::start_call(const rpc::request& request)
 {
+    const std::uint64_t in_flight = dispatcher_.counted()->in_flight;
+    if (in_flight >= limits_.max_in_flight_total)
+        return refuse(request, failure{.code = errc::busy,
+                                       .detail = std::to_string(in_flight) + " requests are under way, as many as max_in_flight_total allows",
+                                       .retry_after_seconds = 1});
     const auto self = shared_from_this();
     const auto one = std::make_shared<call>(self, request);
     calls_.insert(one);
+    ++dispatcher_.counted()->in_flight;
     if (within_)
         ++within_->left;
     // On this very executor: the handler starts inline, and its signal is emitted from where it runs.
@@ -357,15 +390,31 @@ void session::start_call(const rpc::request& request)
                    }));
 }
 
+/// Nothing has been done.
+void session::refuse(const rpc::request& request, const failure& why)
+{
+    dispatcher_.counts_of(request.method).add(why.code);
+    if (request.notification())
+        return;
+    std::string id_text;
+    rpc::append_id(id_text, request.id);
+    answer(id_text, why, within_.get());
+}
+
 void session::finish(const std::shared_ptr<call>& done, std::exception_ptr thrown, result<std::string> reply)
 {
     calls_.erase(done);
+    --dispatcher_.counted()->in_flight;
     done->end();
+    if (thrown)
+        reply = done->reason().value_or(is_open() ? failure{errc::internal_error, "the request was aborted, and nobody had asked for that"}
+                                                  : failure{errc::disconnected, "its client has gone"});
+    if (reply && reply->size() > limits_.max_reply_bytes)
+        reply = failure{errc::too_large, "the reply has " + std::to_string(reply->size()) + " bytes; max_reply_bytes allows " +
+                                             std::to_string(limits_.max_reply_bytes) + ": ask for less at once"};
+    done->counts().add(reply ? std::nullopt : std::optional(reply.error().code));
+    log_end(*done, reply);
     if (is_open()) {
-        if (thrown)
-            reply = done->reason().value_or(failure{errc::internal_error, "the request was aborted, and nobody had asked for that"});
-        if (!reply && reply.error().code == errc::internal_error)
-            log_.error("request " + done->id_text() + ": " + reply.error().detail);
         if (done->answered())
             answer(done->id_text(), reply, done->within());
         one_done(done->within());
@@ -375,9 +424,31 @@ void session::finish(const std::shared_ptr<call>& done, std::exception_ptr throw
         else
             flush_soon();
         make_room();
+        if (blocked_ && unsent() > limits_.max_unread_bytes)
+            cut_off(dispatcher_.counted()->connections.slow_reader,
+                    "it has not read " + std::to_string(unsent()) + " bytes of replies; max_unread_bytes allows " + std::to_string(limits_.max_unread_bytes));
     }
     wind_up();
 }
+
+void session::log_end(const call& done, const result<std::string>& reply) const
+{
+    if (!reply && reply.error().code == errc::internal_error)
+        log_.error("request " + done.id_text() + " from " + peer_text() + ": " + reply.error().detail);
+    if (const auto& noted = done.what_was_noted()) {
+        const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - noted->began;
+        log_request(done.id_text(), noted->method,
+                    std::string(reply ? "ok" : name(reply.error().code)) + " in " + std::to_string(took.count()) + " ms" +
+                        (noted->key.empty() ? "" : ", " + noted->key));
+    }
+}
+
+void session::log_request(std::string_view id_text, std::string_view method, std::string_view outcome) const
+{
+    log_.debug("request " + std::string(id_text) + " from " + peer_text() + ": " + shortened(method) + ": " + std::string(outcome));
+}
+
+std::string session::peer_text() const { return "user " + std::to_string(peer_.uid) + ", process " + std::to_string(peer_.pid); }
 
 void session::cancel(const json_node& params)
 {
@@ -488,6 +559,7 @@ std::size_t session::send_some()
         if (std::exchange(watching_writable_, false))
             poller_->watch_writable(socket_, *this, false);
     }
+    moves_ += n > 0;
     return n > 0 ? static_cast<std::size_t>(n) : 0;
 }
 
@@ -514,6 +586,34 @@ void session::wind_up()
         linger();
     if (answered && !is_open() && !working_ && on_end_)
         std::exchange(on_end_, nullptr)();
+}
+
+void session::look(std::chrono::steady_clock::time_point now)
+{
+    if (!is_open())
+        return;
+    connection_counts& counted = dispatcher_.counted()->connections;
+    if (std::exchange(seen_moves_, moves_) != moves_ || !calls_.empty() || !kept_.empty())
+        quiet_since_ = now;
+    const bool begun = input_ == input::open && !paused_ && !readable_ && !at_end_ && decoder_.in_frame();
+    if (std::exchange(seen_frames_, frames_) != frames_ || !begun)
+        frame_since_ = now;
+    if (limits_.idle_timeout.count() != 0 && now - quiet_since_ >= limits_.idle_timeout)
+        return cut_off(counted.idle, "nothing has passed on it for as long as idle_connection_timeout");
+    if (limits_.frame_timeout.count() != 0 && now - frame_since_ >= limits_.frame_timeout) {
+        ++counted.half_sent_frame;
+        log_.info("closing a connection of " + peer_text() + ": a request on it has not arrived whole");
+        input_ = input::refused;
+        answer("null", failure{errc::timeout, "a request has begun and has not arrived whole within frame_timeout"}, nullptr);
+        work();
+    }
+}
+
+void session::cut_off(std::uint64_t& counted, std::string_view why)
+{
+    ++counted;
+    log_.info("closing a connection of " + peer_text() + ": " + std::string(why));
+    stop();
 }
 
 void session::linger()

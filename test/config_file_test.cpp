@@ -57,7 +57,7 @@ BOOST_AUTO_TEST_CASE(the_example_is_read)
     BOOST_TEST(file.models.at("plain").dtype == "bf16");
     BOOST_TEST((file.preload == names{"plain"}));
     BOOST_TEST((file.pin == names{"verses"}));
-    BOOST_REQUIRE(file.limits.size() == 11U);
+    BOOST_REQUIRE(file.limits.size() == 18U);
     BOOST_TEST(file.limits[0].name == "max_loaded_models");
     BOOST_TEST(file.limits[0].value == "3");
     BOOST_TEST(file.limits[1].value == "50%");
@@ -72,6 +72,24 @@ BOOST_AUTO_TEST_CASE(what_the_readme_shows_is_read)
     BOOST_TEST(file.models.at("verses").adapter.value() == "/etc/warmd/adapters/verses");
     BOOST_TEST(file.limits.size() == 3U);
     BOOST_TEST((file.pin == names{"verses"}));
+}
+
+BOOST_AUTO_TEST_CASE(access_is_one_setting_for_each_value)
+{
+    const config_file file = parsed(R"({"access": {"socket_mode": "0660", "allow_uid": ["alice", 7]}})");
+    BOOST_REQUIRE(file.access.size() == 3U);
+    BOOST_TEST(file.access[0].name == "socket_mode");
+    BOOST_TEST(file.access[1].value == "alice");
+    BOOST_TEST(file.access[2].name == "allow_uid");
+    BOOST_TEST(file.access[2].value == "7");
+}
+
+BOOST_AUTO_TEST_CASE(a_number_beyond_every_double_in_a_model_is_refused_with_its_place)
+{
+    const auto read = parse_config("{\"models\": {\n \"a\": 1e99999}}", "/etc/warmd/warmd.conf");
+    BOOST_REQUIRE(!read);
+    BOOST_TEST(read.error().detail.find(":2:") != std::string::npos, read.error().detail);
+    BOOST_TEST(!parse_config(R"({"models": {"a": {"base": "/a", "options": {"x": -1e99999}}}})", "/etc/warmd/warmd.conf"));
 }
 
 BOOST_AUTO_TEST_CASE(an_empty_object_is_a_configuration)
@@ -130,7 +148,7 @@ BOOST_AUTO_TEST_CASE(a_member_that_is_not_as_it_must_be_is_named_with_line_and_c
         std::string text, place, named;
     } const faults[] = {
         {"[]", "1:1", "must be an object, found []"},
-        {"{\n \"model\": {}}", "2:2", "'model' is unknown; a configuration has models, limits, preload, pin"},
+        {"{\n \"model\": {}}", "2:2", "'model' is unknown; a configuration has models, limits, access, preload, pin"},
         {"{\"models\": []}", "1:2", "models must be an object, found []"},
         {"{\"models\": {\n\t\"a\": 7}}", "2:2", "models.a must be a ModelSpec object, found 7"},
         {"{\"models\": {\"a\": {}}}", "1:13", "models.a.base is missing"},

@@ -193,9 +193,23 @@ BOOST_AUTO_TEST_CASE(the_example_sets_every_limit_there_is)
     BOOST_TEST(options.cache.max_loaded_models == 3U);
     BOOST_TEST((options.cache.idle_timeout == 30min));
     const std::string known = configured(R"({"limits": {"x": 1}})").refused().mistake;
-    for (const limit_setting& each : options.file.limits)
+    for (const setting& each : options.file.limits)
         BOOST_TEST(known.find(each.name) != std::string::npos, each.name);
     BOOST_TEST(std::count(known.begin(), known.end(), ',') + 1 == static_cast<std::ptrdiff_t>(options.file.limits.size()), known);
+}
+
+BOOST_AUTO_TEST_CASE(the_file_says_who_may_use_it_and_what_the_command_line_repeats_replaces_it)
+{
+    const test::scratch_directory here;
+    const configured file(R"({"access": {"allow_uid": [7, 8], "allow_gid": 9, "socket_mode": "0660", "allow_root": [")" + here.path.native() + "\"]}}");
+    const daemon_options options = file.with();
+    BOOST_TEST(options.server.access.uids == (std::vector<uid_t>{7, 8}), boost::test_tools::per_element());
+    BOOST_TEST(options.server.access.gids == (std::vector<gid_t>{9}), boost::test_tools::per_element());
+    BOOST_TEST(options.server.access.socket_mode == 0660U);
+    BOOST_TEST(options.roots.size() == 1U);
+    const daemon_options narrower = file.with({"--allow-uid", "5"});
+    BOOST_TEST(narrower.server.access.uids == (std::vector<uid_t>{5}), boost::test_tools::per_element());
+    BOOST_TEST(narrower.server.access.gids.size() == 1U);
 }
 
 BOOST_AUTO_TEST_CASE(a_mistake_in_the_file_is_named_with_line_and_column_and_status_2)
@@ -210,6 +224,8 @@ BOOST_AUTO_TEST_CASE(a_mistake_in_the_file_is_named_with_line_and_column_and_sta
              {"{\"limits\": {\"socket\": \"/x\"}}", ":1:13: limits.socket is unknown; there are max_loaded_models, max_loaded_bytes,"},
              {"{\"limits\": {\"max-wait\": 1}}", ":1:13: limits.max-wait is unknown"},
              {"{\"limits\": {\"\": 1}}", ":1:13: limits. is unknown"},
+             {"{\"access\": {\"allow_root\": [\"/no/such\"]}}", ":1:28: access.allow_root is '/no/such'; it must be a directory that exists"},
+             {"{\"access\": {\"max_wait\": 1}}", ":1:13: access.max_wait is unknown; there are allow_uid, allow_gid,"},
          }) {
         const configured file(text);
         const leave said = file.refused();
@@ -236,7 +252,7 @@ BOOST_AUTO_TEST_CASE(help_and_version_end_with_status_0)
     const leave help = refusal({"--help", "--workers", "0"});
     BOOST_TEST(refusal({"-h"}).text == help.text);
     BOOST_TEST(help.status == 0);
-    BOOST_TEST(std::count(help.text.begin(), help.text.end(), '\n') <= 50);
+    BOOST_TEST(std::count(help.text.begin(), help.text.end(), '\n') <= 60);
     BOOST_TEST(help.text.find("--max-loaded-models N") != std::string::npos);
     BOOST_TEST(refusal({"--version"}).text == "warmd 0.1.0\n");
 }

@@ -15,6 +15,7 @@
 
 using namespace warmd;
 using namespace warmd::test;
+using namespace std::chrono_literals;
 
 namespace {
 
@@ -114,14 +115,14 @@ using lines = std::vector<std::string>;
 
 /// A session and the client at the other end, on one context.
 struct connection {
-    explicit connection(session_limits limits = {})
+    explicit connection(session_limits limits = {}, log_level level = log_level::info)
     {
         fakes.executor = io.get_executor();
         fakes.add_to(methods);
         session::socket near(io);
         asio::local::connect_pair(near, client);
         client.non_blocking(true);
-        const logger log(log_level::debug, [this](log_level, std::string_view line) { logged.emplace_back(line); });
+        const logger log(level, [this](log_level, std::string_view line) { logged.emplace_back(line); });
         serving = std::make_shared<session>(std::move(near), 1234U, std::make_shared<poller>(io.get_executor()), methods, limits, log);
         asio::dispatch(io, [this] { serving->start([this] { ++ends; }); });
         settle(io);
@@ -705,4 +706,99 @@ BOOST_AUTO_TEST_CASE(replies_that_become_ready_together_leave_in_one_write)
     while (arrived == 0 && c.io.poll_one() != 0)
         arrived = c.client.available();
     BOOST_TEST(arrived == 3 * (success("1", "0").size() + 1));
+}
+
+// -- what a client may keep the daemon waiting for: time is given ----------------------------------------------------------
+
+BOOST_AUTO_TEST_CASE(a_connection_nothing_passes_on_is_closed_and_counted)
+{
+    connection c({.idle_timeout = 10s});
+    const std::chrono::steady_clock::time_point start{};
+    c.serving->look(start);
+    c.serving->look(start + 9s);
+    c.send(request("1", "echo") + '\n');
+    TEST_LINES(c.received(), success("1", "{}"));
+    c.serving->look(start + 12s); // something had passed
+    c.serving->look(start + 21s);
+    BOOST_TEST(!c.closed_by_session());
+    c.serving->look(start + 22s);
+    BOOST_TEST(c.closed_by_session());
+    BOOST_TEST(c.methods.counted()->connections.idle == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(a_connection_with_a_request_under_way_is_not_idle)
+{
+    connection c({.idle_timeout = 10s});
+    const std::chrono::steady_clock::time_point start{};
+    c.send(waiting("1", "gate"));
+    c.serving->look(start);
+    c.serving->look(start + 1h);
+    c.open_gate("gate");
+    TEST_LINES(c.received(), success("1", "\"open\""));
+}
+
+BOOST_AUTO_TEST_CASE(a_frame_that_does_not_come_whole_is_refused_and_what_is_under_way_answered)
+{
+    connection c({.frame_timeout = 10s});
+    const std::chrono::steady_clock::time_point start{};
+    c.send(waiting("1", "gate") + "{\"jsonrpc\":");
+    c.serving->look(start);
+    c.send("\"2.0\",");
+    c.serving->look(start + 9s);
+    BOOST_TEST(c.received().empty());
+    c.serving->look(start + 10s); // some bytes now and then are no frame
+    BOOST_TEST(c.only_error() == "null timeout");
+    c.open_gate("gate");
+    TEST_LINES(c.received(), success("1", "\"open\""));
+    BOOST_TEST(c.methods.counted()->connections.half_sent_frame == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(frames_that_come_whole_are_never_too_slow)
+{
+    connection c({.frame_timeout = 10s});
+    const std::chrono::steady_clock::time_point start{};
+    const std::string two = request("1", "echo") + '\n' + request("2", "echo") + '\n';
+    const std::size_t cut = two.size() - 5;
+    c.send(two.substr(0, cut));
+    c.serving->look(start);
+    c.send(two.substr(cut));
+    c.serving->look(start + 1h);
+    c.send(two.substr(0, cut));
+    c.serving->look(start + 2h);
+    TEST_LINES(c.received(), success("1", "{}"), success("2", "{}"), success("1", "{}"));
+}
+
+BOOST_AUTO_TEST_CASE(past_max_in_flight_total_a_request_is_busy_and_a_notification_is_left_out)
+{
+    connection c({.max_in_flight_total = 1});
+    c.send(waiting("1", "gate") + request("2", "echo") + "\n" + R"({"jsonrpc":"2.0","method":"note"})" + '\n');
+    BOOST_TEST(c.only_error() == "2 busy");
+    BOOST_TEST(c.methods.counted()->in_flight == 1U);
+    c.open_gate("gate");
+    TEST_LINES(c.received(), success("1", "\"open\""));
+    c.send(request("3", "echo") + '\n');
+    TEST_LINES(c.received(), success("3", "{}"));
+}
+
+BOOST_AUTO_TEST_CASE(requests_are_counted_by_method_and_outcome)
+{
+    connection c;
+    c.send(request("1", "echo") + '\n' + request("2", "fail") + '\n' + request("3", "no_such") + "\n{}\n" + waiting("4", "gate") + cancelling("4"));
+    c.received();
+    const auto& requests = c.methods.counted()->requests;
+    const auto failed = [&](const char* method, errc why) { return requests.at(method).failed[static_cast<std::size_t>(why)]; };
+    BOOST_TEST(requests.at("echo").ok == 1U);
+    BOOST_TEST(failed("fail", errc::internal_error) == 1U);
+    BOOST_TEST(failed("unknown", errc::method_not_found) == 1U);
+    BOOST_TEST(failed("unknown", errc::invalid_request) == 1U);
+    BOOST_TEST(failed("wait", errc::cancelled) == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(a_request_is_logged_at_debug_with_its_id_who_asked_and_how_it_ended)
+{
+    connection c({}, log_level::debug);
+    c.send(request("\"req-7\"", "echo") + '\n');
+    c.received();
+    BOOST_REQUIRE_EQUAL(c.logged.size(), 1U);
+    BOOST_TEST(c.logged[0].starts_with("request \"req-7\" from user 1234, process 0: echo: ok in "), c.logged[0]);
 }

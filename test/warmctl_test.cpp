@@ -57,7 +57,7 @@ std::string params_of(words typed, program_input input = {})
 
 void check_contains(const std::string& text, const std::string& part) { BOOST_TEST(text.find(part) != std::string::npos, text); }
 
-const words all_commands{"health", "stats",   "ps",         "top",      "watch", "load", "unload", "reload", "tokenize",
+const words all_commands{"health", "stats",   "metrics", "ps",         "top",      "watch", "load", "unload", "reload", "tokenize",
                          "next",   "logprob", "perplexity", "generate", "kl",    "call"};
 
 } // namespace

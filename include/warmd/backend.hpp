@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <optional>
 #include <span>
 #include <stop_token>
@@ -132,7 +133,12 @@ struct call {
     std::stop_token stop;                                ///< asked to stop: complete soon, with `cancelled`
     std::function<void(const generated_token&)> on_token; ///< generate only; may be empty; called before complete
     std::function<void(result<outcome>)> complete;        ///< called exactly once, within run()
+    std::size_t tokens_in = 0;                            ///< of its inputs: the backend says so before it completes the call
+    std::size_t max_tokens = std::numeric_limits<std::size_t>::max(); ///< with more of them: complete with too_many_tokens()
 };
+
+/// invalid_params.
+failure too_many_tokens(std::size_t found, std::size_t allowed);
 
 /// A loaded model. Every member may block and may throw; warmd calls them one at a time, on this
 /// backend's lane, close() last and exactly once.

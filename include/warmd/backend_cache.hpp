@@ -7,6 +7,7 @@
 #include <warmd/cache_event.hpp>
 #include <warmd/config.hpp>
 #include <warmd/log.hpp>
+#include <warmd/metrics.hpp>
 #include <warmd/time_source.hpp>
 
 #include <chrono>
@@ -73,7 +74,7 @@ class backend_cache {
 public:
     /// `io`: a serial executor. The registry must outlive the cache; worker threads must be joined before it goes.
     backend_cache(asio::any_io_executor io, worker_executors workers, const backend_registry&, cache_limits, logger,
-                  time_source = real_time());
+                  time_source = real_time(), std::shared_ptr<metrics> counted = std::make_shared<metrics>());
     ~backend_cache();
     backend_cache(const backend_cache&) = delete;
     backend_cache& operator=(const backend_cache&) = delete;

@@ -6,6 +6,7 @@
 #include <warmd/model_spec.hpp>
 
 #include <functional>
+#include <limits>
 #include <memory>
 #include <string>
 
@@ -43,8 +44,10 @@ public:
     /// its own share of the hold until it ends, and is asked to stop. `on_token` is called on a worker thread.
     asio::awaitable<result<outcome>> run(operation what, std::function<void(const generated_token&)> on_token = {});
     /// The same, but the answer is `write`'s text of the outcome. It is made on the worker thread: a large one takes a while.
+    /// `max_tokens`: call::max_tokens.
     asio::awaitable<result<std::string>> run(operation what, std::function<std::string(const outcome&)> write,
-                                             std::function<void(const generated_token&)> on_token);
+                                             std::function<void(const generated_token&)> on_token,
+                                             std::size_t max_tokens = std::numeric_limits<std::size_t>::max());
 
 private:
     std::shared_ptr<hold> hold_; // ~hold posts cache_core::released(entry)

@@ -211,6 +211,8 @@ public:
     std::optional<entry_info> awaited_by(waiter_id waiter) const;
     /// REQUIRES: an entry of which effect::gone has not been said.
     std::shared_ptr<const resolved_model> model_of(entry_id entry) const;
+    /// When a loading entry joined the line for room. REQUIRES: it has not been loaded yet.
+    time_point asked_for_at(entry_id entry) const;
     cache_stats stats() const;
     /// True if nothing is resident, loading or closing.
     bool empty() const;

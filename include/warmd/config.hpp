@@ -36,7 +36,20 @@ struct cache_limits {
 /// One connection's limits.
 struct session_limits {
     std::size_t max_frame_bytes = 16 * 1024 * 1024;
-    std::size_t max_in_flight = 1024;
+    std::size_t max_in_flight = 1024;           ///< then nothing more is read
+    std::size_t max_in_flight_total = 65'536;   ///< on all connections together; then a request that cannot be answered at once is busy
+    std::size_t max_reply_bytes = 64 << 20;     ///< a larger one is too_large
+    std::size_t max_unread_bytes = 256 << 20;   ///< replies a client has not read; then its connection is closed
+    std::chrono::nanoseconds idle_timeout = std::chrono::hours(1);     ///< of a connection nothing passes on or is under way; 0: never
+    std::chrono::nanoseconds frame_timeout = std::chrono::seconds(60); ///< for a frame to come whole; 0: for ever
+
+    friend bool operator==(const session_limits&, const session_limits&) = default;
+};
+
+/// What one request may ask for.
+struct request_limits {
+    std::size_t max_prompts = 16'384;     ///< prompts, texts or items
+    std::size_t max_tokens = 1024 * 1024; ///< in all of its inputs together, and for a generation those asked for
 };
 
 /// Who may talk to the daemon. Our own user and root always may.
@@ -45,6 +58,8 @@ struct access_rules {
     std::optional<gid_t> socket_group;    ///< of that socket and, if we make it, its directory
     std::vector<uid_t> uids;              ///< besides our own user and root
     std::vector<gid_t> gids;              ///< a peer's own or supplementary group
+
+    friend bool operator==(const access_rules&, const access_rules&) = default;
 };
 
 struct server_config {
@@ -58,6 +73,7 @@ struct server_config {
 /// invalid_params with a message that names the limit, the value and the bound.
 result<void> validate(const cache_limits&);
 result<void> validate(const server_config&);
+result<void> validate(const request_limits&);
 
 /// The daemon's default socket: $XDG_RUNTIME_DIR/warmd/warmd.sock, or /run/warmd/warmd.sock for root and where
 /// XDG_RUNTIME_DIR is unset and /run/warmd is writable. Clients look at WARMD_SOCKET first.

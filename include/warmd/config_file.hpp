@@ -7,6 +7,7 @@
 //            relative to the file's directory. Any other base is a name that its kind understands. "~" is refused: whose home?
 //   limits   {option: value}. The daemon's options about residency and clients, with _ for -; values as on the command
 //            line, or plain numbers.
+//   access   {option: value or [values]}. The daemon's options on who may use it and for what, likewise.
 //   preload  [names], loaded in this order when the daemon starts and when the file is read again.
 //   pin      [names], loaded before those and never unloaded to make room.
 
@@ -21,8 +22,8 @@ namespace warmd {
 
 using named_models = std::map<std::string, model_spec, std::less<>>;
 
-/// A limit as it was written. What it means, and whether that is allowed, is for the daemon's option of this name (options.hpp).
-struct limit_setting {
+/// One option as it was written. What it means, and whether that is allowed, is for the daemon's option of this name (options.hpp).
+struct setting {
     std::string name;
     std::string value;
     std::string place; ///< "file:line:column"
@@ -30,7 +31,8 @@ struct limit_setting {
 
 struct config_file {
     named_models models;
-    std::vector<limit_setting> limits;
+    std::vector<setting> limits;
+    std::vector<setting> access; ///< an option that is an array stands here once for each value
     std::vector<std::string> preload; ///< each is in models
     std::vector<std::string> pin;     ///< each is in models
 };

@@ -2,6 +2,7 @@
 // Method name -> handler; request -> response. Knows neither sockets nor models.
 
 #include <warmd/asio.hpp>
+#include <warmd/metrics.hpp>
 #include <warmd/rpc.hpp>
 
 #include <chrono>
@@ -29,6 +30,8 @@ public:
     virtual void notify(std::string_view method, std::string params) = 0;
     /// Ends the request with `timeout` unless it is answered within `limit` from now. Session executor only.
     virtual void set_timeout(std::chrono::nanoseconds limit) = 0;
+    /// For the log: the request is about the model of this key.
+    virtual void about(std::string_view key) { (void)key; }
     /// Keeps this caller, and what notify() sends, until the connection's end instead of the reply's (subscribe): whoever
     /// sends holds a weak_ptr, which expires then. `caught_up` is kept as long: it is told how many of this caller's
     /// notifications were dropped for a client that did not read, once it reads again and before it is sent another.
@@ -52,6 +55,9 @@ struct method {
 
 class dispatcher {
 public:
+    /// Requests are counted in `to`.
+    explicit dispatcher(std::shared_ptr<metrics> to = std::make_shared<metrics>()) : metrics_(std::move(to)) {}
+
     /// REQUIRES: called before the first answer(); names are unique.
     void add(std::string name, method how);
 
@@ -62,13 +68,19 @@ public:
     /// first suspension.
     asio::awaitable<result<std::string>> answer(rpc::request request, std::shared_ptr<caller> from) const;
 
+    /// Where the caller of answer() counts how that ended; answer_at_once() counts by itself. Stays where it is.
+    request_counts& counts_of(std::string_view method) const;
+    const std::shared_ptr<metrics>& counted() const noexcept { return metrics_; }
+
 private:
     struct named_method {
         std::string name;
         method how;
+        request_counts* counts;
     };
-    const method* find(std::string_view name) const noexcept;
+    const named_method* find(std::string_view name) const noexcept;
 
+    const std::shared_ptr<metrics> metrics_;
     std::vector<named_method> methods_; // so few that looking through them is faster than hashing a name
 };
 

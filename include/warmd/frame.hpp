@@ -42,6 +42,8 @@ public:
     /// Input that ends within a Content-Length frame is a parse_error.
     result<std::optional<std::string_view>> last();
 
+    /// Once next() has found nothing more: a frame has begun and is not whole.
+    bool in_frame() const noexcept { return begin_ != end_ || header_bytes_ != 0; }
     /// Lines until the first byte has come.
     framing kind() const noexcept { return kind_; }
     /// Bytes allocated.

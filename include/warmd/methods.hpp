@@ -18,6 +18,9 @@ struct daemon_info {
     std::string version;
     time_point started; ///< by the cache's time source
     cache_limits limits;
+    request_limits request;
+    session_limits connection;    ///< fixed since the start, as is the next
+    std::size_t max_connections = 0;
     named_models models; ///< what a string in place of a ModelSpec stands for
     std::function<bool()> draining; ///< true from the moment shutdown began
     /// Begins the shutdown, without waiting for it. The grace to give calls under way, or the daemon's own.

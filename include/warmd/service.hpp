@@ -5,6 +5,7 @@
 #include <warmd/dispatcher.hpp>
 #include <warmd/error.hpp>
 #include <warmd/log.hpp>
+#include <warmd/time_source.hpp>
 
 #include <cstddef>
 #include <memory>
@@ -20,7 +21,7 @@ namespace warmd {
 class service {
 public:
     /// The dispatcher must outlive the service, and the service what runs on the executor.
-    service(asio::any_io_executor, server_config, const dispatcher&, logger);
+    service(asio::any_io_executor, server_config, const dispatcher&, logger, time_source = real_time());
     ~service();
 
     /// Binds and listens, or takes the socket that listens already; from then on accepts. Fails if the path cannot be had, and says why: a bad configuration, another

@@ -10,6 +10,8 @@
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include <chrono>
+#include <cstdint>
 #include <exception>
 #include <functional>
 #include <memory>
@@ -21,6 +23,14 @@
 
 namespace warmd {
 
+/// Who is at the other end (SO_PEERCRED).
+struct peer_name {
+    unsigned uid = 0;
+    int pid = 0;
+
+    peer_name(unsigned user, int process = 0) : uid(user), pid(process) {}
+};
+
 /// One connection, from accept to the last reply. Everything runs on the socket's executor, which must be serial
 /// (invariant 1); so must the callers of its members. Each request runs as a coroutine of its own, stopped by one signal:
 /// `$/cancelRequest` (every request in flight with that id, by JSON value and type; none is no error), its own timeout,
@@ -28,7 +38,8 @@ namespace warmd {
 ///
 /// What bounds it: at most max_in_flight requests run, notifications included, and with them running or with
 /// max_queued_output bytes unsent nothing more is read. Notifications to the client other than `$/token` are
-/// dropped while that much is unsent; those of subscriptions are counted (caller::outlive_reply).
+/// dropped while that much is unsent; those of subscriptions are counted (caller::outlive_reply). Replies to what runs by
+/// then may come to max_unread_bytes; then, as after its timeouts, the connection is closed and counted (look()).
 ///
 /// How it ends: the client closes its writing side, or drain(): what has arrived is answered, then the socket is closed.
 /// A frame that cannot be read: answered, likewise, after the error. A hang-up or stop(): every request is cancelled at once.
@@ -42,7 +53,7 @@ public:
     static constexpr std::size_t max_kept_callers = 16; ///< subscriptions
 
     /// The dispatcher must outlive the session. `by` watches the socket, on the socket's executor.
-    session(socket connected, unsigned peer_uid, std::shared_ptr<poller> by, const dispatcher&, session_limits, logger);
+    session(socket connected, peer_name peer, std::shared_ptr<poller> by, const dispatcher&, session_limits, logger);
     ~session();
 
     /// Serves until the end; then calls `on_end` once, when nothing of it is left. REQUIRES: called once.
@@ -51,6 +62,9 @@ public:
     void drain();
     /// Closes the socket and cancels every request; nothing more is sent.
     void stop();
+    /// To be called from time to time: notes what has passed since the last look, and ends a connection that nothing has passed on for
+    /// idle_timeout though nothing is under way, and one that began a frame frame_timeout ago and has not ended it (it gets an error).
+    void look(std::chrono::steady_clock::time_point now);
 
 private:
     class call;
@@ -66,11 +80,17 @@ private:
     bool is_open() const { return socket_ >= 0; }
     bool is_backed_up() const;
     bool is_full() const;
+    std::size_t unsent() const { return out_.size() + sending_.size() - sent_; }
+    void cut_off(std::uint64_t& counted, std::string_view why);
+    std::string peer_text() const;
+    void log_end(const call& done, const result<std::string>& reply) const;
+    void log_request(std::string_view id_text, std::string_view method, std::string_view outcome) const;
     void make_room();
 
     void start_message(const rpc::item& message);
     bool answer_at_once(const rpc::request& request);
     void start_call(const rpc::request& request);
+    void refuse(const rpc::request& request, const failure& why);
     void finish(const std::shared_ptr<call>& done, std::exception_ptr thrown, result<std::string> reply);
     void cancel(const json_node& params);
 
@@ -91,7 +111,7 @@ private:
     const asio::any_io_executor executor_;
     const std::shared_ptr<poller> poller_;
     int socket_; // ours, not Asio's; -1: closed
-    const unsigned peer_uid_;
+    const peer_name peer_;
     const dispatcher& dispatcher_;
     const session_limits limits_;
     const logger log_;
@@ -108,6 +128,10 @@ private:
     bool working_ = false;
     bool draining_ = false;
     bool paused_ = false;   // reading goes on once there is room
+
+    std::uint64_t moves_ = 0, frames_ = 0; // reads and writes that moved something; frames that came
+    std::uint64_t seen_moves_ = ~std::uint64_t{0}, seen_frames_ = ~std::uint64_t{0}; // at the last look
+    std::chrono::steady_clock::time_point quiet_since_, frame_since_;
 
     std::unordered_set<std::shared_ptr<call>> calls_; // in flight
     std::vector<std::shared_ptr<call>> kept_;         // answered, but may still notify

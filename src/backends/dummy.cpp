@@ -145,7 +145,10 @@ public:
     void run(std::span<call> calls) override
     {
         for (call& each : calls) {
-            if (!pause(options_.call, each.stop))
+            each.tokens_in = std::visit([](const auto& what) { return inputs_of(what); }, each.what);
+            if (each.tokens_in > each.max_tokens)
+                each.complete(too_many_tokens(each.tokens_in, each.max_tokens));
+            else if (!pause(options_.call, each.stop))
                 each.complete(failure{errc::cancelled, "asked to stop"});
             else if (!options_.call_error.empty())
                 throw std::runtime_error(options_.call_error);
@@ -163,6 +166,28 @@ public:
 
 private:
     using answered = result<outcome>;
+
+    static std::size_t inputs_of(const text_or_ids& text) { return std::visit([](const auto& some) { return some.size(); }, text); }
+    static std::size_t inputs_of(const std::vector<text_or_ids>& texts)
+    {
+        std::size_t all = 0;
+        for (const text_or_ids& each : texts)
+            all += inputs_of(each);
+        return all;
+    }
+    static std::size_t inputs_of(const logprob& what)
+    {
+        std::size_t all = 0;
+        for (const logprob::item& each : what.items)
+            all += inputs_of(each.prompt) + inputs_of(each.completion);
+        return all;
+    }
+    static std::size_t inputs_of(const tokenize& what) { return inputs_of(what.text); }
+    static std::size_t inputs_of(const detokenize& what) { return what.ids.size(); }
+    static std::size_t inputs_of(const next_token& what) { return inputs_of(what.prompts); }
+    static std::size_t inputs_of(const rolling_logprob& what) { return inputs_of(what.texts); }
+    static std::size_t inputs_of(const generate& what) { return inputs_of(what.prompt); }
+    static std::size_t inputs_of(const diverge& what) { return inputs_of(what.prompts); }
 
     static result<void> check(const std::vector<token_id>& ids)
     {

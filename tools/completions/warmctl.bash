@@ -1,7 +1,7 @@
 # bash completion of warmctl
 _warmctl() {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} command= each
-    local commands="health stats ps top watch load unload reload tokenize next logprob perplexity generate kl call"
+    local commands="health stats metrics ps top watch load unload reload tokenize next logprob perplexity generate kl call"
     local model="--model --adapter --dtype --kind --options --entry-point --keep-alive" own=
     for each in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
         case " $commands " in *" $each "*) command=$each && break ;; esac

@@ -9,7 +9,9 @@ _warmd() {
     --log-level) mapfile -t COMPREPLY < <(compgen -W "debug info warning error" -- "$word") ;;
     --log-format) mapfile -t COMPREPLY < <(compgen -W "text json" -- "$word") ;;
     *) mapfile -t COMPREPLY < <(compgen -W "--max-loaded-models --max-loaded-bytes --idle-timeout --max-wait --min-residency --load-timeout \
-        --close-timeout --max-frame-bytes --max-in-flight --max-connections --max-waiters --allow-uid --allow-gid \
+        --close-timeout --max-frame-bytes --max-in-flight --max-connections --max-waiters \
+        --max-in-flight-total --max-prompts --max-tokens --max-reply-bytes --max-unread-bytes --idle-connection-timeout \
+        --frame-timeout --allow-uid --allow-gid \
         --socket-mode --socket-group --allow-root --config --check-config --socket --workers --load-workers \
         --drain-seconds --log-level --log-format --core-dumps --enable-dummy --help --version" -- "$word") ;;
     esac

@@ -270,6 +270,8 @@ constexpr std::array all{
             [](const json::value& result) { return result.at("status") == "ok" && result.at("ready") == true; }},
     command{"stats", "counters and gauges", false, declare_nothing,
             [](const arguments& typed, const surroundings&) { return plain("stats", typed); }, show_stats},
+    command{"metrics", "the same and more, as Prometheus reads it", false, declare_nothing,
+            [](const arguments& typed, const surroundings&) { return plain("metrics", typed); }, show_metrics},
     command{"ps", "what is loaded, least recently used first", false, declare_nothing,
             [](const arguments& typed, const surroundings&) { return plain("models", typed); }, show_models},
     command{.name = "top", .summary = "the same, live", .scores = false, .declare = declare_top,

@@ -9,7 +9,7 @@ namespace warmd::ctl {
 std::string overview()
 {
     std::string text = "usage: warmctl [--socket PATH] [--json] [--timeout S] COMMAND …\n"
-                       "Talks to warmd, the daemon that keeps language models warm.\n\n";
+                       "Talks to warmd, the daemon that keeps language models warm.\n";
     for (const command& each : commands())
         text += "  " + std::string(each.name) + std::string(12 - each.name.size(), ' ') + std::string(each.summary) + '\n';
     return text + R"(
@@ -58,6 +58,11 @@ exit status: 0 status ok and ready, 1 otherwise, 3 no daemon
 Prints the daemon's counters since its start and its gauges now.
 )",
                .example = "--json stats | jq .loads_total\n"}},
+    {"metrics", {.usage = R"(metrics
+Prints the daemon's counters, gauges and histograms in the text format of
+Prometheus: for the textfile collector of its node exporter, and for promtool.
+)",
+                 .example = "metrics | promtool check metrics\n"}},
     {"ps", {.usage = R"(ps
 Lists the models that are loaded, loading, waited for or failed, least recently
 used first. SIZE is measured, or with ~ estimated; IDLE counts from the last use;

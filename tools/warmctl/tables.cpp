@@ -95,11 +95,15 @@ std::string show_stats(const answer& from)
     table lines({{"", left}, {"", right}});
     for (const auto& [name, value] : from.result.as_object()) {
         const std::string_view called = name;
+        if (value.is_object()) // the buckets of a histogram, whose count and sum stand before it
+            continue;
         const format as = called.ends_with("_bytes") ? human_bytes : called.ends_with("_seconds") ? human_seconds : nullptr;
         lines.row({visible(called), as && value.is_number() ? show(value, as) : visible(json_text(value))});
     }
     return lines.text();
 }
+
+std::string show_metrics(const answer& from) { return std::string(from.result.at("text").as_string()); }
 
 namespace {
 

@@ -28,6 +28,7 @@ struct answer {
 
 std::string show_health(const answer&);
 std::string show_stats(const answer&);
+std::string show_metrics(const answer& from);
 std::string show_models(const answer&);
 /// What `top` shows; `rates`: calls per second of each key, as far as they are known.
 std::string show_top(const json::value& health, const json::value& stats, const json::value& models,

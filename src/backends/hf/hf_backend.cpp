@@ -80,6 +80,12 @@ void hf_backend::run(std::span<call> calls)
             each.complete(what.error());
             continue;
         }
+        for (const planned_sequence& planned : what->sequences)
+            each.tokens_in += planned.what->ids().size();
+        if (each.tokens_in > each.max_tokens) {
+            each.complete(too_many_tokens(each.tokens_in, each.max_tokens));
+            continue;
+        }
         under_way.push_back(std::make_unique<work>(work{&each, std::move(*what)}));
         work& mine = *under_way.back();
         for (const planned_sequence& planned : mine.what.sequences)
