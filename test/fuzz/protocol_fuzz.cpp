@@ -12,12 +12,15 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/local/connect_pair.hpp>
-#include <boost/asio/write.hpp>
 
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <memory>
 #include <optional>
+#include <string>
+#include <vector>
 
 using namespace warmd;
 
@@ -40,41 +43,90 @@ loader patient_loader()
             dummy.load};
 }
 
-struct served {
-    asio::io_context io{1}, workers{1};
-    backend_registry registry;
-    daemon_info info{.version = "0",
-                     .started = {},
-                     .limits = {},
-                     .models = {},
-                     .draining = [] { return false; },
-                     .shut_down = [](auto) {},
-                     .reload = [](auto told) { told(failure{errc::unsupported, "no file"}); }};
-    std::optional<backend_cache> cache;
-    dispatcher methods;
-
+/// A daemon without a socket, its workers stepped by hand. It serves one input after the other, and is as it was after each.
+class served {
+public:
     served()
     {
-        registry.add("dummy", patient_loader());
-        const asio::any_io_executor work = workers.get_executor();
+        registry_.add("dummy", patient_loader());
+        const asio::any_io_executor work = workers_.get_executor();
         const time_source frozen{[] { return time_point(); }, [](const asio::any_io_executor&) { return std::make_unique<mute_alarm>(); }};
-        cache.emplace(io.get_executor(), worker_executors{work, work, work}, registry, info.limits, logger(), frozen);
-        add_methods(methods, *cache, info);
+        cache_.emplace(io_.get_executor(), worker_executors{work, work, work}, registry_, info_.limits, logger(), frozen);
+        add_methods(methods_, *cache_, info_);
     }
     ~served()
     {
-        asio::co_spawn(io, cache->drain(std::chrono::minutes(1)), [](std::exception_ptr, bool) {});
+        asio::co_spawn(io_, cache_->drain(std::chrono::minutes(1)), [](std::exception_ptr thrown, bool clean) {
+            fuzz::check(!thrown && clean, "the cache drains");
+        });
         settle();
-        cache.reset();
+        cache_.reset();
         settle();
     }
+
+    /// What comes back to a client that sends `bytes` and closes its writing side.
+    std::string_view converse(std::string_view bytes)
+    {
+        session::socket here(io_), there(io_);
+        asio::local::connect_pair(here, there);
+        bool ended = false;
+        const auto serving = std::make_shared<session>(std::move(there), ::geteuid(), poller_, methods_,
+                                                       session_limits{.max_frame_bytes = 8 << 10, .max_in_flight_total = 8, .max_reply_bytes = 64 << 10}, logger());
+        serving->start([&ended] { ended = true; });
+        ::send(here.native_handle(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+        ::shutdown(here.native_handle(), SHUT_WR);
+        replies_.clear();
+        for (int rounds = 0; rounds != 1000 && !ended; ++rounds) {
+            settle();
+            receive(here.native_handle());
+        }
+        serving->stop();
+        settle();
+        fuzz::check(ended, "a connection that has been answered ends");
+        return replies_;
+    }
+
+    void forget_everything()
+    {
+        const unload_request all{.keys = {}, .all = true, .wait = true};
+        asio::co_spawn(io_, cache_->unload(all), [](std::exception_ptr thrown, const auto&) { fuzz::check(!thrown, "everything can be unloaded"); });
+        settle();
+        cache_->models_now(left_);
+        fuzz::check(left_.empty() && cache_->stats_now().waiters == 0, "nothing is left of a client that has gone");
+        fuzz::check(cache_->broken_invariant().empty(), "the cache's invariants hold");
+    }
+
+private:
     void settle()
     {
         do {
-            io.restart();
-            workers.restart();
-        } while (io.poll() + workers.poll() != 0);
+            io_.restart();
+            workers_.restart();
+        } while (io_.poll() + workers_.poll() != 0);
     }
+
+    void receive(int from)
+    {
+        static char buffer[64 << 10];
+        for (ssize_t got; (got = ::recv(from, buffer, sizeof buffer, MSG_DONTWAIT)) > 0;)
+            replies_.append(buffer, static_cast<std::size_t>(got));
+    }
+
+    asio::io_context io_{1}, workers_{1};
+    backend_registry registry_;
+    daemon_info info_{.version = "0",
+                      .started = {},
+                      .limits = {},
+                      .request = {.max_prompts = 16, .max_tokens = 64}, // what a request asks for takes as long as it takes
+                      .models = {},
+                      .draining = [] { return false; },
+                      .shut_down = [](auto) {},
+                      .reload = [](auto told) { told(failure{errc::unsupported, "no file"}); }};
+    std::optional<backend_cache> cache_;
+    dispatcher methods_;
+    const std::shared_ptr<poller> poller_ = std::make_shared<poller>(io_.get_executor());
+    std::string replies_;
+    std::vector<model_info> left_;
 };
 
 void check_replies(std::string_view all)
@@ -102,32 +154,14 @@ void check_replies(std::string_view all)
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size)
 {
     constexpr std::size_t most = 16 << 10; // beyond it one read would not take all
+    constexpr int inputs_each = 256;       // making a daemon takes longer than most inputs
     if (size > most)
         return 0;
-    served daemon;
-    session::socket here(daemon.io), there(daemon.io);
-    asio::local::connect_pair(here, there);
-    const auto serving = std::make_shared<session>(std::move(there), ::geteuid(), std::make_shared<poller>(daemon.io.get_executor()),
-                                                   daemon.methods, session_limits{.max_frame_bytes = 8 << 10}, logger());
-    bool ended = false;
-    serving->start([&ended] { ended = true; });
-    here.non_blocking(true);
-    error_code ec;
-    asio::write(here, asio::buffer(data, size), ec);
-    here.shutdown(session::socket::shutdown_send, ec);
-    std::string replies;
-    for (int rounds = 0; rounds != 1000 && !ended; ++rounds) {
-        daemon.settle();
-        char buffer[64 << 10];
-        for (std::size_t got = 1; got != 0 && !ec;) {
-            got = here.read_some(asio::buffer(buffer), ec);
-            replies.append(buffer, got);
-        }
-        ec.clear();
-    }
-    serving->stop();
-    daemon.settle();
-    fuzz::check(ended, "a connection that has been answered ends");
-    check_replies(replies);
+    static std::unique_ptr<served> daemon;
+    static int inputs = 0;
+    if (inputs++ % inputs_each == 0)
+        daemon = std::make_unique<served>();
+    check_replies(daemon->converse(fuzz::text_of(data, size)));
+    daemon->forget_everything();
     return 0;
 }
