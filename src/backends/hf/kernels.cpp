@@ -174,7 +174,8 @@ constexpr std::size_t mixed_queries = 4;
 /// `vectors` vectors of columns, from `first` on, of mixed_queries outputs: out[t] [vectors * lanes] = weights[t] . values.
 template <std::size_t vectors>
 [[gnu::always_inline]] inline void mix_columns(const float* weights, std::span<const float* const> values, std::size_t stride,
-                                               std::size_t first, std::size_t positions, float (&out)[mixed_queries][vectors * lanes])
+                                               std::size_t first, std::size_t positions,
+                                               float (&out)[mixed_queries][vectors * lanes])
 {
     floats sums[mixed_queries * vectors] = {};
     for (std::size_t at = 0; at != positions; ++at) {

@@ -135,7 +135,10 @@ result<lora_weights> arrange_lora(const model_config& config, const std::vector<
     return made;
 }
 
-std::uint64_t estimate_bytes(const std::vector<lora_factors>& factors) { return memory_block::rounded(elements_of(factors) * sizeof(float)); }
+std::uint64_t estimate_bytes(const std::vector<lora_factors>& factors)
+{
+    return memory_block::rounded(elements_of(factors) * sizeof(float));
+}
 
 void null_draws(const view& null, const std::string& tensor, std::span<float> values)
 {
