@@ -83,13 +83,13 @@ using ints = std::int32_t __attribute__((vector_size(lanes * sizeof(std::int32_t
 [[gnu::always_inline]] inline void store(const floats& from, float* to) { std::memcpy(to, &from, sizeof from); }
 
 /// The sum of 16 numbers, halves onto halves.
-[[gnu::always_inline]] inline float sum_of(floats numbers)
+[[gnu::always_inline]] inline float sum_of(const floats& of)
 {
-    const ints index{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
-    numbers += __builtin_shuffle(numbers, index ^ 8);
-    numbers += __builtin_shuffle(numbers, index ^ 4);
-    numbers += __builtin_shuffle(numbers, index ^ 2);
-    numbers += __builtin_shuffle(numbers, index ^ 1);
+    floats numbers = of;
+    numbers += __builtin_shufflevector(numbers, numbers, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7);
+    numbers += __builtin_shufflevector(numbers, numbers, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11);
+    numbers += __builtin_shufflevector(numbers, numbers, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13);
+    numbers += __builtin_shufflevector(numbers, numbers, 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14);
     return numbers[0];
 }
 
