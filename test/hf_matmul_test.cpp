@@ -10,7 +10,6 @@
 #include <limits>
 #include <random>
 #include <span>
-#include <stdexcept>
 #include <utility>
 #include <vector>
 
@@ -56,7 +55,10 @@ std::vector<float> product(matmul_engine& engine, const packed& weights, const v
 {
     const auto [in, out, strands] = weights.matrix.shape();
     std::vector<float> y(rows * out, std::numeric_limits<float>::quiet_NaN());
-    engine.multiply(weights.matrix, x, rows, [&, out = out, strands = strands](const product_tile& tile) {
+    const matmul_engine::computing alone;
+    engine.prepare(weights.matrix, rows);
+    engine.multiply(weights.matrix, x, {.thread = 0, .first_row = 0, .last_row = rows},
+                    [&, out = out, strands = strands](const product_tile& tile) {
         for (std::size_t strand = 0; strand != strands; ++strand)
             for (std::size_t i = 0; i != tile.rows; ++i)
                 std::copy_n(tile.strands[strand] + i * tile.outs, tile.outs,
@@ -151,11 +153,20 @@ BOOST_AUTO_TEST_CASE(strands_are_the_same_product_side_by_side)
     }
 }
 
-BOOST_AUTO_TEST_CASE(an_exception_of_a_receiver_comes_out)
+BOOST_AUTO_TEST_CASE(the_parts_of_a_product_are_together_the_whole_and_nothing_twice)
 {
     matmul_engine engine;
-    const auto weights = pack(engine, noise(64 * 4096, 1), {64, 4096}, precision::fp32);
+    const std::size_t out = 4096, rows = 100, parts = 3;
+    const auto weights = pack(engine, noise(64 * out, 1), {64, out}, precision::fp32);
     const auto x = noise(64 * readable_rows, 2);
-    const auto fail = [](const product_tile&) { throw std::length_error("no room"); };
-    BOOST_CHECK_THROW(engine.multiply(weights.matrix, x.data(), 100, fail), std::length_error);
+    engine.prepare(weights.matrix, rows);
+    std::vector<int> times(rows * out);
+    for (std::size_t part = 0; part != parts; ++part)
+        for (const std::size_t first : {0, 64})
+            engine.multiply(weights.matrix, x.data(), {0, first, first == 0 ? 64 : rows, part, parts}, [&](const product_tile& tile) {
+                for (std::size_t i = 0; i != tile.rows; ++i)
+                    for (std::size_t o = 0; o != tile.outs; ++o)
+                        ++times[(tile.first_row + i) * out + tile.first_out + o];
+            });
+    BOOST_TEST(std::ranges::count(times, 1) == rows * out);
 }

@@ -23,7 +23,7 @@ namespace warmd::hf {
 namespace {
 
 constexpr std::array<std::size_t, 7> heights{1, 2, 4, 8, 16, 32, matmul_engine::most_padding + 1};
-constexpr std::size_t usual_height = 32;   // two of AMX's registers: more rows run no faster (warmbench score)
+constexpr std::size_t usual_height = matmul_engine::band_rows;
 constexpr std::size_t block = 64;          // columns that the library packs together
 constexpr std::size_t alignment = 64;      // a cache line, and the widest vector
 constexpr std::size_t panel_bytes = 1 << 20; // half of a core's own cache, the rest is for x and y
@@ -42,26 +42,6 @@ std::size_t height_of(std::size_t rows, std::size_t in, std::size_t outs, precis
     const auto found = std::ranges::find_if(heights, fits);
     return found == heights.end() ? heights.back() : *found;
 }
-
-/// Small products run on the calling thread alone: waking the others takes longer, and on a busy machine much longer.
-int threads_for(std::size_t rows, const matrix_shape& shape, std::size_t all)
-{
-    constexpr std::size_t few_products = 1 << 20, few_weights = 1 << 18;
-    const bool is_small = rows * shape.in * shape.out < few_products && shape.in * shape.out < few_weights;
-    return is_small ? 1 : static_cast<int>(all);
-}
-
-/// Calls made in its lifetime run on the calling thread alone, and so do the primitives made in it.
-class one_thread {
-public:
-    one_thread() : before_(omp_get_max_threads()) { omp_set_num_threads(1); }
-    ~one_thread() { omp_set_num_threads(before_); }
-    one_thread(const one_thread&) = delete;
-    one_thread& operator=(const one_thread&) = delete;
-
-private:
-    int before_;
-};
 
 using dims = dnnl::memory::dims;
 using tag = dnnl::memory::format_tag;
@@ -181,10 +161,10 @@ class worker {
 public:
     explicit worker(const dnnl::engine& engine) : stream_(engine) {}
 
-    /// Before a product: room for its tiles.
+    /// Room for tiles.
     void prepare(std::uint64_t y_bytes, std::uint64_t scratch_bytes)
     {
-        bound_ = nullptr;
+        bound_ = nullptr; // primitives made or gone meanwhile
         if (y_bytes_ < y_bytes)
             y_ = allocate(y_bytes_ = y_bytes);
         if (scratch_bytes_ < scratch_bytes)
@@ -264,23 +244,22 @@ public:
     std::span<const panel> panels() const { return panels_; }
     std::size_t widest() const { return products_.rbegin()->first; }
 
-    /// Calls run(panel, band) for one of `threads` equal shares of the work, panel by panel: each stays in a core's cache.
+    /// Calls run(panel, band) for one of `parts` equal shares of the work, panel by panel: each stays in a core's cache.
     template <class Run>
-    void for_each_tile(std::size_t bands, int thread, int threads, const Run& run) const
+    void for_each_tile(std::size_t bands, std::size_t part, std::size_t parts, const Run& run) const
     {
         const std::size_t all = bands * shape_.out / shape_.strands;
-        const auto start_of = [&](int share) { return all * static_cast<std::size_t>(share) / static_cast<std::size_t>(threads); };
         std::size_t at = 0; // columns of earlier tiles
         for (std::size_t p = 0; p != panels_.size(); ++p)
             for (std::size_t band = 0; band != bands; ++band) {
                 const std::size_t middle = at + panels_[p].product->outs() / 2;
-                if (middle >= start_of(thread) && middle < start_of(thread + 1))
+                if (middle >= all * part / parts && middle < all * (part + 1) / parts)
                     run(p, band);
                 at += panels_[p].product->outs();
             }
     }
 
-    /// Makes what a product of so many rows needs; returns the scratch memory that it needs.
+    /// Makes what products of so many rows need; returns the scratch memory that they need.
     std::uint64_t prepare(std::size_t rows) const
     {
         std::uint64_t scratch = 0;
@@ -300,6 +279,13 @@ private:
     std::vector<panel> panels_;
 };
 
+namespace {
+
+/// One strand of a tile.
+std::uint64_t strand_bytes(const matmul_shape& by) { return heights.back() * by.widest() * sizeof(float); }
+
+} // namespace
+
 bool has_bf16() { return __builtin_cpu_supports("avx512bf16"); } // every processor with AMX has it
 
 struct packed_matrix::packed {
@@ -315,10 +301,9 @@ struct matmul_engine::state {
 
     state()
     {
-        for (int i = 0; i < omp_get_max_threads(); ++i)
+        for (int i = 0; i < std::min(omp_get_max_threads(), omp_get_thread_limit()); ++i)
             workers.emplace_back(engine);
     }
-    worker& mine() { return workers[static_cast<std::size_t>(omp_get_thread_num())]; }
 };
 
 matmul_engine::matmul_engine() : state_(std::make_unique<state>()) {}
@@ -331,7 +316,7 @@ std::shared_ptr<matmul_shape> matmul_engine::primitives_for(const matrix_shape& 
     std::weak_ptr<matmul_shape>& known = state_->shapes[{shape, of}];
     std::shared_ptr<matmul_shape> made = known.lock();
     if (!made) {
-        const one_thread alone;
+        const computing alone;
         made = std::make_shared<matmul_shape>(state_->engine, shape, of);
         known = made;
     }
@@ -366,7 +351,7 @@ packed_matrix matmul_engine::pack(std::span<const std::byte> weights, stored_as 
     for_each(made.panels.size(), weights.size(), [&](std::size_t i) {
         const auto& panel = primitives->panels()[i / shape.strands];
         const std::size_t first_row = i % shape.strands * strand_outs + panel.first_out;
-        panel.product->pack(state_->mine().stream(), weights.data() + first_row * row_bytes, from, made.panels[i]);
+        panel.product->pack(state_->workers[static_cast<std::size_t>(omp_get_thread_num())].stream(), weights.data() + first_row * row_bytes, from, made.panels[i]);
     });
     packed_matrix packed;
     packed.shape_ = shape;
@@ -374,32 +359,38 @@ packed_matrix matmul_engine::pack(std::span<const std::byte> weights, stored_as 
     return packed;
 }
 
-void matmul_engine::multiply(const packed_matrix& weights, const void* x, std::size_t rows, const receiver& receive)
+std::size_t matmul_engine::threads() const { return state_->workers.size(); }
+
+matmul_engine::computing::computing() : before_(omp_get_max_threads()) { omp_set_num_threads(1); }
+matmul_engine::computing::~computing() { omp_set_num_threads(before_); }
+
+void matmul_engine::prepare(const packed_matrix& weights, std::size_t rows)
 {
     BOOST_ASSERT(weights && rows >= 1 && rows <= most_rows);
+    const computing alone;
     const matmul_shape& by = *weights.contents_->primitives;
-    const std::size_t strands = weights.shape().strands, row_bytes = weights.shape().in * (by.of() == precision::bf16 ? 2 : 4);
-    const std::uint64_t y_bytes = heights.back() * by.widest() * sizeof(float);
-    const one_thread alone; // within each thread's share
     const std::uint64_t scratch = by.prepare(rows);
     for (worker& each : state_->workers)
-        each.prepare(strands * y_bytes, scratch);
+        each.prepare(weights.shape().strands * strand_bytes(by), scratch);
+}
 
-    const std::size_t bands = (rows + usual_height - 1) / usual_height;
-    const auto run = [&](std::size_t panel, std::size_t band) {
+void matmul_engine::multiply(const packed_matrix& weights, const void* x, const product_share& share, const receiver& receive)
+{
+    BOOST_ASSERT(share.thread < threads() && share.first_row % band_rows == 0 && share.last_row <= most_rows);
+    const matmul_shape& by = *weights.contents_->primitives;
+    const std::size_t strands = weights.shape().strands, row_bytes = weights.shape().in * (by.of() == precision::bf16 ? 2 : 4);
+    worker& mine = state_->workers[share.thread];
+    const std::size_t bands = (share.last_row - share.first_row + band_rows - 1) / band_rows;
+    by.for_each_tile(bands, share.part, share.parts, [&](std::size_t panel, std::size_t band) {
         const auto& [first_out, offset, product] = by.panels()[panel];
-        const std::size_t first_row = band * usual_height, count = std::min(usual_height, rows - first_row);
+        const std::size_t first_row = share.first_row + band * band_rows, count = std::min(band_rows, share.last_row - first_row);
         const std::size_t height = height_of(count, weights.shape().in, product->outs(), by.of());
         product_tile made{first_row, count, first_out, product->outs(), {}};
         for (std::size_t s = 0; s != strands; ++s)
-            made.strands[s] = state_->mine().run(*product, height, weights.contents_->panels[panel * strands + s],
-                                                 static_cast<const std::byte*>(x) + first_row * row_bytes, s * y_bytes);
+            made.strands[s] = mine.run(*product, height, weights.contents_->panels[panel * strands + s],
+                                       static_cast<const std::byte*>(x) + first_row * row_bytes, s * strand_bytes(by));
         receive(made);
-    };
-    thrown_by_any thrown;
-#pragma omp parallel num_threads(threads_for(rows, weights.shape(), state_->workers.size()))
-    thrown.guard([&] { by.for_each_tile(bands, omp_get_thread_num(), omp_get_num_threads(), run); });
-    thrown.rethrow();
+    });
 }
 
 } // namespace warmd::hf

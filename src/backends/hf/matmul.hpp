@@ -60,11 +60,20 @@ struct product_tile {
     std::array<float*, 2> strands; ///< [rows, outs] each; the receiver may change it
 };
 
-/// Packs and multiplies. Not thread-safe: its owner lets one thread at a time use it (compute.hpp).
+/// What one thread computes of a product: some of the tiles of some rows.
+struct product_share {
+    std::size_t thread;              ///< below threads()
+    std::size_t first_row, last_row; ///< rows [first_row, last_row); first_row is a multiple of band_rows
+    std::size_t part = 0, parts = 1; ///< an equal part of their tiles
+};
+
+/// Packs and multiplies. Not thread-safe, multiply() apart: its owner lets one thread at a time use it (compute.hpp).
 class matmul_engine {
 public:
     /// Most rows of one product.
     static constexpr std::size_t most_rows = 512;
+    /// Rows of a tile, but for the last.
+    static constexpr std::size_t band_rows = 32; // two of AMX's registers: more rows run no faster (warmbench score)
     /// So many rows beyond those of a product must be there to read; they may hold anything.
     static constexpr std::size_t most_padding = 63;
 
@@ -78,10 +87,26 @@ public:
     /// packs of fp32 weights round to the nearest.
     packed_matrix pack(std::span<const std::byte> weights, stored_as type, const matrix_shape& shape, precision of, std::byte* to);
 
-    /// Called from several threads at once, once for each tile; an exception of one is rethrown.
+    /// How many threads it computes on.
+    std::size_t threads() const;
+    /// Makes what products of so many rows need. REQUIRES: 1 <= rows <= most_rows.
+    void prepare(const packed_matrix& weights, std::size_t rows);
     using receiver = std::function<void(const product_tile&)>;
-    /// The tiles of x [rows, in] * W^T; x row-major in the weights' precision. REQUIRES: 1 <= rows <= most_rows.
-    void multiply(const packed_matrix& weights, const void* x, std::size_t rows, const receiver& receive);
+    /// The share's tiles of x [rows, in] * W^T; x row-major in the weights' precision. Called on threads() threads at once, with
+    /// different `thread`s, in the lifetime of one `computing`. REQUIRES: prepare(weights, rows).
+    void multiply(const packed_matrix& weights, const void* x, const product_share& share, const receiver& receive);
+
+    /// In its lifetime each thread of a parallel region that begins in it computes for itself.
+    class computing {
+    public:
+        computing();
+        ~computing();
+        computing(const computing&) = delete;
+        computing& operator=(const computing&) = delete;
+
+    private:
+        int before_;
+    };
 
 private:
     struct state;

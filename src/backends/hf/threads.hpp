@@ -1,9 +1,13 @@
 #pragma once
 // Loops over all cores. What they compute never depends on which thread does it.
 
+#include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <exception>
 #include <mutex>
+
+#include <omp.h>
 
 namespace warmd::hf {
 
@@ -44,13 +48,89 @@ void for_each(std::size_t count, std::size_t work, const Each& each)
     thrown.rethrow();
 }
 
-/// The same in equal shares, for rows of `width` elements that all take the same time and cannot throw.
-template <class Each>
-void for_each_row(std::size_t count, std::size_t width, const Each& each)
+/// Where the threads of a team wait for one another. Who comes first looks for a while whether the others have come, which is
+/// what takes the least time when all are at work, and then sleeps.
+class meeting_point {
+public:
+    explicit meeting_point(std::uint32_t members) : state_(pack({0, members, members})) {}
+    /// Returns when all members have come.
+    void wait_for_all() { arrive(false); }
+    /// The calling thread will never come again.
+    void leave() { arrive(true); }
+
+private:
+    static constexpr int looks = 1000; // about 50 microseconds: several times what one tile of a product takes
+
+    struct counts {
+        std::uint32_t round;
+        std::uint32_t missing, members; // below 2^16
+    };
+    static std::uint64_t pack(counts of) { return std::uint64_t{of.round} << 32 | of.missing << 16 | of.members; }
+    static counts unpack(std::uint64_t of)
+    {
+        return {static_cast<std::uint32_t>(of >> 32), static_cast<std::uint32_t>(of >> 16 & 0xffff),
+                static_cast<std::uint32_t>(of & 0xffff)};
+    }
+    static void pause()
+    {
+#if defined(__x86_64__)
+        __builtin_ia32_pause();
+#endif
+    }
+
+    void arrive(bool for_ever)
+    {
+        std::uint64_t seen = state_.load(std::memory_order_relaxed), next = 0;
+        const std::uint32_t round = unpack(seen).round; // cannot end before this thread has come
+        do {
+            counts now = unpack(seen);
+            now.members -= for_ever ? 1 : 0;
+            if (--now.missing == 0)
+                now = {now.round + 1, now.members, now.members};
+            next = pack(now);
+        } while (!state_.compare_exchange_weak(seen, next, std::memory_order_acq_rel, std::memory_order_relaxed));
+        if (unpack(next).round != round)
+            state_.notify_all();
+        else if (!for_ever)
+            wait_for_end_of(round);
+    }
+    void wait_for_end_of(std::uint32_t round)
+    {
+        for (int i = 0; i != looks; ++i) {
+            if (unpack(state_.load(std::memory_order_acquire)).round != round)
+                return;
+            pause();
+        }
+        for (std::uint64_t now = state_.load(std::memory_order_acquire); unpack(now).round == round;
+             now = state_.load(std::memory_order_acquire))
+            state_.wait(now, std::memory_order_acquire);
+    }
+
+    std::atomic<std::uint64_t> state_;
+};
+
+/// One of the threads that do a piece of work together.
+struct team_member {
+    std::size_t index, size;
+    meeting_point* meeting;
+
+    void wait_for_all() const { meeting->wait_for_all(); }
+};
+
+/// Calls work(member) on so many threads at once; rethrows the last exception. A member that throws is not waited for any more,
+/// so the others must be able to go on without what it would have done.
+template <class Work>
+void run_team(std::size_t threads, const Work& work)
 {
-#pragma omp parallel for schedule(static) if (count * width >= worth_threads)
-    for (std::size_t i = 0; i < count; ++i)
-        each(i);
+    thrown_by_any thrown;
+    meeting_point meeting(static_cast<std::uint32_t>(threads));
+#pragma omp parallel num_threads(static_cast<int>(threads))
+    {
+        const auto index = static_cast<std::size_t>(omp_get_thread_num());
+        thrown.guard([&] { work(team_member{index, threads, &meeting}); });
+        meeting.leave();
+    }
+    thrown.rethrow();
 }
 
 } // namespace warmd::hf

@@ -35,6 +35,26 @@ std::size_t inputs_per_token(const model_config& config)
     return config.hidden_size + config.q_width() + config.intermediate_size;
 }
 
+/// Small models' steps run on the calling thread alone: waking the others takes longer, and on a busy machine much longer.
+std::size_t threads_for(std::size_t rows, const base_weights& base, std::size_t all)
+{
+    constexpr std::size_t few_products = 1 << 22, few_weights = 1 << 20;
+    std::size_t weights = 0;
+    for (const linear& each : base.layers.front().linears)
+        weights += each.matrix.shape().in * each.matrix.shape().out;
+    return weights < few_weights && rows * weights < few_products ? 1 : all;
+}
+
+/// Most columns that one of the adapter's products x A^T has.
+std::size_t most_ranks(const lora_weights& adapter)
+{
+    std::size_t most = 0;
+    for (const auto& layer : adapter.layers)
+        for (const lora_linear& each : layer)
+            most = std::max(most, each.ranks);
+    return most;
+}
+
 /// Room for one row of a thread's own, at least `width` wide.
 float* own_row(std::size_t width)
 {
@@ -74,31 +94,89 @@ void transformer::step(matmul_engine& engine, std::span<const segment> segments,
 {
     engine_ = &engine;
     place(segments);
-    look_up(segments);
-    for (std::size_t layer = 0; layer != config().layers; ++layer)
-        run_layer(layer, segments);
-    project(segments, receive);
+    const matmul_engine::computing alone;
+    const std::size_t threads = threads_for(rows_.size(), base_, engine.threads());
+    divide(threads, segments);
+    prepare_products();
+    run_team(threads, [&](const team_member& me) {
+        look_up(me, segments);
+        for (std::size_t layer = 0; layer != config().layers; ++layer)
+            run_layer(me, layer, segments);
+        me.wait_for_all();
+        project(me, receive);
+    });
 }
 
 void transformer::place(std::span<const segment> segments)
 {
     rows_.clear();
+    wanted_.clear();
+    ranks_ = 0;
     for (std::size_t s = 0; s != segments.size(); ++s) {
         // scale 0 is exactly the base, whatever is in the adapter
         const lens through = segments[s].through.scale != 0 ? segments[s].through : lens{};
         const std::size_t before = segments[s].cache->length();
         segments[s].cache->extend(segments[s].tokens.size());
-        for (std::size_t t = 0; t != segments[s].tokens.size(); ++t)
+        for (std::size_t t = 0; t != segments[s].tokens.size(); ++t) {
+            if (t >= segments[s].first_logits)
+                wanted_.push_back(rows_.size());
             rows_.push_back({s, t, before + t, through});
+        }
+        if (through.adapter)
+            ranks_ = std::max(ranks_, most_ranks(*through.adapter));
     }
+    reduced_.resize(std::max(reduced_.size(), ranks_ * most_tokens));
     BOOST_ASSERT(!rows_.empty() && rows_.size() <= most_tokens);
 }
 
-void transformer::look_up(std::span<const segment> segments)
+/// Threads either have bands of rows of their own, which they take through a layer without waiting for one another, or, where
+/// rows are few, panels of the weights, each of which is then read by one core only.
+void transformer::divide(std::size_t threads, std::span<const segment> segments)
+{
+    constexpr std::size_t bands_each = 4; // fewer do not pay for reading all weights on each core (warmbench score)
+    by_rows_ = threads > 1 && rows_.size() >= threads * bands_each * matmul_engine::band_rows;
+    straddled_ = false;
+    tiles_.clear();
+    const std::size_t group = config().heads / config().kv_heads;
+    for (std::size_t s = 0, first_row = 0; s != segments.size(); first_row += segments[s++].tokens.size()) {
+        const auto thread_of = [&](std::size_t r) {
+            std::size_t thread = 0;
+            while (r >= shared_rows({thread, threads, nullptr}, rows_.size()).last)
+                ++thread;
+            return thread;
+        };
+        const std::size_t owner = thread_of(first_row), count = segments[s].tokens.size();
+        const bool is_whole = by_rows_ && thread_of(first_row + count - 1) == owner;
+        straddled_ = straddled_ || !is_whole;
+        for (std::size_t head = 0; head != config().kv_heads; ++head)
+            for (std::size_t q = 0; q < count * group; q += attention_tile)
+                tiles_.push_back({s, first_row, head, q, std::min(q + attention_tile, count * group),
+                                  is_whole ? owner : tiles_.size() % threads});
+    }
+}
+
+void transformer::prepare_products()
+{
+    for (const linear& each : base_.layers.front().linears)
+        engine_->prepare(each.matrix, rows_.size());
+    for (const std::size_t rows : {std::min(wanted_.size(), logits_rows_), wanted_.size() % logits_rows_})
+        if (rows != 0)
+            engine_->prepare(base_.output, rows);
+}
+
+/// An equal share of all rows, in whole bands where the thread multiplies them itself.
+transformer::row_range transformer::shared_rows(const team_member& me, std::size_t all) const
+{
+    const std::size_t unit = by_rows_ ? matmul_engine::band_rows : 1, units = (all + unit - 1) / unit;
+    return {std::min(units * me.index / me.size * unit, all), std::min(units * (me.index + 1) / me.size * unit, all)};
+}
+
+void transformer::look_up(const team_member& me, std::span<const segment> segments)
 {
     const std::size_t hidden = config().hidden_size;
     const std::size_t pairs = frequencies_.size();
-    for_each_row(rows_.size(), hidden, [&](std::size_t i) {
+    const auto [first, last] = shared_rows(me, rows_.size());
+    for (std::size_t i = first; i != last; ++i) {
         const row& at = rows_[i];
         const auto id = static_cast<std::size_t>(segments[at.segment].tokens[at.token]);
         base_.embedding.look_up(id, std::span(stream_).subspan(i * hidden, hidden));
@@ -107,52 +185,61 @@ void transformer::look_up(std::span<const segment> segments)
             cosines_[i * pairs + p] = std::cos(angle);
             sines_[i * pairs + p] = std::sin(angle);
         }
-    });
+    }
 }
 
-void transformer::run_layer(std::size_t layer, std::span<const segment> segments)
+void transformer::run_layer(const team_member& me, std::size_t layer, std::span<const segment> segments)
 {
     const layer_weights& weights = base_.layers[layer];
     const std::size_t hidden = config().hidden_size, qkv_width = config().q_width() + 2 * config().kv_width();
     const row_receiver add_to_stream = [&](std::size_t r, std::size_t first, std::size_t outs, const float* y, const float*) {
         add(y, &stream_[r * hidden + first], outs);
     };
-    normalise(weights.input_norm);
-    multiply(layer, linear_kind::qkv, normed_,
+    normalise(me, weights.input_norm);
+    multiply(me, layer, linear_kind::qkv, normed_,
              [&](std::size_t r, std::size_t first, std::size_t outs, const float* y, const float*) {
                  std::copy_n(y, outs, &qkv_[r * qkv_width + first]);
              });
-    prepare_heads(layer, segments);
-    attend_all(layer, segments);
-    multiply(layer, linear_kind::output, mixed_, add_to_stream);
+    prepare_heads(me, layer, segments);
+    attend_all(me, layer, segments);
+    multiply(me, layer, linear_kind::output, mixed_, add_to_stream);
 
-    normalise(weights.post_attention_norm);
-    multiply(layer, linear_kind::gate_up, normed_,
+    normalise(me, weights.post_attention_norm);
+    multiply(me, layer, linear_kind::gate_up, normed_,
              [&](std::size_t r, std::size_t first, std::size_t outs, const float* gate, const float* up) {
                  float* const out = own_row(outs);
                  silu_times(gate, up, out, outs);
                  gated_.put(r, first, out, outs);
              });
-    multiply(layer, linear_kind::down, gated_, add_to_stream);
+    multiply(me, layer, linear_kind::down, gated_, add_to_stream);
 }
 
-void transformer::normalise(const std::vector<float>& weight)
+/// Of its own rows, which nobody else has written since all met.
+void transformer::normalise(const team_member& me, const std::vector<float>& weight)
 {
     const std::size_t hidden = config().hidden_size;
-    for_each_row(rows_.size(), hidden, [&](std::size_t i) {
-        float* const out = own_row(hidden);
+    const auto [first, last] = shared_rows(me, rows_.size());
+    float* const out = own_row(hidden);
+    for (std::size_t i = first; i != last; ++i) {
         rms_norm(&stream_[i * hidden], weight.data(), config().rms_norm_eps, out, hidden);
         normed_.put(i, 0, out, hidden);
-    });
+    }
 }
 
-void transformer::multiply(std::size_t layer, linear_kind kind, const activations& x, const row_receiver& receive)
+/// REQUIRES: this thread's own rows of x are complete. Afterwards the product's are.
+void transformer::multiply(const team_member& me, std::size_t layer, linear_kind kind, const activations& x,
+                           const row_receiver& receive)
 {
     const auto which = static_cast<std::size_t>(kind);
     const linear& by = base_.layers[layer].linears[which];
     const matrix_shape& shape = by.matrix.shape();
-    reduce_rows(layer, which, x);
-    engine_->multiply(by.matrix, x.from(0), rows_.size(), [&](const product_tile& tile) {
+    reduce_rows(me, layer, which, x);
+    const auto [first_row, last_row] = shared_rows(me, rows_.size());
+    const product_share share = by_rows_ ? product_share{me.index, first_row, last_row}
+                                         : product_share{me.index, 0, rows_.size(), me.index, me.size};
+    if (!by_rows_)
+        me.wait_for_all();
+    engine_->multiply(by.matrix, x.from(0), share, [&](const product_tile& tile) {
         for (std::size_t i = 0; i != tile.rows; ++i) {
             std::array<float*, 2> y{};
             for (std::size_t strand = 0; strand != shape.strands; ++strand) {
@@ -165,39 +252,34 @@ void transformer::multiply(std::size_t layer, linear_kind kind, const activation
             receive(tile.first_row + i, tile.first_out, tile.outs, y[0], y[1]);
         }
     });
+    if (!by_rows_)
+        me.wait_for_all();
 }
 
 /// x A^T of the rows that have an adapter.
-void transformer::reduce_rows(std::size_t layer, std::size_t which, const activations& x)
+void transformer::reduce_rows(const team_member& me, std::size_t layer, std::size_t which, const activations& x)
 {
-    ranks_ = 0;
-    for (const row& each : rows_)
-        if (each.through.adapter)
-            ranks_ = std::max(ranks_, each.through.adapter->layers[layer][which].ranks);
     if (ranks_ == 0)
         return;
-    reduced_.resize(std::max(reduced_.size(), most_tokens * ranks_));
-    const std::size_t in = x.width(), groups = (rows_.size() + reduced_rows - 1) / reduced_rows;
-    for_each_row(groups, reduced_rows * ranks_ * in / 16, [&](std::size_t group) {
-        float* const room = own_row(reduced_rows * in);
-        const std::size_t first = group * reduced_rows, last = std::min(first + reduced_rows, rows_.size()) - 1;
-        for (std::size_t from = first, to = first; from <= last; from = to) { // neighbours with one adapter
-            const lora_weights* const adapter = rows_[from].through.adapter;
-            while (to <= last && rows_[to].through.adapter == adapter)
-                ++to;
-            if (!adapter)
-                continue;
-            std::array<const float*, reduced_rows> inputs{};
-            std::array<float*, reduced_rows> outputs{};
-            for (std::size_t t = 0; t != reduced_rows; ++t) { // the last one is repeated
-                const std::size_t i = std::min(from + t, to - 1);
-                inputs[t] = x.row(i, room + t * in);
-                outputs[t] = &reduced_[i * ranks_];
-            }
-            const lora_linear& by = adapter->layers[layer][which];
-            reduce(inputs, by.a, in, by.ranks, outputs);
+    const std::size_t in = x.width();
+    const auto [first, last] = shared_rows(me, rows_.size());
+    float* const room = own_row(reduced_rows * in);
+    for (std::size_t from = first, to = first; from != last; from = to) { // neighbours with one adapter
+        const lora_weights* const adapter = rows_[from].through.adapter;
+        while (to != last && to != from + reduced_rows && rows_[to].through.adapter == adapter)
+            ++to;
+        if (!adapter)
+            continue;
+        std::array<const float*, reduced_rows> inputs{};
+        std::array<float*, reduced_rows> outputs{};
+        for (std::size_t t = 0; t != reduced_rows; ++t) { // the last one is repeated
+            const std::size_t i = std::min(from + t, to - 1);
+            inputs[t] = x.row(i, room + t * in);
+            outputs[t] = &reduced_[i * ranks_];
         }
-    });
+        const lora_linear& by = adapter->layers[layer][which];
+        reduce(inputs, by.a, in, by.ranks, outputs);
+    }
 }
 
 /// Adds a row's adapter to columns [first_out, first_out + outs) of a product.
@@ -215,13 +297,14 @@ void transformer::adapt(std::size_t layer, std::size_t which, std::size_t r, std
     }
 }
 
-/// Norms and rotates queries and keys; puts keys and values into the caches.
-void transformer::prepare_heads(std::size_t layer, std::span<const segment> segments)
+/// Norms and rotates queries and keys of its own rows; puts keys and values into the caches.
+void transformer::prepare_heads(const team_member& me, std::size_t layer, std::span<const segment> segments)
 {
     const model_config& shape = config();
     const layer_weights& weights = base_.layers[layer];
     const std::size_t dim = shape.head_dim, width = shape.q_width() + 2 * shape.kv_width();
-    for_each_row(rows_.size(), width, [&](std::size_t i) {
+    const auto [first, last] = shared_rows(me, rows_.size());
+    for (std::size_t i = first; i != last; ++i) {
         const row& at = rows_[i];
         float* const q = &qkv_[i * width];
         const float* const v = q + shape.q_width() + shape.kv_width();
@@ -240,75 +323,68 @@ void transformer::prepare_heads(std::size_t layer, std::span<const segment> segm
                 keys[d * attention_block + slot] = k[d];
             std::copy_n(v + head * dim, dim, segments[at.segment].cache->values(block, layer, head) + slot * value_stride(dim));
         }
-    });
+    }
 }
 
-/// Queries that share keys and values, that is rows of one segment and heads of one group, attend in tiles.
-void transformer::attend_all(std::size_t layer, std::span<const segment> segments)
+/// The tiles that are this thread's. Afterwards its own rows of mixed_ are complete.
+void transformer::attend_all(const team_member& me, std::size_t layer, std::span<const segment> segments)
+{
+    if (straddled_)
+        me.wait_for_all();
+    for (const query_tile& each : tiles_)
+        if (each.thread == me.index)
+            attend_tile(each, layer, *segments[each.segment].cache);
+    if (straddled_)
+        me.wait_for_all();
+}
+
+void transformer::attend_tile(const query_tile& mine, std::size_t layer, kv_cache& cache)
 {
     const model_config& shape = config();
     const std::size_t dim = shape.head_dim, width = shape.q_width() + 2 * shape.kv_width(), group = shape.heads / shape.kv_heads;
-    struct tile {
-        std::size_t first_row, segment, kv_head, first, last; // queries [first, last) of the segment and kv_head
-    };
-    std::vector<tile> tiles;
-    for (std::size_t s = 0, first_row = 0; s != segments.size(); first_row += segments[s++].tokens.size())
-        for (std::size_t head = 0; head != shape.kv_heads; ++head)
-            for (std::size_t q = 0, all = segments[s].tokens.size() * group; q < all; q += attention_tile)
-                tiles.push_back({first_row, s, head, q, std::min(q + attention_tile, all)});
-
-    std::size_t work = 0;
-    for (const row& each : rows_)
-        work += each.position * shape.q_width() / 8; // a multiplication is a small part of what an element takes elsewhere
-    for_each(tiles.size(), work, [&](std::size_t i) {
-        const tile& mine = tiles[i];
-        kv_cache& cache = *segments[mine.segment].cache;
-        std::array<attention_query, attention_tile> queries{};
-        float* const outputs = own_row(attention_tile * dim);
-        for (std::size_t q = mine.first; q != mine.last; ++q) {
-            const std::size_t r = mine.first_row + q / group, head = mine.kv_head * group + q % group, at = q - mine.first;
-            queries[at] = {&qkv_[r * width + head * dim], outputs + at * dim, rows_[r].position + 1};
-        }
-        const std::size_t blocks = (queries[mine.last - 1 - mine.first].visible + attention_block - 1) / attention_block;
-        thread_local std::vector<const float*> keys, values;
-        thread_local std::vector<float> scratch;
-        keys.clear();
-        values.clear();
-        for (std::size_t block = 0; block != blocks; ++block) {
-            keys.push_back(cache.keys(block, layer, mine.kv_head));
-            values.push_back(cache.values(block, layer, mine.kv_head));
-        }
-        scratch.resize(attention_tile * (dim + blocks * attention_block));
-        attend(std::span(queries).first(mine.last - mine.first), keys, values, dim, scratch.data());
-        for (std::size_t q = mine.first; q != mine.last; ++q)
-            mixed_.put(mine.first_row + q / group, (mine.kv_head * group + q % group) * dim, queries[q - mine.first].out, dim);
-    });
+    std::array<attention_query, attention_tile> queries{};
+    float* const outputs = own_row(attention_tile * dim);
+    for (std::size_t q = mine.first; q != mine.last; ++q) {
+        const std::size_t r = mine.first_row + q / group, head = mine.kv_head * group + q % group, at = q - mine.first;
+        queries[at] = {&qkv_[r * width + head * dim], outputs + at * dim, rows_[r].position + 1};
+    }
+    const std::size_t blocks = (queries[mine.last - 1 - mine.first].visible + attention_block - 1) / attention_block;
+    thread_local std::vector<const float*> keys, values;
+    thread_local std::vector<float> scratch;
+    keys.clear();
+    values.clear();
+    for (std::size_t block = 0; block != blocks; ++block) {
+        keys.push_back(cache.keys(block, layer, mine.kv_head));
+        values.push_back(cache.values(block, layer, mine.kv_head));
+    }
+    scratch.resize(attention_tile * (dim + blocks * attention_block));
+    attend(std::span(queries).first(mine.last - mine.first), keys, values, dim, scratch.data());
+    for (std::size_t q = mine.first; q != mine.last; ++q)
+        mixed_.put(mine.first_row + q / group, (mine.kv_head * group + q % group) * dim, queries[q - mine.first].out, dim);
 }
 
-/// The vocabulary projection of the rows whose logits are wanted, in pieces that bound the memory.
-void transformer::project(std::span<const segment> segments, const receiver& receive)
+/// The vocabulary projection of the rows whose logits are wanted, in pieces that bound the memory. REQUIRES: stream_ is complete.
+void transformer::project(const team_member& me, const receiver& receive)
 {
     const std::size_t hidden = config().hidden_size, vocab = config().vocab_size;
-    std::vector<std::size_t> wanted;
-    for (std::size_t i = 0; i != rows_.size(); ++i)
-        if (rows_[i].token >= segments[rows_[i].segment].first_logits)
-            wanted.push_back(i);
-    for (std::size_t first = 0; first < wanted.size(); first += logits_rows_) {
-        const std::size_t count = std::min(logits_rows_, wanted.size() - first);
-        for_each_row(count, hidden, [&](std::size_t i) {
-            float* const out = own_row(hidden);
-            rms_norm(&stream_[wanted[first + i] * hidden], base_.final_norm.data(), config().rms_norm_eps, out, hidden);
+    for (std::size_t piece = 0; piece < wanted_.size(); piece += logits_rows_) {
+        const std::size_t count = std::min(logits_rows_, wanted_.size() - piece);
+        float* const out = own_row(hidden);
+        for (std::size_t i = me.index; i < count; i += me.size) {
+            rms_norm(&stream_[wanted_[piece + i] * hidden], base_.final_norm.data(), config().rms_norm_eps, out, hidden);
             normed_.put(i, 0, out, hidden);
-        });
-        engine_->multiply(base_.output, normed_.from(0), count, [&](const product_tile& tile) {
+        }
+        me.wait_for_all();
+        engine_->multiply(base_.output, normed_.from(0), {me.index, 0, count, me.index, me.size}, [&](const product_tile& tile) {
             for (std::size_t i = 0; i != tile.rows; ++i)
-                std::copy_n(tile.strands[0] + i * tile.outs, tile.outs,
-                            &logits_[(tile.first_row + i) * vocab + tile.first_out]);
+                std::copy_n(tile.strands[0] + i * tile.outs, tile.outs, &logits_[(tile.first_row + i) * vocab + tile.first_out]);
         });
-        for_each(count, count * vocab, [&](std::size_t i) {
-            const row& at = rows_[wanted[first + i]];
+        me.wait_for_all();
+        for (std::size_t i = me.index; i < count; i += me.size) {
+            const row& at = rows_[wanted_[piece + i]];
             receive(at.segment, at.token, std::span(logits_).subspan(i * vocab, vocab));
-        });
+        }
+        me.wait_for_all(); // before the next piece's logits are written
     }
 }
 

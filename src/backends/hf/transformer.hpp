@@ -7,6 +7,7 @@
 #include "compute.hpp"
 #include "kv_cache.hpp"
 #include "lora.hpp"
+#include "threads.hpp"
 
 #include <cstdint>
 #include <functional>
@@ -58,20 +59,34 @@ private:
         std::size_t position; // within the sequence
         lens through;         // no adapter if it adds nothing
     };
+    struct query_tile { // queries [first, last) of a segment and the heads that share kv_head, those of one row together
+        std::size_t segment, first_row, kv_head, first, last;
+        std::size_t thread; // that computes it
+    };
 
+    // The order of a step, on one thread
     void place(std::span<const segment> segments);
-    void look_up(std::span<const segment> segments);
-    void run_layer(std::size_t layer, std::span<const segment> segments);
+    void divide(std::size_t threads, std::span<const segment> segments);
+    void prepare_products();
+
+    // What each thread of a team does. Its own rows are shared_rows(me).
+    struct row_range {
+        std::size_t first, last;
+    };
+    row_range shared_rows(const team_member& me, std::size_t all) const;
+    void look_up(const team_member& me, std::span<const segment> segments);
+    void run_layer(const team_member& me, std::size_t layer, std::span<const segment> segments);
     /// One row of a tile: its strands' columns from first_out on, biased and adapted.
     using row_receiver = std::function<void(std::size_t r, std::size_t first_out, std::size_t outs, const float* first,
                                             const float* second)>;
-    void multiply(std::size_t layer, linear_kind kind, const activations& x, const row_receiver& receive);
-    void reduce_rows(std::size_t layer, std::size_t which, const activations& x);
+    void multiply(const team_member& me, std::size_t layer, linear_kind kind, const activations& x, const row_receiver& receive);
+    void reduce_rows(const team_member& me, std::size_t layer, std::size_t which, const activations& x);
     void adapt(std::size_t layer, std::size_t which, std::size_t r, std::size_t first_out, std::size_t outs, float* y) const;
-    void normalise(const std::vector<float>& weight);
-    void prepare_heads(std::size_t layer, std::span<const segment> segments);
-    void attend_all(std::size_t layer, std::span<const segment> segments);
-    void project(std::span<const segment> segments, const receiver& receive);
+    void normalise(const team_member& me, const std::vector<float>& weight);
+    void prepare_heads(const team_member& me, std::size_t layer, std::span<const segment> segments);
+    void attend_all(const team_member& me, std::size_t layer, std::span<const segment> segments);
+    void attend_tile(const query_tile& mine, std::size_t layer, kv_cache& cache);
+    void project(const team_member& me, const receiver& receive);
 
     const base_weights& base_;
     std::vector<float> frequencies_;
@@ -80,6 +95,10 @@ private:
     // of the step under way
     matmul_engine* engine_ = nullptr;
     std::vector<row> rows_;
+    std::vector<std::size_t> wanted_; // rows whose logits are
+    std::vector<query_tile> tiles_;
+    bool by_rows_ = false;  // threads have bands of rows of their own, not panels of weights
+    bool straddled_ = false; // and one segment has rows in two of them
 
     std::vector<float> stream_;  // [tokens, hidden], the residual stream
     activations normed_;         // [tokens, hidden]
@@ -89,7 +108,7 @@ private:
     std::vector<float> cosines_, sines_; // [tokens, head_dim / 2]
     std::vector<float> logits_;  // [logits_rows_, vocab]
     std::vector<float> reduced_;  // [tokens, ranks_], x A^T; as large as the adapters so far needed
-    std::size_t ranks_ = 0;       // of the product under way: most of any adapter
+    std::size_t ranks_ = 0;       // of the step under way: most of any adapter and product
 };
 
 } // namespace warmd::hf
