@@ -82,6 +82,25 @@ using ints = std::int32_t __attribute__((vector_size(lanes * sizeof(std::int32_t
 [[gnu::always_inline]] inline void load(const float* from, floats& to) { std::memcpy(&to, from, sizeof to); }
 [[gnu::always_inline]] inline void store(const floats& from, float* to) { std::memcpy(to, &from, sizeof from); }
 
+/// exponential() of each.
+[[gnu::always_inline]] inline void exponentials(floats& x)
+{
+    x = x < -87.0f ? floats{} - 87.0f : x;
+    x = x > 88.0f ? floats{} + 88.0f : x;
+    constexpr float shift = 12582912.0f;
+    const floats shifted = x * 1.44269504f + shift;
+    const floats n = shifted - shift;
+    const floats r = (x - n * 0.693359375f) - n * -2.12194440e-4f;
+    floats p = r * 1.9875691500e-4f + 1.3981999507e-3f;
+    p = p * r + 8.3334519073e-3f;
+    p = p * r + 4.1665795894e-2f;
+    p = p * r + 1.6666665459e-1f;
+    p = p * r + 5.0000001201e-1f;
+    p = p * r * r + r + 1.0f;
+    const ints exponent = __builtin_bit_cast(ints, shifted) - (std::bit_cast<std::int32_t>(shift) - 127);
+    x = p * __builtin_bit_cast(floats, exponent << 23);
+}
+
 /// The sum of 16 numbers, halves onto halves.
 [[gnu::always_inline]] inline float sum_of(const floats& of)
 {
@@ -248,8 +267,24 @@ void rotate(float* x, const float* cosines, const float* sines, std::size_t pair
 WARMD_FOR_EACH_LEVEL
 void silu_times(const float* gate, const float* up, float* out, std::size_t width)
 {
-    for (std::size_t i = 0; i < width; ++i)
-        out[i] = gate[i] / (1 + exponential(-gate[i])) * up[i];
+    const auto each = [](const float* gates, const float* ups, float* to) __attribute__((always_inline)) {
+        floats g, u;
+        load(gates, g);
+        load(ups, u);
+        floats e = -g;
+        exponentials(e);
+        store(g / (1.0f + e) * u, to);
+    };
+    std::size_t i = 0;
+    for (; i + lanes <= width; i += lanes)
+        each(gate + i, up + i, out + i);
+    if (i != width) {
+        float rest[3][lanes] = {};
+        std::copy(gate + i, gate + width, rest[0]);
+        std::copy(up + i, up + width, rest[1]);
+        each(rest[0], rest[1], rest[2]);
+        std::copy_n(rest[2], width - i, out + i);
+    }
 }
 
 WARMD_FOR_EACH_LEVEL

@@ -14,7 +14,6 @@
 #include <cstdlib>
 #include <map>
 #include <new>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -84,8 +83,6 @@ aligned_memory allocate(std::uint64_t bytes)
     return memory;
 }
 
-using arguments = std::unordered_map<int, dnnl::memory>;
-
 /// The primitives for panels of [in, outs], one for each height.
 class panel_product {
 public:
@@ -119,22 +116,13 @@ public:
         stream.wait();
     }
 
-    /// What run() takes, but for the data.
-    arguments arguments_for(std::size_t height, std::byte* scratch) const
-    {
-        return {{DNNL_ARG_SRC, dnnl::memory(x(height), engine_, nullptr)},
-                {DNNL_ARG_WEIGHTS, dnnl::memory()},
-                {DNNL_ARG_DST, dnnl::memory(y(height), engine_, nullptr)},
-                {DNNL_ARG_SCRATCHPAD, dnnl::memory(by_height_[index_of(height)].scratch, engine_, scratch)}};
-    }
+    /// Where x and y of a height go: without data.
+    dnnl::memory x_slot(std::size_t height) const { return {x(height), engine_, nullptr}; }
+    dnnl::memory y_slot(std::size_t height) const { return {y(height), engine_, nullptr}; }
+    dnnl::memory scratch(std::size_t height, std::byte* at) const { return {by_height_[index_of(height)].scratch, engine_, at}; }
     dnnl::memory weights(std::byte* packed) const { return {weights_, engine_, packed}; }
-
-    /// y [height, outs] = x [height, in] times a packed panel. REQUIRES: prepare(height).
-    void run(dnnl::stream& stream, std::size_t height, const arguments& of) const
-    {
-        by_height_[index_of(height)].primitive.execute(stream, of);
-        stream.wait();
-    }
+    /// REQUIRES: prepare(height).
+    const dnnl::matmul& primitive(std::size_t height) const { return by_height_[index_of(height)].primitive; }
 
 private:
     struct made {
@@ -176,24 +164,38 @@ public:
     /// x [height, in] times a packed panel, put into y at `offset`; [height, outs].
     float* run(const panel_product& by, std::size_t height, const dnnl::memory& packed, const std::byte* x, std::uint64_t offset)
     {
-        if (bound_ != &by || bound_height_ != height) {
-            arguments_ = by.arguments_for(height, scratch_.get());
-            bound_ = &by;
-            bound_height_ = height;
-        }
+        if (bound_ != &by || bound_height_ != height)
+            bind(by, height);
         std::byte* const y = y_.get() + offset;
-        arguments_.at(DNNL_ARG_SRC).set_data_handle(const_cast<std::byte*>(x));
-        arguments_.at(DNNL_ARG_WEIGHTS) = packed;
-        arguments_.at(DNNL_ARG_DST).set_data_handle(y);
-        by.run(stream_, height, arguments_);
+        x_slot_.set_data_handle(const_cast<std::byte*>(x));
+        y_slot_.set_data_handle(y);
+        // The library's C interface: that for C++ makes a list of the arguments on the heap for each call.
+        const std::array arguments{dnnl_exec_arg_t{DNNL_ARG_SRC, x_slot_.get()}, dnnl_exec_arg_t{DNNL_ARG_WEIGHTS, packed.get()},
+                                   dnnl_exec_arg_t{DNNL_ARG_DST, y_slot_.get()},
+                                   dnnl_exec_arg_t{DNNL_ARG_SCRATCHPAD, scratch_slot_.get()}};
+        dnnl::error::wrap_c_api(dnnl_primitive_execute(primitive_, stream_.get(), arguments.size(), arguments.data()),
+                                "a matrix product failed");
+        stream_.wait();
         return reinterpret_cast<float*>(y);
     }
 
 private:
+    void bind(const panel_product& by, std::size_t height)
+    {
+        x_slot_ = by.x_slot(height);
+        y_slot_ = by.y_slot(height);
+        scratch_slot_ = by.scratch(height, scratch_.get());
+        primitive_ = by.primitive(height).get();
+        bound_ = &by;
+        bound_height_ = height;
+    }
+
     dnnl::stream stream_;
     aligned_memory y_, scratch_;
     std::uint64_t y_bytes_ = 0, scratch_bytes_ = 0;
-    arguments arguments_; // of the panel last multiplied with
+    dnnl::memory x_slot_, y_slot_; // of the panel last multiplied with, as all that follows
+    dnnl::memory scratch_slot_;
+    const_dnnl_primitive_t primitive_ = nullptr;
     const panel_product* bound_ = nullptr;
     std::size_t bound_height_ = 0;
 };
