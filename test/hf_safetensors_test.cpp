@@ -140,7 +140,7 @@ BOOST_AUTO_TEST_CASE(damaged_files_give_an_error_or_readable_tensors)
                 const tensor_info& info = *opened->find(name);
                 std::vector<std::byte> stored(info.bytes);
                 BOOST_REQUIRE(info.offset + info.bytes <= bytes.size());
-                BOOST_TEST(opened->read_stored(name, stored).has_value());
+                BOOST_TEST(opened->read_stored(name, 0, stored).has_value());
             }
         }
         BOOST_TEST(refused > 500u);

@@ -1,12 +1,16 @@
 #include "base_weights.hpp"
 
 #include "kernels.hpp"
+#include "norm.hpp"
+#include "threads.hpp"
 
 #include <warmd/json.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <set>
+#include <span>
 #include <utility>
 
 namespace warmd::hf {
@@ -73,6 +77,43 @@ std::uint64_t packed_bytes(const model_config& config, precision computes, compu
     return config.layers * layer + turn.engine().packed_bytes({config.hidden_size, config.vocab_size}, computes);
 }
 
+/// Reads tensors one after the other, in pieces on all cores; converts those that are not of that type to it, which is then fp32.
+/// Returns their norm, for which a piece is looked at while it is in its core's own cache.
+result<double> read_all(const checkpoint& file, std::span<const std::string> tensors, stored_as type, std::span<std::byte> to)
+{
+    constexpr std::size_t most = 1 << 17; // elements
+    struct piece {
+        const std::string* tensor;
+        std::uint64_t first;
+        std::span<std::byte> to;
+    };
+    std::vector<piece> pieces;
+    for (const std::string& tensor : tensors)
+        for (std::uint64_t first = 0, all = file.find(tensor)->elements(); first < all; first += most) {
+            const std::size_t bytes = std::min<std::uint64_t>(most, all - first) * size_of(type);
+            pieces.push_back({&tensor, first, to.first(bytes)});
+            to = to.subspan(bytes);
+        }
+    std::vector<result<double>> squares(pieces.size(), 0.0);
+    for_each(pieces.size(), pieces.size() * most, [&](std::size_t i) {
+        const auto& [tensor, first, here] = pieces[i];
+        const auto got = file.type_of(*tensor) == type
+                             ? file.read_stored(*tensor, first, here)
+                             : file.read(*tensor, first, {reinterpret_cast<float*>(here.data()), here.size() / sizeof(float)});
+        if (got)
+            squares[i] = sum_of_squares(here, type);
+        else
+            squares[i] = got.error();
+    });
+    double sum = 0;
+    for (const result<double>& each : squares) {
+        if (!each)
+            return each;
+        sum += *each;
+    }
+    return std::sqrt(sum);
+}
+
 /// Loads one model; stops at the first failure.
 class base_loader {
 public:
@@ -96,7 +137,9 @@ public:
         for (std::size_t layer = 0; layer != config_.layers; ++layer)
             made.layers.push_back(load_layer(layer));
         made.final_norm = read(final_norm_name);
-        made.output = pack({config_.tied_embeddings ? embedding_name : output_name}, {config_.hidden_size, config_.vocab_size});
+        const stored_rows output = config_.tied_embeddings ? made.embedding.rows() : read_rows({output_name});
+        made.output_norm = output.norm;
+        made.output = pack(output, {config_.hidden_size, config_.vocab_size});
         if (trouble_)
             return *trouble_;
         return made;
@@ -122,7 +165,9 @@ private:
                     made.linears[kind].bias.insert(made.linears[kind].bias.end(), bias.begin(), bias.end());
                 }
             }
-            made.linears[kind].matrix = pack(weights, shapes[kind].matrix());
+            const stored_rows rows = read_rows(weights);
+            made.linears[kind].norm = rows.norm;
+            made.linears[kind].matrix = pack(rows, shapes[kind].matrix());
         }
         return made;
     }
@@ -135,27 +180,20 @@ private:
         return trouble_.has_value();
     }
 
-    /// True if `got` is good.
-    bool taken(const std::string& tensor, const result<void>& got)
-    {
-        if (!got)
-            trouble_ = got.error();
-        else
-            progress_.advance(file_.find(tensor)->bytes);
-        return got.has_value();
-    }
-
     std::vector<float> read(const std::string& tensor)
     {
         if (given_up())
             return {};
         std::vector<float> values(file_.find(tensor)->elements());
-        taken(tensor, file_.read(tensor, values));
+        if (auto got = file_.read(tensor, values); !got)
+            trouble_ = got.error();
+        else
+            progress_.advance(file_.find(tensor)->bytes);
         return values;
     }
 
-    /// Packs tensors [out_i, in] as one matrix: as they are stored if all are alike, else through fp32.
-    packed_matrix pack(const std::vector<std::string>& tensors, const matrix_shape& shape)
+    /// Tensors one after the other, as they are stored if all are alike, else in fp32; valid until the next are read.
+    stored_rows read_rows(const std::vector<std::string>& tensors)
     {
         if (given_up())
             return {};
@@ -163,22 +201,31 @@ private:
         const stored_as first = type_of(tensors[0]);
         const bool alike = std::ranges::all_of(tensors, [&](const std::string& each) { return type_of(each) == first; });
         const stored_as type = alike ? first : stored_as::fp32;
-        const std::size_t bytes = shape.in * shape.out * size_of(type);
+        std::size_t elements = 0;
+        std::uint64_t in_file = 0;
+        for (const std::string& tensor : tensors) {
+            elements += file_.find(tensor)->elements();
+            in_file += file_.find(tensor)->bytes;
+        }
+        const std::size_t bytes = elements * size_of(type);
         if (rows_.size() < bytes)
             rows_ = std::vector<std::byte>(bytes);
-        std::span<std::byte> rest = std::span(rows_).first(bytes);
-        for (const std::string& tensor : tensors) {
-            const std::size_t count = file_.find(tensor)->elements();
-            const std::span<std::byte> to = rest.first(count * size_of(type));
-            const auto got = alike ? file_.read_stored(tensor, to)
-                                   : file_.read(tensor, std::span(reinterpret_cast<float*>(to.data()), count));
-            if (given_up() || !taken(tensor, got))
-                return {};
-            rest = rest.subspan(to.size());
+        const auto norm = read_all(file_, tensors, type, std::span(rows_).first(bytes));
+        if (!norm) {
+            trouble_ = norm.error();
+            return {};
         }
+        progress_.advance(in_file);
+        return {std::span(rows_).first(bytes), type, *norm};
+    }
+
+    packed_matrix pack(const stored_rows& rows, const matrix_shape& shape)
+    {
+        if (given_up())
+            return {};
         const auto turn = gate_.enter();
         std::byte* const to = std::exchange(place_, place_ + turn.engine().packed_bytes(shape, computes_));
-        return turn.engine().pack(std::span(rows_).first(bytes), type, shape, computes_, to);
+        return turn.engine().pack(rows.bytes, rows.type, shape, computes_, to);
     }
 
     const model_config& config_;
@@ -186,7 +233,7 @@ private:
     const checkpoint& file_;
     compute_gate& gate_;
     const load_progress& progress_;
-    std::vector<std::byte> rows_; // of the matrix being packed
+    std::vector<std::byte> rows_; // last read
     std::byte* place_ = nullptr;  // of the next matrix
     std::optional<failure> trouble_;
 };
@@ -237,8 +284,10 @@ result<embedding_table> embedding_table::load(const checkpoint& file, const std:
     embedding_table table;
     table.type_ = file.type_of(tensor);
     table.stored_.resize(file.find(tensor)->bytes);
-    if (auto got = file.read_stored(tensor, table.stored_); !got)
-        return got.error();
+    const auto norm = read_all(file, std::span(&tensor, 1), table.type_, table.stored_);
+    if (!norm)
+        return norm.error();
+    table.norm_ = *norm;
     return table;
 }
 

@@ -45,21 +45,31 @@ std::string module_path(std::size_t layer, const std::string& name);
 /// Every linear layer that an adapter can act on, layer by layer.
 std::vector<linear_module> modules_of(const model_config& config);
 
+/// Weights as a file has them, row-major, and their norm (norm.hpp).
+struct stored_rows {
+    std::span<const std::byte> bytes;
+    stored_as type = stored_as::fp32;
+    double norm = 0;
+};
+
 /// The token embeddings, in the file's own dtype.
 class embedding_table {
 public:
     static result<embedding_table> load(const checkpoint& file, const std::string& tensor);
+    stored_rows rows() const { return {stored_, type_, norm_}; } ///< [vocab, hidden]
     /// Row `id` in fp32. REQUIRES: id is within the vocabulary.
     void look_up(std::size_t id, std::span<float> to) const;
     std::uint64_t bytes() const { return stored_.size(); }
 
 private:
     stored_as type_ = stored_as::fp32;
-    std::vector<std::byte> stored_; // [vocab, hidden]
+    std::vector<std::byte> stored_;
+    double norm_ = 0;
 };
 
 struct linear {
     packed_matrix matrix;
+    double norm = 0;         ///< of the weights as they are stored (norm.hpp)
     std::vector<float> bias; ///< empty: none
 };
 
@@ -83,6 +93,7 @@ struct base_weights {
     std::vector<layer_weights> layers = {};
     std::vector<float> final_norm = {};
     packed_matrix output = {}; ///< [vocab, hidden]
+    double output_norm = 0;
 
     std::uint64_t bytes() const; ///< what is allocated
 };

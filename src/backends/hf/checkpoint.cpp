@@ -135,9 +135,9 @@ result<void> checkpoint::read(const std::string& name, std::uint64_t first, std:
     return shards_[where_.find(name)->second].read(name, first, to);
 }
 
-result<void> checkpoint::read_stored(const std::string& name, std::span<std::byte> to) const
+result<void> checkpoint::read_stored(const std::string& name, std::uint64_t first, std::span<std::byte> to) const
 {
-    return shards_[where_.find(name)->second].read_stored(name, to);
+    return shards_[where_.find(name)->second].read_stored(name, first, to);
 }
 
 stored_as checkpoint::type_of(std::string_view name) const

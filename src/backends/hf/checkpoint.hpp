@@ -29,12 +29,12 @@ public:
     result<void> require(const std::string& name, std::span<const std::uint64_t> shape) const;
     /// The whole tensor in fp32. REQUIRES: require()d, and to.size() elements.
     result<void> read(const std::string& name, std::span<float> to) const { return read(name, 0, to); }
-    /// Elements from number `first` on.
+    /// Elements from number `first` on. May be called from several threads at once.
     result<void> read(const std::string& name, std::uint64_t first, std::span<float> to) const;
     /// How it is stored. REQUIRES: require()d.
     stored_as type_of(std::string_view name) const;
-    /// The whole tensor as stored. REQUIRES: require()d, and to.size() bytes.
-    result<void> read_stored(const std::string& name, std::span<std::byte> to) const;
+    /// The same as stored.
+    result<void> read_stored(const std::string& name, std::uint64_t first, std::span<std::byte> to) const;
     /// Every tensor's name, in byte order.
     std::vector<std::string> names() const;
     /// The file that `name` is in, for messages.

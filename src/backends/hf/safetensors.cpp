@@ -217,9 +217,10 @@ result<void> safetensors::read(const std::string& name, std::uint64_t first, std
     return {};
 }
 
-result<void> safetensors::read_stored(const std::string& name, std::span<std::byte> to) const
+result<void> safetensors::read_stored(const std::string& name, std::uint64_t first, std::span<std::byte> to) const
 {
-    return file_.read(tensors_.find(name)->second.offset, to);
+    const tensor_info& info = tensors_.find(name)->second;
+    return file_.read(info.offset + first * element_size(info.dtype), to);
 }
 
 } // namespace warmd::hf

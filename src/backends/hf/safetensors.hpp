@@ -40,8 +40,8 @@ public:
     /// The tensor's elements from number `first` on, converted to fp32, which is exact.
     /// REQUIRES: it is one of this file's, of dtype F32, BF16 or F16, and has first + to.size() elements.
     result<void> read(const std::string& name, std::uint64_t first, std::span<float> to) const;
-    /// The tensor's bytes as stored. REQUIRES: it is one of this file's, and to.size() is its size.
-    result<void> read_stored(const std::string& name, std::span<std::byte> to) const;
+    /// The same as stored. REQUIRES: it is one of this file's, and has first elements and to.size() bytes after them.
+    result<void> read_stored(const std::string& name, std::uint64_t first, std::span<std::byte> to) const;
 
 private:
     safetensors(input_file file, std::map<std::string, tensor_info, std::less<>> tensors)
