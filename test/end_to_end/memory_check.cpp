@@ -69,11 +69,11 @@ public:
     }
 
     void load(const model_files& model) { call("load", R"({"model":)" + model.json() + '}'); }
-    /// Through the base and through the adapter.
+    /// Through the base, the adapter, and one that has to be drawn.
     void answer(const model_files& model)
     {
-        for (const char* const view : {"base", "ft"})
-            call("next_token", R"({"prompts":["Once upon a time"],"top_k":1,"view":")" + std::string(view) + R"(","model":)" +
+        for (const char* const view : {R"("base")", R"("ft")", R"({"null":{"seed":1}})"})
+            call("next_token", R"({"prompts":["Once upon a time"],"top_k":1,"view":)" + std::string(view) + R"(,"model":)" +
                                    model.json() + '}');
     }
     void unload_all() { call("unload", R"({"all":true,"wait":true})"); }

@@ -68,6 +68,10 @@ hf_backend::hf_backend(std::shared_ptr<base_model> base, std::optional<loaded_ad
                        std::shared_ptr<compute_gate> gate)
     : base_(std::move(base)), adapter_(std::move(adapter)), gate_(std::move(gate))
 {
+    if (!adapter_)
+        return;
+    const auto turn = gate_->enter();
+    base_->forward.make_room(adapter_->weights);
 }
 
 void hf_backend::run(std::span<call> calls)

@@ -28,7 +28,8 @@ public:
 
     /// Takes all texts of all calls through the model together, whatever they look through; only null views wait for each other.
     void run(std::span<call> calls) override;
-    /// Weights, and room for the adapter of one null view; the base model, buffers included, is the shared part.
+    /// Weights, and room for the adapter of one null view, which is drawn when first asked for; the base model, buffers included,
+    /// is the shared part.
     footprint bytes() const override;
     void close() override {}
 

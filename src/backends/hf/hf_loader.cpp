@@ -1,5 +1,6 @@
 #include "hf_loader.hpp"
 
+#include "finiteness.hpp"
 #include "hf_backend.hpp"
 #include "hub_cache.hpp"
 #include "input_file.hpp"
@@ -224,6 +225,12 @@ result<loaded_adapter> hf_models::load_adapter(const model_spec& spec, const mod
     return loaded_adapter{opened->factors(), std::move(*weights), std::move(own)};
 }
 
+/// Whether ft, scaled and that null view can give nothing but finite logits, whatever the prompt.
+bool is_surely_finite(const base_weights& base, const lora_weights& adapter, const view& null)
+{
+    return logit_bound(base, gains_of(base.config, adapter)) && logit_bound(base, gains_of(base.config, adapter, null));
+}
+
 result<std::unique_ptr<backend>> hf_models::read(const resolved_model& model, load_context& context)
 {
     const model_spec& spec = model.spec;
@@ -242,10 +249,13 @@ result<std::unique_ptr<backend>> hf_models::read(const resolved_model& model, lo
     auto base = base_of(model, context);
     if (!base)
         return base.error();
+    const view null{.what = view::mode::null};
+    const bool proven = is_surely_finite((*base)->weights, adapter->weights, null);
     const std::vector<token_id> prompt = preflight_prompt((*base)->words, *config);
     auto loaded = std::make_unique<hf_backend>(std::move(*base), std::move(*adapter), gate_);
-    const std::vector<view> views{
-        {.what = view::mode::ft}, {.what = view::mode::scaled, .scale = 0.5}, {.what = view::mode::null}};
+    if (proven)
+        return std::unique_ptr<backend>(std::move(loaded));
+    const std::vector<view> views{{.what = view::mode::ft}, {.what = view::mode::scaled, .scale = 0.5}, null};
     if (auto sound = preflight(*loaded, views, prompt); !sound)
         return sound.error();
     return std::unique_ptr<backend>(std::move(loaded));

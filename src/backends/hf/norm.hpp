@@ -1,5 +1,5 @@
 #pragma once
-// How large weights are: what bounds the numbers that are computed with them.
+// How large weights are: what bounds the numbers that are computed with them (finiteness.hpp).
 
 #include "matmul.hpp"
 

@@ -107,6 +107,11 @@ void transformer::step(matmul_engine& engine, std::span<const segment> segments,
     });
 }
 
+void transformer::make_room(const lora_weights& adapter)
+{
+    reduced_.resize(std::max(reduced_.size(), most_ranks(adapter) * most_tokens));
+}
+
 void transformer::place(std::span<const segment> segments)
 {
     rows_.clear();

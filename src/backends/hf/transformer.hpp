@@ -47,6 +47,9 @@ public:
     /// Runs 1 to most_tokens tokens. Segments with one lens should stand together: they share its products.
     void step(matmul_engine& engine, std::span<const segment> segments, const receiver& receive);
 
+    /// Makes the room that rows through this adapter need: bytes() is then the same before its first row and after.
+    void make_room(const lora_weights& adapter);
+
     const model_config& config() const { return base_.config; }
     std::uint64_t bytes() const; ///< buffers, without the weights
     /// What bytes() is for a model, as long as no adapter is used.
