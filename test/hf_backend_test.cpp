@@ -122,6 +122,16 @@ BOOST_AUTO_TEST_CASE(scale_zero_is_base_and_scale_one_is_the_fine_tuned_view_to_
     BOOST_TEST((rolling(*model, {.what = view::mode::base}) == base)); // the views before left no trace
 }
 
+BOOST_DATA_TEST_CASE(what_a_view_without_finite_numbers_leaves_in_memory_reaches_no_other,
+                     boost::unit_test::data::make({"fp32", "bf16"}), dtype)
+{
+    const auto model = demo_model(dtype), untouched = demo_model(dtype);
+    const auto refused = refusal(*model, rolling_logprob{scaled(1e38), {"Long enough to fill what a short text leaves free."}});
+    BOOST_TEST((refused.code == errc::backend_failed));
+    BOOST_TEST((rolling(*model, {.what = view::mode::base}, "Short.") ==
+                rolling(*untouched, {.what = view::mode::base}, "Short.")));
+}
+
 BOOST_AUTO_TEST_CASE(a_model_without_an_adapter_shows_its_base_through_every_view)
 {
     const auto model = load_model(demo / "model");

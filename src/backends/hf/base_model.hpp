@@ -23,7 +23,7 @@ struct base_model {
     kv_pool pool;        ///< thread-safe
 
     base_model(base_weights loaded, tokenizer read)
-        : weights(std::move(loaded)), words(std::move(read)), forward(weights), pool(weights.config)
+        : weights(std::move(loaded)), words(std::move(read)), forward(weights), pool(weights.config, forward.attends())
     {
     }
     base_model(const base_model&) = delete;

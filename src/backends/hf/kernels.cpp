@@ -1,5 +1,7 @@
 #include "kernels.hpp"
 
+#include "vectors.hpp"
+
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -8,39 +10,9 @@
 #include <cstring>
 #include <limits>
 
-// Each kernel is compiled for three levels of the x86-64 instruction set; the loader picks one. Sanitizers cannot start
-// before such a choice is made.
-#if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) &&                         \
-    !defined(__SANITIZE_THREAD__)
-#define WARMD_FOR_EACH_LEVEL __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define WARMD_FOR_EACH_LEVEL
-#endif
-
 namespace warmd::hf {
 
 namespace {
-
-/// exp(x) to about 2 ulp, without branches so that loops vectorise; x is clamped to where the result is normal.
-/// Cody & Waite reduction, polynomial of Cephes' expf.
-[[gnu::always_inline]] inline float exponential(float x)
-{
-    x = x < -87.0f ? -87.0f : x;
-    x = x > 88.0f ? 88.0f : x;
-    constexpr float shift = 12582912.0f; // 1.5 * 2^23: adding it rounds to an integer in the low bits
-    const float shifted = x * 1.44269504f + shift;
-    const float n = shifted - shift;
-    const float r = (x - n * 0.693359375f) - n * -2.12194440e-4f;
-    float p = 1.9875691500e-4f;
-    p = p * r + 1.3981999507e-3f;
-    p = p * r + 8.3334519073e-3f;
-    p = p * r + 4.1665795894e-2f;
-    p = p * r + 1.6666665459e-1f;
-    p = p * r + 5.0000001201e-1f;
-    p = p * r * r + r + 1.0f;
-    const std::uint32_t exponent = std::bit_cast<std::uint32_t>(shifted) - std::bit_cast<std::uint32_t>(shift) + 127u;
-    return p * std::bit_cast<float>(exponent << 23);
-}
 
 /// ln(x) to about 1e-7 for x in (0, 1]. Polynomial of Cephes' logf.
 [[gnu::always_inline]] inline float logarithm(float x)
@@ -74,44 +46,6 @@ namespace {
     return angle + angle * square * p;
 }
 
-/// 16 numbers. For the loops that GCC 12 does not turn into vectors by itself, or keeps in memory.
-constexpr std::size_t lanes = 16;
-using floats = float __attribute__((vector_size(lanes * sizeof(float))));
-using ints = std::int32_t __attribute__((vector_size(lanes * sizeof(std::int32_t))));
-
-[[gnu::always_inline]] inline void load(const float* from, floats& to) { std::memcpy(&to, from, sizeof to); }
-[[gnu::always_inline]] inline void store(const floats& from, float* to) { std::memcpy(to, &from, sizeof from); }
-
-/// exponential() of each.
-[[gnu::always_inline]] inline void exponentials(floats& x)
-{
-    x = x < -87.0f ? floats{} - 87.0f : x;
-    x = x > 88.0f ? floats{} + 88.0f : x;
-    constexpr float shift = 12582912.0f;
-    const floats shifted = x * 1.44269504f + shift;
-    const floats n = shifted - shift;
-    const floats r = (x - n * 0.693359375f) - n * -2.12194440e-4f;
-    floats p = r * 1.9875691500e-4f + 1.3981999507e-3f;
-    p = p * r + 8.3334519073e-3f;
-    p = p * r + 4.1665795894e-2f;
-    p = p * r + 1.6666665459e-1f;
-    p = p * r + 5.0000001201e-1f;
-    p = p * r * r + r + 1.0f;
-    const ints exponent = __builtin_bit_cast(ints, shifted) - (std::bit_cast<std::int32_t>(shift) - 127);
-    x = p * __builtin_bit_cast(floats, exponent << 23);
-}
-
-/// The sum of 16 numbers, halves onto halves.
-[[gnu::always_inline]] inline float sum_of(const floats& of)
-{
-    floats numbers = of;
-    numbers += __builtin_shufflevector(numbers, numbers, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7);
-    numbers += __builtin_shufflevector(numbers, numbers, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11);
-    numbers += __builtin_shufflevector(numbers, numbers, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13);
-    numbers += __builtin_shufflevector(numbers, numbers, 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14);
-    return numbers[0];
-}
-
 /// `vectors` vectors of add_product()'s columns.
 template <std::size_t vectors>
 [[gnu::always_inline]] inline void add_columns(const float* x, const float* b, std::size_t rank, std::size_t stride, float factor,
@@ -130,113 +64,6 @@ template <std::size_t vectors>
         floats sum;
         load(y + i * lanes, sum);
         store(sum + factor * sums[i], y + i * lanes);
-    }
-}
-
-/// One tile's scores: out[t][j] = q[t] . key j, for one block of keys; q [head_dim, attention_tile].
-[[gnu::always_inline]] inline void score_block(const float* q, const float* keys, std::size_t head_dim, float* out,
-                                               std::size_t out_stride)
-{
-    static_assert(attention_block == 2 * lanes);
-    floats lower[attention_tile] = {}, upper[attention_tile] = {};
-    for (std::size_t d = 0; d != head_dim; ++d) {
-        floats low, high;
-        load(keys + d * attention_block, low);
-        load(keys + d * attention_block + lanes, high);
-#pragma GCC unroll 8
-        for (std::size_t t = 0; t != attention_tile; ++t) {
-            lower[t] += q[d * attention_tile + t] * low;
-            upper[t] += q[d * attention_tile + t] * high;
-        }
-    }
-#pragma GCC unroll 8
-    for (std::size_t t = 0; t != attention_tile; ++t) {
-        store(lower[t], out + t * out_stride);
-        store(upper[t], out + t * out_stride + lanes);
-    }
-}
-
-/// Scores of whole blocks of positions to probabilities; positions from `visible` on get 0. In vectors by hand: GCC 12 leaves
-/// the choice between seen and unseen to one number at a time.
-[[gnu::always_inline]] inline void soften(float* scores, std::size_t visible, std::size_t positions, float scale)
-{
-    const ints index{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
-    const auto unseen = static_cast<std::int32_t>(visible);
-    floats highest = floats{} + scores[0], sums{};
-    for (std::size_t first = 0; first != positions; first += lanes) {
-        floats x;
-        load(scores + first, x);
-        x = index + static_cast<std::int32_t>(first) < unseen ? x : highest;
-        highest = x > highest ? x : highest;
-    }
-    float top = highest[0];
-    for (std::size_t i = 1; i != lanes; ++i)
-        top = highest[i] > top ? highest[i] : top;
-    for (std::size_t first = 0; first != positions; first += lanes) {
-        float powers[lanes];
-        for (std::size_t i = 0; i != lanes; ++i)
-            powers[i] = exponential((scores[first + i] - top) * scale);
-        floats x;
-        load(powers, x);
-        x = index + static_cast<std::int32_t>(first) < unseen ? x : floats{};
-        sums += x;
-        store(x, scores + first);
-    }
-    const float share = 1 / sum_of(sums);
-    for (std::size_t j = 0; j < positions; ++j)
-        scores[j] *= share;
-}
-
-/// Queries that mix together: with more, their weights' addresses would not fit into registers.
-constexpr std::size_t mixed_queries = 4;
-
-/// `vectors` vectors of columns, from `first` on, of mixed_queries outputs: out[t] [vectors * lanes] = weights[t] . values.
-template <std::size_t vectors>
-[[gnu::always_inline]] inline void mix_columns(const float* weights, std::span<const float* const> values, std::size_t stride,
-                                               std::size_t first, std::size_t positions,
-                                               float (&out)[mixed_queries][vectors * lanes])
-{
-    floats sums[mixed_queries * vectors] = {};
-    for (std::size_t at = 0; at != positions; ++at) {
-        const float* const row = values[at / attention_block] + at % attention_block * stride + first;
-        floats columns[vectors];
-#pragma GCC unroll 4
-        for (std::size_t i = 0; i != vectors; ++i)
-            load(row + i * lanes, columns[i]);
-#pragma GCC unroll 4
-        for (std::size_t t = 0; t != mixed_queries; ++t) {
-            const float weight = weights[t * positions + at];
-#pragma GCC unroll 4
-            for (std::size_t i = 0; i != vectors; ++i)
-                sums[t * vectors + i] += weight * columns[i];
-        }
-    }
-#pragma GCC unroll 4
-    for (std::size_t t = 0; t != mixed_queries; ++t)
-#pragma GCC unroll 4
-        for (std::size_t i = 0; i != vectors; ++i)
-            store(sums[t * vectors + i], out[t] + i * lanes);
-}
-
-/// Outputs [head_dim] of mixed_queries queries or fewer.
-[[gnu::always_inline]] inline void mix(std::span<const attention_query> queries, const float* weights,
-                                       std::span<const float* const> values, std::size_t head_dim, std::size_t positions)
-{
-    constexpr std::size_t wide = 4, narrow = 2;
-    const std::size_t stride = value_stride(head_dim);
-    static_assert(value_stride(1) == narrow * lanes);
-    for (std::size_t first = 0; first < head_dim;) {
-        float out[mixed_queries][wide * lanes];
-        float narrow_out[mixed_queries][narrow * lanes];
-        const bool is_wide = first + wide * lanes <= stride;
-        if (is_wide)
-            mix_columns<wide>(weights, values, stride, first, positions, out);
-        else
-            mix_columns<narrow>(weights, values, stride, first, positions, narrow_out);
-        const std::size_t count = std::min((is_wide ? wide : narrow) * lanes, head_dim - first);
-        for (std::size_t t = 0; t != queries.size(); ++t)
-            std::memcpy(queries[t].out + first, is_wide ? out[t] : narrow_out[t], count * sizeof(float));
-        first += count;
     }
 }
 
@@ -374,31 +201,6 @@ void reduce(const std::array<const float*, reduced_rows>& x, const float* a, std
                 y[t][first + r] = sum;
             }
     }
-}
-
-WARMD_FOR_EACH_LEVEL
-void attend(std::span<const attention_query> queries, std::span<const float* const> keys, std::span<const float* const> values,
-            std::size_t head_dim, float* scratch)
-{
-    std::size_t visible = 0;
-    float* const q = scratch; // [head_dim, attention_tile]; a short tile repeats its last query
-    for (std::size_t t = 0; t != attention_tile; ++t) {
-        const attention_query& query = queries[std::min(t, queries.size() - 1)];
-        for (std::size_t d = 0; d != head_dim; ++d)
-            q[d * attention_tile + t] = query.q[d];
-        visible = std::max(visible, query.visible);
-    }
-    const std::size_t blocks = (visible + attention_block - 1) / attention_block;
-    const std::size_t positions = blocks * attention_block;
-    float* const scores = scratch + head_dim * attention_tile; // [attention_tile, positions]
-    for (std::size_t block = 0; block != blocks; ++block)
-        score_block(q, keys[block], head_dim, scores + block * attention_block, positions);
-    const float scale = 1 / std::sqrt(static_cast<float>(head_dim));
-    for (std::size_t t = 0; t != attention_tile; ++t)
-        soften(scores + t * positions, queries[std::min(t, queries.size() - 1)].visible, positions, scale);
-    for (std::size_t first = 0; first < queries.size(); first += mixed_queries)
-        mix(queries.subspan(first, std::min(mixed_queries, queries.size() - first)), scores + first * positions, values, head_dim,
-            positions);
 }
 
 WARMD_FOR_EACH_LEVEL

@@ -37,26 +37,6 @@ inline constexpr std::size_t reduced_rows = 4;
 void reduce(const std::array<const float*, reduced_rows>& x, const float* a, std::size_t in, std::size_t ranks,
             const std::array<float*, reduced_rows>& y);
 
-/// Keys and values of one head are kept in blocks of this many positions: keys [head_dim, block], so that scores of
-/// neighbouring positions come out together; values [block, value_stride(head_dim)].
-inline constexpr std::size_t attention_block = 32;
-constexpr std::size_t value_stride(std::size_t head_dim) { return (head_dim + 31) / 32 * 32; }
-
-/// Queries that attend together.
-inline constexpr std::size_t attention_tile = 8;
-/// One of them: `out` = softmax(q . keys / sqrt(head_dim)) . values over the first `visible` positions.
-struct attention_query {
-    const float* q;
-    float* out;
-    std::size_t visible;
-};
-
-/// Attention of at most attention_tile queries, which share keys and values. `keys` and `values` hold one block each, as
-/// many as the largest `visible` needs; unwritten positions hold finite numbers. `scratch` has room for attention_tile
-/// times as many floats as head_dim and the positions in those blocks together.
-void attend(std::span<const attention_query> queries, std::span<const float* const> keys, std::span<const float* const> values,
-            std::size_t head_dim, float* scratch);
-
 /// The largest of each maxima_block neighbours.
 inline constexpr std::size_t maxima_block = 64;
 void maxima(const float* x, std::size_t width, float* y);

@@ -1,6 +1,7 @@
 #include "kv_cache.hpp"
 
 #include <algorithm>
+#include <cstring>
 
 namespace warmd::hf {
 
@@ -10,28 +11,30 @@ constexpr std::size_t most_spare_bytes = 32 << 20;
 
 } // namespace
 
-kv_pool::kv_pool(const model_config& config)
-    : head_dim_(config.head_dim), kv_heads_(config.kv_heads),
-      head_size_(attention_block * (config.head_dim + value_stride(config.head_dim))),
-      block_size_(config.layers * config.kv_heads * head_size_),
-      most_spare_(std::max<std::size_t>(most_spare_bytes / (block_size_ * sizeof(float)), 1))
+kv_pool::kv_pool(const model_config& config, const attention& by)
+    : kv_heads_(config.kv_heads), head_bytes_(by.block_bytes()), block_bytes_(config.layers * config.kv_heads * head_bytes_),
+      most_spare_(std::max<std::size_t>(most_spare_bytes / block_bytes_, 1))
 {
 }
 
-std::unique_ptr<float[]> kv_pool::take()
+memory_block kv_pool::take()
 {
+    memory_block block;
     {
         const std::lock_guard lock(mutex_);
         if (!spare_.empty()) {
-            std::unique_ptr<float[]> block = std::move(spare_.back());
+            block = std::move(spare_.back());
             spare_.pop_back();
-            return block;
         }
     }
-    return std::make_unique<float[]>(block_size_); // zeroed: what is not written yet must be finite
+    if (block.bytes() == 0)
+        block = memory_block(block_bytes_);
+    // Unseen positions count with the weight 0, which nothing but a finite number survives: not what a broken view left here.
+    std::memset(block.data(), 0, block_bytes_);
+    return block;
 }
 
-void kv_pool::give_back(std::unique_ptr<float[]> block)
+void kv_pool::give_back(memory_block block)
 {
     const std::lock_guard lock(mutex_);
     if (spare_.size() < most_spare_)
@@ -41,7 +44,7 @@ void kv_pool::give_back(std::unique_ptr<float[]> block)
 std::uint64_t kv_pool::bytes() const
 {
     const std::lock_guard lock(mutex_);
-    return spare_.size() * block_size_ * sizeof(float);
+    return spare_.size() * memory_block::rounded(block_bytes_);
 }
 
 void kv_cache::extend(std::size_t count)

@@ -1,7 +1,8 @@
 #pragma once
 // Keys and values of the positions that a sequence has been through, so that later positions can attend to them.
 
-#include "kernels.hpp"
+#include "attention.hpp"
+#include "memory_block.hpp"
 #include "model_config.hpp"
 
 #include <cstddef>
@@ -15,27 +16,23 @@ namespace warmd::hf {
 /// Memory for attention_block positions of one sequence, all layers and heads. Handed out and taken back; keeps a few.
 class kv_pool {
 public:
-    explicit kv_pool(const model_config& config);
+    /// `by` is what the blocks are for.
+    kv_pool(const model_config& config, const attention& by);
 
-    std::unique_ptr<float[]> take();
-    void give_back(std::unique_ptr<float[]> block);
+    memory_block take(); ///< of zeros
+    void give_back(memory_block block);
     std::uint64_t bytes() const; ///< kept for later
 
-    /// Where in a block the keys [head_dim, attention_block] of a head begin.
-    std::size_t keys_at(std::size_t layer, std::size_t kv_head) const { return (layer * kv_heads_ + kv_head) * head_size_; }
-    /// Where its values [attention_block, value_stride] begin.
-    std::size_t values_at(std::size_t layer, std::size_t kv_head) const
-    {
-        return keys_at(layer, kv_head) + head_dim_ * attention_block;
-    }
+    /// Where in a block a head's begins.
+    std::size_t place_of(std::size_t layer, std::size_t kv_head) const { return (layer * kv_heads_ + kv_head) * head_bytes_; }
 
 private:
-    std::size_t head_dim_, kv_heads_;
-    std::size_t head_size_;  // floats of one head in a block
-    std::size_t block_size_; // floats
+    std::size_t kv_heads_;
+    std::size_t head_bytes_; // of one head in a block
+    std::size_t block_bytes_;
     std::size_t most_spare_;
     mutable std::mutex mutex_;
-    std::vector<std::unique_ptr<float[]>> spare_; // guarded by mutex_
+    std::vector<memory_block> spare_; // guarded by mutex_
 };
 
 /// One sequence's cache. REQUIRES: the pool outlives it.
@@ -49,19 +46,16 @@ public:
     /// empty, both are of one pool, and `from` has as many positions.
     void share(const kv_cache& from, std::size_t blocks);
 
-    float* keys(std::size_t block, std::size_t layer, std::size_t kv_head)
+    /// The keys and values of one head in a block of positions.
+    std::byte* at(std::size_t block, std::size_t layer, std::size_t kv_head)
     {
-        return blocks_[block]->memory.get() + pool_->keys_at(layer, kv_head);
-    }
-    float* values(std::size_t block, std::size_t layer, std::size_t kv_head)
-    {
-        return blocks_[block]->memory.get() + pool_->values_at(layer, kv_head);
+        return blocks_[block]->memory.data() + pool_->place_of(layer, kv_head);
     }
 
 private:
     struct held_block {
         kv_pool* pool;
-        std::unique_ptr<float[]> memory;
+        memory_block memory;
 
         explicit held_block(kv_pool& from) : pool(&from), memory(from.take()) {}
         ~held_block() { pool->give_back(std::move(memory)); }

@@ -290,6 +290,12 @@ std::uint64_t strand_bytes(const matmul_shape& by) { return heights.back() * by.
 
 bool has_bf16() { return __builtin_cpu_supports("avx512bf16"); } // every processor with AMX has it
 
+bool has_amx()
+{
+    const auto all = static_cast<unsigned>(dnnl::cpu_isa::avx512_core_amx); // a bit for each extension
+    return (static_cast<unsigned>(dnnl::get_effective_cpu_isa()) & all) == all;
+}
+
 struct packed_matrix::packed {
     std::shared_ptr<const matmul_shape> primitives;
     std::vector<dnnl::memory> panels; // a panel's strands after one another

@@ -22,6 +22,8 @@ class matmul_shape; // the panels and primitives for one [in, out]
 enum class precision { fp32, bf16 };
 /// Whether the processor has instructions for bf16 products (AVX512-BF16 or AMX).
 bool has_bf16();
+/// Whether oneDNN would use AMX (ONEDNN_MAX_CPU_ISA forbids it).
+bool has_amx();
 
 /// How weights are stored in their file.
 enum class stored_as { fp32, bf16, fp16 };

@@ -66,7 +66,8 @@ float* own_row(std::size_t width)
 } // namespace
 
 transformer::transformer(const base_weights& base)
-    : base_(base), frequencies_(rope_frequencies(base.config.rope, base.config.head_dim)),
+    : base_(base), attention_(make_attention(base.config.head_dim, base.computes)),
+      frequencies_(rope_frequencies(base.config.rope, base.config.head_dim)),
       logits_rows_(logits_rows_for(base.config)), stream_(most_tokens * config().hidden_size),
       normed_(input_rows, config().hidden_size, base.computes),
       qkv_(most_tokens * (config().q_width() + 2 * config().kv_width())),
@@ -142,7 +143,7 @@ void transformer::divide(std::size_t threads, std::span<const segment> segments)
     by_rows_ = threads > 1 && rows_.size() >= threads * bands_each * matmul_engine::band_rows;
     straddled_ = false;
     tiles_.clear();
-    const std::size_t group = config().heads / config().kv_heads;
+    const std::size_t group = config().heads / config().kv_heads, most = attention_->most_queries();
     for (std::size_t s = 0, first_row = 0; s != segments.size(); first_row += segments[s++].tokens.size()) {
         const auto thread_of = [&](std::size_t r) {
             std::size_t thread = 0;
@@ -154,8 +155,8 @@ void transformer::divide(std::size_t threads, std::span<const segment> segments)
         const bool is_whole = by_rows_ && thread_of(first_row + count - 1) == owner;
         straddled_ = straddled_ || !is_whole;
         for (std::size_t head = 0; head != config().kv_heads; ++head)
-            for (std::size_t q = 0; q < count * group; q += attention_tile)
-                tiles_.push_back({s, first_row, head, q, std::min(q + attention_tile, count * group),
+            for (std::size_t q = 0; q < count * group; q += most)
+                tiles_.push_back({s, first_row, head, q, std::min(q + most, count * group),
                                   is_whole ? owner : tiles_.size() % threads});
     }
 }
@@ -323,10 +324,7 @@ void transformer::prepare_heads(const team_member& me, std::size_t layer, std::s
         const std::size_t block = at.position / attention_block, slot = at.position % attention_block;
         for (std::size_t head = 0; head != shape.kv_heads; ++head) {
             const float* const k = q + shape.q_width() + head * dim;
-            float* const keys = segments[at.segment].cache->keys(block, layer, head);
-            for (std::size_t d = 0; d != dim; ++d)
-                keys[d * attention_block + slot] = k[d];
-            std::copy_n(v + head * dim, dim, segments[at.segment].cache->values(block, layer, head) + slot * value_stride(dim));
+            attention_->put(k, v + head * dim, slot, segments[at.segment].cache->at(block, layer, head));
         }
     }
 }
@@ -347,23 +345,18 @@ void transformer::attend_tile(const query_tile& mine, std::size_t layer, kv_cach
 {
     const model_config& shape = config();
     const std::size_t dim = shape.head_dim, width = shape.q_width() + 2 * shape.kv_width(), group = shape.heads / shape.kv_heads;
-    std::array<attention_query, attention_tile> queries{};
-    float* const outputs = own_row(attention_tile * dim);
+    thread_local std::vector<attention_query> queries;
+    thread_local std::vector<const std::byte*> blocks;
+    queries.resize(mine.last - mine.first);
+    float* const outputs = own_row(queries.size() * dim);
     for (std::size_t q = mine.first; q != mine.last; ++q) {
         const std::size_t r = mine.first_row + q / group, head = mine.kv_head * group + q % group, at = q - mine.first;
         queries[at] = {&qkv_[r * width + head * dim], outputs + at * dim, rows_[r].position + 1};
     }
-    const std::size_t blocks = (queries[mine.last - 1 - mine.first].visible + attention_block - 1) / attention_block;
-    thread_local std::vector<const float*> keys, values;
-    thread_local std::vector<float> scratch;
-    keys.clear();
-    values.clear();
-    for (std::size_t block = 0; block != blocks; ++block) {
-        keys.push_back(cache.keys(block, layer, mine.kv_head));
-        values.push_back(cache.values(block, layer, mine.kv_head));
-    }
-    scratch.resize(attention_tile * (dim + blocks * attention_block));
-    attend(std::span(queries).first(mine.last - mine.first), keys, values, dim, scratch.data());
+    blocks.resize((queries.back().visible + attention_block - 1) / attention_block);
+    for (std::size_t block = 0; block != blocks.size(); ++block)
+        blocks[block] = cache.at(block, layer, mine.kv_head);
+    attention_->attend(queries, blocks);
     for (std::size_t q = mine.first; q != mine.last; ++q)
         mixed_.put(mine.first_row + q / group, (mine.kv_head * group + q % group) * dim, queries[q - mine.first].out, dim);
 }

@@ -3,6 +3,7 @@
 // grouped-query attention, SwiGLU; an adapter's additive term beside each product.
 
 #include "activations.hpp"
+#include "attention.hpp"
 #include "base_weights.hpp"
 #include "compute.hpp"
 #include "kv_cache.hpp"
@@ -51,6 +52,7 @@ public:
     void make_room(const lora_weights& adapter);
 
     const model_config& config() const { return base_.config; }
+    const attention& attends() const { return *attention_; } ///< what the caches' blocks are for
     std::uint64_t bytes() const; ///< buffers, without the weights
     /// What bytes() is for a model, as long as no adapter is used.
     static std::uint64_t buffer_bytes(const model_config& config, precision computes);
@@ -92,6 +94,7 @@ private:
     void project(const team_member& me, const receiver& receive);
 
     const base_weights& base_;
+    std::unique_ptr<const attention> attention_;
     std::vector<float> frequencies_;
     std::size_t logits_rows_; // of one piece of the vocabulary projection
 
