@@ -1,4 +1,5 @@
 #include "backends/hf/kernels.hpp"
+#include "backends/hf/kernels_bf16.hpp"
 #include "backends/hf/matmul.hpp"
 #include "backends/hf/memory_block.hpp"
 

@@ -2,6 +2,7 @@
 // What goes into a matrix product: rows in the precision that it multiplies.
 
 #include "kernels.hpp"
+#include "kernels_bf16.hpp"
 #include "matmul.hpp"
 
 #include <algorithm>
@@ -25,6 +26,22 @@ public:
             std::copy_n(values, count, &wide_[row * width_ + first]);
         else
             narrow_bf16(values, &narrow_[row * width_ + first], count);
+    }
+    /// A whole row: rms_norm() of x [width].
+    void put_normalised(std::size_t row, const float* x, const float* weight, float eps)
+    {
+        if (narrow_.empty())
+            rms_norm(x, weight, eps, &wide_[row * width_], width_);
+        else
+            rms_norm_bf16(x, weight, eps, &narrow_[row * width_], width_);
+    }
+    /// Columns [first, first + count) of a row: silu(gate) * up.
+    void put_gated(std::size_t row, std::size_t first, const float* gate, const float* up, std::size_t count)
+    {
+        if (narrow_.empty())
+            silu_times(gate, up, &wide_[row * width_ + first], count);
+        else
+            silu_times_bf16(gate, up, &narrow_[row * width_ + first], count);
     }
     /// A row in fp32: its own memory, or `room`, which has the row's width.
     const float* row(std::size_t row, float* room) const

@@ -84,6 +84,7 @@ void rms_norm(const float* x, const float* weight, float eps, float* y, std::siz
 WARMD_FOR_EACH_LEVEL
 void rotate(float* x, const float* cosines, const float* sines, std::size_t pairs)
 {
+#pragma omp simd // they do not overlap
     for (std::size_t i = 0; i < pairs; ++i) {
         const float a = x[i], b = x[i + pairs];
         x[i] = a * cosines[i] - b * sines[i];
@@ -122,17 +123,6 @@ void widen_bf16(const std::uint16_t* x, float* y, std::size_t width)
 }
 
 WARMD_FOR_EACH_LEVEL
-void narrow_bf16(const float* x, std::uint16_t* y, std::size_t width)
-{
-    for (std::size_t i = 0; i < width; ++i) {
-        const std::uint32_t bits = std::bit_cast<std::uint32_t>(x[i]);
-        const std::uint32_t rounded = bits + 0x7fffu + (bits >> 16 & 1u);
-        const bool is_nan = (bits & 0x7fffffffu) > 0x7f800000u;
-        y[i] = static_cast<std::uint16_t>((is_nan ? bits | 0x400000u : rounded) >> 16);
-    }
-}
-
-WARMD_FOR_EACH_LEVEL
 void widen_fp16(const std::uint16_t* x, float* y, std::size_t width)
 {
     for (std::size_t i = 0; i < width; ++i) {
@@ -147,6 +137,7 @@ void widen_fp16(const std::uint16_t* x, float* y, std::size_t width)
 WARMD_FOR_EACH_LEVEL
 void add(const float* x, float* y, std::size_t width)
 {
+#pragma omp simd
     for (std::size_t i = 0; i < width; ++i)
         y[i] += x[i];
 }

@@ -24,10 +24,7 @@ void widen_bf16(const std::uint16_t* x, float* y, std::size_t width);
 /// IEEE 754 binary16: 1 sign, 5 exponent, 10 fraction bits.
 void widen_fp16(const std::uint16_t* x, float* y, std::size_t width);
 
-/// fp32 rounded to the nearest bfloat16, ties to even.
-void narrow_bf16(const float* x, std::uint16_t* y, std::size_t width);
-
-/// y += x
+/// y += x, which do not overlap.
 void add(const float* x, float* y, std::size_t width);
 /// y [width] += factor * x [rank] times b [rank, width], whose rows are `stride` apart
 void add_product(const float* x, const float* b, std::size_t rank, std::size_t stride, float factor, float* y, std::size_t width);

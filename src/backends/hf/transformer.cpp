@@ -213,9 +213,7 @@ void transformer::run_layer(const team_member& me, std::size_t layer, std::span<
     normalise(me, weights.post_attention_norm);
     multiply(me, layer, linear_kind::gate_up, normed_,
              [&](std::size_t r, std::size_t first, std::size_t outs, const float* gate, const float* up) {
-                 float* const out = own_row(outs);
-                 silu_times(gate, up, out, outs);
-                 gated_.put(r, first, out, outs);
+                 gated_.put_gated(r, first, gate, up, outs);
              });
     multiply(me, layer, linear_kind::down, gated_, add_to_stream);
 }
@@ -223,13 +221,9 @@ void transformer::run_layer(const team_member& me, std::size_t layer, std::span<
 /// Of its own rows, which nobody else has written since all met.
 void transformer::normalise(const team_member& me, const std::vector<float>& weight)
 {
-    const std::size_t hidden = config().hidden_size;
     const auto [first, last] = shared_rows(me, rows_.size());
-    float* const out = own_row(hidden);
-    for (std::size_t i = first; i != last; ++i) {
-        rms_norm(&stream_[i * hidden], weight.data(), config().rms_norm_eps, out, hidden);
-        normed_.put(i, 0, out, hidden);
-    }
+    for (std::size_t i = first; i != last; ++i)
+        normed_.put_normalised(i, &stream_[i * config().hidden_size], weight.data(), config().rms_norm_eps);
 }
 
 /// REQUIRES: this thread's own rows of x are complete. Afterwards the product's are.
@@ -367,11 +361,8 @@ void transformer::project(const team_member& me, const receiver& receive)
     const std::size_t hidden = config().hidden_size, vocab = config().vocab_size;
     for (std::size_t piece = 0; piece < wanted_.size(); piece += logits_rows_) {
         const std::size_t count = std::min(logits_rows_, wanted_.size() - piece);
-        float* const out = own_row(hidden);
-        for (std::size_t i = me.index; i < count; i += me.size) {
-            rms_norm(&stream_[wanted_[piece + i] * hidden], base_.final_norm.data(), config().rms_norm_eps, out, hidden);
-            normed_.put(i, 0, out, hidden);
-        }
+        for (std::size_t i = me.index; i < count; i += me.size)
+            normed_.put_normalised(i, &stream_[wanted_[piece + i] * hidden], base_.final_norm.data(), config().rms_norm_eps);
         me.wait_for_all();
         engine_->multiply(base_.output, normed_.from(0), {me.index, 0, count, me.index, me.size}, [&](const product_tile& tile) {
             for (std::size_t i = 0; i != tile.rows; ++i)
