@@ -47,7 +47,8 @@ protected:
 std::unique_ptr<const attention> make_attention(std::size_t head_dim, precision computes);
 
 std::unique_ptr<const attention> make_fp32_attention(std::size_t head_dim);
-/// Queries, keys, values and probabilities rounded to bf16, sums in fp32. Null if the processor has no AMX or the system refuses it.
+/// Queries, keys, values and probabilities rounded to bf16, sums in fp32. Null if the processor has no AMX or the system refuses
+/// it.
 std::unique_ptr<const attention> make_amx_attention(std::size_t head_dim);
 
 } // namespace warmd::hf

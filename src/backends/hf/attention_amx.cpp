@@ -1,5 +1,7 @@
 #include "attention.hpp"
 
+#include "amx.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -9,22 +11,13 @@
 
 #if defined(__x86_64__)
 
-#include <immintrin.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
-// What the compiler may use here; make_amx_attention() checks that the processor has it.
-#define WARMD_AMX [[gnu::target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,fma,bmi2,amx-tile,amx-bf16")]]
-
 namespace warmd::hf {
+
+using namespace amx;
 
 namespace {
 
-// A tile register has 16 rows of 64 bytes (Intel Architecture Instruction Set Extensions, chapter 3). One product is
-// C [16, 16] fp32 += A [16, 32] bf16 times B [32, 16] bf16, with B's rows in pairs: [16][16][2].
-constexpr std::size_t register_rows = 16, row_bytes = 64, register_bytes = register_rows * row_bytes;
-constexpr std::size_t step = 32;                      // what one product sums over
-constexpr std::size_t tile_queries = 2 * register_rows; // two registers of A times two of B: each is used twice
+constexpr std::size_t tile_queries = tile_rows;
 constexpr std::size_t tile_bytes = tile_queries * step * sizeof(float);
 static_assert(attention_block == step && attention_block == 2 * register_rows);
 
@@ -41,79 +34,7 @@ struct layout {
     std::size_t block_bytes() const { return 4 * steps * register_bytes; }
 };
 
-/// The operand of LDTILECFG: rows of each register and their bytes.
-struct alignas(64) tile_configuration {
-    std::uint8_t palette = 1, start_row = 0;
-    std::array<std::uint8_t, 14> reserved{};
-    std::array<std::uint16_t, 16> bytes{};
-    std::array<std::uint8_t, 16> rows{};
-
-    /// Registers 0 and 1: sums of the first 16 queries, 2 and 3: of those above; 4 and 5: A of the same; 6 and 7: B.
-    explicit tile_configuration(std::size_t queries)
-    {
-        const auto lower = static_cast<std::uint8_t>(std::min(queries, register_rows));
-        const auto upper = static_cast<std::uint8_t>(queries - lower);
-        rows = {lower, lower, upper, upper, lower, upper, register_rows, register_rows};
-        for (std::size_t i = 0; i != rows.size(); ++i)
-            bytes[i] = rows[i] != 0 ? row_bytes : 0;
-    }
-};
-static_assert(sizeof(tile_configuration) == 64);
-
-/// The compiler does not know what tile instructions read (GCC 12): what was written before is in memory after this.
-[[gnu::always_inline]] inline void write_out() { asm volatile("" ::: "memory"); }
-
-/// The upper 16 queries take part in what follows.
-template <bool both>
-WARMD_AMX [[gnu::always_inline]] inline void clear_sums()
-{
-    _tile_zero(0);
-    _tile_zero(1);
-    if constexpr (both) {
-        _tile_zero(2);
-        _tile_zero(3);
-    }
-}
-
-/// Sums += A [queries, step] times B [step, 32]; A's rows are `a_stride` bytes apart.
-template <bool both>
-WARMD_AMX [[gnu::always_inline]] inline void multiply(const std::byte* a, std::size_t a_stride, const std::byte* b)
-{
-    _tile_loadd(6, b, row_bytes);
-    _tile_loadd(4, a, a_stride);
-    _tile_dpbf16ps(0, 4, 6);
-    _tile_loadd(7, b + register_bytes, row_bytes);
-    _tile_dpbf16ps(1, 4, 7);
-    if constexpr (both) {
-        _tile_loadd(5, a + register_rows * a_stride, a_stride);
-        _tile_dpbf16ps(2, 5, 6);
-        _tile_dpbf16ps(3, 5, 7);
-    }
-}
-
-/// Sums [queries, 32] to memory.
-template <bool both>
-WARMD_AMX [[gnu::always_inline]] inline void store_sums(std::byte* to)
-{
-    constexpr std::size_t stride = 2 * row_bytes;
-    _tile_stored(0, to, stride);
-    _tile_stored(1, to + row_bytes, stride);
-    if constexpr (both) {
-        _tile_stored(2, to + register_rows * stride, stride);
-        _tile_stored(3, to + register_rows * stride + row_bytes, stride);
-    }
-}
-
 WARMD_AMX [[gnu::always_inline]] inline __m512 load(const std::byte* from) { return _mm512_loadu_ps(from); }
-
-/// The first `count` of 32 numbers, the others 0.
-WARMD_AMX [[gnu::always_inline]] inline __m512bh narrow(const float* from, std::size_t count)
-{
-    const auto some = _bzhi_u32(~0u, static_cast<std::uint32_t>(std::min(count, step)));
-    const __m512 low = _mm512_maskz_loadu_ps(static_cast<__mmask16>(some), from);
-    const __m512 high = _mm512_maskz_loadu_ps(static_cast<__mmask16>(some >> 16), from + register_rows);
-    return _mm512_cvtne2ps_pbh(high, low);
-}
 
 /// Of 32 positions from `first` on, those that are visible.
 WARMD_AMX [[gnu::always_inline]] inline std::uint32_t seen(std::size_t visible, std::size_t first)
@@ -296,19 +217,11 @@ private:
     layout of_;
 };
 
-/// Whether tile registers may be used: the processor has them, and the system keeps them for this process.
-bool is_permitted()
-{
-    constexpr long request_permission = 0x1023, tile_data = 18; // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
-    return has_amx() && ::syscall(SYS_arch_prctl, request_permission, tile_data) == 0;
-}
-
 } // namespace
 
 std::unique_ptr<const attention> make_amx_attention(std::size_t head_dim)
 {
-    static const bool is_there = is_permitted();
-    return is_there ? std::make_unique<amx_attention>(head_dim) : nullptr;
+    return amx_is_permitted() ? std::make_unique<amx_attention>(head_dim) : nullptr;
 }
 
 } // namespace warmd::hf

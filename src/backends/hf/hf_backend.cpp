@@ -1,5 +1,6 @@
 #include "hf_backend.hpp"
 
+#include "lora_amx.hpp"
 #include "plan.hpp"
 
 #include <algorithm>
@@ -70,6 +71,7 @@ hf_backend::hf_backend(std::shared_ptr<base_model> base, std::optional<loaded_ad
 {
     if (!adapter_)
         return;
+    make_lora_tiles(base_->weights.config, base_->weights.computes, adapter_->weights);
     const auto turn = gate_->enter();
     base_->forward.make_room(adapter_->weights);
 }
@@ -160,6 +162,7 @@ lens hf_backend::lens_of(const view& through)
         };
         auto arranged = arrange_lora(base_->weights.config, structure, draws);
         null_ = std::move(*arranged); // draws cannot fail
+        make_lora_tiles(base_->weights.config, base_->weights.computes, *null_);
         null_view_ = through;
     }
     return {&*null_, 1};

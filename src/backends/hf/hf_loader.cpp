@@ -4,6 +4,7 @@
 #include "hf_backend.hpp"
 #include "hub_cache.hpp"
 #include "input_file.hpp"
+#include "lora_amx.hpp"
 
 #include <algorithm>
 #include <map>
@@ -158,7 +159,7 @@ footprint hf_models::estimate(const model_spec& spec)
         const auto opened = adapter::open(*spec.adapter, modules_of(*config));
         if (!opened)
             return {.all = on_disk};
-        bytes += 2 * estimate_bytes(opened->factors());
+        bytes += 2 * (estimate_bytes(opened->factors()) + lora_tile_bytes(opened->factors(), precision_of(spec)));
     }
     return {.all = bytes, .shared = *shared};
 }

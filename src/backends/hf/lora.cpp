@@ -117,7 +117,7 @@ result<lora_weights> arrange_lora(const model_config& config, const std::vector<
 {
     const factor_index by_path = index(factors);
     const auto shapes = linear_shapes(config);
-    lora_weights made{.layers = {}, .memory = memory_block(elements_of(factors) * sizeof(float))};
+    lora_weights made{.layers = {}, .memory = memory_block(elements_of(factors) * sizeof(float)), .tiles = {}};
     auto* place = reinterpret_cast<float*>(made.memory.data());
     for (std::size_t layer = 0; layer != config.layers; ++layer)
         for (std::size_t kind = 0; kind != linear_kinds; ++kind)

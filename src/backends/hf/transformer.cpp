@@ -1,6 +1,7 @@
 #include "transformer.hpp"
 
 #include "kernels.hpp"
+#include "lora_amx.hpp"
 #include "threads.hpp"
 
 #include <boost/assert.hpp>
@@ -45,13 +46,13 @@ std::size_t threads_for(std::size_t rows, const base_weights& base, std::size_t 
     return weights < few_weights && rows * weights < few_products ? 1 : all;
 }
 
-/// Most columns that one of the adapter's products x A^T has.
+/// Most floats' room that a row of one of the adapter's products x A^T takes.
 std::size_t most_ranks(const lora_weights& adapter)
 {
     std::size_t most = 0;
     for (const auto& layer : adapter.layers)
         for (const lora_linear& each : layer)
-            most = std::max(most, each.ranks);
+            most = std::max(most, each.a_tiles ? reduced_bytes(each) / sizeof(float) : each.ranks);
     return most;
 }
 
@@ -240,14 +241,15 @@ void transformer::multiply(const team_member& me, std::size_t layer, linear_kind
     if (!by_rows_)
         me.wait_for_all();
     engine_->multiply(by.matrix, x.from(0), share, [&](const product_tile& tile) {
+        const auto first_of = [&](std::size_t strand) { return strand * (shape.out / shape.strands) + tile.first_out; };
+        for (std::size_t strand = 0; strand != shape.strands; ++strand)
+            adapt(layer, which, {tile.first_row, tile.first_row + tile.rows}, first_of(strand), tile.outs, tile.strands[strand]);
         for (std::size_t i = 0; i != tile.rows; ++i) {
             std::array<float*, 2> y{};
             for (std::size_t strand = 0; strand != shape.strands; ++strand) {
-                const std::size_t first = strand * (shape.out / shape.strands) + tile.first_out;
                 y[strand] = tile.strands[strand] + i * tile.outs;
-                adapt(layer, which, tile.first_row + i, first, tile.outs, y[strand]);
                 if (!by.bias.empty())
-                    add(&by.bias[first], y[strand], tile.outs);
+                    add(&by.bias[first_of(strand)], y[strand], tile.outs);
             }
             receive(tile.first_row + i, tile.first_out, tile.outs, y[0], y[1]);
         }
@@ -256,45 +258,85 @@ void transformer::multiply(const team_member& me, std::size_t layer, linear_kind
         me.wait_for_all();
 }
 
+/// Where the rows end that are seen through the same lens as row `from`.
+std::size_t transformer::end_of_lens(std::size_t from, std::size_t last) const
+{
+    std::size_t to = from + 1;
+    while (to != last && rows_[to].through.adapter == rows_[from].through.adapter &&
+           rows_[to].through.scale == rows_[from].through.scale)
+        ++to;
+    return to;
+}
+
 /// x A^T of the rows that have an adapter.
 void transformer::reduce_rows(const team_member& me, std::size_t layer, std::size_t which, const activations& x)
 {
     if (ranks_ == 0)
         return;
-    const std::size_t in = x.width();
     const auto [first, last] = shared_rows(me, rows_.size());
-    float* const room = own_row(reduced_rows * in);
-    for (std::size_t from = first, to = first; from != last; from = to) { // neighbours with one adapter
-        const lora_weights* const adapter = rows_[from].through.adapter;
-        while (to != last && to != from + reduced_rows && rows_[to].through.adapter == adapter)
-            ++to;
-        if (!adapter)
+    for (std::size_t from = first, to = first; from != last; from = to) {
+        to = end_of_lens(from, last);
+        const lens& through = rows_[from].through;
+        if (!through.adapter)
             continue;
+        const lora_linear& by = through.adapter->layers[layer][which];
+        if (by.parts.empty())
+            continue;
+        if (by.a_tiles)
+            reduce_by_amx(by, static_cast<const std::uint16_t*>(x.from(from)), x.width(), to - from, through.scale,
+                          reinterpret_cast<std::byte*>(&reduced_[from * ranks_]), ranks_ * sizeof(float));
+        else
+            reduce_in_fp32(by, x, {from, to});
+    }
+}
+
+void transformer::reduce_in_fp32(const lora_linear& by, const activations& x, row_range rows)
+{
+    const std::size_t in = x.width();
+    float* const room = own_row(reduced_rows * in);
+    for (std::size_t from = rows.first; from < rows.last; from += reduced_rows) {
         std::array<const float*, reduced_rows> inputs{};
         std::array<float*, reduced_rows> outputs{};
         for (std::size_t t = 0; t != reduced_rows; ++t) { // the last one is repeated
-            const std::size_t i = std::min(from + t, to - 1);
+            const std::size_t i = std::min(from + t, rows.last - 1);
             inputs[t] = x.row(i, room + t * in);
             outputs[t] = &reduced_[i * ranks_];
         }
-        const lora_linear& by = adapter->layers[layer][which];
         reduce(inputs, by.a, in, by.ranks, outputs);
     }
 }
 
-/// Adds a row's adapter to columns [first_out, first_out + outs) of a product.
-void transformer::adapt(std::size_t layer, std::size_t which, std::size_t r, std::size_t first_out, std::size_t outs,
+/// Adds the rows' adapters to columns [first_out, first_out + outs) of a product; y [rows, outs].
+void transformer::adapt(std::size_t layer, std::size_t which, row_range rows, std::size_t first_out, std::size_t outs,
                         float* y) const
 {
-    const lens& through = rows_[r].through;
-    if (!through.adapter)
-        return;
-    for (const lora_linear::part& part : through.adapter->layers[layer][which].parts) {
-        const std::size_t from = std::max(first_out, part.first_out), to = std::min(first_out + outs, part.first_out + part.out);
-        if (from < to)
-            add_product(&reduced_[r * ranks_ + part.first_rank], part.b + (from - part.first_out), part.rank, part.out,
-                        static_cast<float>(static_cast<double>(part.scaling) * through.scale), y + (from - first_out), to - from);
+    for (std::size_t r = rows.first, to = r; r != rows.last; r = to) {
+        to = end_of_lens(r, rows.last);
+        const lens& through = rows_[r].through;
+        if (!through.adapter)
+            continue;
+        for (const lora_linear::part& part : through.adapter->layers[layer][which].parts) {
+            const std::size_t from = std::max(first_out, part.first_out);
+            const std::size_t end = std::min(first_out + outs, part.first_out + part.out);
+            if (from < end)
+                add_part(part, through.scale, {r, to}, from - part.first_out, end - from,
+                         y + (r - rows.first) * outs + (from - first_out), outs);
+        }
     }
+}
+
+/// Adds columns [first, first + count) of a part to rows of y, `outs` apart.
+void transformer::add_part(const lora_linear::part& part, double scale, row_range rows, std::size_t first, std::size_t count,
+                           float* y, std::size_t outs) const
+{
+    if (part.b_tiles) {
+        add_by_amx(part, reinterpret_cast<const std::byte*>(&reduced_[rows.first * ranks_]), ranks_ * sizeof(float),
+                   rows.last - rows.first, first, count, y, outs);
+        return;
+    }
+    const auto factor = static_cast<float>(static_cast<double>(part.scaling) * scale);
+    for (std::size_t r = rows.first; r != rows.last; ++r, y += outs)
+        add_product(&reduced_[r * ranks_ + part.first_rank], part.b + first, part.rank, part.out, factor, y, count);
 }
 
 /// Norms and rotates queries and keys of its own rows; puts keys and values into the caches.

@@ -86,7 +86,11 @@ private:
                                             const float* second)>;
     void multiply(const team_member& me, std::size_t layer, linear_kind kind, const activations& x, const row_receiver& receive);
     void reduce_rows(const team_member& me, std::size_t layer, std::size_t which, const activations& x);
-    void adapt(std::size_t layer, std::size_t which, std::size_t r, std::size_t first_out, std::size_t outs, float* y) const;
+    void reduce_in_fp32(const lora_linear& by, const activations& x, row_range rows);
+    void adapt(std::size_t layer, std::size_t which, row_range rows, std::size_t first_out, std::size_t outs, float* y) const;
+    void add_part(const lora_linear::part& part, double scale, row_range rows, std::size_t first, std::size_t count,
+                  float* y, std::size_t outs) const;
+    std::size_t end_of_lens(std::size_t from, std::size_t last) const;
     void normalise(const team_member& me, const std::vector<float>& weight);
     void prepare_heads(const team_member& me, std::size_t layer, std::span<const segment> segments);
     void attend_all(const team_member& me, std::size_t layer, std::span<const segment> segments);
@@ -114,7 +118,7 @@ private:
     std::vector<float> cosines_, sines_; // [tokens, head_dim / 2]
     std::vector<float> logits_;  // [logits_rows_, vocab]
     std::vector<float> reduced_;  // [tokens, ranks_], x A^T; as large as the adapters so far needed
-    std::size_t ranks_ = 0;       // of the step under way: most of any adapter and product
+    std::size_t ranks_ = 0;       // of the step under way: most of any adapter and product, or in tiles as many floats' room
 };
 
 } // namespace warmd::hf
