@@ -208,6 +208,10 @@ BOOST_AUTO_TEST_CASE(whatever_is_not_finite_or_might_overflow_has_no_bound)
         return none;
     };
     layer_weights& last = weights.layers.back();
+    lora_weights adapter = model.read(model.adapters().at(0));
+    auto& products = adapter.layers.back();
+    const auto acted_on = std::ranges::find_if(products, [](const lora_linear& each) { return !each.parts.empty(); });
+    BOOST_REQUIRE(acted_on != products.end());
     BOOST_TEST(logit_bound(weights, {}).has_value());
     for (const float bad : {no_number, infinite, 1e30F}) {
         BOOST_TEST(spoilt(last.input_norm[1], bad));
@@ -225,6 +229,9 @@ BOOST_AUTO_TEST_CASE(whatever_is_not_finite_or_might_overflow_has_no_bound)
             gains.back()[kind] = static_cast<double>(bad);
             BOOST_TEST(!logit_bound(weights, gains));
         }
+        acted_on->parts.back().scaling = bad;
+        BOOST_TEST(!logit_bound(weights, gains_of(model.config(), adapter)));
+        BOOST_TEST(!logit_bound(weights, gains_of(model.config(), adapter, null_view)));
     }
     BOOST_TEST(spoilt(weights.config.rms_norm_eps, 0.0F));
     BOOST_TEST(spoilt(weights.config.rope.theta, 1e-40));

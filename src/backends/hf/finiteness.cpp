@@ -33,12 +33,12 @@ double largest_of(const std::vector<float>& values)
     return static_cast<double>(most);
 }
 
-/// The gain of one module, from the norms of its factors.
+/// The gain of one module, from the norms of its factors: of x A^T, of that times B^T, and of that times its scaling.
 double gain_of(const lora_linear::part& part, double a, double b)
 {
     if (part.rank > longest_sum)
         return std::numeric_limits<double>::infinity();
-    return std::max({a, a * b, std::abs(static_cast<double>(part.scaling)) * a * b});
+    return a + a * b + a * b * std::abs(static_cast<double>(part.scaling)); // a sum, which a NaN cannot hide in
 }
 
 /// gain(part, in) summed up over each product's parts.
