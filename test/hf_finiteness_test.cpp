@@ -259,6 +259,31 @@ BOOST_AUTO_TEST_CASE(norms_are_those_of_all_weights_in_every_dtype)
     BOOST_TEST(sum_of_squares(bytes_of(tiny), stored_as::fp32) >= 1000 * 1e-50);
 }
 
+BOOST_DATA_TEST_CASE(a_base_knows_the_norms_of_its_file, boost::unit_test::data::make(models), name)
+{
+    const computing model(name);
+    const auto file = checkpoint::open(model.directory / "model").value();
+    const auto squares_of = [&](const std::string& tensor) {
+        std::vector<float> values(file.find(tensor)->elements());
+        BOOST_TEST_REQUIRE(file.read(tensor, values).has_value());
+        return std::pow(norm(values), 2);
+    };
+    const base_weights& weights = model.base->weights;
+    const auto close = boost::test_tools::tolerance(1e-5);
+    const double embedding = squares_of("model.embed_tokens.weight");
+    BOOST_TEST(std::pow(weights.embedding.rows().norm, 2) == embedding, close);
+    const double output = weights.config.tied_embeddings ? embedding : squares_of("lm_head.weight");
+    BOOST_TEST(std::pow(weights.output_norm, 2) == output, close);
+    const auto shapes = linear_shapes(weights.config);
+    for (std::size_t layer = 0; layer != weights.layers.size(); ++layer)
+        for (std::size_t kind = 0; kind != linear_kinds; ++kind) {
+            double sum = 0;
+            for (const linear_shape::part& part : shapes[kind].parts)
+                sum += squares_of(module_path(layer, part.name) + ".weight");
+            BOOST_TEST(std::pow(weights.layers[layer].linears[kind].norm, 2) == sum, close);
+        }
+}
+
 BOOST_AUTO_TEST_CASE(one_weight_that_is_not_finite_shows_wherever_it_stands)
 {
     for (const float bad : {no_number, infinite, -infinite})
