@@ -81,8 +81,9 @@ result<client> client::connect(const std::string& path, std::chrono::millisecond
     for (const int direction : {SO_SNDTIMEO, SO_RCVTIMEO}) // SO_SNDTIMEO holds for connect too (unix(7), socket(7))
         if (::setsockopt(made.socket_, SOL_SOCKET, direction, &limit, sizeof limit) != 0)
             return broken("setting a time limit");
-    if (::connect(made.socket_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
-        return broken("connecting to " + path);
+    while (::connect(made.socket_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
+        if (errno != EINTR) // with a time limit that is what a process hears that was stopped and goes on (signal(7))
+            return broken("connecting to " + path);
     return made;
 }
 

@@ -4,6 +4,12 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <pthread.h>
+
+#include <atomic>
+#include <csignal>
+#include <thread>
+
 using namespace warmd;
 using test::answer;
 using test::refusal;
@@ -20,6 +26,29 @@ failure failure_of(const std::string& line)
     BOOST_REQUIRE_MESSAGE(!outcome, line);
     return outcome.error();
 }
+
+/// Has room for one client that it has not accepted; the next one waits within connect().
+class one_at_a_time {
+public:
+    one_at_a_time()
+    {
+        sockaddr_un address{};
+        address.sun_family = AF_UNIX;
+        std::memcpy(address.sun_path, path().c_str(), path().size());
+        BOOST_REQUIRE(::bind(listener_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+        BOOST_REQUIRE(::listen(listener_, 0) == 0);
+    }
+    ~one_at_a_time() { ::close(listener_); }
+    one_at_a_time(const one_at_a_time&) = delete;
+    one_at_a_time& operator=(const one_at_a_time&) = delete;
+
+    std::string path() const { return directory_.path / "peer.sock"; }
+    void accept() const { ::close(::accept(listener_, nullptr, nullptr)); }
+
+private:
+    const test::scratch_directory directory_;
+    const int listener_ = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+};
 
 } // namespace
 
@@ -133,6 +162,29 @@ BOOST_AUTO_TEST_CASE(parameters_that_would_break_the_framing_are_not_sent)
         BOOST_TEST(daemon.call("health").has_value());
     }
     BOOST_TEST(peer.finish().size() == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(a_signal_while_connecting_changes_nothing)
+{
+    static std::atomic<int> signals;
+    struct sigaction counting{};
+    counting.sa_handler = [](int) { ++signals; };
+    ::sigaction(SIGUSR1, &counting, nullptr);
+    const one_at_a_time peer;
+    const auto first = client::connect(peer.path(), std::chrono::minutes(1)).value();
+    std::optional<result<client>> second;
+    std::atomic<bool> connecting = false, done = false;
+    std::thread thread([&] {
+        connecting = true;
+        second.emplace(client::connect(peer.path(), std::chrono::minutes(1)));
+        done = true;
+    });
+    connecting.wait(false);
+    for (int most = signals + 200; signals < most && !done; std::this_thread::yield())
+        ::pthread_kill(thread.native_handle(), SIGUSR1);
+    peer.accept();
+    thread.join();
+    BOOST_TEST(second->has_value());
 }
 
 BOOST_AUTO_TEST_CASE(what_is_no_answer_is_a_parse_error_and_never_a_result)
