@@ -26,13 +26,12 @@ struct stop_on_exit {
 };
 
 /// The completion keeps a share of the hold: the lease goes back only after the job has ended.
-void queue(const std::shared_ptr<hold>& under, operation what, std::stop_token stop, std::function<void(const generated_token&)> on_token,
-           std::function<void(result<outcome>)> told, std::size_t max_tokens = std::numeric_limits<std::size_t>::max())
+void queue(const std::shared_ptr<hold>& under, call what)
 {
     resident& held = under->held();
     held.calls.fetch_add(1, std::memory_order_relaxed);
-    held.where->run(call{std::move(what), std::move(stop), std::move(on_token),
-                         [under, told = std::move(told)](result<outcome> done) { told(std::move(done)); }, 0, max_tokens});
+    what.complete = [under, told = std::move(what.complete)](result<outcome> done) { told(std::move(done)); };
+    held.where->run(std::move(what));
 }
 
 std::function<void(result<outcome>)> deliver_to(std::shared_ptr<handoff<result<outcome>>> to)
@@ -41,10 +40,10 @@ std::function<void(result<outcome>)> deliver_to(std::shared_ptr<handoff<result<o
 }
 
 std::function<void(result<outcome>)> deliver_to(std::shared_ptr<handoff<result<std::string>>> to,
-                                                std::function<std::string(const outcome&)> write)
+                                                std::function<result<std::string>(const outcome&)> write)
 {
     return [to = std::move(to), write = std::move(write)](const result<outcome>& done) {
-        to->deliver(done ? result<std::string>(write(*done)) : result<std::string>(done.error()));
+        to->deliver(done ? write(*done) : result<std::string>(done.error()));
     };
 }
 
@@ -55,18 +54,26 @@ asio::awaitable<result<outcome>> backend_lease::run(operation what, std::functio
     const asio::any_io_executor executor = co_await asio::this_coro::executor;
     const auto told = handoff<result<outcome>>::make(executor);
     const stop_on_exit stop;
-    queue(hold_, std::move(what), stop.source.get_token(), std::move(on_token), deliver_to(told));
+    queue(hold_, {.what = std::move(what),
+                  .stop = stop.source.get_token(),
+                  .on_token = std::move(on_token),
+                  .complete = deliver_to(told)});
     result<outcome> answer = co_await told->take();
     co_return answer;
 }
 
-asio::awaitable<result<std::string>> backend_lease::run(operation what, std::function<std::string(const outcome&)> write,
-                                                        std::function<void(const generated_token&)> on_token, std::size_t max_tokens)
+asio::awaitable<result<std::string>> backend_lease::run(operation what, text_form form,
+                                                        std::function<void(const generated_token&)> on_token)
 {
     const asio::any_io_executor executor = co_await asio::this_coro::executor;
     const auto told = handoff<result<std::string>>::make(executor);
     const stop_on_exit stop;
-    queue(hold_, std::move(what), stop.source.get_token(), std::move(on_token), deliver_to(told, std::move(write)), max_tokens);
+    queue(hold_, {.what = std::move(what),
+                  .stop = stop.source.get_token(),
+                  .on_token = std::move(on_token),
+                  .complete = deliver_to(told, std::move(form.write)),
+                  .max_tokens = form.max_tokens,
+                  .max_reply_bytes = form.max_reply_bytes});
     result<std::string> answer = co_await told->take();
     co_return std::move(answer);
 }

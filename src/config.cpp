@@ -46,11 +46,17 @@ result<void> validate(const server_config& config)
     if (config.session.max_reply_bytes < 1024)
         return bad("max_reply_bytes is " + std::to_string(config.session.max_reply_bytes) + "; it must be >= 1024");
     if (config.session.max_unread_bytes < config.session.max_reply_bytes)
-        return bad("max_unread_bytes is " + std::to_string(config.session.max_unread_bytes) + "; it must be at least max_reply_bytes, " +
-                   std::to_string(config.session.max_reply_bytes));
+        return bad("max_unread_bytes is " + std::to_string(config.session.max_unread_bytes) +
+                   "; it must be at least max_reply_bytes, " + std::to_string(config.session.max_reply_bytes));
     if (config.session.idle_timeout.count() < 0 || config.session.frame_timeout.count() < 0)
         return bad("idle_connection_timeout and frame_timeout must not be below 0 seconds");
     return {};
+}
+
+failure reply_too_large(std::size_t max_reply_bytes)
+{
+    return {errc::too_large, "the reply would have more than " + std::to_string(max_reply_bytes) +
+                                 " bytes, which is what max_reply_bytes allows: ask for less at once"};
 }
 
 result<void> validate(const request_limits& limits)

@@ -48,7 +48,9 @@ struct common {
         if (timeout)
             from->set_timeout(*timeout);
         if (progress)
-            options.progress = [from](const load_progress& so_far) { from->notify("$/progress", replies::progress(from->id(), so_far)); };
+            options.progress = [from](const load_progress& so_far) {
+                from->notify("$/progress", replies::progress(from->id(), so_far));
+            };
     }
 };
 
@@ -84,7 +86,8 @@ operation read_detokenize(params& read)
 
 operation read_next_token(params& read)
 {
-    return next_token{.through = read.through("view", view::mode::ft), .prompts = read.texts("prompts"), .top_k = read_top_k(read)};
+    return next_token{
+        .through = read.through("view", view::mode::ft), .prompts = read.texts("prompts"), .top_k = read_top_k(read)};
 }
 
 operation read_logprob(params& read)
@@ -143,7 +146,8 @@ struct operation_request {
     std::function<void(const generated_token&)> on_token; // on a worker thread
 };
 
-result<operation_request> read_operation(const operation_method& how, surroundings in, const json_node& given, const from_caller& from)
+result<operation_request> read_operation(const operation_method& how, surroundings in, const json_node& given,
+                                         const from_caller& from)
 {
     params read(how.name, given);
     operation_request asked;
@@ -161,19 +165,24 @@ result<operation_request> read_operation(const operation_method& how, surroundin
     return asked;
 }
 
-std::string written(const operation_method& how, const outcome& what)
+result<std::string> written(const operation_method& how, const outcome& what, std::size_t max_bytes)
 {
     std::string text;
-    json_writer to(text);
+    json_writer to(text, max_bytes);
     to.begin_object();
     how.write(to, what);
     to.end_object();
+    if (to.full())
+        return reply_too_large(max_bytes);
     return text;
 }
 
-std::function<std::string(const outcome&)> text_by(const operation_method* how)
+text_form text_by(const operation_method* how, const daemon_info& daemon)
 {
-    return [how](const outcome& what) { return written(*how, what); };
+    const std::size_t most = daemon.connection.max_reply_bytes;
+    return {.write = [how, most](const outcome& what) { return written(*how, what, most); },
+            .max_tokens = daemon.request.max_tokens,
+            .max_reply_bytes = most};
 }
 
 answer run_operation(const operation_method* how, surroundings in, const json_node& given, from_caller from)
@@ -187,8 +196,8 @@ answer run_operation(const operation_method* how, surroundings in, const json_no
     from->about(lease->what().model->key.text);
     if (asked->also.progress)
         from->notify("$/progress", replies::running(from->id()));
-    std::function<std::string(const outcome&)> write = text_by(how);
-    result<std::string> reply = co_await lease->run(std::move(asked->what), std::move(write), std::move(asked->on_token), in.daemon->request.max_tokens);
+    text_form form = text_by(how, *in.daemon);
+    result<std::string> reply = co_await lease->run(std::move(asked->what), std::move(form), std::move(asked->on_token));
     co_return std::move(reply);
 }
 
@@ -198,8 +207,8 @@ std::optional<failure> refusal_of_strangers(std::string_view called, const from_
     const unsigned peer = from->peer_uid();
     if (peer == 0 || peer == ::geteuid())
         return {};
-    return failure{errc::permission_denied, std::string(called) + " is for the daemon's own user (" + std::to_string(::geteuid()) +
-                                                ") and root, not for user " + std::to_string(peer)};
+    return failure{errc::permission_denied, std::string(called) + " is for the daemon's own user (" +
+                                                std::to_string(::geteuid()) + ") and root, not for user " + std::to_string(peer)};
 }
 
 // -- residency -------------------------------------------------------------------------------------------
@@ -322,7 +331,10 @@ answer set_pinned(std::string_view called, bool pinned, surroundings in, const j
     co_return replies::pinned(*which.key, pinned);
 }
 
-answer pin(surroundings in, const json_node& given, from_caller from) { return set_pinned("pin", true, in, given, std::move(from)); }
+answer pin(surroundings in, const json_node& given, from_caller from)
+{
+    return set_pinned("pin", true, in, given, std::move(from));
+}
 answer unpin(surroundings in, const json_node& given, from_caller from)
 {
     return set_pinned("unpin", false, in, given, std::move(from));
@@ -491,7 +503,9 @@ void add_methods(dispatcher& to, backend_cache& cache, const daemon_info& daemon
                        return run(in, given, std::move(from));
                    }};
         if (each.at_once)
-            how.at_once = [answer = each.at_once, in](const json_node& given, std::string& out) { return answer(in, given, out); };
+            how.at_once = [answer = each.at_once, in](const json_node& given, std::string& out) {
+                return answer(in, given, out);
+            };
         to.add(std::string(each.name), std::move(how));
     }
 }

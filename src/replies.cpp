@@ -55,7 +55,10 @@ void write_model(json_writer& to, const resolved_model& model)
     to.end_object();
 }
 
-double oldest_wait(const cache_stats& stats, time_point now) { return stats.oldest_waiter ? seconds(now - *stats.oldest_waiter) : 0; }
+double oldest_wait(const cache_stats& stats, time_point now)
+{
+    return stats.oldest_waiter ? seconds(now - *stats.oldest_waiter) : 0;
+}
 
 /// By then the first in line has drained who was in its way, seen it closed or overdue, and been loaded or refused: somebody
 /// who still waits is behind others who are slow, behind calls that do not end, or was forgotten.
@@ -66,7 +69,8 @@ std::chrono::nanoseconds longest_wait_expected(const cache_limits& limits)
 
 } // namespace
 
-std::vector<std::string> what_is_stuck(std::span<const model_info> models, const cache_stats& stats, const cache_limits& limits, time_point now)
+std::vector<std::string> what_is_stuck(std::span<const model_info> models, const cache_stats& stats, const cache_limits& limits,
+                                       time_point now)
 {
     std::vector<std::string> reasons;
     for (const model_info& each : models)
@@ -80,7 +84,7 @@ std::vector<std::string> what_is_stuck(std::span<const model_info> models, const
     return reasons;
 }
 
-// Operations --------------------------------------------------------------------------------------
+// Operations: they go on until all is written or the writer is full ---------------------------------
 
 void write_tokens(json_writer& to, const outcome& what)
 {
@@ -94,6 +98,8 @@ void write_distributions(json_writer& to, const outcome& what)
 {
     to.key("distributions").begin_array();
     for (const top_slice& slice : std::get<distributions>(what).slices) {
+        if (to.full())
+            break;
         to.begin_object().key("token_ids").array(slice.token_ids).key("logprobs").array(slice.logprobs).key("tail_logprob");
         slice.tail_logprob ? to.value(*slice.tail_logprob) : to.value(nullptr);
         to.member("vocab_size", slice.vocab_size).end_object();
@@ -104,13 +110,16 @@ void write_distributions(json_writer& to, const outcome& what)
 void write_scored(json_writer& to, const outcome& what)
 {
     to.key("results").begin_array();
-    for (const scored_text& scored : std::get<scored_texts>(what).results)
+    for (const scored_text& scored : std::get<scored_texts>(what).results) {
+        if (to.full())
+            break;
         to.begin_object()
             .member("logprob", scored.total)
             .member("num_tokens", scored.logprobs.size())
             .key("token_ids").array(scored.ids)
             .key("logprobs").array(scored.logprobs)
             .end_object();
+    }
     to.end_array();
 }
 
@@ -118,6 +127,8 @@ void write_rolling(json_writer& to, const outcome& what)
 {
     to.key("results").begin_array();
     for (const scored_text& scored : std::get<scored_texts>(what).results) {
+        if (to.full())
+            break;
         const double mean = scored.logprobs.empty() ? 0 : scored.total / static_cast<double>(scored.logprobs.size());
         to.begin_object()
             .key("token_ids").array(scored.ids)
@@ -240,7 +251,8 @@ static void write_limits(json_writer& to, const daemon_info& daemon)
         .end_object();
 }
 
-void write_health(std::string& out, std::span<const model_info> models, const cache_stats& stats, const daemon_info& daemon, time_point now)
+void write_health(std::string& out, std::span<const model_info> models, const cache_stats& stats, const daemon_info& daemon,
+                  time_point now)
 {
     const std::vector<std::string> reasons = what_is_stuck(models, stats, daemon.limits, now);
     const bool draining = daemon.draining();
@@ -303,7 +315,11 @@ std::string running(const json::value& id)
 std::string token(const json::value& id, const generated_token& token)
 {
     return object([&](json_writer& to) {
-        to.key("id").raw(json::serialize(id)).member("text", token.text).member("token_id", token.id).member("logprob", token.logprob);
+        to.key("id")
+            .raw(json::serialize(id))
+            .member("text", token.text)
+            .member("token_id", token.id)
+            .member("logprob", token.logprob);
     });
 }
 

@@ -255,6 +255,27 @@ BOOST_AUTO_TEST_CASE(input_that_cannot_be_scored_is_refused_with_the_numbers)
     BOOST_TEST(says(refusal(*model, diverge{}), "prompts"));
 }
 
+BOOST_AUTO_TEST_CASE(what_no_reply_can_hold_is_refused_before_it_is_made)
+{
+    const auto model = demo_model();
+    constexpr std::size_t all = 1'000'000, vocabulary = 2048, least_bytes_each = 4;
+    const auto refused = [&](operation what) {
+        std::optional<errc> why;
+        std::vector<call> calls(1);
+        calls[0].what = std::move(what);
+        calls[0].complete = [&](const result<outcome>& told) { why = told ? std::nullopt : std::optional(told.error().code); };
+        calls[0].max_reply_bytes = 2 * vocabulary * least_bytes_each;
+        model->run(calls);
+        return why == errc::too_large;
+    };
+    BOOST_TEST(!refused(next_token{{}, {"a", "b"}, all}));
+    BOOST_TEST(refused(next_token{{}, {"a", "b", "c"}, all}));
+    BOOST_TEST(!refused(diverge{.prompts = {"a", "b"}, .top_k = all}));
+    BOOST_TEST(refused(diverge{.prompts = {"a", "b", "c"}, .top_k = all}));
+    BOOST_TEST(!refused(tokenize{some_ids(100, 1), true}));
+    BOOST_TEST(refused(tokenize{std::vector<token_id>(2 * vocabulary * least_bytes_each, 260), true})); // " the"
+}
+
 BOOST_AUTO_TEST_CASE(one_bad_call_of_a_batch_fails_alone)
 {
     const auto model = demo_model();

@@ -44,11 +44,23 @@ BOOST_AUTO_TEST_CASE(written_json_reads_back_the_same)
         .member("nan", std::numeric_limits<double>::quiet_NaN())
         .key("inner").begin_object().member("n", std::uint64_t(18446744073709551615U)).end_object()
         .end_object();
-    BOOST_TEST(out == "{\"text\":\"quote \\\" slash \\\\ line \\n control \\u0001 \xC3\xA9\",\"yes\":true,\"numbers\":[1.5,-0.1,0],"
-                      "\"none\":[],\"nan\":null,\"inner\":{\"n\":18446744073709551615}}");
+    BOOST_TEST(out ==
+               "{\"text\":\"quote \\\" slash \\\\ line \\n control \\u0001 \xC3\xA9\",\"yes\":true,\"numbers\":[1.5,-0.1,0],"
+               "\"none\":[],\"nan\":null,\"inner\":{\"n\":18446744073709551615}}");
     const json::value back = parse_json(out).value();
     BOOST_TEST(back.at("text").as_string() == "quote \" slash \\ line \n control \x01 \xC3\xA9");
     BOOST_TEST(back.at("inner").at("n").as_uint64() == 18446744073709551615U);
+}
+
+BOOST_AUTO_TEST_CASE(a_full_writer_leaves_off_the_rest_of_an_array)
+{
+    std::string out;
+    json_writer to(out, 10);
+    to.begin_object().key("ids").array(std::vector<int>(1000, 7));
+    BOOST_TEST(to.full());
+    BOOST_TEST(out == R"({"ids":[7,7])");
+    json_writer enough(out, out.size());
+    BOOST_TEST(!enough.full());
 }
 
 // Strings are written and read sixteen bytes at a time.
@@ -66,7 +78,8 @@ BOOST_AUTO_TEST_CASE(a_character_to_escape_is_noticed_wherever_it_stands)
                 const auto read = document.read(array);
                 BOOST_REQUIRE_MESSAGE(read.has_value(), quoted);
                 BOOST_REQUIRE((*read)->begin()->string() == text);
-                BOOST_REQUIRE(special[0] == '\x7F' || special[0] == ' ' || special.size() > 1 ? quoted == '"' + text + '"' : quoted != '"' + text + '"');
+                BOOST_REQUIRE(special[0] == '\x7F' || special[0] == ' ' || special.size() > 1 ? quoted == '"' + text + '"'
+                                                                                              : quoted != '"' + text + '"');
                 if (static_cast<unsigned char>(special[0]) < 0x20)
                     BOOST_REQUIRE(!document.read(unquoted)); // it must be escaped
             }

@@ -135,10 +135,14 @@ struct call {
     std::function<void(result<outcome>)> complete;        ///< called exactly once, within run()
     std::size_t tokens_in = 0;                            ///< of its inputs: the backend says so before it completes the call
     std::size_t max_tokens = std::numeric_limits<std::size_t>::max(); ///< with more of them: complete with too_many_tokens()
+    std::size_t max_reply_bytes = std::numeric_limits<std::size_t>::max(); ///< see too_much_to_list()
 };
 
 /// invalid_params.
 failure too_many_tokens(std::size_t found, std::size_t allowed);
+/// reply_too_large() if the distributions that `what` asks for, or compares, over a vocabulary of so many tokens, cannot be
+/// written in `max_reply_bytes`. A backend completes with it before it makes them: they may take more memory than there is.
+std::optional<failure> too_much_to_list(const operation& what, std::size_t vocab_size, std::size_t max_reply_bytes);
 
 /// A loaded model. Every member may block and may throw; warmd calls them one at a time, on this
 /// backend's lane, close() last and exactly once.

@@ -17,7 +17,15 @@ struct residency {
     std::shared_ptr<const resolved_model> model;
     footprint bytes;         ///< measured
     double load_seconds = 0;
-    mutable std::string hit_reply; ///< what `load` answers while it is resident: written by methods.cpp, once, on the cache's executor
+    /// What `load` answers while it is resident: written by methods.cpp, once, on the cache's executor.
+    mutable std::string hit_reply;
+};
+
+/// How an outcome becomes a text, and what the call may take.
+struct text_form {
+    std::function<result<std::string>(const outcome&)> write; ///< called on the worker thread: a large text takes a while
+    std::size_t max_tokens = std::numeric_limits<std::size_t>::max();      ///< as in call
+    std::size_t max_reply_bytes = std::numeric_limits<std::size_t>::max(); ///< as in call
 };
 
 class hold; // one granted lease, shared by the lease and the jobs that run under it (backend_cache.cpp)
@@ -43,11 +51,9 @@ public:
     /// must be serial. If the caller is cancelled (terminal) it resumes at once with operation_aborted; the job keeps
     /// its own share of the hold until it ends, and is asked to stop. `on_token` is called on a worker thread.
     asio::awaitable<result<outcome>> run(operation what, std::function<void(const generated_token&)> on_token = {});
-    /// The same, but the answer is `write`'s text of the outcome. It is made on the worker thread: a large one takes a while.
-    /// `max_tokens`: call::max_tokens.
-    asio::awaitable<result<std::string>> run(operation what, std::function<std::string(const outcome&)> write,
-                                             std::function<void(const generated_token&)> on_token,
-                                             std::size_t max_tokens = std::numeric_limits<std::size_t>::max());
+    /// The same, but the answer is the outcome's text.
+    asio::awaitable<result<std::string>> run(operation what, text_form form,
+                                             std::function<void(const generated_token&)> on_token);
 
 private:
     std::shared_ptr<hold> hold_; // ~hold posts cache_core::released(entry)

@@ -37,14 +37,19 @@ struct cache_limits {
 struct session_limits {
     std::size_t max_frame_bytes = 16 * 1024 * 1024;
     std::size_t max_in_flight = 1024;           ///< then nothing more is read
-    std::size_t max_in_flight_total = 65'536;   ///< on all connections together; then a request that cannot be answered at once is busy
+    /// On all connections together; then a request that cannot be answered at once is busy.
+    std::size_t max_in_flight_total = 65'536;
     std::size_t max_reply_bytes = 64 << 20;     ///< a larger one is too_large
     std::size_t max_unread_bytes = 256 << 20;   ///< replies a client has not read; then its connection is closed
-    std::chrono::nanoseconds idle_timeout = std::chrono::hours(1);     ///< of a connection nothing passes on or is under way; 0: never
+    /// Of a connection that nothing passes on or is under way on; 0: never.
+    std::chrono::nanoseconds idle_timeout = std::chrono::hours(1);
     std::chrono::nanoseconds frame_timeout = std::chrono::seconds(60); ///< for a frame to come whole; 0: for ever
 
     friend bool operator==(const session_limits&, const session_limits&) = default;
 };
+
+/// too_large.
+failure reply_too_large(std::size_t max_reply_bytes);
 
 /// What one request may ask for.
 struct request_limits {

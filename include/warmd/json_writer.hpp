@@ -6,6 +6,7 @@
 #include <cmath>
 #include <concepts>
 #include <cstddef>
+#include <limits>
 #include <string>
 #include <string_view>
 
@@ -18,7 +19,14 @@ void append_quoted(std::string& out, std::string_view text);
 /// inside an object every value follows key(). A number that is not finite is written as null.
 class json_writer {
 public:
-    explicit json_writer(std::string& out) : out_(out) {}
+    /// `enough`: the length of `out` from which on full() is true, and arrays of values are left off.
+    explicit json_writer(std::string& out, std::size_t enough = std::numeric_limits<std::size_t>::max())
+        : out_(out), enough_(enough)
+    {
+    }
+
+    /// What is written is not going to be used: it is longer than it may be.
+    bool full() const { return out_.size() > enough_; }
 
     json_writer& begin_object() { return open('{'); }
     json_writer& end_object() { return close('}'); }
@@ -75,8 +83,11 @@ public:
     json_writer& array(const Range& range)
     {
         begin_array();
-        for (const auto& element : range)
+        for (const auto& element : range) {
+            if (full())
+                break;
             value(element);
+        }
         return end_array();
     }
 
@@ -102,6 +113,7 @@ private:
     }
 
     std::string& out_;
+    const std::size_t enough_;
     bool fresh_ = true; // nothing to separate from: just after an opening bracket, a key, or at the start
 };
 

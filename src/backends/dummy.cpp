@@ -45,8 +45,9 @@ result<dummy_options> read_options(const std::string& text)
                                      : key == "close_error" ? &options.close_error
                                                             : nullptr;
         if (!time && !number && !message)
-            return bad("unknown member model.options." + shortened(key) +
-                       "; the dummy kind has load_ms, call_ms, close_ms, bytes, load_error, load_error_times, close_error, call_error");
+            return bad(
+                "unknown member model.options." + shortened(key) +
+                "; the dummy kind has load_ms, call_ms, close_ms, bytes, load_error, load_error_times, close_error, call_error");
         if (message) {
             if (!value.is_string())
                 return bad("model.options." + key + " must be a string");
@@ -148,6 +149,8 @@ public:
             each.tokens_in = std::visit([](const auto& what) { return inputs_of(what); }, each.what);
             if (each.tokens_in > each.max_tokens)
                 each.complete(too_many_tokens(each.tokens_in, each.max_tokens));
+            else if (auto why = too_much_to_list(each.what, vocabulary, each.max_reply_bytes))
+                each.complete(*why);
             else if (!pause(options_.call, each.stop))
                 each.complete(failure{errc::cancelled, "asked to stop"});
             else if (!options_.call_error.empty())
@@ -167,7 +170,10 @@ public:
 private:
     using answered = result<outcome>;
 
-    static std::size_t inputs_of(const text_or_ids& text) { return std::visit([](const auto& some) { return some.size(); }, text); }
+    static std::size_t inputs_of(const text_or_ids& text)
+    {
+        return std::visit([](const auto& some) { return some.size(); }, text);
+    }
     static std::size_t inputs_of(const std::vector<text_or_ids>& texts)
     {
         std::size_t all = 0;
@@ -359,7 +365,8 @@ result<std::unique_ptr<backend>> load(const resolved_model& model, load_context&
 loader dummy_loader()
 {
     const auto counted = std::make_shared<failure_count>();
-    return loader{resolve, [counted](const resolved_model& model, load_context& context) { return load(model, context, *counted); }};
+    return loader{resolve,
+                  [counted](const resolved_model& model, load_context& context) { return load(model, context, *counted); }};
 }
 
 std::string backend_registry::kinds() const

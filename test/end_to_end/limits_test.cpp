@@ -97,8 +97,8 @@ BOOST_AUTO_TEST_CASE(health_names_every_limit)
     BOOST_TEST(limits.at("max_prompts") == json::value(7));
     BOOST_TEST(limits.at("frame_timeout").to_number<double>() == 90);
     BOOST_TEST(limits.at("max_unread_bytes") == json::value(1 << 30));
-    for (const char* name : {"max_frame_bytes", "max_json_depth", "max_in_flight", "max_in_flight_total", "max_connections", "max_waiters",
-                             "max_tokens", "max_reply_bytes", "idle_connection_timeout"})
+    for (const char* name : {"max_frame_bytes", "max_json_depth", "max_in_flight", "max_in_flight_total", "max_connections",
+                             "max_waiters", "max_tokens", "max_reply_bytes", "idle_connection_timeout"})
         BOOST_TEST(limits.contains(name), name);
 }
 
@@ -177,7 +177,10 @@ BOOST_AUTO_TEST_CASE(a_request_with_too_many_prompts_is_refused_before_anything_
     limited d({"--max-prompts", "2"});
     raw_client bad(d.socket);
     bad.send(request(1, "next_token", "{" + model + R"(,"prompts":["a","b","c"]})"));
-    bad.send(request(2, "logprob", "{" + model + R"(,"items":[{"prompt":"a","completion":"b"},{"prompt":"a","completion":"b"},{"prompt":"a","completion":"b"}]})"));
+    bad.send(request(
+        2, "logprob",
+        "{" + model +
+            R"(,"items":[{"prompt":"a","completion":"b"},{"prompt":"a","completion":"b"},{"prompt":"a","completion":"b"}]})"));
     BOOST_TEST(bad.kind() == "invalid_params");
     BOOST_TEST(bad.kind() == "invalid_params");
     BOOST_TEST(d.stat("loads_total") == 0);
@@ -188,8 +191,8 @@ BOOST_AUTO_TEST_CASE(a_request_of_too_many_tokens_is_refused_be_they_ids_text_or
 {
     limited d({"--max-tokens", "8"});
     raw_client bad(d.socket);
-    for (const char* more : {R"("prompt":[1,2,3,4,5,6,7,8,9],"max_new_tokens":1})", R"("prompt":"a text of many bytes","max_new_tokens":1})",
-                             R"("prompt":"a","max_new_tokens":9})"}) {
+    for (const char* more : {R"("prompt":[1,2,3,4,5,6,7,8,9],"max_new_tokens":1})",
+                             R"("prompt":"a text of many bytes","max_new_tokens":1})", R"("prompt":"a","max_new_tokens":9})"}) {
         bad.send(request(1, "generate", "{" + model + ',' + more));
         BOOST_TEST(bad.kind() == "invalid_params", more);
     }
@@ -200,8 +203,26 @@ BOOST_AUTO_TEST_CASE(a_reply_above_max_reply_bytes_is_an_error_instead)
 {
     limited d({"--max-reply-bytes", "1K"});
     raw_client bad(d.socket);
-    bad.send(request(1, "next_token", "{" + model + R"(,"prompts":["a","b"]})"));
-    BOOST_TEST(bad.kind() == "too_large");
+    const std::string text = '"' + std::string(400, 'a') + '"';
+    for (const auto& [method, more] : {std::pair("next_token", std::string(R"("top_k":60,"prompts":["a","b"])")),
+                                       {"rolling_logprob", R"("texts":[)" + text + ']'},
+                                       {"logprob", R"("items":[{"prompt":"a","completion":)" + text + "}]"},
+                                       {"tokenize", R"("text":)" + text}}) {
+        bad.send(request(1, method, "{" + model + ',' + more + '}'));
+        BOOST_TEST(bad.kind() == "too_large", method);
+    }
+    d.other_is_served();
+}
+
+BOOST_AUTO_TEST_CASE(distributions_that_no_reply_can_hold_are_refused_before_they_are_made)
+{
+    limited d({"--max-reply-bytes", "1K"});
+    raw_client bad(d.socket);
+    const std::string slow = R"("model":{"kind":"dummy","base":"slow","options":{"call_ms":3600000}})";
+    for (const char* method : {"next_token", "divergence"}) {
+        bad.send(request(1, method, "{" + slow + R"(,"prompts":["a","b"],"top_k":1000000})"));
+        BOOST_TEST(bad.kind() == "too_large", method);
+    }
     d.other_is_served();
 }
 

@@ -3,6 +3,8 @@
 #include "generation.hpp"
 #include "scoring.hpp"
 
+#include <warmd/config.hpp>
+
 #include <algorithm>
 
 namespace warmd::hf {
@@ -47,8 +49,12 @@ public:
         return plan{{}, [this_ = *this, &what, given]() -> result<outcome> {
                         tokens all;
                         all.ids = given ? *given : this_.words_.encode(std::get<std::string>(what.text), what.add_special_tokens);
-                        for (const token_id id : all.ids)
-                            all.texts.push_back(this_.words_.token_text(id));
+                        std::size_t bytes = 0;
+                        for (const token_id id : all.ids) {
+                            bytes += all.texts.emplace_back(this_.words_.token_text(id)).size();
+                            if (bytes > this_.by_.max_reply_bytes)
+                                return reply_too_large(this_.by_.max_reply_bytes);
+                        }
                         return outcome(std::move(all));
                     }};
     }
@@ -252,6 +258,8 @@ private:
 
 result<plan> make_plan(const call& by, const model_config& config, const tokenizer& words)
 {
+    if (auto why = too_much_to_list(by.what, config.vocab_size, by.max_reply_bytes))
+        return *why;
     return std::visit(planner(by, config, words), by.what);
 }
 

@@ -26,7 +26,7 @@ struct plan {
 };
 
 /// Plans `by`, which must outlive the plan, as must `config` and `words`. invalid_params: an input is empty, too long for
-/// the model, or not of its vocabulary.
+/// the model, or not of its vocabulary. too_large: too_much_to_list().
 result<plan> make_plan(const call& by, const model_config& config, const tokenizer& words);
 
 } // namespace warmd::hf
