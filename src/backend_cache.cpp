@@ -2,10 +2,12 @@
 
 #include <warmd/handoff.hpp>
 
+#include "cache_log.hpp"
 #include "event_hub.hpp"
 #include "hold.hpp"
 #include "lane.hpp"
 #include "model_resolver.hpp"
+#include "progress_filter.hpp"
 
 #include <boost/asio/dispatch.hpp>
 #include <boost/asio/execution/outstanding_work.hpp>
@@ -22,38 +24,16 @@
 
 namespace warmd {
 
-namespace {
-
-std::string subject(const model_spec& spec)
-{
-    return spec.kind + " model " + spec.base + (spec.adapter ? " with adapter " + *spec.adapter : "");
-}
-
-/// Reports of progress from a worker thread, thinned out to one in a hundred steps of the way.
-class progress_filter {
-public:
-    bool passes(std::uint64_t done, std::uint64_t total)
-    {
-        const std::uint64_t percent = total == 0 ? 0 : done / (total / 100 + 1);
-        return last_.exchange(percent, std::memory_order_relaxed) != percent;
-    }
-
-private:
-    std::atomic<std::uint64_t> last_ = ~std::uint64_t{0};
-};
-
-} // namespace
-
 /// Everything here happens on io_ (invariant 2): public members hop there, workers post back to it.
 class backend_cache::impl : public std::enable_shared_from_this<impl> {
 public:
     using lease_reply = handoff<result<backend_lease>>;
 
-    impl(asio::any_io_executor io, worker_executors workers, const backend_registry& registry, const cache_limits& limits, logger log,
-         time_source time, std::shared_ptr<metrics> counted)
-        : io_(io), workers_(std::move(workers)), registry_(registry), limits_(limits), log_(std::move(log)), time_(std::move(time)),
-          metrics_(std::move(counted)),
-          core_(limits), alarm_(time_.make_alarm(io)), end_of_grace_(time_.make_alarm(io))
+    impl(asio::any_io_executor io, worker_executors workers, const backend_registry& registry, const cache_limits& limits,
+         logger log, time_source time, std::shared_ptr<metrics> counted)
+        : io_(io), workers_(std::move(workers)), registry_(registry), limits_(limits), log_(std::move(log)),
+          time_(std::move(time)), metrics_(std::move(counted)), core_(limits), alarm_(time_.make_alarm(io)),
+          end_of_grace_(time_.make_alarm(io))
     {
     }
 
@@ -67,7 +47,8 @@ public:
             if (const auto self = weak.lock())
                 self->apply(self->core_.renewed(model, self->time_.now()));
         };
-        resolver_ = std::make_shared<model_resolver>(io_, workers_.checks, registry_, limits_.recheck, time_, open_watcher(), renewed, log_);
+        resolver_ = std::make_shared<model_resolver>(io_, workers_.checks, registry_, limits_.recheck, time_, open_watcher(),
+                                                     renewed, log_.to());
     }
 
     /// Asks `what` on io_ and waits for its reply on the caller's executor. `what`: void(impl&, shared_ptr<handoff<T>>).
@@ -90,8 +71,9 @@ public:
 
     void enter(waiter_id waiter, std::shared_ptr<lease_reply> reply, model_spec spec, acquire_options options)
     {
-        asio::dispatch(io_, [self = shared_from_this(), waiter, to = std::move(reply), what = std::move(spec),
-                             with = std::move(options)]() mutable { self->ask(waiter, std::move(to), std::move(what), std::move(with)); });
+        asio::dispatch(
+            io_, [self = shared_from_this(), waiter, to = std::move(reply), what = std::move(spec),
+                  with = std::move(options)]() mutable { self->ask(waiter, std::move(to), std::move(what), std::move(with)); });
     }
 
     void ask(waiter_id waiter, std::shared_ptr<lease_reply> reply, model_spec spec, acquire_options options)
@@ -159,7 +141,8 @@ public:
             apply(std::move(todo));
         }
         if (!found && request.keys.empty())
-            request.reply->deliver(failure{errc::not_found, "nothing is loaded under " + (keys.empty() ? "no key" : keys.front().text)});
+            request.reply->deliver(
+                failure{errc::not_found, "nothing is loaded under " + (keys.empty() ? "no key" : keys.front().text)});
         else if (request.remaining.empty() || !what.wait)
             request.reply->deliver(std::move(request.keys));
         else
@@ -247,7 +230,7 @@ private:
             return nullptr;
         auto opened = file_watcher::open(io_);
         if (!opened)
-            log_.warning("model files are not watched for changes but looked at again and again: " + opened.error().detail);
+            log_.not_watching(opened.error());
         return opened ? *opened : nullptr;
     }
 
@@ -321,10 +304,10 @@ private:
         made.load_began = time_.now();
         metrics_->wait_for_room_seconds.add(made.load_began - core_.asked_for_at(what.entry));
         const std::shared_ptr<const resolved_model>& model = made.here->what.model;
-        log_.info("loading " + subject(model->spec) + " as " + model->key.text);
-        made.here->where->load(*registry_.find(model->spec.kind), model,
-                               load_context{made.stop.get_token(), progress_sink(what.entry)},
-                               back([entry = what.entry](impl& self, result<footprint> bytes) { self.loaded(entry, std::move(bytes)); }));
+        log_.loading(*model);
+        made.here->where->load(
+            *registry_.find(model->spec.kind), model, load_context{made.stop.get_token(), progress_sink(what.entry)},
+            back([entry = what.entry](impl& self, result<footprint> bytes) { self.loaded(entry, std::move(bytes)); }));
     }
 
     void perform(effect::close& what)
@@ -333,9 +316,7 @@ private:
         closing.close_began = time_.now();
         metrics_->age_at_eviction_seconds.add(closing.close_began - closing.loaded);
         const cache_key& key = closing.here->what.model->key;
-        log_.info("closing " + key.text + ": " + std::string(name(what.why)) + ", " +
-                  std::to_string(std::chrono::duration<double>(closing.close_began - closing.loaded).count()) + " s after its load, " +
-                  std::to_string(closing.here->calls.load(std::memory_order_relaxed)) + " calls");
+        log_.closing(key, what.why, closing.close_began - closing.loaded, closing.here->calls.load(std::memory_order_relaxed));
         events_.tell<event::evicted>(key, what.why);
         closing.here->where->close(
             back([entry = what.entry](impl& self, const std::string& thrown) { self.closed(entry, thrown); }));
@@ -346,16 +327,18 @@ private:
         const auto found = asked_.find(what.waiter);
         const auto keep_alive = found == asked_.end() ? std::chrono::nanoseconds(0) : found->second.options.keep_alive;
         // The lease may die on any thread, so it posts (invariant 13); if even that fails, the daemon had better restart.
-        auto granted = std::make_shared<hold>(residents_.at(what.entry).here, [self = shared_from_this(), entry = what.entry, keep_alive]() noexcept {
-            asio::post(self->io_, [self, entry, keep_alive] { self->apply(self->core_.released(entry, keep_alive, self->time_.now())); });
-        });
+        auto give_back = [self = shared_from_this(), entry = what.entry, keep_alive]() noexcept {
+            asio::post(self->io_, [=] { self->apply(self->core_.released(entry, keep_alive, self->time_.now())); });
+        };
+        auto granted = std::make_shared<hold>(residents_.at(what.entry).here, std::move(give_back));
         answer(what.waiter, backend_lease(std::move(granted), what.cached, what.joined));
     }
 
     void perform(effect::refuse& what)
     {
         const bool files_changed = what.why.code == errc::load_failed && !what.why.cached && what.why.retry_after_seconds == 0.0;
-        if (const auto found = asked_.find(what.waiter); found != asked_.end() && files_changed && found->second.retries++ < max_retries)
+        if (const auto found = asked_.find(what.waiter);
+            found != asked_.end() && files_changed && found->second.retries++ < max_retries)
             find_out(what.waiter);
         else
             answer(what.waiter, std::move(what.why));
@@ -366,8 +349,8 @@ private:
         record& late = residents_.at(what.entry);
         late.stop.request_stop();
         const bool closing = late.close_began != time_point();
-        log_.error(late.here->what.model->key.text + " is overdue: its " + (closing ? "close" : "load") + " has not come back after " +
-                   std::to_string(std::chrono::duration<double>(time_.now() - (closing ? late.close_began : late.load_began)).count()) + " s");
+        log_.overdue(late.here->what.model->key, closing ? "close" : "load",
+                     time_.now() - (closing ? late.close_began : late.load_began));
     }
 
     void perform(effect::stop_load& what) { residents_.at(what.entry).stop.request_stop(); }
@@ -422,14 +405,10 @@ private:
         if (bytes) {
             what.bytes = *bytes;
             count_estimate(what.model->estimated_bytes, bytes->all);
-            log_.info("loaded " + what.model->key.text + ": " + std::to_string(bytes->all) + " bytes in " +
-                      std::to_string(what.load_seconds) + " s");
-            if (limits_.max_loaded_bytes != 0 && bytes->all > limits_.max_loaded_bytes)
-                log_.warning(what.model->key.text + " overruns max_loaded_bytes " + std::to_string(limits_.max_loaded_bytes) + " with " +
-                             std::to_string(bytes->all) + " bytes; the estimate was " + std::to_string(what.model->estimated_bytes));
+            log_.loaded(what, limits_.max_loaded_bytes);
         } else {
             bytes = described(std::move(bytes.error()), what.model->spec);
-            log_.warning(bytes.error().detail + " (" + what.model->key.text + ", after " + std::to_string(what.load_seconds) + " s)");
+            log_.load_failed(what, bytes.error());
             events_.tell<event::load_failed>(what.model->key, bytes.error().detail, bytes.error().cause);
         }
         apply(core_.loaded(entry, std::move(bytes), time_.now()));
@@ -441,22 +420,13 @@ private:
             metrics_->estimate_error_ratio.add(std::abs(static_cast<double>(estimated) / static_cast<double>(measured) - 1));
     }
 
-    /// What every waiter is told: kind, base and cause.
-    static failure described(failure why, const model_spec& spec)
-    {
-        why.cause = std::move(why.detail);
-        why.detail = "loading " + subject(spec) + " failed: " + why.cause;
-        return why;
-    }
-
     void closed(entry_id entry, const std::string& thrown)
     {
         const auto took = time_.now() - residents_.at(entry).close_began;
         const cache_key& key = residents_.at(entry).here->what.model->key;
         metrics_->close_seconds.add(took);
-        log_.debug("closed " + key.text + " in " + std::to_string(std::chrono::duration<double>(took).count()) + " s");
+        log_.closed(key, took, thrown);
         if (!thrown.empty()) {
-            log_.warning("close raised for " + key.text + ": " + thrown);
             events_.tell<event::close_failed>(key, thrown);
         }
         apply(core_.closed(entry, time_.now()));
@@ -478,7 +448,9 @@ private:
         const auto found = residents_.find(wanted.id);
         if (found == residents_.end())
             return {.stage = load_progress::stage::loading};
-        return {.stage = load_progress::stage::loading, .bytes_done = found->second.bytes_done, .bytes_total = found->second.bytes_total};
+        return {.stage = load_progress::stage::loading,
+                .bytes_done = found->second.bytes_done,
+                .bytes_total = found->second.bytes_total};
     }
 
     /// Tells only what is new.
@@ -494,7 +466,7 @@ private:
     const worker_executors workers_;
     const backend_registry& registry_;
     cache_limits limits_;
-    const logger log_;
+    const cache_log log_;
     const time_source time_;
     const std::shared_ptr<metrics> metrics_;
     cache_core core_;
@@ -511,9 +483,10 @@ private:
     std::atomic<waiter_id> next_waiter_ = 1;
 };
 
-backend_cache::backend_cache(asio::any_io_executor io, worker_executors workers, const backend_registry& registry, cache_limits limits,
-                             logger log, time_source time, std::shared_ptr<metrics> counted)
-    : impl_(std::make_shared<impl>(std::move(io), std::move(workers), registry, limits, std::move(log), std::move(time), std::move(counted)))
+backend_cache::backend_cache(asio::any_io_executor io, worker_executors workers, const backend_registry& registry,
+                             cache_limits limits, logger log, time_source time, std::shared_ptr<metrics> counted)
+    : impl_(std::make_shared<impl>(std::move(io), std::move(workers), registry, limits, std::move(log), std::move(time),
+                                   std::move(counted)))
 {
     impl_->start_resolver();
 }
@@ -570,7 +543,8 @@ const residency* backend_cache::touch(const model_spec& spec, std::chrono::nanos
 
 asio::awaitable<result<cache_key>> backend_cache::find_key(model_spec spec)
 {
-    return impl::query<result<cache_key>>(impl_, [spec = std::move(spec)](impl& self, auto reply) { self.find_key(spec, reply); });
+    return impl::query<result<cache_key>>(impl_,
+                                          [spec = std::move(spec)](impl& self, auto reply) { self.find_key(spec, reply); });
 }
 
 asio::awaitable<result<std::vector<cache_key>>> backend_cache::unload(unload_request what)

@@ -1,11 +1,10 @@
 #include <warmd/session.hpp>
 
+#include "session_call.hpp"
+
 #include <boost/asio/bind_cancellation_slot.hpp>
-#include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/dispatch.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/json.hpp>
 
 #include <sys/socket.h>
 #include <unistd.h>
@@ -32,133 +31,10 @@ constexpr std::chrono::seconds linger_time{2};
 
 } // namespace
 
-/// The replies to one batch, sent together when all are there.
-struct session::batch {
-    std::size_t left = 1; // requests begun, and reading the rest
-    std::string text; // "[reply,reply"
-};
-
-/// One request in flight, and its handler's view of the client. Shared with the handler's helpers on other threads, which
-/// may only notify(); the rest belongs to the session's executor.
-class session::call : public caller, public std::enable_shared_from_this<call> {
-public:
-    call(const std::shared_ptr<session>& owner, const rpc::request& request)
-        : owner_(owner), executor_(owner->executor_), counts_(owner->dispatcher_.counts_of(request.method)), peer_uid_(owner->peer_.uid), id_(request.id ? request.id->value() : nullptr),
-          answered_(!request.notification()), batch_(owner->within_)
-    {
-        rpc::append_id(id_text_, request.id);
-        if (owner->log_.enabled(log_level::debug))
-            noted_.emplace(noted{std::string(request.method), {}, std::chrono::steady_clock::now()});
-    }
-
-    const json::value& id() const noexcept override { return id_; }
-    unsigned peer_uid() const noexcept override { return peer_uid_; }
-
-    // On the session's executor this runs at once: a notification must not be overtaken by the reply that follows it.
-    void notify(std::string_view name, std::string params) override
-    {
-        asio::dispatch(executor_, [self = shared_from_this(), name = std::string(name), params = std::move(params)] {
-            const auto owner = self->owner_.lock();
-            if (owner && self->open_ && !owner->notify(name, params))
-                ++self->dropped_;
-        });
-    }
-
-    void set_timeout(std::chrono::nanoseconds limit) override
-    {
-        if (!running_)
-            return;
-        if (!deadline_)
-            deadline_.emplace(executor_);
-        deadline_->expires_after(limit);
-        deadline_->async_wait([self = shared_from_this()](error_code ec) {
-            // A wait that was cancelled too late reports success: whether the deadline is still there and past tells.
-            if (!ec && self->deadline_ && self->deadline_->expiry() <= std::chrono::steady_clock::now())
-                self->end_early(failure{errc::timeout, "the request's timeout passed before there was a result"});
-        });
-    }
-
-    void about(std::string_view key) override
-    {
-        if (noted_)
-            noted_->key = key;
-    }
-
-    bool outlive_reply(std::function<void(std::size_t)> caught_up) override
-    {
-        const auto owner = owner_.lock();
-        if (!owner || !running_ || owner->kept_.size() >= max_kept_callers)
-            return false;
-        owner->kept_.push_back(shared_from_this());
-        kept_ = true;
-        caught_up_ = std::move(caught_up);
-        return true;
-    }
-
-    /// The client reads again.
-    void catch_up()
-    {
-        if (const std::size_t dropped = std::exchange(dropped_, 0); dropped != 0 && caught_up_)
-            caught_up_(dropped);
-    }
-
-    /// Asks the handler to stop; the first reason given is the answer, unless the handler has a result all the same.
-    void end_early(failure why)
-    {
-        if (!running_ || reason_)
-            return;
-        reason_ = std::move(why);
-        stop();
-    }
-    void stop() { stop_.emit(asio::cancellation_type::terminal); }
-
-    /// The handler has ended.
-    void end()
-    {
-        running_ = false;
-        open_ = kept_;
-        deadline_.reset();
-    }
-
-    bool answered() const { return answered_; }
-    request_counts& counts() const { return counts_; }
-
-    /// For the log, kept only if it is to be written.
-    struct noted {
-        std::string method, key;
-        std::chrono::steady_clock::time_point began;
-    };
-    const std::optional<noted>& what_was_noted() const { return noted_; }
-    const std::string& id_text() const { return id_text_; }
-    batch* within() const { return batch_.get(); }
-    const std::optional<failure>& reason() const { return reason_; }
-    asio::cancellation_slot slot() { return stop_.slot(); }
-
-private:
-    const std::weak_ptr<session> owner_;
-    const asio::any_io_executor executor_;
-    request_counts& counts_;
-    const unsigned peer_uid_;
-    const json::value id_;
-    std::string id_text_;
-    std::optional<noted> noted_;
-    const bool answered_; // false: a notification
-    const std::shared_ptr<batch> batch_;
-
-    bool running_ = true;
-    bool open_ = true; // notify() has an effect
-    bool kept_ = false;
-    std::function<void(std::size_t)> caught_up_; // kept_ only
-    std::size_t dropped_ = 0;                    // notifications, since caught_up_ was told
-    asio::cancellation_signal stop_;
-    std::optional<asio::steady_timer> deadline_;
-    std::optional<failure> reason_;
-};
-
 session::session(socket connected, peer_name peer, std::shared_ptr<poller> by, const dispatcher& methods, session_limits limits,
                  logger log)
-    : executor_(connected.get_executor()), poller_(std::move(by)), socket_(connected.release()), peer_(peer), dispatcher_(methods),
-      limits_(limits), log_(std::move(log)), decoder_(limits.max_frame_bytes), linger_(executor_)
+    : executor_(connected.get_executor()), poller_(std::move(by)), socket_(connected.release()), peer_(peer),
+      dispatcher_(methods), limits_(limits), log_(std::move(log)), decoder_(limits.max_frame_bytes), linger_(executor_)
 {
 }
 
@@ -269,7 +145,7 @@ bool session::start_next()
     }
     if (!*frame)
         return false;
-    ++frames_;
+    times_.frame_came();
     reader_.read(**frame);
     if (reader_.batch())
         within_ = std::make_shared<batch>();
@@ -282,8 +158,9 @@ void session::receive()
     const ssize_t n = ::recv(socket_, space.data(), space.size(), MSG_DONTWAIT);
     if (n > 0) {
         decoder_.commit(static_cast<std::size_t>(n));
-        ++moves_;
-        readable_ = ending_ || static_cast<std::size_t>(n) == space.size(); // else what there was is read: the poller tells of more
+        times_.moved();
+        const bool filled = static_cast<std::size_t>(n) == space.size(); // else what there was is read: the poller tells of more
+        readable_ = ending_ || filled;
     } else if (n == 0) {
         at_end_ = true;
     } else if (errno == EAGAIN) {
@@ -374,9 +251,10 @@ void session::start_call(const rpc::request& request)
 {
     const std::uint64_t in_flight = dispatcher_.counted()->in_flight;
     if (in_flight >= limits_.max_in_flight_total)
-        return refuse(request, failure{.code = errc::busy,
-                                       .detail = std::to_string(in_flight) + " requests are under way, as many as max_in_flight_total allows",
-                                       .retry_after_seconds = 1});
+        return refuse(request,
+                      {.code = errc::busy,
+                       .detail = std::to_string(in_flight) + " requests are under way, as many as max_in_flight_total allows",
+                       .retry_after_seconds = 1});
     const auto self = shared_from_this();
     const auto one = std::make_shared<call>(self, request);
     calls_.insert(one);
@@ -407,11 +285,11 @@ void session::finish(const std::shared_ptr<call>& done, std::exception_ptr throw
     --dispatcher_.counted()->in_flight;
     done->end();
     if (thrown)
-        reply = done->reason().value_or(is_open() ? failure{errc::internal_error, "the request was aborted, and nobody had asked for that"}
-                                                  : failure{errc::disconnected, "its client has gone"});
+        reply = done->reason().value_or(
+            is_open() ? failure{errc::internal_error, "the request was aborted, and nobody had asked for that"}
+                      : failure{errc::disconnected, "its client has gone"});
     if (reply && reply->size() > limits_.max_reply_bytes)
-        reply = failure{errc::too_large, "the reply has " + std::to_string(reply->size()) + " bytes; max_reply_bytes allows " +
-                                             std::to_string(limits_.max_reply_bytes) + ": ask for less at once"};
+        reply = reply_too_large(limits_.max_reply_bytes);
     done->counts().add(reply ? std::nullopt : std::optional(reply.error().code));
     log_end(*done, reply);
     if (is_open()) {
@@ -425,8 +303,9 @@ void session::finish(const std::shared_ptr<call>& done, std::exception_ptr throw
             flush_soon();
         make_room();
         if (blocked_ && unsent() > limits_.max_unread_bytes)
-            cut_off(dispatcher_.counted()->connections.slow_reader,
-                    "it has not read " + std::to_string(unsent()) + " bytes of replies; max_unread_bytes allows " + std::to_string(limits_.max_unread_bytes));
+            cut_off(dispatcher_.counted()->connections.slow_reader, "it has not read " + std::to_string(unsent()) +
+                                                                        " bytes of replies; max_unread_bytes allows " +
+                                                                        std::to_string(limits_.max_unread_bytes));
     }
     wind_up();
 }
@@ -445,7 +324,8 @@ void session::log_end(const call& done, const result<std::string>& reply) const
 
 void session::log_request(std::string_view id_text, std::string_view method, std::string_view outcome) const
 {
-    log_.debug("request " + std::string(id_text) + " from " + peer_text() + ": " + shortened(method) + ": " + std::string(outcome));
+    log_.debug("request " + std::string(id_text) + " from " + peer_text() + ": " + shortened(method) + ": " +
+               std::string(outcome));
 }
 
 std::string session::peer_text() const { return "user " + std::to_string(peer_.uid) + ", process " + std::to_string(peer_.pid); }
@@ -559,7 +439,8 @@ std::size_t session::send_some()
         if (std::exchange(watching_writable_, false))
             poller_->watch_writable(socket_, *this, false);
     }
-    moves_ += n > 0;
+    if (n > 0)
+        times_.moved();
     return n > 0 ? static_cast<std::size_t>(n) : 0;
 }
 
@@ -593,14 +474,11 @@ void session::look(std::chrono::steady_clock::time_point now)
     if (!is_open())
         return;
     connection_counts& counted = dispatcher_.counted()->connections;
-    if (std::exchange(seen_moves_, moves_) != moves_ || !calls_.empty() || !kept_.empty())
-        quiet_since_ = now;
-    const bool begun = input_ == input::open && !paused_ && !readable_ && !at_end_ && decoder_.in_frame();
-    if (std::exchange(seen_frames_, frames_) != frames_ || !begun)
-        frame_since_ = now;
-    if (limits_.idle_timeout.count() != 0 && now - quiet_since_ >= limits_.idle_timeout)
+    const bool in_frame = input_ == input::open && !paused_ && !readable_ && !at_end_ && decoder_.in_frame();
+    times_.look(now, !calls_.empty() || !kept_.empty(), in_frame);
+    if (times_.quiet_for(now, limits_.idle_timeout))
         return cut_off(counted.idle, "nothing has passed on it for as long as idle_connection_timeout");
-    if (limits_.frame_timeout.count() != 0 && now - frame_since_ >= limits_.frame_timeout) {
+    if (times_.in_frame_for(now, limits_.frame_timeout)) {
         ++counted.half_sent_frame;
         log_.info("closing a connection of " + peer_text() + ": a request on it has not arrived whole");
         input_ = input::refused;

@@ -6,7 +6,7 @@
 
 cmake_minimum_required(VERSION 3.25)
 
-set(values error json json_document log metrics json_writer config socket_path model_spec config_file divergence backend backend_registry frame rpc)
+set(values error json json_document log metrics json_writer config connection_times socket_path model_spec config_file divergence backend backend_registry frame rpc)
 set(decisions cache_core cache_event)
 set(shells asio poller time_source handoff backend_lease backend_cache dispatcher methods session service client)
 set(order ${values} ${decisions} ${shells})

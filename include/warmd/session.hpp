@@ -2,6 +2,7 @@
 // One connection: moves frames between a socket and a dispatcher. Knows neither models nor the listening socket.
 
 #include <warmd/config.hpp>
+#include <warmd/connection_times.hpp>
 #include <warmd/dispatcher.hpp>
 #include <warmd/frame.hpp>
 #include <warmd/log.hpp>
@@ -62,8 +63,9 @@ public:
     void drain();
     /// Closes the socket and cancels every request; nothing more is sent.
     void stop();
-    /// To be called from time to time: notes what has passed since the last look, and ends a connection that nothing has passed on for
-    /// idle_timeout though nothing is under way, and one that began a frame frame_timeout ago and has not ended it (it gets an error).
+    /// To be called from time to time: notes what has passed since the last look, and ends a connection that nothing has passed
+    /// on for idle_timeout though nothing is under way, and one that began a frame frame_timeout ago and has not ended it (it
+    /// gets an error).
     void look(std::chrono::steady_clock::time_point now);
 
 private:
@@ -129,9 +131,7 @@ private:
     bool draining_ = false;
     bool paused_ = false;   // reading goes on once there is room
 
-    std::uint64_t moves_ = 0, frames_ = 0; // reads and writes that moved something; frames that came
-    std::uint64_t seen_moves_ = ~std::uint64_t{0}, seen_frames_ = ~std::uint64_t{0}; // at the last look
-    std::chrono::steady_clock::time_point quiet_since_, frame_since_;
+    connection_times times_;
 
     std::unordered_set<std::shared_ptr<call>> calls_; // in flight
     std::vector<std::shared_ptr<call>> kept_;         // answered, but may still notify
