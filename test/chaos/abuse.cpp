@@ -64,7 +64,8 @@ std::size_t below(std::minstd_rand& random, std::size_t limit) { return random()
 
 std::string request(std::size_t id, std::string_view method, const std::string& params)
 {
-    return R"({"jsonrpc":"2.0","id":)" + std::to_string(id) + R"(,"method":")" + std::string(method) + R"(","params":)" + params + "}\n";
+    return R"({"jsonrpc":"2.0","id":)" + std::to_string(id) + R"(,"method":")" + std::string(method) + R"(","params":)" + params +
+           "}\n";
 }
 
 /// A dummy that nobody else asks for.
@@ -111,7 +112,9 @@ void flood_with_nonsense(const surroundings& at, std::minstd_rand& random)
     const raw_connection to(at.socket);
     std::string all;
     for (int i = 0; i != 500; ++i)
-        all += i % 3 == 0 ? "{\"jsonrpc\":\"2.0\",\"id\":[],\"method\":7}\n" : i % 3 == 1 ? "[1,2,{}]\n" : request(1, "no_such_method", "{}");
+        all += i % 3 == 0   ? "{\"jsonrpc\":\"2.0\",\"id\":[],\"method\":7}\n"
+               : i % 3 == 1 ? "[1,2,{}]\n"
+                            : request(1, "no_such_method", "{}");
     for (int i = 0; i != 64; ++i)
         all += static_cast<char>(below(random, 256));
     to.send(all);
@@ -134,7 +137,8 @@ void cancel_at_random(const surroundings& at, std::minstd_rand& random)
     const raw_connection to(at.socket);
     for (std::size_t id = 0; id != 50; ++id) {
         to.send(request(id, "next_token", R"({"prompts":["x"],)" + odd_model(9, R"("call_ms":20)").substr(1) + "}"));
-        to.send(R"({"jsonrpc":"2.0","method":"$/cancelRequest","params":{"id":)" + std::to_string(below(random, id + 1)) + "}}\n");
+        to.send(R"({"jsonrpc":"2.0","method":"$/cancelRequest","params":{"id":)" + std::to_string(below(random, id + 1)) +
+                "}}\n");
     }
     to.read_some();
 }
@@ -142,8 +146,9 @@ void cancel_at_random(const surroundings& at, std::minstd_rand& random)
 void ask_for_models_that_fail(const surroundings& at, std::minstd_rand& random)
 {
     const raw_connection to(at.socket);
-    const std::vector<std::string> kinds{R"("load_error":"no luck")", R"("load_ms":5000)", R"("close_ms":2000)", R"("close_error":"no end")",
-                                         R"("call_error":"no answer")", R"("load_ms":50,"load_error":"late","load_error_times":2)"};
+    const std::vector<std::string> kinds{
+        R"("load_error":"no luck")", R"("load_ms":5000)",           R"("close_ms":2000)",
+        R"("close_error":"no end")", R"("call_error":"no answer")", R"("load_ms":50,"load_error":"late","load_error_times":2)"};
     for (std::size_t id = 0; id != 5; ++id) {
         const std::size_t which = below(random, kinds.size());
         to.send(request(id, id % 2 ? "load" : "next_token",
@@ -163,9 +168,9 @@ void move_the_adapter(const surroundings& at, std::minstd_rand& random)
 
 void rewrite_the_configuration(const surroundings& at, std::minstd_rand& random)
 {
-    static constexpr std::string_view contents[] = {R"({"models": {"named": {"kind": "dummy", "base": "named"}}})",
-                                                    R"({"models": {"named": {"kind": "dummy", "base": "other"}}, "preload": ["named"]})",
-                                                    R"({"models": {"named")", ""};
+    static constexpr std::string_view contents[] = {
+        R"({"models": {"named": {"kind": "dummy", "base": "named"}}})",
+        R"({"models": {"named": {"kind": "dummy", "base": "other"}}, "preload": ["named"]})", R"({"models": {"named")", ""};
     write_and_replace(at.config, contents[below(random, std::size(contents))]);
     ::kill(at.daemon, SIGHUP);
     const raw_connection pause(at.socket);

@@ -37,6 +37,19 @@ namespace {
 constexpr ::rlim_t descriptors = 512; // fewer than the clients would like
 constexpr std::chrono::milliseconds patience = std::chrono::minutes(2);
 
+/// AddressSanitizer's own memory, as small as it can be: what has been freed goes back to the system, as it does without it.
+constexpr const char* asan_options = "quarantine_size_mb=4:thread_local_quarantine_size_kb=16:malloc_context_size=5:"
+                                     "allocator_release_to_os_interval_ms=100:log_path=warmd-asan";
+
+/// Before the first figures are taken, for threads and buffers that come with the first use and stay. AddressSanitizer's
+/// allocator goes on taking memory, ever more slowly, while what it has given out, __sanitizer_get_current_allocated_bytes(),
+/// stays as it is.
+#ifdef WARMD_SANITIZED
+constexpr double rehearsal_minutes = 4;
+#else
+constexpr double rehearsal_minutes = 0.5;
+#endif
+
 void pause(int milliseconds) { ::poll(nullptr, 0, milliseconds); }
 
 /// The daemon as a process of ours, with few descriptors.
@@ -52,7 +65,7 @@ public:
         if (id == 0) {
             const rlimit few{descriptors, descriptors};
             ::setrlimit(RLIMIT_NOFILE, &few);
-            ::setenv("ASAN_OPTIONS", "quarantine_size_mb=4:log_path=warmd-asan", 0);
+            ::setenv("ASAN_OPTIONS", asan_options, 0);
             ::dup2(::open(log.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600), 2);
             ::execv(arguments[0], arguments.data());
             ::_exit(126);
@@ -74,7 +87,9 @@ public:
     holdings holds() const
     {
         const fs::path proc = "/proc/" + std::to_string(id);
-        const auto count = [](const fs::path& in) { return static_cast<std::size_t>(std::distance(fs::directory_iterator(in), {})); };
+        const auto count = [](const fs::path& in) {
+            return static_cast<std::size_t>(std::distance(fs::directory_iterator(in), {}));
+        };
         std::ifstream statm(proc / "statm");
         double all = 0, resident = 0;
         statm >> all >> resident;
@@ -204,17 +219,17 @@ bool drains_under_load(daemon_process& daemon, const std::string& socket)
 }
 
 /// Lets all of them at the daemon for a while; how often something was done to it.
-std::uint64_t crowd(const daemon_process& daemon, const surroundings& at, const std::vector<question>& all, unsigned seed, double seconds,
-                    tally& seen)
+std::uint64_t crowd(const daemon_process& daemon, const surroundings& at, const std::vector<question>& all, unsigned seed,
+                    double seconds, tally& seen)
 {
     std::atomic<bool> enough = false;
     std::atomic<std::uint64_t> abuses = 0;
     std::vector<std::jthread> clients;
     for (unsigned i = 0; i != 3; ++i)
         clients.emplace_back([&, i] { behave(at, all, seed + i, seen, enough); });
-    constexpr std::array<abuser, 9> abusers{send_half_a_conversation, hang_up_at_once_after_asking, never_read, flood_with_nonsense,
-                                            open_many_connections, cancel_at_random, ask_for_models_that_fail, move_the_adapter,
-                                            rewrite_the_configuration};
+    constexpr std::array<abuser, 9> abusers{
+        send_half_a_conversation, hang_up_at_once_after_asking, never_read,       flood_with_nonsense,      open_many_connections,
+        cancel_at_random,         ask_for_models_that_fail,     move_the_adapter, rewrite_the_configuration};
     for (unsigned i = 0; i != abusers.size(); ++i)
         clients.emplace_back([&, i] {
             for (std::minstd_rand random(seed + 100 + i); !enough; ++abuses)
@@ -229,7 +244,7 @@ std::uint64_t crowd(const daemon_process& daemon, const surroundings& at, const 
 }
 
 struct settings {
-    double minutes = 1;
+    double minutes = 1, rehearsal = rehearsal_minutes;
     unsigned seed = 1;
     std::string warmd = WARMD;
     std::string log = "/dev/full"; // a disk that is full
@@ -247,8 +262,8 @@ int run(const settings& given)
                     .second_adapter = demo / "adapter-early-05"};
     fs::create_directory_symlink(at.first_adapter, at.adapter);
     test::write_file(at.config, "{}");
-    daemon_process daemon({given.warmd, "--socket", at.socket, "--enable-dummy", "--config", at.config, "--max-loaded-models", "5",
-                           "--max-wait", "500ms", "--load-timeout", "1s", "--close-timeout", "1s", "--drain-seconds", "30"},
+    daemon_process daemon({given.warmd, "--socket", at.socket, "--enable-dummy", "--config", at.config, "--max-loaded-models",
+                           "5", "--max-wait", "500ms", "--load-timeout", "1s", "--close-timeout", "1s", "--drain-seconds", "30"},
                           given.log);
     at.daemon = daemon.id;
     while (!client::connect(at.socket, patience) && daemon.alive())
@@ -256,25 +271,26 @@ int run(const settings& given)
     const std::vector<question> all = questions(at, demo / "model");
     for (const question& each : all)
         at.conversation += R"({"jsonrpc":"2.0","id":1,"method":")" + each.method + R"(","params":)" + each.params + "}\n";
-    constexpr double rehearsal = 30; // for threads and buffers that come with the first use and stay
     tally seen;
-    std::uint64_t abuses = crowd(daemon, at, all, given.seed + 1000, rehearsal, seen);
+    std::uint64_t abuses = crowd(daemon, at, all, given.seed + 1000, given.rehearsal * 60, seen);
     const auto before = at_rest(daemon, at.socket);
-    std::cout << "at the start: " << before << std::endl;
+    std::cout << "at the start: " << before << ", after a rehearsal of " << given.rehearsal << " minutes" << std::endl;
     abuses += crowd(daemon, at, all, given.seed, given.minutes * 60, seen);
     if (!daemon.alive()) {
         std::cout << "the daemon DIED; sanitizer reports, if any, are in warmd-asan.*\n";
         return 1;
     }
     const auto after = at_rest(daemon, at.socket, before.descriptors);
-    std::cout << "at the end:   " << after << '\n'
-              << abuses << " abuses; requests of clients that behave: " << seen.sent << " sent, " << seen.right << " answered right";
+    std::cout << "at the end:   " << after << ", after " << given.minutes << " minutes\n"
+              << abuses << " abuses; requests of clients that behave: " << seen.sent << " sent, " << seen.right
+              << " answered right";
     for (const auto& [why, count] : seen.refused)
         std::cout << ", " << count << " refused as " << why;
     std::cout << '\n';
     for (const auto& [what, count] : seen.wrong)
         std::cout << "WRONG, " << count << " times: " << what << '\n';
-    const bool kept = after.descriptors > before.descriptors || after.threads > before.threads || after.megabytes > before.megabytes * 1.05;
+    const bool kept =
+        after.descriptors > before.descriptors || after.threads > before.threads || after.megabytes > before.megabytes * 1.05;
     if (kept)
         std::cout << "something did NOT COME BACK\n";
     return drains_under_load(daemon, at.socket) && seen.wrong.empty() && !kept ? 0 : 1;
@@ -286,10 +302,12 @@ int main(int count, char** arguments)
 {
     settings given;
     po::options_description options("chaos: the built warmd among clients that do their worst");
-    options.add_options()("help", "this")("minutes", po::value(&given.minutes)->default_value(given.minutes), "how long")(
-        "seed", po::value(&given.seed)->default_value(given.seed), "of the clients' choices")(
-        "warmd", po::value(&given.warmd)->default_value(given.warmd), "the daemon")(
-        "log", po::value(&given.log)->default_value(given.log), "where its log goes");
+    options.add_options()("help", "this")("minutes", po::value(&given.minutes)->default_value(given.minutes),
+                                          "how long")("rehearsal", po::value(&given.rehearsal)->default_value(given.rehearsal),
+                                                      "minutes of the same before the first figures are taken")(
+        "seed", po::value(&given.seed)->default_value(given.seed),
+        "of the clients' choices")("warmd", po::value(&given.warmd)->default_value(given.warmd),
+                                   "the daemon")("log", po::value(&given.log)->default_value(given.log), "where its log goes");
     try {
         po::variables_map chosen;
         po::store(po::parse_command_line(count, arguments, options), chosen);
