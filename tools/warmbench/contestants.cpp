@@ -163,7 +163,10 @@ std::string warmd_socket(const scratch& in) { return in.path / "warmd.sock"; }
 child start_warmd(const std::string& program, const scratch& in, int core)
 {
     return child(
-        [&] { execute({program, "--enable-dummy", "--log-level", "warning", "--max-loaded-models", "1000000", "--socket", warmd_socket(in)}); },
+        [&] {
+            execute({program, "--enable-dummy", "--log-level", "warning", "--max-loaded-models", "1000000", "--socket",
+                     warmd_socket(in)});
+        },
         core, in.path / "warmd.log");
 }
 
@@ -185,8 +188,11 @@ exchange warmd_exchange(const std::string& method, bool content_length)
 contestant start_redis(const scratch& in, int core)
 {
     const std::string path = in.path / "redis.sock";
-    child server([&] { execute({"redis-server", "--port", "0", "--unixsocket", path, "--save", "", "--appendonly", "no", "--dir", in.path}); },
-                 core, in.path / "redis.log");
+    child server(
+        [&] {
+            execute({"redis-server", "--port", "0", "--unixsocket", path, "--save", "", "--appendonly", "no", "--dir", in.path});
+        },
+        core, in.path / "redis.log");
     wait_for(path);
     const std::string value(value_bytes, 'x');
     ask(path, "*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$200\r\n" + value + "\r\n", "\r\n");
@@ -196,7 +202,11 @@ contestant start_redis(const scratch& in, int core)
 contestant start_memcached(const scratch& in, int core)
 {
     const std::string path = in.path / "memcached.sock";
-    child server([&] { execute({"memcached", "-u", "root", "-t", "1", "-c", "20000", "-s", path}); }, core, in.path / "memcached.log");
+    child server(
+        [&] {
+            execute({"memcached", "-u", "root", "-t", "1", "-c", "20000", "-s", path});
+        },
+        core, in.path / "memcached.log");
     wait_for(path);
     ask(path, "set k 0 0 200\r\n" + std::string(value_bytes, 'x') + "\r\n", "\r\n");
     return {"memcached", std::move(server), path, {"get k\r\n", reply_end::fixed, value_bytes + 22}}; // "VALUE k 0 200" and "END"

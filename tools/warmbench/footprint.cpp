@@ -1,25 +1,21 @@
 // warmbench footprint: how soon warmd answers, and what it holds while it does nothing.
 
 #include "contestants.hpp"
+#include "options.hpp"
 #include "subcommands.hpp"
-
-#include <boost/program_options.hpp>
 
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
-#include <iostream>
 
 namespace warmbench {
 
 namespace {
 
-namespace po = boost::program_options;
-
 struct footprint_options {
-    std::string warmd;
+    std::string warmd = warmd_beside();
     std::size_t connections = 10'000;
     int repeat = 11;
 };
@@ -60,9 +56,11 @@ void print_memory(const footprint_options& options)
             throw std::runtime_error("a connection was not answered");
     }
     const std::size_t used = warmd.rss();
-    const auto each = [&](std::size_t bytes) { return static_cast<double>(bytes - idle) / 1e3 / static_cast<double>(open.size()); };
-    std::printf("resident for each of %zu idle connections: %.2f KB, after a request on each: %.2f KB\n", open.size(), each(connected),
-                each(used));
+    const auto each = [&](std::size_t bytes) {
+        return static_cast<double>(bytes - idle) / 1e3 / static_cast<double>(open.size());
+    };
+    std::printf("resident for each of %zu idle connections: %.2f KB, after a request on each: %.2f KB\n", open.size(),
+                each(connected), each(used));
     for (const int fd : open)
         ::close(fd);
 }
@@ -72,27 +70,18 @@ void print_memory(const footprint_options& options)
 int footprint(int count, char** arguments)
 {
     footprint_options options;
-    po::options_description all("warmbench footprint");
-    std::error_code ec;
-    all.add_options()("help", "this text")
-        ("warmd", po::value(&options.warmd)
-                      ->default_value((std::filesystem::read_symlink("/proc/self/exe", ec).parent_path() / "warmd").string()),
-         "the daemon to measure")
-        ("connections", po::value(&options.connections)->default_value(options.connections), "idle connections")
-        ("repeat", po::value(&options.repeat)->default_value(options.repeat), "starts; the median counts");
-    po::variables_map map;
-    po::store(po::parse_command_line(count, arguments, all), map);
-    po::notify(map);
-    if (map.contains("help")) {
-        std::cout << all;
+    option_reader known(arguments[0]);
+    known.add("warmd", options.warmd, "the daemon to measure")
+        .add("connections", options.connections, "idle connections")
+        .add("repeat", options.repeat, "starts; the median counts");
+    if (!known.read(count, arguments))
         return 0;
-    }
     std::vector<double> times;
     for (int i = 0; i != options.repeat; ++i)
         times.push_back(start_up(options.warmd));
     std::sort(times.begin(), times.end());
-    std::printf("exec to first answer: %.1f ms (median of %d, %.1f to %.1f)\n", times[times.size() / 2], options.repeat, times.front(),
-                times.back());
+    std::printf("exec to first answer: %.1f ms (median of %d, %.1f to %.1f)\n", times[times.size() / 2], options.repeat,
+                times.front(), times.back());
     print_memory(options);
     return 0;
 }

@@ -201,7 +201,8 @@ measured generator::run(std::chrono::nanoseconds time)
     while (now < until || in_flight_ != 0) {
         if (open_loop)
             send_what_is_due(now, until);
-        const int ready = ::epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), open_loop && now < until ? 0 : 5000);
+        const int ready =
+            ::epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), open_loop && now < until ? 0 : 5000);
         now = now_ns();
         if (ready <= 0 && !open_loop)
             throw std::runtime_error("no answer within 5 seconds");

@@ -1,35 +1,27 @@
 #include "models.hpp"
 
+#include "options.hpp"
+
 #include "backends/hf/hf_loader.hpp"
 
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <iostream>
 #include <numeric>
 #include <thread>
 
 namespace warmbench {
 
-namespace po = boost::program_options;
-
 std::optional<model_options> read_model_options(int count, char** arguments)
 {
     model_options given;
-    po::options_description known(std::string("warmbench ") + arguments[0]);
-    known.add_options()("help", "this")("shape", po::value(&given.shape)->default_value(given.shape),
-                                        "smol135, qwen0.5b or tiny")(
-        "dtype", po::value(&given.dtype)->default_value(given.dtype), "what is computed in: bf16 or fp32")(
-        "rank", po::value(&given.rank)->default_value(given.rank), "of the adapter, which acts on every linear layer")(
-        "repeat", po::value(&given.repeat)->default_value(given.repeat), "the best of so many counts");
-    po::variables_map options;
-    po::store(po::parse_command_line(count, arguments, known), options);
-    po::notify(options);
-    if (!options.contains("help"))
-        return given;
-    std::cout << known;
-    return {};
+    option_reader known(arguments[0]);
+    known.add("shape", given.shape, "smol135, qwen0.5b or tiny")
+        .add("dtype", given.dtype, "what is computed in: bf16 or fp32")
+        .add("rank", given.rank, "of the adapter, which acts on every linear layer")
+        .add("repeat", given.repeat, "the best of so many counts");
+    return known.read(count, arguments) ? std::optional(given) : std::nullopt;
 }
 
 void compute_as_the_daemon_does(char** arguments)
@@ -107,7 +99,8 @@ double memory_bandwidth()
 {
     constexpr std::size_t lanes = 64; // sums that do not wait for each other
     const std::vector<std::uint32_t> memory(64 << 20, 1); // 256 MB, beyond any cache
-    const std::size_t threads = std::max(std::thread::hardware_concurrency(), 1U), share = memory.size() / threads / lanes * lanes;
+    const std::size_t threads = std::max(std::thread::hardware_concurrency(), 1U),
+                      share = memory.size() / threads / lanes * lanes;
     std::vector<std::uint64_t> sums(threads);
     const double seconds = least_seconds(5, [&] {
         std::vector<std::jthread> readers;

@@ -7,8 +7,6 @@
 #include <warmd/backend.hpp>
 #include <warmd/backend_registry.hpp>
 
-#include <boost/program_options.hpp>
-
 #include <functional>
 #include <memory>
 #include <optional>

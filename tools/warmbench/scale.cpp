@@ -1,9 +1,8 @@
 // warmbench scale: what many waiters, many entries and a large reply cost.
 
 #include "contestants.hpp"
+#include "options.hpp"
 #include "subcommands.hpp"
-
-#include <boost/program_options.hpp>
 
 #include <sys/epoll.h>
 #include <sys/resource.h>
@@ -12,7 +11,6 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <iostream>
 #include <stdexcept>
 #include <thread>
 
@@ -20,11 +18,10 @@ namespace warmbench {
 
 namespace {
 
-namespace po = boost::program_options;
 using clock = std::chrono::steady_clock;
 
 struct scale_options {
-    std::string warmd;
+    std::string warmd = warmd_beside();
     std::size_t waiters = 10'000, entries = 100'000, prompts = 10'000;
     int repeat = 5;
 };
@@ -33,8 +30,8 @@ double milliseconds(clock::duration time) { return std::chrono::duration<double,
 
 std::string load_of(const std::string& base, const std::string& options = "{}")
 {
-    return R"({"jsonrpc":"2.0","id":1,"method":"load","params":{"model":{"kind":"dummy","base":")" + base + R"(","options":)" + options +
-           "}}}\n";
+    return R"({"jsonrpc":"2.0","id":1,"method":"load","params":{"model":{"kind":"dummy","base":")" + base + R"(","options":)" +
+           options + "}}}\n";
 }
 
 void send_all(int fd, std::string_view bytes)
@@ -155,7 +152,8 @@ void measure_large_reply(const scale_options& options)
     wait_for(warmd_socket(in));
     const exchange hit = warmd_exchange("load", false);
     ask(warmd_socket(in), hit.request, "\n");
-    std::string request = R"({"jsonrpc":"2.0","id":1,"method":"next_token","params":{"model":{"kind":"dummy","base":"/models/bench"},"prompts":[)";
+    std::string request =
+        R"({"jsonrpc":"2.0","id":1,"method":"next_token","params":{"model":{"kind":"dummy","base":"/models/bench"},"prompts":[)";
     for (std::size_t i = 0; i != options.prompts; ++i)
         request += (i == 0 ? "\"prompt " : ",\"prompt ") + std::to_string(i) + '"';
     request += "]}}\n";
@@ -176,8 +174,8 @@ void measure_large_reply(const scale_options& options)
     hits.join();
     ::close(fd);
     std::printf("a reply of %.1f MB left at %.0f MB/s; another client's hits meanwhile: p99 %.2f ms, p99.9 %.2f ms\n",
-                static_cast<double>(bytes) / 1e6, static_cast<double>(bytes) / 1e3 / milliseconds(sending), latency.microseconds(0.99) / 1e3,
-                latency.microseconds(0.999) / 1e3);
+                static_cast<double>(bytes) / 1e6, static_cast<double>(bytes) / 1e3 / milliseconds(sending),
+                latency.microseconds(0.99) / 1e3, latency.microseconds(0.999) / 1e3);
 }
 
 } // namespace
@@ -185,23 +183,14 @@ void measure_large_reply(const scale_options& options)
 int scale(int count, char** arguments)
 {
     scale_options options;
-    std::error_code ec;
-    po::options_description all("warmbench scale");
-    all.add_options()("help", "this text")
-        ("warmd", po::value(&options.warmd)
-                      ->default_value((std::filesystem::read_symlink("/proc/self/exe", ec).parent_path() / "warmd").string()),
-         "the daemon to measure")
-        ("waiters", po::value(&options.waiters)->default_value(options.waiters), "connections that wait for one load")
-        ("entries", po::value(&options.entries)->default_value(options.entries), "dummy models resident")
-        ("prompts", po::value(&options.prompts)->default_value(options.prompts), "of one next_token request, 256 numbers for each")
-        ("repeat", po::value(&options.repeat)->default_value(options.repeat), "slices; the median counts");
-    po::variables_map map;
-    po::store(po::parse_command_line(count, arguments, all), map);
-    po::notify(map);
-    if (map.contains("help")) {
-        std::cout << all;
+    option_reader known(arguments[0]);
+    known.add("warmd", options.warmd, "the daemon to measure")
+        .add("waiters", options.waiters, "connections that wait for one load")
+        .add("entries", options.entries, "dummy models resident")
+        .add("prompts", options.prompts, "of one next_token request, 256 numbers for each")
+        .add("repeat", options.repeat, "slices; the median counts");
+    if (!known.read(count, arguments))
         return 0;
-    }
     rlimit files{};
     ::getrlimit(RLIMIT_NOFILE, &files);
     files.rlim_cur = files.rlim_max;

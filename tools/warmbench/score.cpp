@@ -22,7 +22,8 @@ namespace hf = warmd::hf;
 /// layout it prefers for most_rows, one call for all rows, all cores.
 class bare_products {
 public:
-    bare_products(const model_shape& shape, hf::precision of) : type_(of == hf::precision::bf16 ? data_type::bf16 : data_type::f32)
+    bare_products(const model_shape& shape, hf::precision of)
+        : type_(of == hf::precision::bf16 ? data_type::bf16 : data_type::f32)
     {
         const std::size_t q = shape.heads * shape.head_dim, kv = shape.kv_heads * shape.head_dim;
         const std::pair<std::size_t, std::size_t> each_layer[]{{shape.hidden, q + 2 * kv},
@@ -58,7 +59,8 @@ private:
 
     static dnnl::memory::desc row_major(std::size_t height, std::size_t width, data_type type)
     {
-        return {{static_cast<dnnl::memory::dim>(height), static_cast<dnnl::memory::dim>(width)}, type, dnnl::memory::format_tag::ab};
+        return {
+            {static_cast<dnnl::memory::dim>(height), static_cast<dnnl::memory::dim>(width)}, type, dnnl::memory::format_tag::ab};
     }
     dnnl::matmul::primitive_desc describe(std::size_t height, const dnnl::memory::desc& by, std::size_t in, std::size_t out)
     {

@@ -3,27 +3,24 @@
 #include "contestants.hpp"
 #include "generated_model.hpp"
 #include "models.hpp"
+#include "options.hpp"
 #include "subcommands.hpp"
 
 #include "backends/hf/tokenizer.hpp"
 
-#include <boost/program_options.hpp>
-
 #include <algorithm>
 #include <cstdio>
-#include <iostream>
 #include <random>
 
 namespace warmbench {
 
 namespace {
 
-namespace po = boost::program_options;
-
 /// Words of a vocabulary of 5,000, short ones more often; numbers, punctuation, and other scripts in between.
 std::string mixed_text(std::size_t bytes)
 {
-    constexpr std::string_view rare[] = {", ", ". ", "\n", "; ", " 1984 ", " 3.14", " naïve", " größer", " Привет", " 日本語", " 🙂", "    "};
+    constexpr std::string_view rare[] = {", ",     ". ",      "\n",      "; ",      " 1984 ", " 3.14",
+                                         " naïve", " größer", " Привет", " 日本語", " 🙂",  "    "};
     std::minstd_rand random(1);
     std::vector<std::string> words(5000);
     for (std::size_t i = 0; i != words.size(); ++i)
@@ -42,17 +39,12 @@ std::string mixed_text(std::size_t bytes)
 int tokenize(int count, char** arguments)
 {
     std::string file;
-    int repeat = 0;
-    po::options_description known("warmbench tokenize");
-    known.add_options()("help", "this")("tokenizer", po::value(&file), "tokenizer.json; default: generated, byte-level BPE of 49152 tokens")(
-        "repeat", po::value(&repeat)->default_value(3), "the best of so many counts");
-    po::variables_map options;
-    po::store(po::parse_command_line(count, arguments, known), options);
-    po::notify(options);
-    if (options.contains("help")) {
-        std::cout << known;
+    int repeat = 3;
+    option_reader known(arguments[0]);
+    known.add("tokenizer", file, "tokenizer.json; default: generated, byte-level BPE of 49152 tokens")
+        .add("repeat", repeat, "the best of so many counts");
+    if (!known.read(count, arguments))
         return 0;
-    }
     const scratch in;
     if (file.empty()) {
         file = (in.path / "tokenizer.json").native();
@@ -66,7 +58,8 @@ int tokenize(int count, char** arguments)
         const std::string text = mixed_text(bytes);
         std::size_t tokens = 0;
         const double seconds = least_seconds(repeat, [&] { tokens = words->encode(text, true).size(); });
-        std::printf("%10zu %10zu %10.3f %8.1f\n", text.size(), tokens, seconds * 1e3, static_cast<double>(text.size()) / seconds / 1e6);
+        std::printf("%10zu %10zu %10.3f %8.1f\n", text.size(), tokens, seconds * 1e3,
+                    static_cast<double>(text.size()) / seconds / 1e6);
     }
     return 0;
 }

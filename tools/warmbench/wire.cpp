@@ -1,13 +1,11 @@
 // warmbench wire and compare: one table of requests per second, processor time per request and latency.
 
 #include "contestants.hpp"
+#include "options.hpp"
 #include "subcommands.hpp"
-
-#include <boost/program_options.hpp>
 
 #include <algorithm>
 #include <cstdio>
-#include <iostream>
 #include <list>
 #include <memory>
 #include <optional>
@@ -17,10 +15,9 @@ namespace warmbench {
 
 namespace {
 
-namespace po = boost::program_options;
-
 struct wire_options {
-    std::string warmd, peers, methods, framings, clients, depths;
+    std::string warmd = warmd_beside(), peers, methods = "load,health", framings = "lines,content-length", clients = "50",
+                depths = "1,16";
     double seconds = 0.5, rate = 0;
     int repeat = 5, server_core = 0, client_core = 1;
 };
@@ -34,39 +31,23 @@ std::vector<std::string> split(const std::string& list)
     return parts;
 }
 
-/// warmd is looked for next to warmbench.
-std::string default_warmd()
-{
-    std::error_code ec;
-    const auto self = std::filesystem::read_symlink("/proc/self/exe", ec);
-    return (self.parent_path() / "warmd").string();
-}
-
 /// Empty: help was asked for and given.
 std::optional<wire_options> read(int count, char** arguments, const char* peers)
 {
-    wire_options read;
-    po::options_description all("warmbench " + std::string(arguments[0]));
-    all.add_options()("help", "this text")
-        ("warmd", po::value(&read.warmd)->default_value(default_warmd()), "the daemon to measure")
-        ("peers", po::value(&read.peers)->default_value(peers), "of redis, memcached, echo")
-        ("method", po::value(&read.methods)->default_value("load,health"), "of load, health, tokenize")
-        ("framing", po::value(&read.framings)->default_value("lines,content-length"), "of lines, content-length")
-        ("clients", po::value(&read.clients)->default_value("50"), "connections; a list")
-        ("depth", po::value(&read.depths)->default_value("1,16"), "requests in flight on each; a list")
-        ("rate", po::value(&read.rate)->default_value(0), "open loop: requests per second; 0: closed loop")
-        ("seconds", po::value(&read.seconds)->default_value(0.5), "length of one slice")
-        ("repeat", po::value(&read.repeat)->default_value(5), "slices of each contestant, in turn; the median counts")
-        ("server-core", po::value(&read.server_core)->default_value(0), "-1: not pinned")
-        ("client-core", po::value(&read.client_core)->default_value(1), "-1: not pinned");
-    po::variables_map map;
-    po::store(po::parse_command_line(count, arguments, all), map);
-    po::notify(map);
-    if (map.contains("help")) {
-        std::cout << all;
-        return {};
-    }
-    return read;
+    wire_options read{.peers = peers};
+    option_reader known(arguments[0]);
+    known.add("warmd", read.warmd, "the daemon to measure")
+        .add("peers", read.peers, "of redis, memcached, echo")
+        .add("method", read.methods, "of load, health, tokenize")
+        .add("framing", read.framings, "of lines, content-length")
+        .add("clients", read.clients, "connections; a list")
+        .add("depth", read.depths, "requests in flight on each; a list")
+        .add("rate", read.rate, "open loop: requests per second; 0: closed loop")
+        .add("seconds", read.seconds, "length of one slice")
+        .add("repeat", read.repeat, "slices of each contestant, in turn; the median counts")
+        .add("server-core", read.server_core, "-1: not pinned")
+        .add("client-core", read.client_core, "-1: not pinned");
+    return known.read(count, arguments) ? std::optional(read) : std::nullopt;
 }
 
 double median(std::vector<double> of)
@@ -95,8 +76,9 @@ struct row {
 
 void print(const row& each, const std::vector<row>& all)
 {
-    std::printf("  %-24s %10.0f/s %8.0f ns  %8.1f %8.1f %8.1f us ", each.name.c_str(), median(each.per_second), median(each.cpu_ns),
-                each.latency.microseconds(0.5), each.latency.microseconds(0.99), each.latency.microseconds(0.999));
+    std::printf("  %-24s %10.0f/s %8.0f ns  %8.1f %8.1f %8.1f us ", each.name.c_str(), median(each.per_second),
+                median(each.cpu_ns), each.latency.microseconds(0.5), each.latency.microseconds(0.99),
+                each.latency.microseconds(0.999));
     for (const row& peer : all) {
         if (peer.server == each.server)
             continue;
@@ -127,8 +109,9 @@ int measure(const wire_options& options)
             std::vector<row> rows;
             for (const std::string& method : split(options.methods))
                 for (const std::string& framing : split(options.framings))
-                    rows.push_back({"warmd " + method + (framing == "lines" ? "" : ", framed"), &warmd,
-                                    std::make_unique<generator>(warmd_socket(in), warmd_exchange(method, framing != "lines"), shape)});
+                    rows.push_back(
+                        {"warmd " + method + (framing == "lines" ? "" : ", framed"), &warmd,
+                         std::make_unique<generator>(warmd_socket(in), warmd_exchange(method, framing != "lines"), shape)});
             for (const contestant& peer : peers)
                 rows.push_back({peer.name, &peer.server, std::make_unique<generator>(peer.socket_path, peer.what, shape)});
             for (int i = 0; i != options.repeat; ++i)
