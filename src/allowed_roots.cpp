@@ -18,12 +18,14 @@ bool is_beneath(const std::vector<std::string>& roots, int descriptor)
     return !ec && beneath(roots, path.native()); // " (deleted)" follows the path of one that is no more, which stays where it was
 }
 
-std::optional<failure> objection(const std::vector<std::string>& roots, const char* member, const std::string& path, const std::string& asked)
+std::optional<failure> objection(const std::vector<std::string>& roots, const char* member, const std::string& path,
+                                 const std::string& asked)
 {
-    if (!path.starts_with('/') || beneath(roots, real_path(path))) // a name is looked up by its kind, and what it finds asked again
+    // A name is looked up by its kind, and what it finds asked again.
+    if (!path.starts_with('/') || beneath(roots, real_path(path)))
         return {};
-    return failure{errc::permission_denied,
-                   "model." + std::string(member) + " '" + asked + "' is not beneath a directory that models may be loaded from (--allow-root)"};
+    return failure{errc::permission_denied, "model." + std::string(member) + " '" + asked +
+                                                "' is not beneath a directory that models may be loaded from (--allow-root)"};
 }
 
 } // namespace

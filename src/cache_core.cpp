@@ -133,8 +133,9 @@ std::optional<failure> cache_core::reason_to_refuse(const acquire_request& reque
     const bool joins = found && found->state != entry_state::failed;
     if (!joins) {
         if (const entry* old = blocker(request.model->key, request.model->files); old && old->overdue)
-            return failure{errc::timeout, "the close of an earlier instance of " + request.model->key.text + " has passed the close timeout of " +
-                                              in_seconds(limits_.close_timeout) + " and has not come back"};
+            return failure{errc::timeout, "the close of an earlier instance of " + request.model->key.text +
+                                              " has passed the close timeout of " + in_seconds(limits_.close_timeout) +
+                                              " and has not come back"};
         if (auto why = too_large(*request.model))
             return why;
         if (never_fits_beside_pins(*request.model))
@@ -333,7 +334,8 @@ void cache_core::rest(entry& which, time_point now)
 /// When it goes unless it is used again. REQUIRES: idle, on the LRU list.
 std::optional<time_point> cache_core::idle_expiry(const entry& which) const
 {
-    return limits_.idle_timeout.count() > 0 ? std::optional(std::max(which.expires, which.since + limits_.idle_timeout)) : std::nullopt;
+    return limits_.idle_timeout.count() > 0 ? std::optional(std::max(which.expires, which.since + limits_.idle_timeout))
+                                            : std::nullopt;
 }
 
 /// REQUIRES: idle, on the LRU list.
@@ -443,7 +445,8 @@ effects cache_core::unload(const cache_key& key, time_point now, std::vector<ent
 effects cache_core::renewed(const std::shared_ptr<const resolved_model>& model, time_point now)
 {
     const auto found = index_.find(model->key);
-    if (found != index_.end() && !(entries_.at(found->second).pinned && entries_.at(found->second).state != entry_state::waiting)) {
+    if (found != index_.end() &&
+        !(entries_.at(found->second).pinned && entries_.at(found->second).state != entry_state::waiting)) {
         acquire_request nobody{.model = model};
         answering(nobody, now);
         pump(now);
@@ -553,8 +556,8 @@ void cache_core::pass_deadline(entry& which, nanoseconds limit, std::string_view
     which.overdue = true;
     ++counted_.overdue_total;
     out_.push_back(effect::overdue{which.id});
-    const failure why{errc::timeout, "the " + std::string(verb) + " of " + which.model->key.text + " has passed the " + std::string(verb) +
-                                         " timeout of " + in_seconds(limit)};
+    const failure why{errc::timeout, "the " + std::string(verb) + " of " + which.model->key.text + " has passed the " +
+                                         std::string(verb) + " timeout of " + in_seconds(limit)};
     refuse_all(which, why);
     const auto current = index_.find(which.model->key);
     if (current == index_.end() || current->second == which.id)

@@ -67,7 +67,8 @@ void cache_core::pump(time_point now)
         if (blocker(newcomer.model->key, newcomer.model->files))
             continue; // invariant 4
         if (never_fits_beside_pins(*newcomer.model)) {
-            refuse_all(newcomer, failure{errc::all_pinned, "no room for " + newcomer.model->key.text + ": everything else is pinned"});
+            refuse_all(newcomer,
+                       failure{errc::all_pinned, "no room for " + newcomer.model->key.text + ": everything else is pinned"});
             forget(newcomer.id, "refused");
         } else if (what_if(*this).admits(newcomer)) {
             start_load(newcomer, now);

@@ -42,7 +42,8 @@ void cache_core::describe(const entry& which, entry_info& into) const
     into.why_failed = which.why_failed;
     into.position.reset();
     if (which.in_line)
-        into.position = 1 + static_cast<std::size_t>(std::distance(line_.begin(), std::list<entry_id>::const_iterator(*which.in_line)));
+        into.position =
+            1 + static_cast<std::size_t>(std::distance(line_.begin(), std::list<entry_id>::const_iterator(*which.in_line)));
 }
 
 entry_info cache_core::info_of(const entry& which) const

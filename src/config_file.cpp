@@ -28,7 +28,9 @@ bool is_name(std::string_view name)
 /// Reads what a json_source holds, one member after the other; the first fault ends it.
 class reader {
 public:
-    reader(const json_source& from, const std::string& path) : from_(from), directory_(std::filesystem::path(path).parent_path()) {}
+    reader(const json_source& from, const std::string& path) : from_(from), directory_(std::filesystem::path(path).parent_path())
+    {
+    }
 
     result<config_file> read()
     {
@@ -58,7 +60,8 @@ private:
             return take_all(member, [this](const auto& one) { return take_access(one); });
         if (name == "preload" || name == "pin")
             return {};
-        return from_.wrong(member.value(), "'" + shortened(name) + "' is unknown; a configuration has models, limits, access, preload, pin");
+        return from_.wrong(member.value(),
+                           "'" + shortened(name) + "' is unknown; a configuration has models, limits, access, preload, pin");
     }
 
     template <class Take>
@@ -66,7 +69,8 @@ private:
     {
         const json::object* all = member.value().if_object();
         if (!all)
-            return from_.wrong(member.value(), std::string(member.key()) + " must be an object, found " + excerpt(member.value()));
+            return from_.wrong(member.value(),
+                               std::string(member.key()) + " must be an object, found " + excerpt(member.value()));
         for (const json::key_value_pair& one : *all)
             if (auto why = take_one(one))
                 return why;
@@ -78,8 +82,9 @@ private:
         const std::string_view name = member.key();
         const std::string called = "models." + shortened(name);
         if (!is_name(name))
-            return from_.wrong(member.value(), "'" + shortened(name) + "' cannot name a model: a name is not empty, does not begin with '/', "
-                                               "and has no white space or control characters");
+            return from_.wrong(member.value(), "'" + shortened(name) +
+                                                   "' cannot name a model: a name is not empty, does not begin with '/', "
+                                                   "and has no white space or control characters");
         json::value spec = member.value();
         if (json::object* members = spec.if_object())
             for (const char* path : {"base", "adapter"})
@@ -100,7 +105,8 @@ private:
         const spec_fault& fault = *found;
         const json::object* members = member.value().if_object();
         const json::value* at = members ? members->if_contains(fault.member) : nullptr;
-        return from_.wrong(at ? *at : member.value(), called + (fault.member.empty() ? " " : '.' + fault.member + ' ') + fault.what);
+        return from_.wrong(at ? *at : member.value(),
+                           called + (fault.member.empty() ? " " : '.' + fault.member + ' ') + fault.what);
     }
 
     /// Makes a relative path absolute.
@@ -108,19 +114,23 @@ private:
     {
         const std::string_view written = path;
         if (written.starts_with('~'))
-            return from_.wrong(at, called + '.' + std::string(member) + " must be an absolute path, or one relative to the file, without ~; found '" +
+            return from_.wrong(at, called + '.' + std::string(member) +
+                                       " must be an absolute path, or one relative to the file, without ~; found '" +
                                        shortened(written) + "'");
-        const bool relative = member == "adapter" ? !written.empty() && !written.starts_with('/')
-                                                  : written == "." || written == ".." || written.starts_with("./") || written.starts_with("../");
+        const bool relative = member == "adapter"
+                                  ? !written.empty() && !written.starts_with('/')
+                                  : written == "." || written == ".." || written.starts_with("./") || written.starts_with("../");
         if (relative && written.find('\0') == std::string_view::npos)
             path = (directory_ / written).lexically_normal().native();
         return {};
     }
 
-    trouble take_setting(const std::string& group, const json::key_value_pair& member, const json::value& value, std::vector<setting>& to)
+    trouble take_setting(const std::string& group, const json::key_value_pair& member, const json::value& value,
+                         std::vector<setting>& to)
     {
         if (!value.is_string() && !value.is_number())
-            return from_.wrong(value, group + '.' + shortened(member.key()) + " must be a string or a number, found " + excerpt(value));
+            return from_.wrong(value,
+                               group + '.' + shortened(member.key()) + " must be a string or a number, found " + excerpt(value));
         to.push_back({.name = member.key(),
                       .value = value.is_string() ? std::string(value.get_string()) : excerpt(value),
                       .place = from_.place_of(value)});
@@ -150,7 +160,8 @@ private:
         for (const json::value& name : *names) {
             const json::string* text = name.if_string();
             if (!text || !made_.models.contains(std::string_view(*text)))
-                return from_.wrong(name, list + '[' + std::to_string(to.size()) + "] must be one of the names in models, found " + excerpt(name));
+                return from_.wrong(name, list + '[' + std::to_string(to.size()) + "] must be one of the names in models, found " +
+                                             excerpt(name));
             to.emplace_back(*text);
         }
         return {};

@@ -11,9 +11,10 @@
 
 namespace warmd {
 
-configuration::configuration(const daemon_options& now, reader reread, executors where, backend_cache& cache, daemon_info& told, logger log)
-    : now_(now), serving_(now), reread_(std::move(reread)), io_(std::move(where.io)), one_at_a_time_(asio::make_strand(where.checks)),
-      cache_(cache), told_(told), log_(std::move(log))
+configuration::configuration(const daemon_options& now, reader reread, executors where, backend_cache& cache, daemon_info& told,
+                             logger log)
+    : now_(now), serving_(now), reread_(std::move(reread)), io_(std::move(where.io)),
+      one_at_a_time_(asio::make_strand(where.checks)), cache_(cache), told_(told), log_(std::move(log))
 {
 }
 
@@ -47,24 +48,28 @@ result<model_changes> configuration::apply(std::variant<daemon_options, leave> r
 
 void configuration::say_what_changed(const model_changes& changes) const
 {
-    const auto count = [](const std::vector<std::string>& names, const char* verb) { return std::to_string(names.size()) + verb; };
-    log_.info("read " + now_.config + " again: models: " + count(changes.added, " added, ") + count(changes.removed, " removed, ") +
-              count(changes.changed, " changed, ") + count(changes.unchanged, " unchanged"));
+    const auto count = [](const std::vector<std::string>& names, const char* verb) {
+        return std::to_string(names.size()) + verb;
+    };
+    log_.info("read " + now_.config + " again: models: " + count(changes.added, " added, ") +
+              count(changes.removed, " removed, ") + count(changes.changed, " changed, ") +
+              count(changes.unchanged, " unchanged"));
 }
 
 void configuration::note_what_needs_a_restart(const daemon_options& fresh) const
 {
     const session_limits &wanted = fresh.server.session, &serving = serving_.server.session;
     std::string names;
-    for (const auto& [name, differs] : {std::pair("max_frame_bytes", wanted.max_frame_bytes != serving.max_frame_bytes),
-                                        std::pair("max_in_flight", wanted.max_in_flight != serving.max_in_flight),
-                                        std::pair("max_in_flight_total", wanted.max_in_flight_total != serving.max_in_flight_total),
-                                        std::pair("max_reply_bytes", wanted.max_reply_bytes != serving.max_reply_bytes),
-                                        std::pair("max_unread_bytes", wanted.max_unread_bytes != serving.max_unread_bytes),
-                                        std::pair("idle_connection_timeout", wanted.idle_timeout != serving.idle_timeout),
-                                        std::pair("frame_timeout", wanted.frame_timeout != serving.frame_timeout),
-                                        std::pair("max_connections", fresh.server.max_connections != serving_.server.max_connections),
-                                        std::pair("access", fresh.server.access != serving_.server.access || fresh.roots != serving_.roots)})
+    for (const auto& [name, differs] :
+         {std::pair("max_frame_bytes", wanted.max_frame_bytes != serving.max_frame_bytes),
+          std::pair("max_in_flight", wanted.max_in_flight != serving.max_in_flight),
+          std::pair("max_in_flight_total", wanted.max_in_flight_total != serving.max_in_flight_total),
+          std::pair("max_reply_bytes", wanted.max_reply_bytes != serving.max_reply_bytes),
+          std::pair("max_unread_bytes", wanted.max_unread_bytes != serving.max_unread_bytes),
+          std::pair("idle_connection_timeout", wanted.idle_timeout != serving.idle_timeout),
+          std::pair("frame_timeout", wanted.frame_timeout != serving.frame_timeout),
+          std::pair("max_connections", fresh.server.max_connections != serving_.server.max_connections),
+          std::pair("access", fresh.server.access != serving_.server.access || fresh.roots != serving_.roots)})
         if (differs)
             names += (names.empty() ? "" : ", ") + std::string(name);
     if (!names.empty())
@@ -109,7 +114,8 @@ asio::awaitable<void> configuration::hold_what_is_listed()
             held += warm;
         }
         if (!all.empty() && turn == turn_)
-            log_.info("warm: " + std::to_string(held) + " of the " + std::to_string(all.size()) + " models that the configuration lists");
+            log_.info("warm: " + std::to_string(held) + " of the " + std::to_string(all.size()) +
+                      " models that the configuration lists");
     }
     holding_ = false;
 }

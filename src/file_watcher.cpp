@@ -27,10 +27,12 @@ constexpr std::uint32_t contents_change = IN_MODIFY | IN_CLOSE_WRITE | IN_ATTRIB
 /// virtiofs, …) it sees only what is done through this host.
 bool reports_every_change(std::uint32_t type)
 {
-    static constexpr std::array<std::uint32_t, 17> local{
-        EXT4_SUPER_MAGIC,  XFS_SUPER_MAGIC,      BTRFS_SUPER_MAGIC, F2FS_SUPER_MAGIC,     TMPFS_MAGIC,           RAMFS_MAGIC,
-        OVERLAYFS_SUPER_MAGIC, SQUASHFS_MAGIC,   EROFS_SUPER_MAGIC_V1, ISOFS_SUPER_MAGIC, MSDOS_SUPER_MAGIC,     EXFAT_SUPER_MAGIC,
-        REISERFS_SUPER_MAGIC,  NILFS_SUPER_MAGIC, 0x2fc12fc1 /* ZFS */, 0xca451a4e /* bcachefs */, 0x3153464a /* JFS */};
+    static constexpr std::array<std::uint32_t, 17> local{EXT4_SUPER_MAGIC,          XFS_SUPER_MAGIC,   BTRFS_SUPER_MAGIC,
+                                                         F2FS_SUPER_MAGIC,          TMPFS_MAGIC,       RAMFS_MAGIC,
+                                                         OVERLAYFS_SUPER_MAGIC,     SQUASHFS_MAGIC,    EROFS_SUPER_MAGIC_V1,
+                                                         ISOFS_SUPER_MAGIC,         MSDOS_SUPER_MAGIC, EXFAT_SUPER_MAGIC,
+                                                         REISERFS_SUPER_MAGIC,      NILFS_SUPER_MAGIC, 0x2fc12fc1 /* ZFS */,
+                                                         0xca451a4e /* bcachefs */, 0x3153464a /* JFS */};
     return std::find(local.begin(), local.end(), type) != local.end();
 }
 

@@ -140,7 +140,9 @@ std::optional<std::string_view> frame_decoder::take_line()
 
 frame_decoder::found frame_decoder::next_line()
 {
-    const auto without_return = [](std::string_view line) { return line.ends_with('\r') ? line.substr(0, line.size() - 1) : line; };
+    const auto without_return = [](std::string_view line) {
+        return line.ends_with('\r') ? line.substr(0, line.size() - 1) : line;
+    };
     while (const auto line = take_line()) {
         const std::string_view frame = without_return(*line);
         if (frame.size() > max_frame_)

@@ -23,7 +23,10 @@ struct resident {
 class hold {
 public:
     /// `give_back` is called once, from any thread, and must neither block nor throw.
-    hold(std::shared_ptr<resident> held, std::function<void()> give_back) : held_(std::move(held)), give_back_(std::move(give_back)) {}
+    hold(std::shared_ptr<resident> held, std::function<void()> give_back)
+        : held_(std::move(held)), give_back_(std::move(give_back))
+    {
+    }
     ~hold() { give_back_(); }
     hold(const hold&) = delete;
     hold& operator=(const hold&) = delete;

@@ -18,7 +18,8 @@ result<json::value> parse_json(std::string_view text)
     if (!ec && text.find_first_not_of(" \t\r\n", used) != std::string_view::npos)
         ec = json::error::extra_data;
     if (ec)
-        return failure{errc::parse_error, ec.message() + " at byte " + std::to_string(used) + " of " + std::to_string(text.size())};
+        return failure{errc::parse_error,
+                       ec.message() + " at byte " + std::to_string(used) + " of " + std::to_string(text.size())};
     return parser.release();
 }
 

@@ -77,7 +77,8 @@ private:
         const auto within = [&](std::ptrdiff_t i, unsigned low, unsigned high) { return byte(i) >= low && byte(i) <= high; };
         const unsigned first = byte(0);
         const std::ptrdiff_t length = first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
-        const unsigned low = first == 0xE0 ? 0xA0 : first == 0xF0 ? 0x90 : 0x80; // neither overlong, nor a surrogate, nor too large
+        // Neither overlong, nor a surrogate, nor too large.
+        const unsigned low = first == 0xE0 ? 0xA0 : first == 0xF0 ? 0x90 : 0x80;
         const unsigned high = first == 0xED ? 0x9F : first == 0xF4 ? 0x8F : 0xBF;
         bool sound = within(0, 0xC2, 0xF4) && within(1, low, high);
         for (std::ptrdiff_t i = 2; i < length; ++i)
@@ -157,7 +158,8 @@ public:
     using kind = json_node::kind;
 
     scanner(std::string_view text, json_document& to)
-        : text_(text), to_(to), at_(text.data()), end_(at_ + text.size()), first_(to.nodes_.data()), next_(first_), limit_(first_ + to.nodes_.size())
+        : text_(text), to_(to), at_(text.data()), end_(at_ + text.size()), first_(to.nodes_.data()), next_(first_),
+          limit_(first_ + to.nodes_.size())
     {
     }
 
@@ -248,7 +250,8 @@ private:
         const bool object = *at_ == '{';
         json_node& opened = add(object ? kind::object : kind::array, at_);
         ++at_;
-        opened.integer_ = std::exchange(open_, static_cast<std::size_t>(next_ - first_)); // until it is closed: which one is open around it
+        // Until it is closed: which one is open around it.
+        opened.integer_ = std::exchange(open_, static_cast<std::size_t>(next_ - first_));
         closing_ = object ? '}' : ']';
         return ++depth_ <= max_json_depth;
     }

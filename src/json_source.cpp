@@ -111,7 +111,9 @@ std::string found_at(std::string_view text, std::size_t byte)
     const char c = text[byte];
     if (c > ' ' && c < 0x7f)
         return std::string("'") + c + '\'';
-    return c == '\n' || c == '\r' ? "the end of the line" : c == ' ' || c == '\t' ? "white space" : "a byte that cannot stand here";
+    return c == '\n' || c == '\r'  ? "the end of the line"
+           : c == ' ' || c == '\t' ? "white space"
+                                   : "a byte that cannot stand here";
 }
 
 } // namespace

@@ -34,8 +34,8 @@ model_resolver::answer ask(const loader& how, const model_spec& spec) noexcept
 model_resolver::model_resolver(asio::any_io_executor io, asio::any_io_executor checks, const backend_registry& registry,
                                std::chrono::nanoseconds recheck, const time_source& time, std::shared_ptr<file_watcher> watcher,
                                std::function<void(const std::shared_ptr<const resolved_model>&)> changed, logger log)
-    : io_(std::move(io)), checks_(std::move(checks)), registry_(registry), recheck_(recheck), now_(time.now), watcher_(std::move(watcher)),
-      changed_(std::move(changed)), log_(std::move(log)), alarm_(time.make_alarm(io_))
+    : io_(std::move(io)), checks_(std::move(checks)), registry_(registry), recheck_(recheck), now_(time.now),
+      watcher_(std::move(watcher)), changed_(std::move(changed)), log_(std::move(log)), alarm_(time.make_alarm(io_))
 {
 }
 
@@ -62,8 +62,9 @@ bool model_resolver::holds(const model_knowledge& found, time_point now) const
 void model_resolver::resolve(const model_spec& spec, std::function<void(answer)> told)
 {
     if (!registry_.find(spec.kind)) {
-        asio::post(io_, [told = std::move(told), why = failure{errc::invalid_params, "unknown model.kind '" + shortened(spec.kind) +
-                                                                                          "'; this daemon has: " + registry_.kinds()}] { told(why); });
+        asio::post(io_, [told = std::move(told),
+                         why = failure{errc::invalid_params, "unknown model.kind '" + shortened(spec.kind) +
+                                                                 "'; this daemon has: " + registry_.kinds()}] { told(why); });
         return;
     }
     question& about = questions_[spec];
@@ -85,17 +86,18 @@ void model_resolver::check(const model_spec& spec, question& about)
 {
     about.checking = true;
     auto back = asio::prefer(io_, asio::execution::outstanding_work.tracked); // io must not run dry meanwhile
-    asio::post(checks_, [self = shared_from_this(), back = std::move(back), spec, by = registry_.find(spec.kind), watcher = watcher_,
-                         watched = about.last ? about.last->model->watched : std::vector<std::filesystem::path>()]() mutable noexcept {
-        finding what{.asked = self->now_()}; // before looking: what changes later is news
-        look(*by, spec, std::move(watched), watcher.get(), what);
-        asio::post(back, [self, spec, what = std::move(what)]() mutable { self->checked(spec, std::move(what)); });
-    });
+    asio::post(checks_,
+               [self = shared_from_this(), back = std::move(back), spec, by = registry_.find(spec.kind), watcher = watcher_,
+                watched = about.last ? about.last->model->watched : std::vector<std::filesystem::path>()]() mutable noexcept {
+                   finding what{.asked = self->now_()}; // before looking: what changes later is news
+                   look(*by, spec, std::move(watched), watcher.get(), what);
+                   asio::post(back, [self, spec, what = std::move(what)]() mutable { self->checked(spec, std::move(what)); });
+               });
 }
 
 /// Watched before looked at, so that no change falls in between; what there is to watch, the loader's answer tells.
-void model_resolver::look(const loader& how, const model_spec& spec, std::vector<std::filesystem::path> watched, file_watcher* watcher,
-                          finding& into)
+void model_resolver::look(const loader& how, const model_spec& spec, std::vector<std::filesystem::path> watched,
+                          file_watcher* watcher, finding& into)
 {
     for (int tries = 0; tries != 3; ++tries) {
         if (!watched.empty() && watcher) {

@@ -94,7 +94,12 @@ std::string show_duration(std::chrono::nanoseconds time)
 std::optional<std::uint64_t> read_size(std::string_view text)
 {
     const auto number = take_number(text);
-    const double unit = text.empty() ? 1 : text == "K" ? 0x1p10 : text == "M" ? 0x1p20 : text == "G" ? 0x1p30 : text == "T" ? 0x1p40 : 0;
+    const double unit = text.empty()  ? 1
+                        : text == "K" ? 0x1p10
+                        : text == "M" ? 0x1p20
+                        : text == "G" ? 0x1p30
+                        : text == "T" ? 0x1p40
+                                      : 0;
     if (!number || unit == 0 || *number * unit >= 0x1p63)
         return {};
     return static_cast<std::uint64_t>(*number * unit);
@@ -188,27 +193,36 @@ std::optional<T> word(std::string_view text, const std::string_view (&words)[n])
     return found == words + n ? std::nullopt : std::optional(static_cast<T>(found - words));
 }
 
-std::optional<log_level> read_level(std::string_view text) { return word<log_level>(text, {"debug", "info", "warning", "error"}); }
+std::optional<log_level> read_level(std::string_view text)
+{
+    return word<log_level>(text, {"debug", "info", "warning", "error"});
+}
 std::optional<log_format> read_format(std::string_view text) { return word<log_format>(text, {"text", "json"}); }
 
-constexpr kind<std::size_t> count_kind{"N", "a whole number, at least 1", read_count, [](std::size_t n) { return std::to_string(n); }};
-constexpr kind<std::size_t> models_kind{"N", "a whole number, at least 1: max_size must be >= 1", read_count, [](std::size_t n) { return std::to_string(n); }};
-constexpr kind<std::size_t> threads_kind{"N", "a whole number from 1 to 1024", read_threads, [](std::size_t n) { return std::to_string(n); }};
+constexpr kind<std::size_t> count_kind{"N", "a whole number, at least 1", read_count,
+                                       [](std::size_t n) { return std::to_string(n); }};
+constexpr kind<std::size_t> models_kind{"N", "a whole number, at least 1: max_size must be >= 1", read_count,
+                                        [](std::size_t n) { return std::to_string(n); }};
+constexpr kind<std::size_t> threads_kind{"N", "a whole number from 1 to 1024", read_threads,
+                                         [](std::size_t n) { return std::to_string(n); }};
 constexpr kind<std::size_t> load_threads_kind{"N", threads_kind.wanted, read_threads,
                                               [](std::size_t) -> std::string { return "max-loaded-models"; }};
-constexpr kind<std::chrono::nanoseconds> duration_kind{"T", "a time such as 90, 500ms, 30s, 10m or 2h", read_duration, show_duration};
+constexpr kind<std::chrono::nanoseconds> duration_kind{"T", "a time such as 90, 500ms, 30s, 10m or 2h", read_duration,
+                                                       show_duration};
 constexpr kind<std::chrono::nanoseconds> positive_duration_kind{"T", "a time above 0, such as 500ms, 30s, 10m or 2h",
                                                                 read_positive_duration, show_duration};
 constexpr kind<std::size_t> frame_kind{"SIZE", "a size such as 64K or 16M, at least 1K", read_frame_size, show_size};
-constexpr kind<std::uint64_t> budget_kind{"SIZE", "off, a size such as 512M or 8G, or a share of this machine's memory such as 50%",
-                                          read_budget, show_size};
+constexpr kind<std::uint64_t> budget_kind{
+    "SIZE", "off, a size such as 512M or 8G, or a share of this machine's memory such as 50%", read_budget, show_size};
 constexpr kind<std::string> path_kind{"PATH", "a path", read_path, [](std::string path) { return path; }};
 constexpr kind<std::string> config_kind{"PATH", "a path", read_path, [](std::string) -> std::string { return "none"; }};
-constexpr kind<unsigned> mode_kind{"MODE", "an octal mode that lets its owner read and write, such as 0600 or 0660", read_mode, show_mode};
+constexpr kind<unsigned> mode_kind{"MODE", "an octal mode that lets its owner read and write, such as 0600 or 0660", read_mode,
+                                   show_mode};
 constexpr kind<uid_t> user_kind{"USER", "a user's name or number", read_user, nullptr};
 constexpr kind<gid_t> group_kind{"GROUP", "a group's name or number", read_group, nullptr};
 constexpr kind<std::string> root_kind{"DIR", "a directory that exists", read_root, nullptr};
-constexpr kind<log_level> level_kind{"LEVEL", "debug, info, warning or error", read_level, [](log_level) -> std::string { return "info"; }};
+constexpr kind<log_level> level_kind{"LEVEL", "debug, info, warning or error", read_level,
+                                     [](log_level) -> std::string { return "info"; }};
 constexpr kind<log_format> format_kind{"FORM", "text or json", read_format, [](log_format) -> std::string { return "text"; }};
 
 // The options ----------------------------------------------------------------------------------------
@@ -262,26 +276,32 @@ struct described_options {
 described_options describe(daemon_options& options)
 {
     constexpr unsigned width = 110;
-    po::options_description residency("What stays loaded", width), limits("Limits on clients", width), access("Who may use it, and for what", width),
-        other("The daemon", width);
+    po::options_description residency("What stays loaded", width), limits("Limits on clients", width),
+        access("Who may use it, and for what", width), other("The daemon", width);
     add(residency, "max-loaded-models", models_kind, options.cache.max_loaded_models, "models resident at once");
-    add(residency, "max-loaded-bytes", budget_kind, options.cache.max_loaded_bytes, "memory for models: 8G, or 50% of this machine's");
+    add(residency, "max-loaded-bytes", budget_kind, options.cache.max_loaded_bytes,
+        "memory for models: 8G, or 50% of this machine's");
     add(residency, "idle-timeout", duration_kind, options.cache.idle_timeout, "unload a model that nobody used for so long");
     add(residency, "max-wait", duration_kind, options.cache.max_wait, "then a busy model makes room for one that waits");
     add(residency, "min-residency", duration_kind, options.cache.min_residency, "keeps a model's place so long after its load");
-    add(residency, "load-timeout", positive_duration_kind, options.cache.load_timeout, "requests for a load that takes longer fail");
+    add(residency, "load-timeout", positive_duration_kind, options.cache.load_timeout,
+        "requests for a load that takes longer fail");
     add(residency, "close-timeout", positive_duration_kind, options.cache.close_timeout, "a close that takes longer is reported");
     add(limits, "max-frame-bytes", frame_kind, options.server.session.max_frame_bytes, "longest request");
     add(limits, "max-in-flight", count_kind, options.server.session.max_in_flight, "requests at once on one connection");
-    add(limits, "max-in-flight-total", count_kind, options.server.session.max_in_flight_total, "requests at once on all connections");
+    add(limits, "max-in-flight-total", count_kind, options.server.session.max_in_flight_total,
+        "requests at once on all connections");
     add(limits, "max-connections", count_kind, options.server.max_connections, "connections at once");
     add(limits, "max-waiters", count_kind, options.cache.max_waiters, "requests waiting for a load or for room");
     add(limits, "max-prompts", count_kind, options.request.max_prompts, "prompts, texts or items of one request");
     add(limits, "max-tokens", count_kind, options.request.max_tokens, "tokens of one request: its inputs, and what it generates");
     add(limits, "max-reply-bytes", frame_kind, options.server.session.max_reply_bytes, "longest reply");
-    add(limits, "max-unread-bytes", frame_kind, options.server.session.max_unread_bytes, "replies a client leaves unread before it is cut off");
-    add(limits, "idle-connection-timeout", duration_kind, options.server.session.idle_timeout, "close a connection that nobody used for so long");
-    add(limits, "frame-timeout", duration_kind, options.server.session.frame_timeout, "for a request to arrive whole once it has begun");
+    add(limits, "max-unread-bytes", frame_kind, options.server.session.max_unread_bytes,
+        "replies a client leaves unread before it is cut off");
+    add(limits, "idle-connection-timeout", duration_kind, options.server.session.idle_timeout,
+        "close a connection that nobody used for so long");
+    add(limits, "frame-timeout", duration_kind, options.server.session.frame_timeout,
+        "for a request to arrive whole once it has begun");
     add(access, "allow-uid", user_kind, options.server.access.uids, "may use it besides this user and root; repeatable");
     add(access, "allow-gid", group_kind, options.server.access.gids, "its members may use it; repeatable");
     add(access, "socket-mode", mode_kind, options.server.access.socket_mode, "mode of the socket");
@@ -344,7 +364,8 @@ void take(const std::string& called, const setting& setting, const po::options_d
 }
 
 /// What the file says, its settings given to the options. What the command line repeats replaces all that the file has of it.
-config_file take_file(const po::variables_map& given, const po::options_description& limits, const po::options_description& access)
+config_file take_file(const po::variables_map& given, const po::options_description& limits,
+                      const po::options_description& access)
 {
     const auto path = read_path(given["config"].as<std::string>());
     auto file = path ? read_config(*path) : config_file();

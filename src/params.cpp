@@ -60,7 +60,10 @@ bool has_others(const json_node& object, std::initializer_list<std::string_view>
     return false;
 }
 
-std::string element_name(std::string_view name, std::size_t index) { return std::string(name) + '[' + std::to_string(index) + ']'; }
+std::string element_name(std::string_view name, std::size_t index)
+{
+    return std::string(name) + '[' + std::to_string(index) + ']';
+}
 
 std::string listed(std::span<const std::string_view> names)
 {
@@ -188,7 +191,8 @@ std::vector<logprob::item> params::items(std::string_view name)
     return all;
 }
 
-std::uint64_t params::count(std::string_view name, std::optional<std::uint64_t> otherwise, std::uint64_t least, std::uint64_t most)
+std::uint64_t params::count(std::string_view name, std::optional<std::uint64_t> otherwise, std::uint64_t least,
+                            std::uint64_t most)
 {
     const std::string wanted = "an integer from " + std::to_string(least) + " to " + std::to_string(most);
     const json_node* value = otherwise ? find(name) : need(name, wanted);
@@ -311,8 +315,8 @@ void params::model(std::string_view name, const named_models& named, model_spec&
     if (found != named.end())
         into = found->second;
     else if (!fault_)
-        fault_ = failure{errc::not_found, "no model is named '" + shortened(alias) + "'; the daemon's configuration names " + some_of(named) +
-                                              "; else give a ModelSpec object, {\"base\": …}"};
+        fault_ = failure{errc::not_found, "no model is named '" + shortened(alias) + "'; the daemon's configuration names " +
+                                              some_of(named) + "; else give a ModelSpec object, {\"base\": …}"};
 }
 
 void params::refuse(std::string detail)
@@ -325,7 +329,8 @@ std::optional<failure> params::fault() const
 {
     for (const json_node* given = given_->begin(); given != given_->end(); given = (given + 1)->next())
         if (std::find(taken_.begin(), taken_.end(), given->string()) == taken_.end())
-            return failure{errc::invalid_params, "unknown parameter '" + shortened(given->string()) + "'; " + std::string(method_) + " takes " +
+            return failure{errc::invalid_params, "unknown parameter '" + shortened(given->string()) + "'; " +
+                                                     std::string(method_) + " takes " +
                                                      (taken_.empty() ? "none" : listed(taken_))};
     return fault_;
 }

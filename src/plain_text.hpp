@@ -19,7 +19,8 @@ template <bool ascii>
 #ifdef __SSE2__
     for (; text.size() - at >= sizeof(__m128i); at += sizeof(__m128i)) {
         const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(text.data() + at));
-        const __m128i quotes = _mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('"')), _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\')));
+        const __m128i quotes =
+            _mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('"')), _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\')));
         const __m128i low = ascii ? _mm_cmplt_epi8(bytes, _mm_set1_epi8(0x20)) // signed: what is above 0x7F is below 0
                                   : _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(0x1F)), bytes);
         if (const int special = _mm_movemask_epi8(_mm_or_si128(quotes, low)); special != 0)

@@ -33,7 +33,8 @@ std::string pinned(const cache_key& key, bool pinned);
 std::string reloaded(const model_changes& changes);
 std::string models(std::span<const model_info> models, time_point now);
 std::string subscribed(event_filter wanted);
-void write_health(std::string& out, std::span<const model_info> models, const cache_stats& stats, const daemon_info& daemon, time_point now);
+void write_health(std::string& out, std::span<const model_info> models, const cache_stats& stats, const daemon_info& daemon,
+                  time_point now);
 
 // Parameters of notifications about the request `id`.
 std::string progress(const json::value& id, const load_progress& so_far);

@@ -228,7 +228,8 @@ std::string request_text(const json::value& id, std::string_view method, std::st
 
 int wire_code(errc code) noexcept
 {
-    const auto row = std::find_if(wire_codes.begin(), wire_codes.end(), [code](const auto& entry) { return entry.first == code; });
+    const auto row =
+        std::find_if(wire_codes.begin(), wire_codes.end(), [code](const auto& entry) { return entry.first == code; });
     return row == wire_codes.end() ? -32603 : row->second;
 }
 

@@ -52,8 +52,9 @@ void turn_away(session::socket& connected, const failure& why)
 class service::impl : public std::enable_shared_from_this<impl> {
 public:
     impl(asio::any_io_executor executor, server_config config, const dispatcher& methods, logger log, const time_source& time)
-        : executor_(executor), counts_(methods.counted()->connections), config_(std::move(config)), dispatcher_(methods), log_(std::move(log)), acceptor_(executor),
-          poller_(std::make_shared<poller>(executor)), pause_(executor), now_(time.now), look_(time.make_alarm(executor)), ended_(executor, asio::steady_timer::time_point::max())
+        : executor_(executor), counts_(methods.counted()->connections), config_(std::move(config)), dispatcher_(methods),
+          log_(std::move(log)), acceptor_(executor), poller_(std::make_shared<poller>(executor)), pause_(executor),
+          now_(time.now), look_(time.make_alarm(executor)), ended_(executor, asio::steady_timer::time_point::max())
     {
     }
 
@@ -179,8 +180,8 @@ void service::impl::admit(session::socket connected)
         const std::string who = peer ? "user " + std::to_string(peer->uid) : "an unknown user";
         if (std::size_t more = 0; refusals_.admits(std::chrono::steady_clock::now(), more))
             log_.warning("turned away " + who + (more == 0 ? "" : ", and " + std::to_string(more) + " connections before it"));
-        return turn_away(connected,
-                         failure{errc::permission_denied, who + " may not use this daemon; " + who_may_talk(config_.access) + " may"});
+        return turn_away(connected, failure{errc::permission_denied,
+                                            who + " may not use this daemon; " + who_may_talk(config_.access) + " may"});
     }
     if (sessions_.size() >= config_.max_connections) {
         ++counts_.too_many;
@@ -191,7 +192,8 @@ void service::impl::admit(session::socket connected)
     }
     ++counts_.accepted;
     ++counts_.open;
-    const auto fresh = std::make_shared<session>(std::move(connected), peer_name(peer->uid, peer->pid), poller_, dispatcher_, config_.session, log_);
+    const auto fresh = std::make_shared<session>(std::move(connected), peer_name(peer->uid, peer->pid), poller_, dispatcher_,
+                                                 config_.session, log_);
     if (sessions_.empty())
         look_later();
     sessions_.insert(fresh);

@@ -64,7 +64,8 @@ result<std::optional<int>> passed_socket(const std::string& pid, const std::stri
     if (!is_us(pid) || !sockets || *sockets == 0)
         return std::nullopt;
     if (*sockets != 1)
-        return failure{errc::invalid_params, "the service manager passed " + count + " sockets (LISTEN_FDS); warmd serves on one"};
+        return failure{errc::invalid_params,
+                       "the service manager passed " + count + " sockets (LISTEN_FDS); warmd serves on one"};
     const auto unfit = [](const std::string& why) {
         return failure{errc::invalid_params, "the socket that the service manager passed cannot be served on: " + why};
     };

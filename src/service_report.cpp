@@ -42,7 +42,8 @@ std::string one_line(std::string text)
 } // namespace
 
 service_report::service_report(std::chrono::nanoseconds watchdog)
-    : watchdog_(watchdog), interval_(watchdog.count() > 0 ? std::min<std::chrono::nanoseconds>(status_gap, watchdog / 2) : status_gap)
+    : watchdog_(watchdog),
+      interval_(watchdog.count() > 0 ? std::min<std::chrono::nanoseconds>(status_gap, watchdog / 2) : status_gap)
 {
 }
 
@@ -58,8 +59,10 @@ std::string service_report::looked(const daemon_look& found, time_point now)
     std::string message;
     const bool sound = stopping_until_ ? now < *stopping_until_ : found.stuck.empty();
     if (sound && stopping_until_) // until the next look but one, so that one late answer is not the end
-        message += "EXTEND_TIMEOUT_USEC=" + microseconds(std::min<std::chrono::nanoseconds>(3 * interval_, *stopping_until_ - now)) + '\n';
-    if (sound && watchdog_.count() > 0 && now + interval_ > fed_ + watchdog_ / 2) { // the next look would be too late for half of it
+        message += "EXTEND_TIMEOUT_USEC=" +
+                   microseconds(std::min<std::chrono::nanoseconds>(3 * interval_, *stopping_until_ - now)) + '\n';
+    const bool half_gone = now + interval_ > fed_ + watchdog_ / 2; // by the next look
+    if (sound && watchdog_.count() > 0 && half_gone) {
         fed_ = now;
         message += "WATCHDOG=1\n";
     }

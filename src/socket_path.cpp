@@ -51,7 +51,8 @@ failure taken(const std::string& path)
 {
     const auto listener = listener_at(path);
     const bool known = listener && *listener && **listener > 0;
-    return failure{errc::busy, "another daemon is listening on " + path + (known ? " (pid " + std::to_string(**listener) + ")" : "")};
+    return failure{errc::busy,
+                   "another daemon is listening on " + path + (known ? " (pid " + std::to_string(**listener) + ")" : "")};
 }
 
 } // namespace
@@ -71,7 +72,8 @@ result<void> make_directory(const std::string& directory, const access_rules& ru
         return errno == EEXIST ? result<void>{} : unusable("cannot make the socket's directory " + directory, errno);
     if (auto given = give_to_group(directory, rules); !given)
         return given;
-    const mode_t passable = 0700U | ((rules.socket_mode & 0060U) != 0 ? 0010U : 0U) | ((rules.socket_mode & 0006U) != 0 ? 0001U : 0U);
+    const mode_t passable =
+        0700U | ((rules.socket_mode & 0060U) != 0 ? 0010U : 0U) | ((rules.socket_mode & 0006U) != 0 ? 0001U : 0U);
     if (passable != 0700U && ::chmod(directory.c_str(), passable) != 0)
         return unusable("cannot set the mode of " + directory, errno);
     return {};

@@ -13,8 +13,8 @@ namespace warmd {
 /// nothing at all.
 class supervision {
 public:
-    supervision(asio::any_io_executor io, notify_socket to, std::chrono::nanoseconds watchdog, backend_cache& cache, const daemon_info& daemon,
-                const time_source& time = real_time());
+    supervision(asio::any_io_executor io, notify_socket to, std::chrono::nanoseconds watchdog, backend_cache& cache,
+                const daemon_info& daemon, const time_source& time = real_time());
 
     /// The daemon listens. From now on looks, until stop().
     void start();

@@ -48,12 +48,16 @@ private:
 /// Outcomes that never were are left out: methods times errors would be some hundred lines of 0.
 family requests(const metrics& counted)
 {
-    family made{"requests_total", family::kind::counter, "Requests and notifications that have ended, by method and outcome: ok, or the error's kind.", {}};
+    family made{"requests_total",
+                family::kind::counter,
+                "Requests and notifications that have ended, by method and outcome: ok, or the error's kind.",
+                {}};
     for (const auto& [method, ended] : counted.requests) {
         made.samples.push_back({{{"method", method}, {"outcome", "ok"}}, static_cast<double>(ended.ok)});
         for (std::size_t i = 0; i != ended.failed.size(); ++i)
             if (ended.failed[i] != 0)
-                made.samples.push_back({{{"method", method}, {"outcome", std::string(name(static_cast<errc>(i)))}}, static_cast<double>(ended.failed[i])});
+                made.samples.push_back({{{"method", method}, {"outcome", std::string(name(static_cast<errc>(i)))}},
+                                        static_cast<double>(ended.failed[i])});
     }
     return made;
 }
@@ -62,11 +66,13 @@ family evictions(const cache_stats& cache)
 {
     family made{"evictions_total", family::kind::counter, "Resident models closed, by reason.", {}};
     for (std::size_t why = 0; why != cache.evictions.size(); ++why)
-        made.samples.push_back({{{"reason", std::string(name(static_cast<evict_reason>(why)))}}, static_cast<double>(cache.evictions[why])});
+        made.samples.push_back(
+            {{{"reason", std::string(name(static_cast<evict_reason>(why)))}}, static_cast<double>(cache.evictions[why])});
     return made;
 }
 
-constexpr std::array all_states{entry_state::waiting, entry_state::loading, entry_state::ready, entry_state::draining, entry_state::closing, entry_state::failed};
+constexpr std::array all_states{entry_state::waiting,  entry_state::loading, entry_state::ready,
+                                entry_state::draining, entry_state::closing, entry_state::failed};
 
 /// A sum over the models in each state.
 template <class Value>
@@ -101,7 +107,8 @@ void survey_requests(surveyor& to, const metrics& counted)
                 {{"not_allowed", c.not_allowed}, {"too_many", c.too_many}});
     to.counters("connections_closed_total", "Connections closed for what their client did or did not do, by reason.", "reason",
                 {{"idle", c.idle}, {"half_sent_frame", c.half_sent_frame}, {"slow_reader", c.slow_reader}});
-    to.spread("strand_lag_seconds", "How late the thread that serves all connections does what is due.", counted.strand_lag_seconds);
+    to.spread("strand_lag_seconds", "How late the thread that serves all connections does what is due.",
+              counted.strand_lag_seconds);
 }
 
 void survey_cache(surveyor& to, const metrics& counted, const cache_stats& cache)
@@ -116,11 +123,13 @@ void survey_cache(surveyor& to, const metrics& counted, const cache_stats& cache
     to.counter("abandons_total", "Requests that went before they had their model.", cache.abandons);
     to.counter("overdue_total", "Loads and closes that passed their deadline.", cache.overdue_total);
     to.add(evictions(cache));
-    to.spread("wait_for_room_seconds", "From the first request for a model to the start of its load.", counted.wait_for_room_seconds);
+    to.spread("wait_for_room_seconds", "From the first request for a model to the start of its load.",
+              counted.wait_for_room_seconds);
     to.spread("load_seconds", "Loads, failed ones too.", counted.load_seconds);
     to.spread("close_seconds", "Closes.", counted.close_seconds);
     to.spread("age_at_eviction_seconds", "From the end of a model's load to its close.", counted.age_at_eviction_seconds);
-    to.spread("estimate_error_ratio", "The difference of a model's estimated and measured bytes, by the measured.", counted.estimate_error_ratio);
+    to.spread("estimate_error_ratio", "The difference of a model's estimated and measured bytes, by the measured.",
+              counted.estimate_error_ratio);
 }
 
 void survey_calls(surveyor& to, const metrics& counted)
@@ -132,16 +141,19 @@ void survey_calls(surveyor& to, const metrics& counted)
     to.counter("tokens_out_total", "Tokens that models generated.", counted.tokens_out.load(std::memory_order_relaxed));
 }
 
-void survey_gauges(surveyor& to, std::span<const model_info> models, const cache_stats& cache, const daemon_info& daemon, time_point now)
+void survey_gauges(surveyor& to, std::span<const model_info> models, const cache_stats& cache, const daemon_info& daemon,
+                   time_point now)
 {
     to.gauge("loaded_models", "Models resident.", cache.loaded_models);
     to.gauge("loading", "Models being loaded.", cache.loading);
     to.gauge("closing", "Models being closed.", cache.closing);
     to.gauge("overdue", "Loads and closes past their deadline.", cache.overdue);
-    to.gauge("pinned_models", "Models pinned.", std::count_if(models.begin(), models.end(), [](const model_info& each) { return each.entry.pinned; }));
+    to.gauge("pinned_models", "Models pinned.",
+             std::count_if(models.begin(), models.end(), [](const model_info& each) { return each.entry.pinned; }));
     to.gauge("leases", "Leases out.", cache.leases);
     to.gauge("waiters", "Requests that wait for a model.", cache.waiters);
-    to.gauge("oldest_waiter_seconds", "How long the first of them has waited.", cache.oldest_waiter ? seconds(now - *cache.oldest_waiter) : 0);
+    to.gauge("oldest_waiter_seconds", "How long the first of them has waited.",
+             cache.oldest_waiter ? seconds(now - *cache.oldest_waiter) : 0);
     to.gauge("charged_bytes", "Bytes charged against max_loaded_bytes; what models share counts once.", cache.charged_bytes);
     to.add(by_state("models", "Models by state.", models, [](const model_info&) { return 1; }));
     to.add(by_state("bytes", "Bytes of models by state; what models share counts for each.", models, bytes_of));
@@ -159,10 +171,12 @@ std::string number(double value)
     char digits[64];
     const bool whole = std::abs(value) < exact && value == std::trunc(value);
     char* const end = digits + sizeof digits;
-    return {digits, (whole ? std::to_chars(digits, end, static_cast<std::int64_t>(value)) : std::to_chars(digits, end, value)).ptr};
+    return {digits,
+            (whole ? std::to_chars(digits, end, static_cast<std::int64_t>(value)) : std::to_chars(digits, end, value)).ptr};
 }
 
-void append_line(std::string& out, std::string_view name, std::string_view suffix, const family::sample& of, std::string_view bound, double value)
+void append_line(std::string& out, std::string_view name, std::string_view suffix, const family::sample& of,
+                 std::string_view bound, double value)
 {
     out.append(prefix).append(name).append(suffix);
     char before = '{';
@@ -179,7 +193,10 @@ void append_line(std::string& out, std::string_view name, std::string_view suffi
     ((out += ' ') += number(value)) += '\n';
 }
 
-std::string bound_text(const histogram::reading& of, std::size_t i) { return i == of.bounds.size() ? "+Inf" : number(of.bounds[i]); }
+std::string bound_text(const histogram::reading& of, std::size_t i)
+{
+    return i == of.bounds.size() ? "+Inf" : number(of.bounds[i]);
+}
 
 void append_sample(std::string& out, std::string_view name, const family::sample& each)
 {
@@ -205,8 +222,8 @@ std::string flat_name(std::string_view name, const family::sample& of)
 
 } // namespace
 
-std::vector<family> survey(const metrics& counted, std::span<const model_info> models, const cache_stats& cache, const daemon_info& daemon,
-                           time_point now)
+std::vector<family> survey(const metrics& counted, std::span<const model_info> models, const cache_stats& cache,
+                           const daemon_info& daemon, time_point now)
 {
     surveyor all;
     survey_cache(all, counted, cache);
@@ -239,7 +256,10 @@ void write_stats(json_writer& to, std::span<const family> all)
                 continue;
             }
             const auto& spread = std::get<histogram::reading>(sample.value);
-            to.member(name + "_count", spread.up_to.back()).member(name + "_sum", spread.sum).key(name + "_bucket").begin_object();
+            to.member(name + "_count", spread.up_to.back())
+                .member(name + "_sum", spread.sum)
+                .key(name + "_bucket")
+                .begin_object();
             for (std::size_t i = 0; i != spread.up_to.size(); ++i)
                 to.member(bound_text(spread, i), spread.up_to[i]);
             to.end_object();

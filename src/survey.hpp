@@ -27,8 +27,8 @@ struct family {
     std::vector<sample> samples;
 };
 
-std::vector<family> survey(const metrics& counted, std::span<const model_info> models, const cache_stats& cache, const daemon_info& daemon,
-                           time_point now);
+std::vector<family> survey(const metrics& counted, std::span<const model_info> models, const cache_stats& cache,
+                           const daemon_info& daemon, time_point now);
 
 /// The text format of Prometheus, version 0.0.4; names begin with warmd_.
 std::string exposition(std::span<const family> all);

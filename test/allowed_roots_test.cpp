@@ -64,7 +64,8 @@ BOOST_FIXTURE_TEST_CASE(what_is_beneath_an_allowed_root_loads, place)
 
 BOOST_FIXTURE_TEST_CASE(what_is_elsewhere_is_refused_whether_or_not_it_exists, place)
 {
-    for (const fs::path& base : {elsewhere / "model", elsewhere / "nothing", allowed / ".." / "elsewhere" / "model", fs::path("/etc")})
+    for (const fs::path& base :
+         {elsewhere / "model", elsewhere / "nothing", allowed / ".." / "elsewhere" / "model", fs::path("/etc")})
         BOOST_TEST((refusal({.base = base}) == errc::permission_denied), base);
     BOOST_TEST((refusal({.base = allowed / "model", .adapter = elsewhere / "adapter"}) == errc::permission_denied));
     BOOST_TEST((refusal({.base = allowed / "nothing"}) == errc::not_found));
@@ -102,14 +103,15 @@ BOOST_FIXTURE_TEST_CASE(a_link_swapped_in_after_the_check_is_refused_by_the_open
     fs::rename(allowed / "model", allowed / "kept");
     fs::create_directory_symlink(elsewhere / "model", allowed / "model"); // the same content: only the place is wrong
     bool asked = false, admitted = false;
-    const loader by = limited_to({allowed}, {[](const model_spec&) -> result<resolved_model> { return resolved_model{}; },
-                                             [&](const resolved_model& what, load_context& with) -> result<std::unique_ptr<backend>> {
-                                                 const int file = ::open((what.spec.base + "/config.json").c_str(), O_RDONLY | O_CLOEXEC);
-                                                 asked = file >= 0;
-                                                 admitted = with.may_read(file);
-                                                 ::close(file);
-                                                 return failure{errc::load_failed, ""};
-                                             }});
+    const loader by =
+        limited_to({allowed}, {[](const model_spec&) -> result<resolved_model> { return resolved_model{}; },
+                               [&](const resolved_model& what, load_context& with) -> result<std::unique_ptr<backend>> {
+                                   const int file = ::open((what.spec.base + "/config.json").c_str(), O_RDONLY | O_CLOEXEC);
+                                   asked = file >= 0;
+                                   admitted = with.may_read(file);
+                                   ::close(file);
+                                   return failure{errc::load_failed, ""};
+                               }});
     load_context context{.stop = {}, .progress = [](std::uint64_t, std::uint64_t) {}};
     BOOST_TEST(!by.load(*model, context));
     BOOST_TEST(asked);

@@ -42,7 +42,8 @@ struct fixture {
         drain();
         BOOST_TEST((io.stopped() && workers.stopped()));
         const auto lines = [&](const std::string& verb) {
-            return std::count_if(world.journal.begin(), world.journal.end(), [&](const auto& line) { return line.starts_with(verb); });
+            return std::count_if(world.journal.begin(), world.journal.end(),
+                                 [&](const auto& line) { return line.starts_with(verb); });
         };
         BOOST_TEST(lines("close") == lines("destroy")); // invariant 9
     }
@@ -104,7 +105,10 @@ struct fixture {
     }
 
     static model_spec spec(const std::string& base) { return {.kind = "fake", .base = base}; }
-    auto want(const std::string& base, acquire_options options = {}) { return start(cache.get_or_load(spec(base), std::move(options))); }
+    auto want(const std::string& base, acquire_options options = {})
+    {
+        return start(cache.get_or_load(spec(base), std::move(options)));
+    }
     /// Loaded and idle.
     void use(const std::string& base)
     {
@@ -500,8 +504,9 @@ BOOST_AUTO_TEST_CASE(progress_tells_the_stages_up_to_the_load)
 BOOST_AUTO_TEST_CASE(two_specs_that_differ_only_in_entry_point_or_options_are_two_entries)
 {
     fixture f(3);
-    for (const model_spec& spec : {model_spec{.kind = "fake", .base = "a"}, model_spec{.kind = "fake", .base = "a", .entry_point = "f"},
-                                   model_spec{.kind = "fake", .base = "a", .options = R"({"x":1})"}}) {
+    for (const model_spec& spec :
+         {model_spec{.kind = "fake", .base = "a"}, model_spec{.kind = "fake", .base = "a", .entry_point = "f"},
+          model_spec{.kind = "fake", .base = "a", .options = R"({"x":1})"}}) {
         const auto got = f.start(f.cache.get_or_load(spec));
         f.settle();
         BOOST_TEST(!got->got->value().cached());

@@ -50,7 +50,12 @@ struct fixture {
     /// A model of `own` bytes besides `base` bytes of weights that all such models share.
     std::string want_adapter(waiter_id waiter, const std::string& key, std::uint64_t own, std::uint64_t base)
     {
-        resolved_model made{.spec = {}, .key = {key}, .files = {"g1"}, .estimated_bytes = own + base, .shared_weights = "base", .shared_bytes = base};
+        resolved_model made{.spec = {},
+                            .key = {key},
+                            .files = {"g1"},
+                            .estimated_bytes = own + base,
+                            .shared_weights = "base",
+                            .shared_bytes = base};
         return text(core.acquire(waiter, {.model = std::make_shared<resolved_model>(std::move(made))}, now));
     }
     std::string loaded_adapter(entry_id entry, std::uint64_t own, std::uint64_t base)
@@ -58,7 +63,10 @@ struct fixture {
         return text(core.loaded(entry, footprint{.all = own + base, .shared = base}, now));
     }
     std::string failed(entry_id entry) { return text(core.loaded(entry, failure{errc::load_failed, "no"}, now)); }
-    std::string released(entry_id entry, std::chrono::nanoseconds keep_alive = 0s) { return text(core.released(entry, keep_alive, now)); }
+    std::string released(entry_id entry, std::chrono::nanoseconds keep_alive = 0s)
+    {
+        return text(core.released(entry, keep_alive, now));
+    }
     std::string closed(entry_id entry) { return text(core.closed(entry, now)); }
     std::string abandon(waiter_id waiter) { return text(core.abandon(waiter, now)); }
     std::string unload(const std::string& key)
@@ -1197,7 +1205,8 @@ BOOST_AUTO_TEST_CASE(who_watches_is_told_the_way_of_an_entry_through_its_states)
     BOOST_TEST(f.released(1) == "1: draining -> closing capacity; close 1 capacity");
     BOOST_TEST(f.closed(1) == "1: closing -> none closed; gone 1; 2: waiting -> loading admitted; load 2");
     BOOST_TEST(f.failed(2) == "refuse 2 load_failed; 2: loading -> failed load_failed");
-    BOOST_TEST(f.insist(3, "b") == "2: failed -> none retried; gone 2; 3: none -> waiting requested; 3: waiting -> loading admitted; load 3");
+    BOOST_TEST(f.insist(3, "b") ==
+               "2: failed -> none retried; gone 2; 3: none -> waiting requested; 3: waiting -> loading admitted; load 3");
     BOOST_TEST(f.want(4, "c") == "4: none -> waiting requested");
     BOOST_TEST(f.abandon(4) == "4: waiting -> none abandoned; gone 4");
     f.core.observe(false);

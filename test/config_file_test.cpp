@@ -100,14 +100,18 @@ BOOST_AUTO_TEST_CASE(an_empty_object_is_a_configuration)
 
 BOOST_AUTO_TEST_CASE(comments_and_trailing_commas_may_stand_anywhere)
 {
-    for (const char* text : {"// a\n{}", "{} // a", "{}\n/* a */", "/* { */ {\"preload\" /* : */ : [ /* ] */ ], } // \"", "{\"preload\": [],\n // a\n}"})
+    for (const char* text : {"// a\n{}", "{} // a", "{}\n/* a */", "/* { */ {\"preload\" /* : */ : [ /* ] */ ], } // \"",
+                             "{\"preload\": [],\n // a\n}"})
         parsed(text);
-    BOOST_TEST(parsed(R"({"models": {"a": {"base": "/*no*/", "adapter": "//comment"}}})").models.at("a").adapter.value() == "//comment");
+    BOOST_TEST(parsed(R"({"models": {"a": {"base": "/*no*/", "adapter": "//comment"}}})").models.at("a").adapter.value() ==
+               "//comment");
 }
 
 BOOST_AUTO_TEST_CASE(relative_paths_are_relative_to_the_files_directory)
 {
-    const auto base = [](const std::string& written) { return parsed(R"({"models":{"a":{"base":")" + written + "\"}}}").models.at("a").base; };
+    const auto base = [](const std::string& written) {
+        return parsed(R"({"models":{"a":{"base":")" + written + "\"}}}").models.at("a").base;
+    };
     BOOST_TEST(base("/m/a") == "/m/a");
     BOOST_TEST(base("./a") == "/etc/warmd/a");
     BOOST_TEST(base("../a/b") == "/etc/a/b");
@@ -152,8 +156,10 @@ BOOST_AUTO_TEST_CASE(a_member_that_is_not_as_it_must_be_is_named_with_line_and_c
         {"{\"models\": []}", "1:2", "models must be an object, found []"},
         {"{\"models\": {\n\t\"a\": 7}}", "2:2", "models.a must be a ModelSpec object, found 7"},
         {"{\"models\": {\"a\": {}}}", "1:13", "models.a.base is missing"},
-        {"{\"models\": {\"a\": {\"base\": \"/x\",\n \"dtype\": \"fp8\"}}}", "2:2", "models.a.dtype must be one of auto, fp32, bf16, fp16, found \"fp8\""},
-        {"{\"models\": {\"a\": {\"base\": \"/x\", \"adaptor\": 1}}}", "1:33", "models.a.adaptor is unknown; a ModelSpec has kind, base, adapter"},
+        {"{\"models\": {\"a\": {\"base\": \"/x\",\n \"dtype\": \"fp8\"}}}", "2:2",
+         "models.a.dtype must be one of auto, fp32, bf16, fp16, found \"fp8\""},
+        {"{\"models\": {\"a\": {\"base\": \"/x\", \"adaptor\": 1}}}", "1:33",
+         "models.a.adaptor is unknown; a ModelSpec has kind, base, adapter"},
         {"{\"models\": {\"a\": {\"base\": \"~/x\"}}}", "1:19", "models.a.base must be an absolute path"},
         {"{\"models\": {\"a\": {\"base\": \"x\", \"adapter\": \"~\"}}}", "1:32", "without ~; found '~'"},
         {"{\"models\": {\"a\": {\"base\": \"x\", \"adapter\": \"\"}}}", "1:32", "adapter must be a non-empty string"},
@@ -169,7 +175,8 @@ BOOST_AUTO_TEST_CASE(a_member_that_is_not_as_it_must_be_is_named_with_line_and_c
         {"{\"limits\": {\n\n  \"max_wait\": true}}", "3:3", "limits.max_wait must be a string or a number, found true"},
         {"{\"preload\": \"a\"}", "1:2", "preload must be an array of names of models, found \"a\""},
         {"{\"preload\": [\n \"a\"], \"models\": {}}", "2:2", "preload[0] must be one of the names in models, found \"a\""},
-        {"{\"models\": {\"a\": {\"base\": \"x\"}}, \"pin\": [\"a\", 1]}", "1:47", "pin[1] must be one of the names in models, found 1"},
+        {"{\"models\": {\"a\": {\"base\": \"x\"}}, \"pin\": [\"a\", 1]}", "1:47",
+         "pin[1] must be one of the names in models, found 1"},
     };
     for (const auto& [text, place, named] : faults) {
         const std::string said = mistake(text);
@@ -195,7 +202,8 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_read_is_named_with_the_reason)
     const scratch_directory directory;
     const std::string absent = directory.path / "absent", pipe = directory.path / "pipe";
     BOOST_REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
-    for (const auto& [path, reason] : {std::pair(absent, "No such file"), {directory.path.string(), "not a regular file"}, {pipe, "not a regular file"}}) {
+    for (const auto& [path, reason] :
+         {std::pair(absent, "No such file"), {directory.path.string(), "not a regular file"}, {pipe, "not a regular file"}}) {
         const auto refused = read_config(path);
         BOOST_REQUIRE(!refused);
         BOOST_TEST(refused.error().detail.find(path + ": ") != std::string::npos);
@@ -227,7 +235,8 @@ BOOST_AUTO_TEST_CASE(whatever_is_in_the_file_it_is_read_or_refused_with_a_place_
         if (run < static_cast<int>(whole.size()))
             text.resize(static_cast<std::size_t>(run)); // every place to break off
         for (auto changes = random() % 4; changes != 0 && !text.empty(); --changes)
-            text[random() % text.size()] = random() % 2 ? interesting[random() % interesting.size()] : static_cast<char>(random());
+            text[random() % text.size()] =
+                random() % 2 ? interesting[random() % interesting.size()] : static_cast<char>(random());
         const auto file = parse_config(text, "/c");
         if (file)
             continue;
@@ -235,7 +244,8 @@ BOOST_AUTO_TEST_CASE(whatever_is_in_the_file_it_is_read_or_refused_with_a_place_
         std::size_t line = 0, column = 0;
         BOOST_TEST_REQUIRE(std::sscanf(said.c_str(), "/c:%zu:%zu: ", &line, &column) == 2, "seed " << seed << ": " << said);
         const auto lines = static_cast<std::size_t>(1 + std::count(text.begin(), text.end(), '\n'));
-        BOOST_TEST_REQUIRE((line >= 1 && line <= lines && column >= 1 && column <= text.size() + 1), "seed " << seed << ": " << said);
+        BOOST_TEST_REQUIRE((line >= 1 && line <= lines && column >= 1 && column <= text.size() + 1),
+                           "seed " << seed << ": " << said);
         const json::value quoted = json::string(said);
         BOOST_TEST_REQUIRE(parse_json(canonical_json(quoted)).has_value(), "seed " << seed << ": " << said); // UTF-8: can be sent
     }

@@ -17,7 +17,10 @@ namespace bp = boost::process;
 
 namespace {
 
-std::string dummy(const std::string& options) { return R"({"model":{"kind":"dummy","base":"slow","options":{)" + options + "}}}"; }
+std::string dummy(const std::string& options)
+{
+    return R"({"model":{"kind":"dummy","base":"slow","options":{)" + options + "}}}";
+}
 
 } // namespace
 
@@ -175,7 +178,8 @@ BOOST_FIXTURE_TEST_CASE(memory_is_closed_to_dumps_and_debuggers_unless_wanted, p
     const std::filesystem::path copy = directory.path / "warmd-copy";
     std::filesystem::copy_file(WARMD, copy);
     std::filesystem::permissions(directory.path, std::filesystem::perms(0777));
-    const std::string other = ::geteuid() == 0 ? "exec setpriv --reuid=65534 --clear-groups " + copy.string() + " \"$@\" #" : "exec";
+    const std::string other =
+        ::geteuid() == 0 ? "exec setpriv --reuid=65534 --clear-groups " + copy.string() + " \"$@\" #" : "exec";
     const uid_t user = ::geteuid() == 0 ? 65534 : ::geteuid();
     for (const bool wanted : {false, true}) {
         running daemon(directory.path / "own" / "warmd.sock", wanted ? words{"--core-dumps"} : words{}, other);
@@ -195,7 +199,9 @@ BOOST_FIXTURE_TEST_CASE(with_allowed_roots_models_come_from_there_only, place)
     running daemon(socket, {"--allow-root", root});
     BOOST_REQUIRE(!daemon.line_with("ready").empty());
     client ask = daemon.connect();
-    const auto refusal = [&](const std::filesystem::path& base) { return ask.call("load", R"({"model":{"base":")" + base.string() + "\"}}").error().code; };
+    const auto refusal = [&](const std::filesystem::path& base) {
+        return ask.call("load", R"({"model":{"base":")" + base.string() + "\"}}").error().code;
+    };
     BOOST_TEST((refusal("/etc") == errc::permission_denied));
     BOOST_TEST((refusal(root / ".." / "x") == errc::permission_denied));
     BOOST_TEST((refusal(root / "x") == errc::not_found));
@@ -282,7 +288,8 @@ BOOST_FIXTURE_TEST_CASE(sighup_applies_the_file_and_unchanged_models_stay_warm, 
     write(R"({"models": {"a": {"kind": "dummy", "base": "a"}, "b": {"kind": "dummy", "base": "b"}}, "preload": ["a"]})");
     running daemon(socket, with_file);
     BOOST_REQUIRE(!daemon.line_with("loaded a-").empty());
-    write(R"({"models": {"a": {"kind": "dummy", "base": "a"}, "b": {"kind": "dummy", "base": "c"}, "d": {"kind": "dummy", "base": "d"}},
+    write(R"({"models": {"a": {"kind": "dummy", "base": "a"}, "b": {"kind": "dummy", "base": "c"},
+                         "d": {"kind": "dummy", "base": "d"}},
               "limits": {"max_loaded_models": 4, "max_connections": 7}, "preload": ["a", "b"]})");
     daemon.signal(SIGHUP);
     BOOST_TEST(!daemon.line_with("1 added, 0 removed, 1 changed, 1 unchanged").empty());
@@ -316,7 +323,8 @@ BOOST_FIXTURE_TEST_CASE(a_bad_file_changes_nothing_and_says_where_it_is_wrong, c
 
 BOOST_FIXTURE_TEST_CASE(reloads_in_quick_succession_load_nothing_twice_and_the_last_file_holds, configured_place)
 {
-    const std::string models = R"({"models": {"a": {"kind": "dummy", "base": "a"}, "b": {"kind": "dummy", "base": "b", "options": {"load_ms": 50}}},
+    const std::string models =
+        R"({"models": {"a": {"kind": "dummy", "base": "a"}, "b": {"kind": "dummy", "base": "b", "options": {"load_ms": 50}}},
                                    "limits": {"max_loaded_models": 4}, "preload": ["a", "b"], "pin": [)";
     write(models + "]}");
     running daemon(socket, with_file);

@@ -172,7 +172,8 @@ BOOST_AUTO_TEST_CASE(a_line_above_the_limit_is_refused_before_its_end_has_come)
 BOOST_AUTO_TEST_CASE(a_measured_frame_may_be_as_long_as_the_limit_and_no_longer)
 {
     for (const std::size_t size : {0U, 2047U, 2048U})
-        BOOST_TEST(decode(measured(std::string(size, 'x')), 2048).frames == frames{std::string(size, 'x')}, boost::test_tools::per_element());
+        BOOST_TEST(decode(measured(std::string(size, 'x')), 2048).frames == frames{std::string(size, 'x')},
+                   boost::test_tools::per_element());
     BOOST_TEST(broken_with(decode("Content-Length: 2049\r\n\r\n", 2048), errc::frame_too_large, "2049 bytes"));
     for (const char* huge : {"18446744073709551615", "18446744073709551616", "99999999999999999999999999999999"})
         BOOST_TEST(broken_with(decode("Content-Length: " + std::string(huge) + "\r\n\r\n"), errc::frame_too_large, "limit"));
@@ -181,7 +182,9 @@ BOOST_AUTO_TEST_CASE(a_measured_frame_may_be_as_long_as_the_limit_and_no_longer)
 BOOST_AUTO_TEST_CASE(a_malformed_content_length_is_refused)
 {
     for (const char* length : {"", " ", "-1", "+1", "1.0", "0x10", "1 2", "ten", "1,2", "1\t2"})
-        BOOST_TEST(broken_with(decode("Content-Length: " + std::string(length) + "\r\n\r\n"), errc::parse_error, "decimal digits"), length);
+        BOOST_TEST(
+            broken_with(decode("Content-Length: " + std::string(length) + "\r\n\r\n"), errc::parse_error, "decimal digits"),
+            length);
     BOOST_TEST(broken_with(decode("Content-Length: 2\r\ncontent-length: 2\r\n\r\n{}"), errc::parse_error, "twice"));
     BOOST_TEST(broken_with(decode("Content-Type: x\r\n\r\n{}"), errc::parse_error, "without Content-Length"));
     BOOST_TEST(broken_with(decode(measured("{}") + "\r\n"), errc::parse_error, "without Content-Length"));

@@ -106,7 +106,8 @@ BOOST_AUTO_TEST_CASE(a_product_in_bf16_is_that_of_the_rounded_numbers)
     std::vector<float> wide_weights(weights.size()), wide_x(x.size());
     const auto y = product(engine, pack(engine, weights, {in, out}, precision::bf16), narrow_x.data(), rows);
     const auto stored = std::as_bytes(std::span(narrow_weights));
-    const auto again = product(engine, packed(engine, stored, stored_as::bf16, {in, out}, precision::bf16), narrow_x.data(), rows);
+    const auto again =
+        product(engine, packed(engine, stored, stored_as::bf16, {in, out}, precision::bf16), narrow_x.data(), rows);
     // Weights stored as bf16 are taken as they are.
     BOOST_TEST(std::memcmp(y.data(), again.data(), rows * out * sizeof(float)) == 0);
     widen_bf16(narrow_weights.data(), wide_weights.data(), wide_weights.size());

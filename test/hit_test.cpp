@@ -37,7 +37,8 @@ using namespace std::chrono_literals;
 
 namespace {
 
-const std::string resident = R"({"kind":"dummy","base":"/models/a-directory-with-a-rather-long-name","adapter":"/adapters/another-long-name"})";
+const std::string resident =
+    R"({"kind":"dummy","base":"/models/a-directory-with-a-rather-long-name","adapter":"/adapters/another-long-name"})";
 
 std::string load_of(const std::string& model, const std::string& more = "")
 {
@@ -56,7 +57,8 @@ struct daemon_of_test {
         session::socket near(io);
         asio::local::connect_pair(near, client);
         client.non_blocking(true);
-        serving = std::make_shared<session>(std::move(near), 0U, std::make_shared<poller>(io.get_executor()), methods, session_limits{}, logger());
+        serving = std::make_shared<session>(std::move(near), 0U, std::make_shared<poller>(io.get_executor()), methods,
+                                            session_limits{}, logger());
         asio::dispatch(io, [this] { serving->start([] {}); });
     }
     ~daemon_of_test()
@@ -88,7 +90,13 @@ struct daemon_of_test {
 
     asio::io_context io{1}, workers{1};
     backend_registry registry;
-    daemon_info info{.version = "1", .started = {}, .limits = {}, .models = {}, .draining = [] { return false; }, .shut_down = {}, .reload = {}};
+    daemon_info info{.version = "1",
+                     .started = {},
+                     .limits = {},
+                     .models = {},
+                     .draining = [] { return false; },
+                     .shut_down = {},
+                     .reload = {}};
     std::optional<backend_cache> cache;
     dispatcher methods;
     session::socket client{io};
@@ -124,7 +132,8 @@ BOOST_AUTO_TEST_CASE(a_specs_members_are_not_left_for_the_next_hit)
 {
     daemon_of_test d;
     const std::string plain = R"({"kind":"dummy","base":"/b"})";
-    const std::string special = R"({"kind":"dummy","base":"/b","adapter":"/x","dtype":"fp32","device":"cpu","entry_point":"e","options":{"bytes":5}})";
+    const std::string special =
+        R"({"kind":"dummy","base":"/b","adapter":"/x","dtype":"fp32","device":"cpu","entry_point":"e","options":{"bytes":5}})";
     d.ask(load_of(plain));
     d.ask(load_of(special));
     const json::value key = d.result_of(load_of(plain)).at("key");

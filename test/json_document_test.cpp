@@ -12,14 +12,40 @@ using namespace warmd;
 namespace {
 
 const char* const texts[] = {
-    "null", "true", "false", " 1 ", "-1", "0", "-0", "1.5", "-0.0", "1e3", "9223372036854775807", "-9223372036854775808",
-    "9223372036854775808", "18446744073709551615", "18446744073709551616", "1e400", R"("")", R"("plain")", R"("a\"b\\c\n\u00e9\ud83d\ude00")",
-    "\"\xC3\xA9\"", "[]", "{}", "[1,2,3]", "[[],[[]],{}]", R"({"a":1})", R"({"a":{"b":[1,"two",null,true,{"c":2.5}]},"d":[]})",
-    R"({"a":1,"a":2})", R"({"\u0061":1})", R"(  { "x" : [ 1 , 2 ] }  )",
+    "null",
+    "true",
+    "false",
+    " 1 ",
+    "-1",
+    "0",
+    "-0",
+    "1.5",
+    "-0.0",
+    "1e3",
+    "9223372036854775807",
+    "-9223372036854775808",
+    "9223372036854775808",
+    "18446744073709551615",
+    "18446744073709551616",
+    "1e400",
+    R"("")",
+    R"("plain")",
+    R"("a\"b\\c\n\u00e9\ud83d\ude00")",
+    "\"\xC3\xA9\"",
+    "[]",
+    "{}",
+    "[1,2,3]",
+    "[[],[[]],{}]",
+    R"({"a":1})",
+    R"({"a":{"b":[1,"two",null,true,{"c":2.5}]},"d":[]})",
+    R"({"a":1,"a":2})",
+    R"({"\u0061":1})",
+    R"(  { "x" : [ 1 , 2 ] }  )",
 };
 
-const char* const broken[] = {"",      "{",       "[1",      "[1,]",  "{\"a\"}", "{\"a\":}", "{\"a\":1,}", "01",     "+1",    "1.",  "tru",
-                              "nul l", "\"a",     "\"\x01\"", "\"\\x\"", "1 2",     "[1]]",     "\"\xff\"", "\"\\ud800\"", "{1:2}", "NaN"};
+const char* const broken[] = {"",        "{",   "[1",   "[1,]",     "{\"a\"}",     "{\"a\":}", "{\"a\":1,}",
+                              "01",      "+1",  "1.",   "tru",      "nul l",       "\"a",      "\"\x01\"",
+                              "\"\\x\"", "1 2", "[1]]", "\"\xff\"", "\"\\ud800\"", "{1:2}",    "NaN"};
 
 /// Equal, but for the last bits of a double: Boost.JSON 1.81 does not always round to the nearest, and takes 0e400 for no number.
 bool same(const json::value& a, const json::value& b)
@@ -28,7 +54,8 @@ bool same(const json::value& a, const json::value& b)
         (a.is_object() && a.get_object().size() != b.get_object().size()))
         return false;
     if (a.is_double())
-        return a.get_double() == b.get_double() || std::isnan(b.get_double()) || std::abs(a.get_double() / b.get_double() - 1) < 1e-14;
+        return a.get_double() == b.get_double() || std::isnan(b.get_double()) ||
+               std::abs(a.get_double() / b.get_double() - 1) < 1e-14;
     if (a.is_array())
         return std::equal(a.get_array().begin(), a.get_array().end(), b.get_array().begin(), same);
     if (a.is_object())
@@ -42,9 +69,44 @@ bool same(const json::value& a, const json::value& b)
 /// One of the texts above with up to three pieces of JSON put in the place of some of its bytes.
 std::string mutated(std::mt19937& random)
 {
-    static const std::string pieces[] = {"{", "}", "[", "]", ":", ",", "\"", "\\", "\\u", "\\ud83d", "\\ude00", "\\n", "00e9", "0", "1", "-", ".",
-                                         "e", "+", "308", "99999999999999999999", " ", "\n", "\t", "true", "null", "a", "\xC3\xA9", "\xE2\x82\xAC",
-                                         "\xF0\x9F\x98\x80", "\xED\xA0\x80", "\xC0\x80", "\xFF", "\x80", "\x1F", "\x7F", "", std::string(1, '\0')};
+    static const std::string pieces[] = {"{",
+                                         "}",
+                                         "[",
+                                         "]",
+                                         ":",
+                                         ",",
+                                         "\"",
+                                         "\\",
+                                         "\\u",
+                                         "\\ud83d",
+                                         "\\ude00",
+                                         "\\n",
+                                         "00e9",
+                                         "0",
+                                         "1",
+                                         "-",
+                                         ".",
+                                         "e",
+                                         "+",
+                                         "308",
+                                         "99999999999999999999",
+                                         " ",
+                                         "\n",
+                                         "\t",
+                                         "true",
+                                         "null",
+                                         "a",
+                                         "\xC3\xA9",
+                                         "\xE2\x82\xAC",
+                                         "\xF0\x9F\x98\x80",
+                                         "\xED\xA0\x80",
+                                         "\xC0\x80",
+                                         "\xFF",
+                                         "\x80",
+                                         "\x1F",
+                                         "\x7F",
+                                         "",
+                                         std::string(1, '\0')};
     const auto below = [&](std::size_t n) { return static_cast<std::size_t>(random()) % n; };
     std::string text = below(4) == 0 ? broken[below(std::size(broken))] : texts[below(std::size(texts))];
     for (std::size_t i = 0, changes = below(4); i != changes; ++i)

@@ -147,7 +147,8 @@ BOOST_FIXTURE_TEST_CASE(tokenize_and_detokenize_are_inverse, daemon_of_test)
     const json::value made = result_of("tokenize", with(R"("text":"hi","add_special_tokens":false)"));
     BOOST_TEST(json::serialize(made) == R"({"ids":[104,105],"tokens":["h","i"]})");
     BOOST_TEST(json::serialize(result_of("tokenize", with(R"("text":[104,105])"))) == json::serialize(made));
-    BOOST_TEST(json::serialize(result_of("detokenize", with(R"("ids":[104,105],"skip_special_tokens":true)"))) == R"({"text":"hi"})");
+    BOOST_TEST(json::serialize(result_of("detokenize", with(R"("ids":[104,105],"skip_special_tokens":true)"))) ==
+               R"({"text":"hi"})");
 }
 
 BOOST_FIXTURE_TEST_CASE(next_token_gives_one_distribution_for_each_prompt, daemon_of_test)
@@ -182,7 +183,8 @@ BOOST_FIXTURE_TEST_CASE(views_are_told_apart_and_ft_is_the_default, daemon_of_te
     BOOST_TEST(through(R"(,"view":{"scaled":0.0})") == through(R"(,"view":"base")"));
     BOOST_TEST(through(R"(,"view":"base")") != through(R"(,"view":"ft")"));
     BOOST_TEST(through(R"(,"view":{"null":{"seed":5}})") != through(R"(,"view":{"null":{"seed":6}})"));
-    BOOST_TEST(through(R"(,"view":{"null":{"seed":5}})") == through(R"(,"view":{"null":{"seed":5,"init_scale":0.02,"rank_scale":1.0}})"));
+    BOOST_TEST(through(R"(,"view":{"null":{"seed":5}})") ==
+               through(R"(,"view":{"null":{"seed":5,"init_scale":0.02,"rank_scale":1.0}})"));
 }
 
 BOOST_FIXTURE_TEST_CASE(logprob_sums_the_completions_tokens, daemon_of_test)
@@ -207,7 +209,8 @@ BOOST_FIXTURE_TEST_CASE(rolling_logprob_scores_all_but_the_first_token, daemon_o
     BOOST_TEST(number(first.at("num_tokens")) == 3);
     BOOST_TEST(first.at("logprobs").as_array().size() == 2U);
     BOOST_TEST(number(first.at("mean_logprob")) == number(first.at("total_logprob")) / 2, boost::test_tools::tolerance(1e-12));
-    BOOST_TEST(number(first.at("perplexity")) == std::exp(-number(first.at("mean_logprob"))), boost::test_tools::tolerance(1e-12));
+    BOOST_TEST(number(first.at("perplexity")) == std::exp(-number(first.at("mean_logprob"))),
+               boost::test_tools::tolerance(1e-12));
     for (std::size_t i : {1, 2}) {
         BOOST_TEST(number(made.at("results").at(i).at("total_logprob")) == 0);
         BOOST_TEST(number(made.at("results").at(i).at("mean_logprob")) == 0);
@@ -217,8 +220,9 @@ BOOST_FIXTURE_TEST_CASE(rolling_logprob_scores_all_but_the_first_token, daemon_o
 
 BOOST_FIXTURE_TEST_CASE(generate_answers_with_text_ids_and_reason, daemon_of_test)
 {
-    const json::value made = result_of("generate", with(R"("prompt":"ab","max_new_tokens":4,"temperature":0.5,"top_p":0.9,"top_k":5,)"
-                                                        R"("seed":18446744073709551615,"stop":["zz"])"));
+    const json::value made =
+        result_of("generate", with(R"("prompt":"ab","max_new_tokens":4,"temperature":0.5,"top_p":0.9,"top_k":5,)"
+                                   R"("seed":18446744073709551615,"stop":["zz"])"));
     BOOST_TEST((names_in(made) == names{"text", "token_ids", "finish_reason"}));
     BOOST_TEST(made.at("token_ids").as_array().size() == 4U);
     BOOST_TEST(made.at("finish_reason").as_string() == "length");
@@ -280,8 +284,9 @@ BOOST_FIXTURE_TEST_CASE(models_lists_every_member_of_every_entry, daemon_of_test
     const json::value made = result_of("models");
     const json::array& rows = made.at("models").as_array();
     BOOST_REQUIRE(rows.size() == 2U);
-    BOOST_TEST((names_in(rows[0]) == names{"key", "model", "state", "bytes", "shared_bytes", "estimated_bytes", "leases", "waiters", "pinned", "load_seconds",
-                                           "idle_seconds", "expires_in_seconds", "generation", "calls"}));
+    BOOST_TEST(
+        (names_in(rows[0]) == names{"key", "model", "state", "bytes", "shared_bytes", "estimated_bytes", "leases", "waiters",
+                                    "pinned", "load_seconds", "idle_seconds", "expires_in_seconds", "generation", "calls"}));
     BOOST_TEST(rows[0].at("model").at("base").as_string() == "b"); // least recently used first
     BOOST_TEST(rows[0].at("pinned") == json::value(true));
     BOOST_TEST(rows[1].at("pinned") == json::value(false));
@@ -400,7 +405,8 @@ BOOST_FIXTURE_TEST_CASE(every_method_with_a_model_takes_timeout_progress_and_kee
              {"unload", R"("wait":true)"},
          }) {
         result_of(name, with(own + (own.find("keep_alive") == std::string::npos ? also : R"(,"timeout":5,"progress":true)")));
-        for (const char* wrong : {R"("timeout":0)", R"("timeout":-1)", R"("timeout":"1")", R"("progress":1)", R"("keep_alive":-0.5)"}) {
+        for (const char* wrong :
+             {R"("timeout":0)", R"("timeout":-1)", R"("timeout":"1")", R"("progress":1)", R"("keep_alive":-0.5)"}) {
             const failure why = refusal_of(name, with(wrong));
             BOOST_TEST((why.code == errc::invalid_params), name << ' ' << wrong);
         }
@@ -523,13 +529,14 @@ BOOST_FIXTURE_TEST_CASE(a_configured_name_stands_for_its_model_in_every_method, 
     BOOST_TEST(!first.at("cached").as_bool());
     BOOST_TEST(first.at("model").at("base").as_string() == "a"); // answers show what the name stands for
     BOOST_TEST(result_of("load", only(a)).at("cached").as_bool());
-    for (const auto& [method, more] : std::vector<std::pair<std::string, std::string>>{{"tokenize", R"("text":"x")"},
-                                                                                       {"detokenize", R"("ids":[1])"},
-                                                                                       {"next_token", R"("prompts":["x"])"},
-                                                                                       {"logprob", R"("items":[])"},
-                                                                                       {"rolling_logprob", R"("texts":[])"},
-                                                                                       {"generate", R"("prompt":"x","max_new_tokens":1)"},
-                                                                                       {"divergence", R"("prompts":["x"])"}})
+    for (const auto& [method, more] :
+         std::vector<std::pair<std::string, std::string>>{{"tokenize", R"("text":"x")"},
+                                                          {"detokenize", R"("ids":[1])"},
+                                                          {"next_token", R"("prompts":["x"])"},
+                                                          {"logprob", R"("items":[])"},
+                                                          {"rolling_logprob", R"("texts":[])"},
+                                                          {"generate", R"("prompt":"x","max_new_tokens":1)"},
+                                                          {"divergence", R"("prompts":["x"])"}})
         result_of(method, with(more, tuned));
     BOOST_TEST(result_of("pin", only(tuned)).at("key") == first.at("key"));
     BOOST_TEST(result_of("unpin", only(tuned)).at("key") == first.at("key"));

@@ -26,7 +26,8 @@ struct fixture {
     {
         write_file(file, "g1");
         registry.add("file", {[this](const model_spec& asked) { return look(asked); }, {}});
-        const time_source time{[this] { return now; }, [this](const asio::any_io_executor&) { return std::make_unique<hand_alarm>(ring); }};
+        const time_source time{[this] { return now; },
+                               [this](const asio::any_io_executor&) { return std::make_unique<hand_alarm>(ring); }};
         resolver = std::make_shared<model_resolver>(
             io.get_executor(), workers.get_executor(), registry, 500ms, time,
             watched ? file_watcher::open(io.get_executor()).value() : nullptr,
@@ -174,7 +175,8 @@ BOOST_FIXTURE_TEST_CASE(many_who_ask_after_a_change_share_one_look, fixture)
     const int before = looks;
     std::vector<std::string> told;
     for (int i = 0; i != 100; ++i)
-        resolver->resolve({.kind = "file", .base = "a"}, [&](const model_resolver::answer& found) { told.push_back((*found)->files.text); });
+        resolver->resolve({.kind = "file", .base = "a"},
+                          [&](const model_resolver::answer& found) { told.push_back((*found)->files.text); });
     settle();
     BOOST_TEST((told == std::vector<std::string>(100, "g2")));
     BOOST_TEST(looks == before + 1);

@@ -27,7 +27,8 @@ cache_key key(const std::string& text) { return dummy_loader().resolve(spec(text
 
 BOOST_AUTO_TEST_CASE(specs_equal_in_identity_have_equal_keys)
 {
-    BOOST_TEST(key(R"({"kind":"dummy","base":"a"})").text == key(R"({"base":"a","kind":"dummy","adapter":null,"options":{}})").text);
+    BOOST_TEST(key(R"({"kind":"dummy","base":"a"})").text ==
+               key(R"({"base":"a","kind":"dummy","adapter":null,"options":{}})").text);
     BOOST_TEST(key(R"({"kind":"dummy","base":"a","options":{"load_ms":1,"bytes":2}})").text ==
                key(R"({"kind":"dummy","base":"a","options":{"bytes":2,"load_ms":1}})").text);
 }

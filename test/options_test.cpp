@@ -47,11 +47,38 @@ BOOST_AUTO_TEST_CASE(without_arguments_the_defaults_hold)
 
 BOOST_AUTO_TEST_CASE(every_option_is_read)
 {
-    const daemon_options options =
-        read({"--socket", "/tmp/x.sock", "--max-loaded-models=7", "--max-loaded-bytes", "1.5G", "--idle-timeout", "2h", "--max-wait", "0",
-              "--load-timeout", "90", "--close-timeout", "500ms", "--max-frame-bytes", "64K", "--max-in-flight", "3", "--max-connections", "4",
-              "--max-waiters", "5", "--workers", "6", "--load-workers", "8", "--drain-seconds", "2.5", "--log-level", "debug", "--log-format",
-              "json", "--enable-dummy"});
+    const daemon_options options = read({"--socket",
+                                         "/tmp/x.sock",
+                                         "--max-loaded-models=7",
+                                         "--max-loaded-bytes",
+                                         "1.5G",
+                                         "--idle-timeout",
+                                         "2h",
+                                         "--max-wait",
+                                         "0",
+                                         "--load-timeout",
+                                         "90",
+                                         "--close-timeout",
+                                         "500ms",
+                                         "--max-frame-bytes",
+                                         "64K",
+                                         "--max-in-flight",
+                                         "3",
+                                         "--max-connections",
+                                         "4",
+                                         "--max-waiters",
+                                         "5",
+                                         "--workers",
+                                         "6",
+                                         "--load-workers",
+                                         "8",
+                                         "--drain-seconds",
+                                         "2.5",
+                                         "--log-level",
+                                         "debug",
+                                         "--log-format",
+                                         "json",
+                                         "--enable-dummy"});
     BOOST_TEST(options.server.socket_path == "/tmp/x.sock");
     BOOST_TEST(options.cache.max_loaded_models == 7U);
     BOOST_TEST(options.cache.max_loaded_bytes == 3U << 29);
@@ -75,8 +102,8 @@ BOOST_AUTO_TEST_CASE(who_may_use_it_is_read_by_name_and_number)
 {
     BOOST_TEST(read({}).server.access.socket_mode == 0600U);
     BOOST_TEST(read({}).server.access.uids.empty());
-    const daemon_options options = read({"--allow-uid", "1234", "--allow-uid", "root", "--allow-gid", "daemon", "--allow-gid=7", "--socket-mode",
-                                         "0660", "--socket-group", "daemon", "--core-dumps"});
+    const daemon_options options = read({"--allow-uid", "1234", "--allow-uid", "root", "--allow-gid", "daemon", "--allow-gid=7",
+                                         "--socket-mode", "0660", "--socket-group", "daemon", "--core-dumps"});
     BOOST_TEST(options.server.access.uids == (std::vector<uid_t>{1234, 0}), boost::test_tools::per_element());
     BOOST_TEST(options.server.access.gids == (std::vector<gid_t>{1, 7}), boost::test_tools::per_element());
     BOOST_TEST(options.server.access.socket_mode == 0660U);
@@ -110,15 +137,41 @@ BOOST_AUTO_TEST_CASE(a_relative_socket_path_is_made_absolute)
 BOOST_AUTO_TEST_CASE(what_cannot_be_read_is_named_with_its_option)
 {
     const std::vector<std::vector<const char*>> wrong{
-        {"--max-loaded-models", "0"},    {"--max-loaded-models", "-1"},    {"--max-loaded-models", "2.5"},  {"--max-loaded-models", "two"},
-        {"--max-loaded-bytes", "8GB"},   {"--max-loaded-bytes", "101%"},   {"--max-loaded-bytes", "0%"},    {"--max-loaded-bytes", "nan"},
-        {"--max-loaded-bytes", "1e30"},  {"--idle-timeout", "-1"},         {"--idle-timeout", "1d"},        {"--max-wait", ""},
-        {"--load-timeout", "0"},         {"--close-timeout", "0ms"},       {"--max-frame-bytes", "10"},     {"--max-in-flight", "0"},
-        {"--max-connections", "0"},      {"--max-waiters", "0"},           {"--workers", "0"},              {"--workers", "100000"},
-        {"--load-workers", "0"},         {"--drain-seconds", "soon"},      {"--log-level", "loud"},         {"--log-format", "xml"},
-        {"--idle-timeout", "9999999h"}, {"--allow-uid", "nobody-at-all"}, {"--allow-uid", "-1"},     {"--allow-uid", "4294967295"},
-        {"--allow-gid", ""},             {"--socket-mode", "999"},         {"--socket-mode", "0400"},   {"--socket-mode", "07777"},
-        {"--socket-group", "no-group"},  {"--allow-root", "/no/such"},     {"--allow-root", "/etc/passwd"},
+        {"--max-loaded-models", "0"},
+        {"--max-loaded-models", "-1"},
+        {"--max-loaded-models", "2.5"},
+        {"--max-loaded-models", "two"},
+        {"--max-loaded-bytes", "8GB"},
+        {"--max-loaded-bytes", "101%"},
+        {"--max-loaded-bytes", "0%"},
+        {"--max-loaded-bytes", "nan"},
+        {"--max-loaded-bytes", "1e30"},
+        {"--idle-timeout", "-1"},
+        {"--idle-timeout", "1d"},
+        {"--max-wait", ""},
+        {"--load-timeout", "0"},
+        {"--close-timeout", "0ms"},
+        {"--max-frame-bytes", "10"},
+        {"--max-in-flight", "0"},
+        {"--max-connections", "0"},
+        {"--max-waiters", "0"},
+        {"--workers", "0"},
+        {"--workers", "100000"},
+        {"--load-workers", "0"},
+        {"--drain-seconds", "soon"},
+        {"--log-level", "loud"},
+        {"--log-format", "xml"},
+        {"--idle-timeout", "9999999h"},
+        {"--allow-uid", "nobody-at-all"},
+        {"--allow-uid", "-1"},
+        {"--allow-uid", "4294967295"},
+        {"--allow-gid", ""},
+        {"--socket-mode", "999"},
+        {"--socket-mode", "0400"},
+        {"--socket-mode", "07777"},
+        {"--socket-group", "no-group"},
+        {"--allow-root", "/no/such"},
+        {"--allow-root", "/etc/passwd"},
     };
     for (const auto& arguments : wrong) {
         const leave said = refusal(arguments);
@@ -175,7 +228,8 @@ private:
 
 BOOST_AUTO_TEST_CASE(the_command_line_beats_the_file_and_the_file_the_defaults)
 {
-    const configured file(R"({"limits": {"max_loaded_models": 5, "max_wait": "3s", "idle_timeout": 1.5, "max_loaded_bytes": "8G"}})");
+    const configured file(
+        R"({"limits": {"max_loaded_models": 5, "max_wait": "3s", "idle_timeout": 1.5, "max_loaded_bytes": "8G"}})");
     const daemon_options options = file.with({"--max-loaded-models", "7", "--idle-timeout", "0"});
     BOOST_TEST(options.config == file.path);
     BOOST_TEST(options.cache.max_loaded_models == 7U);
@@ -201,7 +255,8 @@ BOOST_AUTO_TEST_CASE(the_example_sets_every_limit_there_is)
 BOOST_AUTO_TEST_CASE(the_file_says_who_may_use_it_and_what_the_command_line_repeats_replaces_it)
 {
     const test::scratch_directory here;
-    const configured file(R"({"access": {"allow_uid": [7, 8], "allow_gid": 9, "socket_mode": "0660", "allow_root": [")" + here.path.native() + "\"]}}");
+    const configured file(R"({"access": {"allow_uid": [7, 8], "allow_gid": 9, "socket_mode": "0660", "allow_root": [")" +
+                          here.path.native() + "\"]}}");
     const daemon_options options = file.with();
     BOOST_TEST(options.server.access.uids == (std::vector<uid_t>{7, 8}), boost::test_tools::per_element());
     BOOST_TEST(options.server.access.gids == (std::vector<gid_t>{9}), boost::test_tools::per_element());
@@ -216,15 +271,18 @@ BOOST_AUTO_TEST_CASE(a_mistake_in_the_file_is_named_with_line_and_column_and_sta
 {
     for (const auto& [text, named] : std::vector<std::pair<std::string, std::string>>{
              {"{\n  ?", ":2:3: syntax error, found '?'"},
-             {"{\"limits\": {\n \"max_loaded_models\": 0}}", ":2:2: limits.max_loaded_models is '0'; it must be a whole number, at least 1"},
+             {"{\"limits\": {\n \"max_loaded_models\": 0}}",
+              ":2:2: limits.max_loaded_models is '0'; it must be a whole number, at least 1"},
              {"{\"limits\": {\"max_loaded_models\": 2.5}}", ":1:13: limits.max_loaded_models is '2.5'; it must be"},
              {"{\"limits\": {\"max_wait\": \"soon\"}}", ":1:13: limits.max_wait is 'soon'; it must be a time such as 90"},
              {"{\"limits\": {\"max_wait\": \"\"}}", ":1:13: limits.max_wait is ''; it must be"},
              {"{\"limits\": {\"max_wait\": -1}}", ":1:13: limits.max_wait is '-1'; it must be"},
-             {"{\"limits\": {\"socket\": \"/x\"}}", ":1:13: limits.socket is unknown; there are max_loaded_models, max_loaded_bytes,"},
+             {"{\"limits\": {\"socket\": \"/x\"}}",
+              ":1:13: limits.socket is unknown; there are max_loaded_models, max_loaded_bytes,"},
              {"{\"limits\": {\"max-wait\": 1}}", ":1:13: limits.max-wait is unknown"},
              {"{\"limits\": {\"\": 1}}", ":1:13: limits. is unknown"},
-             {"{\"access\": {\"allow_root\": [\"/no/such\"]}}", ":1:28: access.allow_root is '/no/such'; it must be a directory that exists"},
+             {"{\"access\": {\"allow_root\": [\"/no/such\"]}}",
+              ":1:28: access.allow_root is '/no/such'; it must be a directory that exists"},
              {"{\"access\": {\"max_wait\": 1}}", ":1:13: access.max_wait is unknown; there are allow_uid, allow_gid,"},
          }) {
         const configured file(text);
@@ -233,7 +291,8 @@ BOOST_AUTO_TEST_CASE(a_mistake_in_the_file_is_named_with_line_and_column_and_sta
         BOOST_TEST(said.mistake.find(file.path + named) == 0U, said.mistake << "\n  lacks " << named);
         BOOST_TEST(said.text == "warmd: " + said.mistake + '\n');
     }
-    BOOST_TEST(refusal({"--config", "/no/such"}).mistake == "cannot read the configuration file /no/such: No such file or directory");
+    BOOST_TEST(refusal({"--config", "/no/such"}).mistake ==
+               "cannot read the configuration file /no/such: No such file or directory");
     BOOST_TEST(refusal({"--config", ""}).text.find("--config") != std::string::npos);
 }
 

@@ -48,7 +48,8 @@ BOOST_AUTO_TEST_CASE(the_kernel_tells_who_the_peer_is)
 
 BOOST_AUTO_TEST_CASE(who_may_is_said_for_people)
 {
-    BOOST_TEST(who_may_talk({.uids = {7}, .gids = {9}}) == "only user " + std::to_string(::geteuid()) + ", user 7, group 9 and root");
+    BOOST_TEST(who_may_talk({.uids = {7}, .gids = {9}}) ==
+               "only user " + std::to_string(::geteuid()) + ", user 7, group 9 and root");
 }
 
 BOOST_AUTO_TEST_CASE(refusals_are_logged_at_most_every_few_seconds_and_the_others_counted)

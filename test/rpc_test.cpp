@@ -94,8 +94,9 @@ BOOST_AUTO_TEST_CASE(without_an_id_it_is_a_notification_and_with_a_null_one_it_i
 
 BOOST_AUTO_TEST_CASE(every_string_and_number_is_an_id_and_is_echoed_as_it_was_written)
 {
-    for (const char* id : {"0", "-1", "9223372036854775807", "18446744073709551615", "18446744073709551616", "1.5", "1.50", "-0.0",
-                           "123456789012345678901234567890", "1e400", "1E+2", "\"\"", "\"7\"", "\"a \\\"b\\\" \\n\"", "null"}) {
+    for (const char* id :
+         {"0", "-1", "9223372036854775807", "18446744073709551615", "18446744073709551616", "1.5", "1.50", "-0.0",
+          "123456789012345678901234567890", "1e400", "1E+2", "\"\"", "\"7\"", "\"a \\\"b\\\" \\n\"", "null"}) {
         const std::string single = R"({"jsonrpc":"2.0","params":{"id":2.5},"id":)" + std::string(id) + R"(,"method":"m"})";
         BOOST_TEST(request_in(single).id_text == id);
         const messages batch = read_all("[1.5,[{\"id\":3.5}]," + single + ",{\"id\":6.25}," + single + ']');
@@ -162,8 +163,9 @@ BOOST_AUTO_TEST_CASE(params_of_another_type_are_an_invalid_request)
 BOOST_AUTO_TEST_CASE(what_is_not_json_is_a_parse_error_with_a_null_id)
 {
     const std::string deep(max_json_depth + 1, '[');
-    for (const std::string& frame : {std::string(), std::string("{"), std::string("[1,"), std::string("{\"id\":1}{"), deep + std::string(deep.size(), ']'),
-                                    std::string("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"\xff\"}")}) {
+    for (const std::string& frame :
+         {std::string(), std::string("{"), std::string("[1,"), std::string("{\"id\":1}{"), deep + std::string(deep.size(), ']'),
+          std::string("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"\xff\"}")}) {
         const message read = malformed_in(frame);
         BOOST_TEST((read.why->code == errc::parse_error));
         BOOST_TEST(read.id.is_null());
@@ -178,7 +180,8 @@ BOOST_AUTO_TEST_CASE(a_message_that_is_no_object_is_an_invalid_request)
 
 BOOST_AUTO_TEST_CASE(a_batch_is_read_item_by_item)
 {
-    const messages read = read_all(R"([{"jsonrpc":"2.0","id":1,"method":"a"},1,{"foo":"boo"},{"jsonrpc":"2.0","method":"b"},[]])");
+    const messages read =
+        read_all(R"([{"jsonrpc":"2.0","id":1,"method":"a"},1,{"foo":"boo"},{"jsonrpc":"2.0","method":"b"},[]])");
     BOOST_TEST(read.batch);
     BOOST_TEST(read.items.size() == 5);
     BOOST_TEST(read.items[0].method == "a");
@@ -212,7 +215,8 @@ BOOST_AUTO_TEST_CASE(texts_have_the_shape_of_the_specification)
     BOOST_TEST(rpc::success_text(7, "[1,2]") == R"({"jsonrpc":"2.0","id":7,"result":[1,2]})");
     BOOST_TEST(rpc::success_text("a\"b", "{}") == R"({"jsonrpc":"2.0","id":"a\"b","result":{}})");
     BOOST_TEST(rpc::success_text(1.5, "{}") == R"({"jsonrpc":"2.0","id":1.5,"result":{}})");
-    BOOST_TEST(rpc::notification_text("$/progress", R"({"id":1})") == R"({"jsonrpc":"2.0","method":"$/progress","params":{"id":1}})");
+    BOOST_TEST(rpc::notification_text("$/progress", R"({"id":1})") ==
+               R"({"jsonrpc":"2.0","method":"$/progress","params":{"id":1}})");
     BOOST_TEST(rpc::request_text(1, "health", "{}") == R"({"jsonrpc":"2.0","id":1,"method":"health","params":{}})");
     BOOST_TEST(rpc::failure_text(nullptr, failure{errc::parse_error, "no \"json\""}) ==
                R"({"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"no \"json\"","data":{"kind":"parse_error"}}})");
@@ -243,12 +247,15 @@ BOOST_AUTO_TEST_CASE(an_error_is_utf_8_whatever_it_quotes)
 
 BOOST_AUTO_TEST_CASE(every_error_has_the_code_of_the_contract)
 {
-    const std::pair<errc, int> table[] = {
-        {errc::parse_error, -32700},   {errc::invalid_request, -32600},   {errc::method_not_found, -32601}, {errc::invalid_params, -32602},
-        {errc::internal_error, -32603}, {errc::not_found, -32001},        {errc::load_failed, -32002},      {errc::busy, -32003},
-        {errc::timeout, -32004},       {errc::too_large, -32005},         {errc::all_pinned, -32006},       {errc::shutting_down, -32007},
-        {errc::permission_denied, -32008}, {errc::unsupported, -32009},   {errc::frame_too_large, -32010},  {errc::backend_failed, -32011},
-        {errc::cancelled, -32800}};
+    const std::pair<errc, int> table[] = {{errc::parse_error, -32700},       {errc::invalid_request, -32600},
+                                          {errc::method_not_found, -32601},  {errc::invalid_params, -32602},
+                                          {errc::internal_error, -32603},    {errc::not_found, -32001},
+                                          {errc::load_failed, -32002},       {errc::busy, -32003},
+                                          {errc::timeout, -32004},           {errc::too_large, -32005},
+                                          {errc::all_pinned, -32006},        {errc::shutting_down, -32007},
+                                          {errc::permission_denied, -32008}, {errc::unsupported, -32009},
+                                          {errc::frame_too_large, -32010},   {errc::backend_failed, -32011},
+                                          {errc::cancelled, -32800}};
     for (const auto& [code, number] : table) {
         BOOST_TEST(rpc::wire_code(code) == number);
         BOOST_TEST(error_of({code, "x"}).at("code") == json::value(number));

@@ -24,7 +24,8 @@ BOOST_AUTO_TEST_CASE(the_status_says_models_size_and_rate)
 {
     service_report report(0s);
     report.listening(start);
-    BOOST_TEST(report.looked({.models = 2, .bytes = 1395864371, .requests = 70}, start + 5s) == "STATUS=2 models, 1.3 GiB, 14 requests/s\n");
+    BOOST_TEST(report.looked({.models = 2, .bytes = 1395864371, .requests = 70}, start + 5s) ==
+               "STATUS=2 models, 1.3 GiB, 14 requests/s\n");
     BOOST_TEST(report.looked({.models = 1, .loading = 1, .bytes = 1 << 20, .requests = 71}, start + 10s) ==
                "STATUS=1 model and 1 loading, 1.0 MiB, 1 requests/s\n");
     BOOST_TEST(report.looked({.requests = 71}, start + 15s) == "STATUS=0 models, 0 KiB, 0 requests/s\n");

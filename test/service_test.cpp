@@ -24,7 +24,10 @@ using client_socket = asio::local::stream_protocol::socket;
 
 namespace {
 
-asio::awaitable<result<std::string>> whoami(const json_node&, std::shared_ptr<caller> from) { co_return std::to_string(from->peer_uid()); }
+asio::awaitable<result<std::string>> whoami(const json_node&, std::shared_ptr<caller> from)
+{
+    co_return std::to_string(from->peer_uid());
+}
 
 /// A service on a socket of its own.
 struct served {
@@ -318,14 +321,16 @@ BOOST_AUTO_TEST_CASE(another_user_is_turned_away_and_that_is_logged_once, *boost
         BOOST_TEST(told.find("\"kind\":\"permission_denied\"") != std::string::npos);
         BOOST_TEST(told.ends_with("\n<end>"));
     }
-    BOOST_TEST(std::count_if(s.logged.begin(), s.logged.end(), [](const auto& line) { return line.starts_with("turned away user 65534"); }) == 1);
+    BOOST_TEST(std::count_if(s.logged.begin(), s.logged.end(),
+                             [](const auto& line) { return line.starts_with("turned away user 65534"); }) == 1);
 }
 
 BOOST_AUTO_TEST_CASE(a_user_who_is_allowed_by_number_or_group_is_served, *boost::unit_test::precondition(is_root))
 {
     const std::string their_uid = "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":65534}\n";
-    for (const access_rules& rules : {access_rules{.socket_mode = 0666, .uids = {65534}}, access_rules{.socket_mode = 0666, .gids = {65533}},
-                                      access_rules{.socket_mode = 0660, .socket_group = 65532, .gids = {65532}}}) {
+    for (const access_rules& rules :
+         {access_rules{.socket_mode = 0666, .uids = {65534}}, access_rules{.socket_mode = 0666, .gids = {65533}},
+          access_rules{.socket_mode = 0660, .socket_group = 65532, .gids = {65532}}}) {
         served s({.access = rules});
         BOOST_TEST(s.start().has_value());
         std::filesystem::permissions(s.scratch.path, open_to_all);
@@ -336,7 +341,8 @@ BOOST_AUTO_TEST_CASE(a_user_who_is_allowed_by_number_or_group_is_served, *boost:
 
 BOOST_AUTO_TEST_CASE(the_directory_is_as_passable_as_the_socket)
 {
-    for (const auto& [socket_mode, directory_mode] : {std::pair(0600U, 0700U), std::pair(0660U, 0710U), std::pair(0666U, 0711U)}) {
+    for (const auto& [socket_mode, directory_mode] :
+         {std::pair(0600U, 0700U), std::pair(0660U, 0710U), std::pair(0666U, 0711U)}) {
         served s({.access = {.socket_mode = socket_mode}});
         BOOST_TEST(s.start().has_value());
         BOOST_TEST(mode_of(s.path) == socket_mode);

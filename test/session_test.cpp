@@ -99,9 +99,13 @@ struct fake_methods {
 
 std::string request(std::string_view id, std::string_view name, std::string_view params = "{}")
 {
-    return R"({"jsonrpc":"2.0","id":)" + std::string(id) + R"(,"method":")" + std::string(name) + R"(","params":)" + std::string(params) + '}';
+    return R"({"jsonrpc":"2.0","id":)" + std::string(id) + R"(,"method":")" + std::string(name) + R"(","params":)" +
+           std::string(params) + '}';
 }
-std::string waiting(std::string_view id, std::string_view name) { return request(id, "wait", R"({"gate":")" + std::string(name) + "\"}") + '\n'; }
+std::string waiting(std::string_view id, std::string_view name)
+{
+    return request(id, "wait", R"({"gate":")" + std::string(name) + "\"}") + '\n';
+}
 std::string cancelling(std::string_view id)
 {
     return R"({"jsonrpc":"2.0","method":"$/cancelRequest","params":{"id":)" + std::string(id) + "}}\n";
@@ -123,7 +127,8 @@ struct connection {
         asio::local::connect_pair(near, client);
         client.non_blocking(true);
         const logger log(level, [this](log_level, std::string_view line) { logged.emplace_back(line); });
-        serving = std::make_shared<session>(std::move(near), 1234U, std::make_shared<poller>(io.get_executor()), methods, limits, log);
+        serving =
+            std::make_shared<session>(std::move(near), 1234U, std::make_shared<poller>(io.get_executor()), methods, limits, log);
         asio::dispatch(io, [this] { serving->start([this] { ++ends; }); });
         settle(io);
     }
@@ -417,7 +422,8 @@ BOOST_AUTO_TEST_CASE(a_request_whose_reply_is_under_way_is_not_cancelled)
 BOOST_AUTO_TEST_CASE(ids_to_cancel_are_compared_by_value_and_type)
 {
     connection c;
-    c.send(waiting("1", "a") + waiting("\"1\"", "b") + cancelling("1.0") + cancelling("true") + cancelling("2") + cancelling("null"));
+    c.send(waiting("1", "a") + waiting("\"1\"", "b") + cancelling("1.0") + cancelling("true") + cancelling("2") +
+           cancelling("null"));
     BOOST_TEST(c.received().empty());
     c.send(cancelling("\"1\""));
     BOOST_TEST(c.only_error() == "\"1\" cancelled");
@@ -783,7 +789,8 @@ BOOST_AUTO_TEST_CASE(past_max_in_flight_total_a_request_is_busy_and_a_notificati
 BOOST_AUTO_TEST_CASE(requests_are_counted_by_method_and_outcome)
 {
     connection c;
-    c.send(request("1", "echo") + '\n' + request("2", "fail") + '\n' + request("3", "no_such") + "\n{}\n" + waiting("4", "gate") + cancelling("4"));
+    c.send(request("1", "echo") + '\n' + request("2", "fail") + '\n' + request("3", "no_such") + "\n{}\n" + waiting("4", "gate") +
+           cancelling("4"));
     c.received();
     const auto& requests = c.methods.counted()->requests;
     const auto failed = [&](const char* method, errc why) { return requests.at(method).failed[static_cast<std::size_t>(why)]; };

@@ -51,10 +51,15 @@ struct fixture {
     asio::io_context io{1}, cache_io{1}, workers;
     backend_registry registry;
     test::notify_receiver manager;
-    time_source cache_time{[this] { return now; }, [this](const asio::any_io_executor&) { return std::make_unique<hand_alarm>(cache_ring); }};
+    time_source cache_time{[this] { return now; },
+                           [this](const asio::any_io_executor&) { return std::make_unique<hand_alarm>(cache_ring); }};
     time_source time{[this] { return now; }, [this](const asio::any_io_executor&) { return std::make_unique<hand_alarm>(ring); }};
-    backend_cache cache{cache_io.get_executor(), worker_executors{workers.get_executor(), workers.get_executor(), workers.get_executor()},
-                        registry, cache_limits{}, logger(), cache_time};
+    backend_cache cache{cache_io.get_executor(),
+                        worker_executors{workers.get_executor(), workers.get_executor(), workers.get_executor()},
+                        registry,
+                        cache_limits{},
+                        logger(),
+                        cache_time};
     daemon_info daemon{};
     supervision supervised{io.get_executor(), notify_socket::open(manager.address()).value(), 10s, cache, daemon, time};
 };

@@ -70,13 +70,34 @@ BOOST_AUTO_TEST_CASE(a_histogram_counts_a_value_under_the_first_bound_that_is_no
 BOOST_FIXTURE_TEST_CASE(an_idle_daemons_metrics_are_well_formed_and_none_is_missing, counted_daemon)
 {
     const auto found = samples();
-    for (const char* name :
-         {"hits_total", "misses_total", "joins_total", "loads_total", "load_failures_total", "closes_total", "leases", "waiters", "pinned_models",
-          "charged_bytes", "oldest_waiter_seconds", "tokens_in_total", "tokens_out_total", "load_seconds_count", "close_seconds_count",
-          "queue_seconds_count", "wait_for_room_seconds_count", "run_seconds_count", "age_at_eviction_seconds_count",
-          "estimate_error_ratio_count", "strand_lag_seconds_count", "batch_calls_count", "in_flight", "connections",
-          "evictions_total{reason=\"idle\"}", "models{state=\"ready\"}", "bytes{state=\"loading\"}",
-          "connections_closed_total{reason=\"slow_reader\"}"})
+    for (const char* name : {"hits_total",
+                             "misses_total",
+                             "joins_total",
+                             "loads_total",
+                             "load_failures_total",
+                             "closes_total",
+                             "leases",
+                             "waiters",
+                             "pinned_models",
+                             "charged_bytes",
+                             "oldest_waiter_seconds",
+                             "tokens_in_total",
+                             "tokens_out_total",
+                             "load_seconds_count",
+                             "close_seconds_count",
+                             "queue_seconds_count",
+                             "wait_for_room_seconds_count",
+                             "run_seconds_count",
+                             "age_at_eviction_seconds_count",
+                             "estimate_error_ratio_count",
+                             "strand_lag_seconds_count",
+                             "batch_calls_count",
+                             "in_flight",
+                             "connections",
+                             "evictions_total{reason=\"idle\"}",
+                             "models{state=\"ready\"}",
+                             "bytes{state=\"loading\"}",
+                             "connections_closed_total{reason=\"slow_reader\"}"})
         BOOST_TEST(found.contains(std::string("warmd_") + name), name);
     BOOST_TEST(found.at("warmd_uptime_seconds") == 90);
 }
@@ -142,11 +163,15 @@ BOOST_AUTO_TEST_CASE(calls_are_counted_before_they_are_answered)
     asio::io_context workers{1};
     const auto counted = std::make_shared<metrics>();
     const auto where = std::make_shared<lane>(workers.get_executor(), workers.get_executor(), counted);
-    const loader how{{}, [](const resolved_model&, load_context&) -> result<std::unique_ptr<backend>> { return std::make_unique<counting_backend>(); }};
+    const loader how{{}, [](const resolved_model&, load_context&) -> result<std::unique_ptr<backend>> {
+                         return std::make_unique<counting_backend>();
+                     }};
     where->load(how, std::make_shared<resolved_model>(), load_context{{}, [](auto, auto) {}}, [](const result<footprint>&) {});
     std::uint64_t counted_by_then = 0;
     for (int i = 0; i != 2; ++i)
-        where->run(call{.what = generate{}, .stop = {}, .on_token = {}, .complete = [&](const result<outcome>&) { counted_by_then = counted->tokens_in; }});
+        where->run(call{.what = generate{}, .stop = {}, .on_token = {}, .complete = [&](const result<outcome>&) {
+                            counted_by_then = counted->tokens_in;
+                        }});
     workers.run();
     BOOST_TEST(counted_by_then == 14U);
     BOOST_TEST(counted->tokens_out == 6U);

@@ -57,8 +57,8 @@ std::string params_of(words typed, program_input input = {})
 
 void check_contains(const std::string& text, const std::string& part) { BOOST_TEST(text.find(part) != std::string::npos, text); }
 
-const words all_commands{"health", "stats",   "metrics", "ps",         "top",      "watch", "load", "unload", "reload", "tokenize",
-                         "next",   "logprob", "perplexity", "generate", "kl",    "call"};
+const words all_commands{"health", "stats",    "metrics", "ps",      "top",        "watch",    "load", "unload",
+                         "reload", "tokenize", "next",    "logprob", "perplexity", "generate", "kl",   "call"};
 
 } // namespace
 
@@ -342,7 +342,8 @@ BOOST_AUTO_TEST_CASE(each_command_asks_its_method_with_its_own_options)
     BOOST_TEST(
         asked({"generate", "-m", "/m", "--temperature", "1", "--top-p", "1", "--top-k", "5", "--seed", "3", "--max-new-tokens",
                "7", "--stop", "a", "--stop", "b", "x"}) ==
-        R"(generate {"model":{"base":"/m"},"prompt":"x","max_new_tokens":7,"temperature":1,"top_p":1,"top_k":5,"seed":3,"stop":["a","b"]})");
+        R"(generate {"model":{"base":"/m"},"prompt":"x","max_new_tokens":7,"temperature":1,"top_p":1,)"
+        R"("top_k":5,"seed":3,"stop":["a","b"]})");
     BOOST_TEST(
         asked({"kl", "-m", "/m", "--kl", "--from", "base", "--to", "null:1", "--top-k", "9", "x"}) ==
         R"(divergence {"model":{"base":"/m"},"prompts":["x"],"kind":"kl","from":"base","to":{"null":{"seed":1}},"top_k":9})");
@@ -394,7 +395,8 @@ BOOST_AUTO_TEST_CASE(scores_are_tabulated_and_tokens_shown_on_request)
                            "   6         0.1353  -2.0000\n");
 
     const exchange perplexity = run_answered(
-        R"({"results":[{"token_ids":[1,2],"logprobs":[-1],"num_tokens":2,"total_logprob":-1,"mean_logprob":-1,"perplexity":2.7182818}]})",
+        R"({"results":[{"token_ids":[1,2],"logprobs":[-1],"num_tokens":2,"total_logprob":-1,"mean_logprob":-1,)"
+        R"("perplexity":2.7182818}]})",
         {"perplexity", "-m", "/m", "some text"});
     BOOST_TEST(perplexity.method() == "rolling_logprob");
     BOOST_TEST(perplexity.said.out == "TEXT         TOKENS  LOGPROB  PER TOKEN  PERPLEXITY\n"
@@ -515,13 +517,14 @@ BOOST_AUTO_TEST_CASE(watch_prints_a_line_for_each_event_and_ends_with_status_3_w
 {
     std::vector<json::object> asked;
     const program_result said = watched({"evicted", "state"}, asked);
-    BOOST_TEST(said.out ==
-               "2026-01-01 00:00:00.250  state         a-1  none -> waiting (requested)\n"
-               "2026-01-01 00:00:01.000  evicted       a-1  capacity\n"
-               "2026-01-01 00:00:02.000  load_failed   a-1  no\\x1b[2J\n"
-               "2026-01-01 00:00:03.000  close_failed  a-1  why\n"
-               "2026-01-01 00:00:04.000  lost          3 events were not sent, because what came before them was not read in time\n"
-               "2026-01-01 00:00:05.000  newer         a-1  {\"type\":\"newer\",\"time\":1767225605,\"key\":\"a-1\",\"x\":1}\n");
+    BOOST_TEST(
+        said.out ==
+        "2026-01-01 00:00:00.250  state         a-1  none -> waiting (requested)\n"
+        "2026-01-01 00:00:01.000  evicted       a-1  capacity\n"
+        "2026-01-01 00:00:02.000  load_failed   a-1  no\\x1b[2J\n"
+        "2026-01-01 00:00:03.000  close_failed  a-1  why\n"
+        "2026-01-01 00:00:04.000  lost          3 events were not sent, because what came before them was not read in time\n"
+        "2026-01-01 00:00:05.000  newer         a-1  {\"type\":\"newer\",\"time\":1767225605,\"key\":\"a-1\",\"x\":1}\n");
     BOOST_TEST(said.status == 3);
     check_contains(said.err, "hung up");
     BOOST_REQUIRE(asked.size() == 1U);
@@ -572,12 +575,15 @@ struct daemon_to_look_at {
             return answer(request, R"({"status":"degraded","ready":true,"reasons":["a-1 is late"],"version":"1.2","pid":1,)"
                                    R"("uptime_seconds":192,"loaded_models":[],"max_loaded_models":2,"oldest_waiter_seconds":0})");
         if (method == "stats")
-            return answer(request, R"({"hits_total":3,"misses_total":1,"joins_total":0,"loaded_models":1,"charged_bytes":2000000})");
+            return answer(request,
+                          R"({"hits_total":3,"misses_total":1,"joins_total":0,"loaded_models":1,"charged_bytes":2000000})");
         if (++looks == 1)
             looked.set_value();
-        return answer(request, R"({"models":[{"key":"a-1","state":"ready","bytes":2000000,"estimated_bytes":1,"leases":1,"waiters":0,)"
-                               R"("pinned":false,"load_seconds":1,"idle_seconds":null,"expires_in_seconds":null,"generation":"g",)"
-                               R"("calls":)" + std::to_string(looks == 3 ? 1'000'012 : 12) + "}]}");
+        return answer(request,
+                      R"({"models":[{"key":"a-1","state":"ready","bytes":2000000,"estimated_bytes":1,"leases":1,"waiters":0,)"
+                      R"("pinned":false,"load_seconds":1,"idle_seconds":null,"expires_in_seconds":null,"generation":"g",)"
+                      R"("calls":)" +
+                          std::to_string(looks == 3 ? 1'000'012 : 12) + "}]}");
     }
 };
 

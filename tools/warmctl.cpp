@@ -143,8 +143,9 @@ result<std::string> measure(client& daemon, const request& asked, std::size_t ti
     std::sort(took.begin(), took.end());
     const double median = took[took.size() / 2];
     char line[160];
-    std::snprintf(line, sizeof line, "first answer in %.3g ms, then %zu in %.3g ms each in the median (%.3g to %.3g): %.0f times faster", first.count(),
-                  times, median, took.front(), took.back(), first.count() / median);
+    std::snprintf(line, sizeof line,
+                  "first answer in %.3g ms, then %zu in %.3g ms each in the median (%.3g to %.3g): %.0f times faster",
+                  first.count(), times, median, took.front(), took.back(), first.count() / median);
     return std::string(line);
 }
 

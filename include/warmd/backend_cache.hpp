@@ -82,9 +82,9 @@ public:
     /// A lease on the backend for `spec`, loading it if need be; concurrent callers for one key share one load.
     /// Cancelling a caller never cancels the load.
     asio::awaitable<result<backend_lease>> get_or_load(model_spec spec, acquire_options options = {});
-    /// One use of `spec`'s backend that ends at once, as a lease given back as soon as it is granted, if it is resident and known to
-    /// be fresh. What is there, until the next call; null: get_or_load() tells more. `hint`: of an earlier touch of the same spec,
-    /// or empty. REQUIRES: called on the cache's executor.
+    /// One use of `spec`'s backend that ends at once, as a lease given back as soon as it is granted, if it is resident and known
+    /// to be fresh. What is there, until the next call; null: get_or_load() tells more. `hint`: of an earlier touch of the same
+    /// spec, or empty. REQUIRES: called on the cache's executor.
     const residency* touch(const model_spec& spec, std::chrono::nanoseconds keep_alive, touch_hint& hint);
     /// The key `spec` resolves to, whether or not it is resident.
     asio::awaitable<result<cache_key>> find_key(model_spec spec);

@@ -117,9 +117,8 @@ struct moved {
 };
 } // namespace effect
 
-using any_effect =
-    std::variant<effect::load, effect::close, effect::grant, effect::refuse, effect::overdue, effect::stop_load, effect::gone, effect::wake,
-                 effect::moved>;
+using any_effect = std::variant<effect::load, effect::close, effect::grant, effect::refuse, effect::overdue, effect::stop_load,
+                                effect::gone, effect::wake, effect::moved>;
 using effects = std::vector<any_effect>;
 
 /// What a waiter asks for.
@@ -149,7 +148,8 @@ struct entry_info {
 
 /// Counters since start, and gauges now.
 struct cache_stats {
-    std::uint64_t hits = 0, misses = 0, joins = 0, loads = 0, load_failures = 0, closes = 0, refusals = 0, abandons = 0, overdue_total = 0;
+    std::uint64_t hits = 0, misses = 0, joins = 0, loads = 0, load_failures = 0, closes = 0, refusals = 0, abandons = 0,
+                  overdue_total = 0;
     std::array<std::uint64_t, 6> evictions{}; ///< by evict_reason
     std::size_t waiters = 0, leases = 0, loaded_models = 0, loading = 0, closing = 0, overdue = 0;
     std::uint64_t charged_bytes = 0;

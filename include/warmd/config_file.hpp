@@ -22,7 +22,8 @@ namespace warmd {
 
 using named_models = std::map<std::string, model_spec, std::less<>>;
 
-/// One option as it was written. What it means, and whether that is allowed, is for the daemon's option of this name (options.hpp).
+/// One option as it was written. What it means, and whether that is allowed, is for the daemon's option of this name
+/// (options.hpp).
 struct setting {
     std::string name;
     std::string value;

@@ -72,7 +72,8 @@ public:
     json_document(const json_document&) = delete; // nodes point into it
     json_document& operator=(const json_document&) = delete;
 
-    /// Reads `text` by the rules of parse_json(), with numbers rounded to the nearest double. The root; it lives as long as `text` and until the next call.
+    /// Reads `text` by the rules of parse_json(), with numbers rounded to the nearest double. The root; it lives as long as
+    /// `text` and until the next call.
     result<const json_node*> read(std::string_view text);
 
 private:

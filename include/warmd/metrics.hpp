@@ -65,7 +65,8 @@ struct connection_counts {
 /// Fed with events by the parts of the daemon, which share it; atomic where worker threads feed it.
 struct metrics {
     // on the executor of the sessions
-    std::map<std::string, request_counts, std::less<>> requests; ///< by method; those that name none of ours stand under "unknown"
+    /// By method; those that name none of ours stand under "unknown".
+    std::map<std::string, request_counts, std::less<>> requests;
     connection_counts connections;
     std::uint64_t in_flight = 0; ///< requests under way, on all connections
     histogram strand_lag_seconds{seconds_bounds}; ///< how late the executor does what is due

@@ -16,16 +16,17 @@ namespace warmd {
 /// must be serial; members are called on it.
 ///
 /// One daemon per path: PATH.lock is held (flock) from start() to drain(). The directory is made 0700 if its parent exists;
-/// the socket is 0600, or what the rules say, before anybody can connect, because it does not listen until then. A socket that a service manager
-/// passed is served on as it is: path, modes and lock are the manager's.
+/// the socket is 0600, or what the rules say, before anybody can connect, because it does not listen until then. A socket that a
+/// service manager passed is served on as it is: path, modes and lock are the manager's.
 class service {
 public:
     /// The dispatcher must outlive the service, and the service what runs on the executor.
     service(asio::any_io_executor, server_config, const dispatcher&, logger, time_source = real_time());
     ~service();
 
-    /// Binds and listens, or takes the socket that listens already; from then on accepts. Fails if the path cannot be had, and says why: a bad configuration, another
-    /// daemon listening (with its pid), a file that is no socket (never deleted), no directory, no permission.
+    /// Binds and listens, or takes the socket that listens already; from then on accepts. Fails if the path cannot be had, and
+    /// says why: a bad configuration, another daemon listening (with its pid), a file that is no socket (never deleted), no
+    /// directory, no permission.
     result<void> start();
     /// Stops accepting, gives up the path and its lock, drains every session.
     void drain();

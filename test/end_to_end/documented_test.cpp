@@ -20,7 +20,10 @@ std::string read(const std::string& path)
     return {std::istreambuf_iterator<char>(file), {}};
 }
 
-std::string help_of(const std::vector<std::string>& words) { return program({.words = words, .in = {}, .environment = {}}).result().out; }
+std::string help_of(const std::vector<std::string>& words)
+{
+    return program({.words = words, .in = {}, .environment = {}}).result().out;
+}
 
 std::set<std::string> all(const std::string& text, const std::regex& form)
 {
@@ -62,9 +65,15 @@ void check_all(const std::string& program, const std::string& page, const std::s
 
 } // namespace
 
-BOOST_AUTO_TEST_CASE(every_option_of_warmd_is_in_its_page_and_its_completions) { check_all("warmd", "warmd.8", options_in(help_of({WARMD, "--help"}))); }
+BOOST_AUTO_TEST_CASE(every_option_of_warmd_is_in_its_page_and_its_completions)
+{
+    check_all("warmd", "warmd.8", options_in(help_of({WARMD, "--help"})));
+}
 
-BOOST_AUTO_TEST_CASE(every_option_of_warmctl_is_in_its_page_and_its_completions) { check_all("warmctl", "warmctl.1", options_of_warmctl()); }
+BOOST_AUTO_TEST_CASE(every_option_of_warmctl_is_in_its_page_and_its_completions)
+{
+    check_all("warmctl", "warmctl.1", options_of_warmctl());
+}
 
 BOOST_AUTO_TEST_CASE(every_command_is_in_the_page_and_the_completions)
 {

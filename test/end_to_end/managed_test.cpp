@@ -41,7 +41,8 @@ struct managed_place {
         environment.push_back("NOTIFY_SOCKET=" + manager.address());
         const std::string pass = passed < 0 ? "" : "LISTEN_PID=$$ LISTEN_FDS=1 ";
         const std::string moved = passed < 0 ? "" : " 3<&" + std::to_string(passed);
-        options.insert(options.begin(), {"/bin/bash", "-c", pass + "exec \"$0\" \"$@\"" + moved, WARMD, "--enable-dummy", "--socket", socket});
+        options.insert(options.begin(),
+                       {"/bin/bash", "-c", pass + "exec \"$0\" \"$@\"" + moved, WARMD, "--enable-dummy", "--socket", socket});
         return program({.words = std::move(options), .in = {}, .environment = std::move(environment)});
     }
     client connect() const { return client::connect(socket, std::chrono::minutes(1)).value(); }

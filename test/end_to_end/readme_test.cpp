@@ -34,7 +34,9 @@ std::vector<std::string> code_lines(const std::string& part)
 
 program_result typed(const std::string& line, const std::string& socket)
 {
-    return program({.words = {"/bin/bash", "-c", line}, .in = {}, .environment = {"WARMD_SOCKET=" + socket}, .directory = project}).result();
+    return program(
+               {.words = {"/bin/bash", "-c", line}, .in = {}, .environment = {"WARMD_SOCKET=" + socket}, .directory = project})
+        .result();
 }
 
 } // namespace
@@ -76,12 +78,14 @@ BOOST_AUTO_TEST_CASE(every_broken_model_gets_a_clear_error_and_the_daemon_goes_o
         BOOST_TEST_CONTEXT(text("dir"))
         {
             const bool adapter = text("kind") == "adapter";
-            const std::string model = adapter ? R"({"base":")" + broken + text("base") + R"(","adapter":")" + broken + text("dir") + "\"}"
-                                              : R"({"base":")" + broken + text("dir") + "\"}";
+            const std::string model =
+                adapter ? R"({"base":")" + broken + text("base") + R"(","adapter":")" + broken + text("dir") + "\"}"
+                        : R"({"base":")" + broken + text("dir") + "\"}";
             const auto loaded = asking.call("load", R"({"model":)" + model + "}");
             BOOST_TEST(loaded.has_value() == (text("must") == "load"));
             if (!loaded) {
-                BOOST_TEST((loaded.error().code == errc::load_failed || loaded.error().code == errc::unsupported), name(loaded.error().code));
+                BOOST_TEST((loaded.error().code == errc::load_failed || loaded.error().code == errc::unsupported),
+                           name(loaded.error().code));
                 BOOST_TEST(loaded.error().detail.find(text("dir")) != std::string::npos, loaded.error().detail); // which model
                 BOOST_TEST(!loaded.error().cause.empty());
             }

@@ -36,7 +36,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     for (const hf::lora_factors& each : opened->factors()) {
         std::vector<float> a(each.rank * each.module.in), b(each.module.out * each.rank);
         for (const auto& [name, values] : {std::tie(each.a_name, a), std::tie(each.b_name, b)})
-            fuzz::check(!opened->read(name, values) || std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); }),
+            fuzz::check(!opened->read(name, values) ||
+                            std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); }),
                         "what is read is finite");
     }
     return 0;

@@ -14,7 +14,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto read = hf::read_model_config(memory.path);
     if (!read)
         return 0;
-    fuzz::check(read->layers != 0 && read->vocab_size != 0 && read->hidden_size != 0 && read->max_positions != 0, "sizes are above 0");
+    fuzz::check(read->layers != 0 && read->vocab_size != 0 && read->hidden_size != 0 && read->max_positions != 0,
+                "sizes are above 0");
     fuzz::check(read->kv_heads != 0 && read->heads % read->kv_heads == 0, "kv_heads divides heads");
     fuzz::check(read->head_dim % 2 == 0, "head_dim is even");
     if (read->head_dim < 1 << 16)

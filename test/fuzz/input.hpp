@@ -42,7 +42,8 @@ public:
     std::filesystem::path write(std::string_view name, std::string_view content) const
     {
         std::filesystem::path file = path / name;
-        const int to = ::open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600); // a stream's buffer takes longer than the file
+        // A stream's buffer takes longer than the file.
+        const int to = ::open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
         if (::write(to, content.data(), content.size()) != static_cast<ssize_t>(content.size()))
             std::abort();
         ::close(to);

@@ -50,7 +50,8 @@ public:
     {
         registry_.add("dummy", patient_loader());
         const asio::any_io_executor work = workers_.get_executor();
-        const time_source frozen{[] { return time_point(); }, [](const asio::any_io_executor&) { return std::make_unique<mute_alarm>(); }};
+        const time_source frozen{[] { return time_point(); },
+                                 [](const asio::any_io_executor&) { return std::make_unique<mute_alarm>(); }};
         cache_.emplace(io_.get_executor(), worker_executors{work, work, work}, registry_, info_.limits, logger(), frozen);
         add_methods(methods_, *cache_, info_);
     }
@@ -70,8 +71,9 @@ public:
         session::socket here(io_), there(io_);
         asio::local::connect_pair(here, there);
         bool ended = false;
-        const auto serving = std::make_shared<session>(std::move(there), ::geteuid(), poller_, methods_,
-                                                       session_limits{.max_frame_bytes = 8 << 10, .max_in_flight_total = 8, .max_reply_bytes = 64 << 10}, logger());
+        const auto serving = std::make_shared<session>(
+            std::move(there), ::geteuid(), poller_, methods_,
+            session_limits{.max_frame_bytes = 8 << 10, .max_in_flight_total = 8, .max_reply_bytes = 64 << 10}, logger());
         serving->start([&ended] { ended = true; });
         ::send(here.native_handle(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
         ::shutdown(here.native_handle(), SHUT_WR);
@@ -89,7 +91,8 @@ public:
     void forget_everything()
     {
         const unload_request all{.keys = {}, .all = true, .wait = true};
-        asio::co_spawn(io_, cache_->unload(all), [](std::exception_ptr thrown, const auto&) { fuzz::check(!thrown, "everything can be unloaded"); });
+        asio::co_spawn(io_, cache_->unload(all),
+                       [](std::exception_ptr thrown, const auto&) { fuzz::check(!thrown, "everything can be unloaded"); });
         settle();
         cache_->models_now(left_);
         fuzz::check(left_.empty() && cache_->stats_now().waiters == 0, "nothing is left of a client that has gone");

@@ -91,7 +91,8 @@ class player {
 public:
     explicit player(const simulation& what)
         : world_(what.max_models, what.max_bytes), registry_(registry()), limits_(limits_of(what)),
-          cache_(io_.get_executor(), {jobs_.get_executor(), jobs_.get_executor(), jobs_.get_executor()}, registry_, limits_, {}, clock_.source())
+          cache_(io_.get_executor(), {jobs_.get_executor(), jobs_.get_executor(), jobs_.get_executor()}, registry_, limits_, {},
+                 clock_.source())
     {
     }
     ~player() { callers_.clear(); }
@@ -168,13 +169,14 @@ private:
         pinned_once_ = pinned_once_ || options.pin;
         callers_.push_back(made);
         asio::co_spawn(io_, cache_.get_or_load({.kind = "sim", .base = world::base(model)}, std::move(options)),
-                       asio::bind_cancellation_slot(made->signal.slot(), [this, made](const std::exception_ptr& thrown, result<backend_lease> told) {
-                           world_.check(!made->answered(), "5: answered twice");
-                           if (thrown)
-                               made->cancelled = true;
-                           else
-                               answered(*made, std::move(told));
-                       }));
+                       asio::bind_cancellation_slot(made->signal.slot(),
+                                                    [this, made](const std::exception_ptr& thrown, result<backend_lease> told) {
+                                                        world_.check(!made->answered(), "5: answered twice");
+                                                        if (thrown)
+                                                            made->cancelled = true;
+                                                        else
+                                                            answered(*made, std::move(told));
+                                                    }));
     }
 
     void answered(caller& by, result<backend_lease> told)
@@ -183,7 +185,8 @@ private:
             by.granted_files = std::stoi(told->what().model->files.text);
             by.counted = true;
             world_.leased(by.model, by.granted_files);
-            world_.check(by.granted_files >= by.files_when_asked, "stale: files " + std::to_string(by.granted_files) + " for a request made at " +
+            world_.check(by.granted_files >= by.files_when_asked, "stale: files " + std::to_string(by.granted_files) +
+                                                                      " for a request made at " +
                                                                       std::to_string(by.files_when_asked));
         } else {
             check_refusal(by, told.error());
@@ -196,7 +199,10 @@ private:
     {
         switch (why.code) {
         case errc::load_failed: world_.check(world_.load_failed_once(by.model), "refused: no load of it ever failed"); break;
-        case errc::too_large: world_.check(limits_.max_loaded_bytes != 0 && world::sizes[by.model] > limits_.max_loaded_bytes, "refused: it would fit"); break;
+        case errc::too_large:
+            world_.check(limits_.max_loaded_bytes != 0 && world::sizes[by.model] > limits_.max_loaded_bytes,
+                         "refused: it would fit");
+            break;
         case errc::all_pinned: world_.check(pinned_once_, "refused: nothing was ever pinned"); break;
         case errc::timeout: world_.check(jumped_, "refused: no deadline can have passed"); break;
         case errc::busy: world_.check(limits_.max_waiters < 1000, "refused: no queue was full"); break;
@@ -230,14 +236,18 @@ private:
             return;
         by->run = std::make_shared<asio::cancellation_signal>();
         const auto self = shared(by);
-        asio::co_spawn(io_, (*by->got)->run(tokenize{"x", true}),
-                       asio::bind_cancellation_slot(by->run->slot(), [this, self, signal = by->run](const std::exception_ptr& thrown, const result<outcome>& told) {
-                           self->run.reset();
-                           if (!thrown && told)
-                               world_.check(std::get<plain_text>(*told).text == std::to_string(self->granted_files), "answered by another instance");
-                           else if (!thrown)
-                               world_.check(told.error().code == errc::backend_failed || told.error().code == errc::cancelled, "run: " + told.error().detail);
-                       }));
+        asio::co_spawn(
+            io_, (*by->got)->run(tokenize{"x", true}),
+            asio::bind_cancellation_slot(
+                by->run->slot(), [this, self, signal = by->run](const std::exception_ptr& thrown, const result<outcome>& told) {
+                    self->run.reset();
+                    if (!thrown && told)
+                        world_.check(std::get<plain_text>(*told).text == std::to_string(self->granted_files),
+                                     "answered by another instance");
+                    else if (!thrown)
+                        world_.check(told.error().code == errc::backend_failed || told.error().code == errc::cancelled,
+                                     "run: " + told.error().detail);
+                }));
         step_io();
     }
     std::shared_ptr<caller> shared(const caller* by) const
@@ -302,7 +312,9 @@ private:
     /// Hung jobs come back, leases return, time passes: nobody may be left waiting, and drain must find nothing that stays.
     void end()
     {
-        const auto waiting = [this] { return std::any_of(callers_.begin(), callers_.end(), [](const auto& each) { return !each->answered(); }); };
+        const auto waiting = [this] {
+            return std::any_of(callers_.begin(), callers_.end(), [](const auto& each) { return !each->answered(); });
+        };
         for (int round = 0; round != 50; ++round) {
             settle();
             for (const auto& each : callers_)
@@ -337,26 +349,30 @@ private:
     bool jumped_ = false, pinned_once_ = false, draining_ = false;
 };
 
-constexpr std::array<const char*, 21> names{"ask",       "ask_pinned", "insist",       "cancel",    "hang_up",    "run",      "give_back",
-                                            "step_io",   "run_job",    "pass_time",    "jump_time", "change_files", "fail_load", "fail_close",
-                                            "fail_run",  "unload",     "unload_all",   "pin",       "unpin",      "look",         "limit"};
+constexpr std::array<const char*, 21> names{"ask",       "ask_pinned", "insist",   "cancel",    "hang_up",    "run",
+                                            "give_back", "step_io",    "run_job",  "pass_time", "jump_time",  "change_files",
+                                            "fail_load", "fail_close", "fail_run", "unload",    "unload_all", "pin",
+                                            "unpin",     "look",       "limit"};
 constexpr std::array<unsigned, 21> weights{24, 1, 2, 5, 1, 8, 18, 26, 26, 6, 2, 4, 4, 2, 2, 3, 1, 1, 2, 2, 1};
 
 } // namespace
 
 std::string text(const sim_event& event)
 {
-    return std::string(names[static_cast<std::size_t>(event.what)]) + '(' + std::to_string(event.a % 1000) + ',' + std::to_string(event.b % 1000) + ')';
+    return std::string(names[static_cast<std::size_t>(event.what)]) + '(' + std::to_string(event.a % 1000) + ',' +
+           std::to_string(event.b % 1000) + ')';
 }
 
 simulation simulation::from(std::uint64_t seed)
 {
     std::mt19937_64 random(seed);
-    simulation made{.seed = seed, .max_models = 1 + random() % 3, .max_bytes = random() % 2 ? 0 : 50 + random() % 60, .events = {}};
+    simulation made{
+        .seed = seed, .max_models = 1 + random() % 3, .max_bytes = random() % 2 ? 0 : 50 + random() % 60, .events = {}};
     std::discrete_distribution<int> pick(weights.begin(), weights.end());
     const std::size_t count = 10 + random() % 40;
     for (std::size_t i = 0; i != count; ++i)
-        made.events.push_back({static_cast<sim_event::kind>(pick(random)), static_cast<std::uint32_t>(random()), static_cast<std::uint32_t>(random())});
+        made.events.push_back({static_cast<sim_event::kind>(pick(random)), static_cast<std::uint32_t>(random()),
+                               static_cast<std::uint32_t>(random())});
     return made;
 }
 

@@ -40,7 +40,8 @@ loader world::make_loader()
 {
     const auto resolve = [this](const model_spec& asked) -> result<resolved_model> {
         const std::size_t model = model_of(asked.base);
-        resolved_model found{.spec = asked, .key = {asked.base}, .files = {std::to_string(files_[model])}, .estimated_bytes = sizes[model]};
+        resolved_model found{
+            .spec = asked, .key = {asked.base}, .files = {std::to_string(files_[model])}, .estimated_bytes = sizes[model]};
         if (model < 2) {
             found.shared_weights = "shared";
             found.shared_bytes = shared_size;

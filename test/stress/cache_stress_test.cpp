@@ -68,20 +68,21 @@ private:
 backend_registry touchy_registry(counts& seen, const std::filesystem::path& file)
 {
     backend_registry registry;
-    registry.add("touchy", {[file](const model_spec& asked) -> result<resolved_model> {
-                                resolved_model model{.spec = asked, .key = {}, .files = fingerprint({&file, 1}), .estimated_bytes = 1};
-                                model.watched = {file};
-                                model.key = key_of(asked);
-                                return model;
-                            },
-                            [&seen](const resolved_model& model, load_context&) -> result<std::unique_ptr<backend>> {
-                                if (model.spec.base == "broken") {
-                                    ++seen.failed_loads;
-                                    throw std::runtime_error("broken");
-                                }
-                                ++seen.loads;
-                                return std::make_unique<touchy_backend>(seen);
-                            }});
+    registry.add("touchy",
+                 {[file](const model_spec& asked) -> result<resolved_model> {
+                      resolved_model model{.spec = asked, .key = {}, .files = fingerprint({&file, 1}), .estimated_bytes = 1};
+                      model.watched = {file};
+                      model.key = key_of(asked);
+                      return model;
+                  },
+                  [&seen](const resolved_model& model, load_context&) -> result<std::unique_ptr<backend>> {
+                      if (model.spec.base == "broken") {
+                          ++seen.failed_loads;
+                          throw std::runtime_error("broken");
+                      }
+                      ++seen.loads;
+                      return std::make_unique<touchy_backend>(seen);
+                  }});
     return registry;
 }
 
@@ -137,11 +138,12 @@ private:
             test::write_file(file_, std::to_string(random_()));
         signal_.emplace();
         asio::co_spawn(strand_, ask_once(cache_, bases[random_() % bases.size()], count_),
-                       asio::bind_cancellation_slot(signal_->slot(), [self = shared_from_this(), rounds, all_ended](std::exception_ptr thrown) {
-                           self->timer_.cancel();
-                           count_end(self->count_, thrown);
-                           asio::post(self->strand_, [self, rounds, all_ended] { self->next(rounds - 1, all_ended); });
-                       }));
+                       asio::bind_cancellation_slot(
+                           signal_->slot(), [self = shared_from_this(), rounds, all_ended](std::exception_ptr thrown) {
+                               self->timer_.cancel();
+                               count_end(self->count_, thrown);
+                               asio::post(self->strand_, [self, rounds, all_ended] { self->next(rounds - 1, all_ended); });
+                           }));
         if (random_() % 2) {
             timer_.expires_after(std::chrono::microseconds(random_() % 300));
             timer_.async_wait([self = shared_from_this()](const error_code& ec) {
@@ -179,7 +181,8 @@ BOOST_AUTO_TEST_CASE(callers_come_and_go_on_many_threads_and_nothing_is_lost)
     limits.max_wait = 1ms;
     limits.back_off_first = 1ms;
     limits.recheck = 1ms;
-    backend_cache cache(asio::make_strand(io), {loads.get_executor(), runs.get_executor(), checks.get_executor()}, registry, limits, {});
+    backend_cache cache(asio::make_strand(io), {loads.get_executor(), runs.get_executor(), checks.get_executor()}, registry,
+                        limits, {});
 
     constexpr int clients = 16, rounds = 200;
     auto all_ended = std::make_shared<std::promise<void>>();
@@ -191,7 +194,8 @@ BOOST_AUTO_TEST_CASE(callers_come_and_go_on_many_threads_and_nothing_is_lost)
     BOOST_TEST_REQUIRE((ended.wait_for(240s) == std::future_status::ready)); // a hang is a failure
 
     std::promise<bool> drained;
-    asio::co_spawn(asio::make_strand(io), cache.drain(60s), [&](const std::exception_ptr& thrown, bool clean) { drained.set_value(!thrown && clean); });
+    asio::co_spawn(asio::make_strand(io), cache.drain(60s),
+                   [&](const std::exception_ptr& thrown, bool clean) { drained.set_value(!thrown && clean); });
     BOOST_TEST(drained.get_future().get());
     io.join(), loads.join(), runs.join(), checks.join();
 
@@ -201,6 +205,6 @@ BOOST_AUTO_TEST_CASE(callers_come_and_go_on_many_threads_and_nothing_is_lost)
     BOOST_TEST(seen.overlaps == 0);
     BOOST_TEST(seen.loads == seen.closes);
     BOOST_TEST(seen.loads == seen.destroyed);
-    BOOST_TEST_MESSAGE(count.answered << " answered, " << count.refused << " refused, " << count.cancelled << " cancelled; " << seen.loads
-                                      << " loads, " << seen.failed_loads << " failed loads");
+    BOOST_TEST_MESSAGE(count.answered << " answered, " << count.refused << " refused, " << count.cancelled << " cancelled; "
+                                      << seen.loads << " loads, " << seen.failed_loads << " failed loads");
 }

@@ -11,10 +11,16 @@ inline std::string text(const any_effect& one)
 {
     struct {
         std::string operator()(const effect::load& e) const { return "load " + std::to_string(e.entry); }
-        std::string operator()(const effect::close& e) const { return "close " + std::to_string(e.entry) + ' ' + std::string(name(e.why)); }
+        std::string operator()(const effect::close& e) const
+        {
+            return "close " + std::to_string(e.entry) + ' ' + std::string(name(e.why));
+        }
         std::string operator()(const effect::grant& e) const
         {
-            return "grant " + std::to_string(e.waiter) + " of " + std::to_string(e.entry) + (e.cached ? " cached" : e.joined ? " joined" : "");
+            return "grant " + std::to_string(e.waiter) + " of " + std::to_string(e.entry) +
+                   (e.cached   ? " cached"
+                    : e.joined ? " joined"
+                               : "");
         }
         std::string operator()(const effect::refuse& e) const
         {

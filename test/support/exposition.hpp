@@ -70,7 +70,8 @@ private:
         if (!samples_.emplace(found[1].str() + found[2].str(), number).second)
             wrong("a sample stands twice: " + line);
         const std::string of = found[1];
-        const bool fits = type_ == "histogram" ? of == name_ + "_bucket" || of == name_ + "_sum" || of == name_ + "_count" : of == name_;
+        const bool fits =
+            type_ == "histogram" ? of == name_ + "_bucket" || of == name_ + "_sum" || of == name_ + "_count" : of == name_;
         if (!fits)
             wrong("not of its family: " + line);
         if (type_ == "counter" && number < 0)

@@ -16,7 +16,8 @@ namespace warmd::test {
 class notify_receiver {
 public:
     /// "": at a path of its own; "@name": an abstract one.
-    explicit notify_receiver(std::string address = {}) : address_(address.empty() ? (scratch_.path / "notify").string() : std::move(address))
+    explicit notify_receiver(std::string address = {})
+        : address_(address.empty() ? (scratch_.path / "notify").string() : std::move(address))
     {
         sockaddr_un at{};
         at.sun_family = AF_UNIX;

@@ -26,7 +26,8 @@ void run_until(boost::asio::io_context& io, Done done)
     const auto deadline = std::chrono::steady_clock::now() + hang;
     io.restart();
     while (!done()) {
-        BOOST_REQUIRE_MESSAGE(io.run_one_until(deadline) != 0, "the context ran out of work, or hangs, before what was waited for");
+        BOOST_REQUIRE_MESSAGE(io.run_one_until(deadline) != 0,
+                              "the context ran out of work, or hangs, before what was waited for");
     }
 }
 

@@ -70,7 +70,8 @@ result<sample> take_sample(client& daemon)
 {
     sample now;
     using question = std::pair<const char*, json::value*>;
-    for (const auto& [method, into] : {question("health", &now.health), question("stats", &now.stats), question("models", &now.models)}) {
+    for (const auto& [method, into] :
+         {question("health", &now.health), question("stats", &now.stats), question("models", &now.models)}) {
         auto told = daemon.call(method);
         if (!told)
             return told.error();

@@ -146,8 +146,8 @@ std::string show_top(const json::value& health, const json::value& stats, const 
     const double hits = counted("hits_total"), asked = hits + counted("misses_total") + counted("joins_total");
     std::string out = "warmd " + text(health.at("version")) + ": " + text(health.at("status")) + ", up " +
                       show(health.at("uptime_seconds"), human_seconds) + "; " + count(counted("loaded_models")) + " of at most " +
-                      show(health.at("max_loaded_models"), count) + " models, " + human_bytes(counted("charged_bytes")) + "; hits " +
-                      count(hits) + (asked > 0 ? " (" + tenths(100 * hits / asked) + " %)" : "") + '\n';
+                      show(health.at("max_loaded_models"), count) + " models, " + human_bytes(counted("charged_bytes")) +
+                      "; hits " + count(hits) + (asked > 0 ? " (" + tenths(100 * hits / asked) + " %)" : "") + '\n';
     for (const json::value& reason : health.at("reasons").as_array())
         out += text(reason) + '\n';
     return out + '\n' + models_table(models.at("models").as_array(), &rates);
@@ -160,7 +160,8 @@ std::string show_event(const json::value& event)
     const std::string space(longest - std::min(longest, type.size()), ' ');
     std::string line = human_time(event.at("time").to_number<double>()) + "  " + type + space + "  ";
     if (type == "lost")
-        return line + show(event.at("count"), count) + " events were not sent, because what came before them was not read in time";
+        return line + show(event.at("count"), count) +
+               " events were not sent, because what came before them was not read in time";
     line += text(event.at("key")) + "  ";
     const auto state = [](const json::value& called) { return called.is_null() ? "none" : text(called); };
     if (type == "state")
