@@ -62,7 +62,7 @@ std::vector<float> product(matmul_engine& engine, const packed& weights, const v
                     [&, out = out, strands = strands](const product_tile& tile) {
         for (std::size_t strand = 0; strand != strands; ++strand)
             for (std::size_t i = 0; i != tile.rows; ++i)
-                std::copy_n(tile.strands[strand] + i * tile.outs, tile.outs,
+                std::copy_n(tile.strands[strand] + i * tile.stride, tile.outs,
                             &y[(tile.first_row + i) * out + strand * (out / strands) + tile.first_out]);
     });
     return y;

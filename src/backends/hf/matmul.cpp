@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <cstring>
 #include <map>
 #include <new>
 #include <utility>
@@ -116,9 +117,8 @@ public:
         stream.wait();
     }
 
-    /// Where x and y of a height go: without data.
-    dnnl::memory x_slot(std::size_t height) const { return {x(height), engine_, nullptr}; }
-    dnnl::memory y_slot(std::size_t height) const { return {y(height), engine_, nullptr}; }
+    dnnl::memory x_slot(std::size_t height) const { return {x(height), engine_, nullptr}; } ///< without data
+    dnnl::memory y_slot(std::size_t height, std::byte* at) const { return {y(height), engine_, at}; }
     dnnl::memory scratch(std::size_t height, std::byte* at) const { return {by_height_[index_of(height)].scratch, engine_, at}; }
     dnnl::memory weights(std::byte* packed) const { return {weights_, engine_, packed}; }
     /// REQUIRES: prepare(height).
@@ -161,14 +161,12 @@ public:
 
     dnnl::stream& stream() { return stream_; }
 
-    /// x [height, in] times a packed panel, put into y at `offset`; [height, outs].
-    float* run(const panel_product& by, std::size_t height, const dnnl::memory& packed, const std::byte* x, std::uint64_t offset)
+    /// x [height, in] times a packed panel: [height, outs], until the next.
+    float* run(const panel_product& by, std::size_t height, const dnnl::memory& packed, const std::byte* x)
     {
         if (bound_ != &by || bound_height_ != height)
             bind(by, height);
-        std::byte* const y = y_.get() + offset;
         x_slot_.set_data_handle(const_cast<std::byte*>(x));
-        y_slot_.set_data_handle(y);
         // The library's C interface: that for C++ makes a list of the arguments on the heap for each call.
         const std::array arguments{dnnl_exec_arg_t{DNNL_ARG_SRC, x_slot_.get()}, dnnl_exec_arg_t{DNNL_ARG_WEIGHTS, packed.get()},
                                    dnnl_exec_arg_t{DNNL_ARG_DST, y_slot_.get()},
@@ -176,14 +174,14 @@ public:
         dnnl::error::wrap_c_api(dnnl_primitive_execute(primitive_, stream_.get(), arguments.size(), arguments.data()),
                                 "a matrix product failed");
         stream_.wait();
-        return reinterpret_cast<float*>(y);
+        return reinterpret_cast<float*>(y_.get());
     }
 
 private:
     void bind(const panel_product& by, std::size_t height)
     {
         x_slot_ = by.x_slot(height);
-        y_slot_ = by.y_slot(height);
+        y_slot_ = by.y_slot(height, y_.get());
         scratch_slot_ = by.scratch(height, scratch_.get());
         primitive_ = by.primitive(height).get();
         bound_ = &by;
@@ -222,7 +220,8 @@ class matmul_shape {
 public:
     struct panel {
         std::size_t first_out;  // of each strand
-        std::uint64_t offset;   // of its weights in the packed matrix; the next strand's follow
+        std::size_t outs;       // of each strand: a panel has the columns of one after those of the other
+        std::uint64_t offset;   // of its weights in the packed matrix
         panel_product* product; // one of products_
     };
 
@@ -232,11 +231,11 @@ public:
         std::size_t first = 0;
         for (const std::size_t blocks : panel_blocks(shape, of)) {
             const std::size_t count = std::min(blocks * block, outs - first);
-            auto& product = products_[count];
+            auto& product = products_[shape.strands * count];
             if (!product)
-                product = std::make_unique<panel_product>(engine, shape.in, count, of);
-            panels_.push_back({first, bytes_, product.get()});
-            bytes_ += shape.strands * product->bytes();
+                product = std::make_unique<panel_product>(engine, shape.in, shape.strands * count, of);
+            panels_.push_back({first, count, bytes_, product.get()});
+            bytes_ += product->bytes();
             first += count;
         }
     }
@@ -250,7 +249,7 @@ public:
     template <class Run>
     void for_each_tile(std::size_t bands, std::size_t part, std::size_t parts, const Run& run) const
     {
-        const std::size_t all = bands * shape_.out / shape_.strands;
+        const std::size_t all = bands * shape_.out;
         std::size_t at = 0; // columns of earlier tiles
         for (std::size_t p = 0; p != panels_.size(); ++p)
             for (std::size_t band = 0; band != bands; ++band) {
@@ -280,13 +279,6 @@ private:
     std::map<std::size_t, std::unique_ptr<panel_product>> products_; // by columns; made complete by the engine's one user
     std::vector<panel> panels_;
 };
-
-namespace {
-
-/// One strand of a tile.
-std::uint64_t strand_bytes(const matmul_shape& by) { return heights.back() * by.widest() * sizeof(float); }
-
-} // namespace
 
 bool has_bf16() { return __builtin_cpu_supports("avx512bf16"); } // every processor with AMX has it
 
@@ -339,6 +331,23 @@ std::uint64_t matmul_engine::packed_bytes(const matrix_shape& shape, precision o
     return known;
 }
 
+namespace {
+
+/// The weights of a panel below one another: where they are, or gathered from the strands in `room`.
+const std::byte* rows_of(std::span<const std::byte> weights, std::size_t row_bytes, const matrix_shape& shape,
+                         const matmul_shape::panel& panel, std::vector<std::byte>& room)
+{
+    if (shape.strands == 1)
+        return weights.data() + panel.first_out * row_bytes;
+    room.resize(shape.strands * panel.outs * row_bytes);
+    for (std::size_t s = 0; s != shape.strands; ++s)
+        std::memcpy(room.data() + s * panel.outs * row_bytes,
+                    weights.data() + (s * (shape.out / shape.strands) + panel.first_out) * row_bytes, panel.outs * row_bytes);
+    return room.data();
+}
+
+} // namespace
+
 packed_matrix matmul_engine::pack(std::span<const std::byte> weights, stored_as type, const matrix_shape& shape, precision of,
                                   std::byte* to)
 {
@@ -350,16 +359,14 @@ packed_matrix matmul_engine::pack(std::span<const std::byte> weights, stored_as 
     }
     const auto primitives = primitives_for(shape, of);
     packed_matrix::packed made{primitives, {}};
-    for (const auto& [first_out, offset, product] : primitives->panels())
-        for (std::size_t s = 0; s != shape.strands; ++s)
-            made.panels.push_back(product->weights(to + offset + s * product->bytes()));
-
+    for (const auto& panel : primitives->panels())
+        made.panels.push_back(panel.product->weights(to + panel.offset));
     const data_type from = type == stored_as::bf16 ? data_type::bf16 : data_type::f32;
-    const std::size_t row_bytes = shape.in * size_of(type), strand_outs = shape.out / shape.strands;
     for_each(made.panels.size(), weights.size(), [&](std::size_t i) {
-        const auto& panel = primitives->panels()[i / shape.strands];
-        const std::size_t first_row = i % shape.strands * strand_outs + panel.first_out;
-        panel.product->pack(state_->workers[static_cast<std::size_t>(omp_get_thread_num())].stream(), weights.data() + first_row * row_bytes, from, made.panels[i]);
+        const auto& panel = primitives->panels()[i];
+        thread_local std::vector<std::byte> room;
+        panel.product->pack(state_->workers[static_cast<std::size_t>(omp_get_thread_num())].stream(),
+                            rows_of(weights, shape.in * size_of(type), shape, panel, room), from, made.panels[i]);
     });
     packed_matrix packed;
     packed.shape_ = shape;
@@ -379,7 +386,7 @@ void matmul_engine::prepare(const packed_matrix& weights, std::size_t rows)
     const matmul_shape& by = *weights.contents_->primitives;
     const std::uint64_t scratch = by.prepare(rows);
     for (worker& each : state_->workers)
-        each.prepare(weights.shape().strands * strand_bytes(by), scratch);
+        each.prepare(heights.back() * by.widest() * sizeof(float), scratch);
 }
 
 void matmul_engine::multiply(const packed_matrix& weights, const void* x, const product_share& share, const receiver& receive)
@@ -390,13 +397,14 @@ void matmul_engine::multiply(const packed_matrix& weights, const void* x, const 
     worker& mine = state_->workers[share.thread];
     const std::size_t bands = (share.last_row - share.first_row + band_rows - 1) / band_rows;
     by.for_each_tile(bands, share.part, share.parts, [&](std::size_t panel, std::size_t band) {
-        const auto& [first_out, offset, product] = by.panels()[panel];
+        const auto& [first_out, outs, offset, product] = by.panels()[panel];
         const std::size_t first_row = share.first_row + band * band_rows, count = std::min(band_rows, share.last_row - first_row);
         const std::size_t height = height_of(count, weights.shape().in, product->outs(), by.of());
-        product_tile made{first_row, count, first_out, product->outs(), {}};
+        float* const y = mine.run(*product, height, weights.contents_->panels[panel],
+                                  static_cast<const std::byte*>(x) + first_row * row_bytes);
+        product_tile made{first_row, count, first_out, outs, strands * outs, {}};
         for (std::size_t s = 0; s != strands; ++s)
-            made.strands[s] = mine.run(*product, height, weights.contents_->panels[panel * strands + s],
-                                       static_cast<const std::byte*>(x) + first_row * row_bytes, s * strand_bytes(by));
+            made.strands[s] = y + s * outs;
         receive(made);
     });
 }

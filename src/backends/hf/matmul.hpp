@@ -59,6 +59,7 @@ private:
 struct product_tile {
     std::size_t first_row, rows;
     std::size_t first_out, outs;
+    std::size_t stride;            ///< from one row to the next
     std::array<float*, 2> strands; ///< [rows, outs] each; the receiver may change it
 };
 

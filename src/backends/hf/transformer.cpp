@@ -98,12 +98,16 @@ void transformer::step(matmul_engine& engine, std::span<const segment> segments,
     place(segments);
     const matmul_engine::computing alone;
     const std::size_t threads = threads_for(rows_.size(), base_, engine.threads());
-    divide(threads, segments);
+    divide(threads);
     prepare_products();
     run_team(threads, [&](const team_member& me) {
         look_up(me, segments);
-        for (std::size_t layer = 0; layer != config().layers; ++layer)
-            run_layer(me, layer, segments);
+        for (std::size_t layer = 0; layer != config().layers; ++layer) {
+            begin_layer(me, layer, segments);
+            if (layer + 1 == config().layers)
+                drop_unwanted(me);
+            end_layer(me, layer, segments);
+        }
         me.wait_for_all();
         project(me, receive);
     });
@@ -138,37 +142,61 @@ void transformer::place(std::span<const segment> segments)
 
 /// Threads either have bands of rows of their own, which they take through a layer without waiting for one another, or, where
 /// rows are few, panels of the weights, each of which is then read by one core only.
-void transformer::divide(std::size_t threads, std::span<const segment> segments)
+void transformer::divide(std::size_t threads)
 {
     constexpr std::size_t bands_each = 4; // fewer do not pay for reading all weights on each core (warmbench score)
     by_rows_ = threads > 1 && rows_.size() >= threads * bands_each * matmul_engine::band_rows;
     straddled_ = false;
     tiles_.clear();
+    const auto thread_of = [&](std::size_t r) {
+        std::size_t thread = 0;
+        while (r >= shared_rows({thread, threads, nullptr}, rows_.size()).last)
+            ++thread;
+        return thread;
+    };
     const std::size_t group = config().heads / config().kv_heads, most = attention_->most_queries();
-    for (std::size_t s = 0, first_row = 0; s != segments.size(); first_row += segments[s++].tokens.size()) {
-        const auto thread_of = [&](std::size_t r) {
-            std::size_t thread = 0;
-            while (r >= shared_rows({thread, threads, nullptr}, rows_.size()).last)
-                ++thread;
-            return thread;
-        };
-        const std::size_t owner = thread_of(first_row), count = segments[s].tokens.size();
-        const bool is_whole = by_rows_ && thread_of(first_row + count - 1) == owner;
+    for (std::size_t first_row = 0, end = 0; first_row != rows_.size(); first_row = end) {
+        while (end != rows_.size() && rows_[end].segment == rows_[first_row].segment)
+            ++end;
+        const std::size_t owner = thread_of(first_row), queries = (end - first_row) * group;
+        const bool is_whole = by_rows_ && thread_of(end - 1) == owner;
         straddled_ = straddled_ || !is_whole;
         for (std::size_t head = 0; head != config().kv_heads; ++head)
-            for (std::size_t q = 0; q < count * group; q += most)
-                tiles_.push_back({s, first_row, head, q, std::min(q + most, count * group),
+            for (std::size_t q = 0; q < queries; q += most)
+                tiles_.push_back({rows_[first_row].segment, first_row, head, q, std::min(q + most, queries),
                                   is_whole ? owner : tiles_.size() % threads});
     }
 }
 
 void transformer::prepare_products()
 {
-    for (const linear& each : base_.layers.front().linears)
-        engine_->prepare(each.matrix, rows_.size());
+    for (const std::size_t rows : {rows_.size(), wanted_.size()})
+        for (const linear& each : base_.layers.front().linears)
+            if (rows != 0)
+                engine_->prepare(each.matrix, rows);
     for (const std::size_t rows : {std::min(wanted_.size(), logits_rows_), wanted_.size() % logits_rows_})
         if (rows != 0)
             engine_->prepare(base_.output, rows);
+}
+
+/// After the last keys and values only those rows matter whose logits are wanted: they become all rows.
+void transformer::drop_unwanted(const team_member& me)
+{
+    if (wanted_.size() == rows_.size())
+        return;
+    me.wait_for_all();
+    if (me.index == 0) {
+        const std::size_t hidden = config().hidden_size, width = config().q_width() + 2 * config().kv_width();
+        for (std::size_t i = 0; i != wanted_.size(); ++i) {
+            const std::size_t from = wanted_[i]; // never before i
+            rows_[i] = rows_[from];
+            std::copy_n(&stream_[from * hidden], hidden, &stream_[i * hidden]);
+            std::copy_n(&qkv_[from * width], width, &qkv_[i * width]);
+        }
+        rows_.resize(wanted_.size());
+        divide(me.size);
+    }
+    me.wait_for_all();
 }
 
 /// An equal share of all rows, in whole bands where the thread multiplies them itself.
@@ -195,23 +223,27 @@ void transformer::look_up(const team_member& me, std::span<const segment> segmen
     }
 }
 
-void transformer::run_layer(const team_member& me, std::size_t layer, std::span<const segment> segments)
+/// Up to the layer's keys and values.
+void transformer::begin_layer(const team_member& me, std::size_t layer, std::span<const segment> segments)
 {
-    const layer_weights& weights = base_.layers[layer];
-    const std::size_t hidden = config().hidden_size, qkv_width = config().q_width() + 2 * config().kv_width();
+    const std::size_t width = config().q_width() + 2 * config().kv_width();
+    normalise(me, base_.layers[layer].input_norm);
+    multiply(me, layer, linear_kind::qkv, normed_,
+             [&](std::size_t r, std::size_t first, std::size_t outs, const float* y, const float*) {
+                 std::copy_n(y, outs, &qkv_[r * width + first]);
+             });
+    prepare_heads(me, layer, segments);
+}
+
+void transformer::end_layer(const team_member& me, std::size_t layer, std::span<const segment> segments)
+{
+    const std::size_t hidden = config().hidden_size;
     const row_receiver add_to_stream = [&](std::size_t r, std::size_t first, std::size_t outs, const float* y, const float*) {
         add(y, &stream_[r * hidden + first], outs);
     };
-    normalise(me, weights.input_norm);
-    multiply(me, layer, linear_kind::qkv, normed_,
-             [&](std::size_t r, std::size_t first, std::size_t outs, const float* y, const float*) {
-                 std::copy_n(y, outs, &qkv_[r * qkv_width + first]);
-             });
-    prepare_heads(me, layer, segments);
     attend_all(me, layer, segments);
     multiply(me, layer, linear_kind::output, mixed_, add_to_stream);
-
-    normalise(me, weights.post_attention_norm);
+    normalise(me, base_.layers[layer].post_attention_norm);
     multiply(me, layer, linear_kind::gate_up, normed_,
              [&](std::size_t r, std::size_t first, std::size_t outs, const float* gate, const float* up) {
                  gated_.put_gated(r, first, gate, up, outs);
@@ -243,11 +275,12 @@ void transformer::multiply(const team_member& me, std::size_t layer, linear_kind
     engine_->multiply(by.matrix, x.from(0), share, [&](const product_tile& tile) {
         const auto first_of = [&](std::size_t strand) { return strand * (shape.out / shape.strands) + tile.first_out; };
         for (std::size_t strand = 0; strand != shape.strands; ++strand)
-            adapt(layer, which, {tile.first_row, tile.first_row + tile.rows}, first_of(strand), tile.outs, tile.strands[strand]);
+            adapt(layer, which, {tile.first_row, tile.first_row + tile.rows}, first_of(strand), tile.outs, tile.strands[strand],
+                  tile.stride);
         for (std::size_t i = 0; i != tile.rows; ++i) {
             std::array<float*, 2> y{};
             for (std::size_t strand = 0; strand != shape.strands; ++strand) {
-                y[strand] = tile.strands[strand] + i * tile.outs;
+                y[strand] = tile.strands[strand] + i * tile.stride;
                 if (!by.bias.empty())
                     add(&by.bias[first_of(strand)], y[strand], tile.outs);
             }
@@ -306,9 +339,9 @@ void transformer::reduce_in_fp32(const lora_linear& by, const activations& x, ro
     }
 }
 
-/// Adds the rows' adapters to columns [first_out, first_out + outs) of a product; y [rows, outs].
-void transformer::adapt(std::size_t layer, std::size_t which, row_range rows, std::size_t first_out, std::size_t outs,
-                        float* y) const
+/// Adds the rows' adapters to columns [first_out, first_out + outs) of a product; y [rows, outs], rows y_stride apart.
+void transformer::adapt(std::size_t layer, std::size_t which, row_range rows, std::size_t first_out, std::size_t outs, float* y,
+                        std::size_t y_stride) const
 {
     for (std::size_t r = rows.first, to = r; r != rows.last; r = to) {
         to = end_of_lens(r, rows.last);
@@ -320,49 +353,48 @@ void transformer::adapt(std::size_t layer, std::size_t which, row_range rows, st
             const std::size_t end = std::min(first_out + outs, part.first_out + part.out);
             if (from < end)
                 add_part(part, through.scale, {r, to}, from - part.first_out, end - from,
-                         y + (r - rows.first) * outs + (from - first_out), outs);
+                         y + (r - rows.first) * y_stride + (from - first_out), y_stride);
         }
     }
 }
 
-/// Adds columns [first, first + count) of a part to rows of y, `outs` apart.
+/// Adds columns [first, first + count) of a part to rows of y, y_stride apart.
 void transformer::add_part(const lora_linear::part& part, double scale, row_range rows, std::size_t first, std::size_t count,
-                           float* y, std::size_t outs) const
+                           float* y, std::size_t y_stride) const
 {
     if (part.b_tiles) {
         add_by_amx(part, reinterpret_cast<const std::byte*>(&reduced_[rows.first * ranks_]), ranks_ * sizeof(float),
-                   rows.last - rows.first, first, count, y, outs);
+                   rows.last - rows.first, first, count, y, y_stride);
         return;
     }
     const auto factor = static_cast<float>(static_cast<double>(part.scaling) * scale);
-    for (std::size_t r = rows.first; r != rows.last; ++r, y += outs)
+    for (std::size_t r = rows.first; r != rows.last; ++r, y += y_stride)
         add_product(&reduced_[r * ranks_ + part.first_rank], part.b + first, part.rank, part.out, factor, y, count);
 }
 
-/// Norms and rotates queries and keys of its own rows; puts keys and values into the caches.
+/// Norms and rotates queries and keys; puts keys and values into the caches. Of its own rows; where rows are shared, of all rows
+/// some heads, since neighbouring positions lie in one cache line.
 void transformer::prepare_heads(const team_member& me, std::size_t layer, std::span<const segment> segments)
 {
     const model_config& shape = config();
     const layer_weights& weights = base_.layers[layer];
-    const std::size_t dim = shape.head_dim, width = shape.q_width() + 2 * shape.kv_width();
-    const auto [first, last] = shared_rows(me, rows_.size());
-    for (std::size_t i = first; i != last; ++i) {
-        const row& at = rows_[i];
-        float* const q = &qkv_[i * width];
-        const float* const v = q + shape.q_width() + shape.kv_width();
-        for (std::size_t head = 0; head != shape.heads + shape.kv_heads; ++head) { // keys follow the queries
-            float* const x = q + head * dim;
-            const std::vector<float>& norm = head < shape.heads ? weights.q_norm : weights.k_norm;
-            if (!norm.empty())
-                rms_norm(x, norm.data(), shape.rms_norm_eps, x, dim);
-            rotate(x, &cosines_[i * dim / 2], &sines_[i * dim / 2], dim / 2);
+    const std::size_t dim = shape.head_dim, width = shape.q_width() + 2 * shape.kv_width(), group = shape.heads / shape.kv_heads;
+    const auto [first, last] = by_rows_ ? shared_rows(me, rows_.size()) : row_range{0, rows_.size()};
+    const auto prepare = [&](std::size_t i, float* x, const std::vector<float>& norm) {
+        if (!norm.empty())
+            rms_norm(x, norm.data(), shape.rms_norm_eps, x, dim);
+        rotate(x, &cosines_[i * dim / 2], &sines_[i * dim / 2], dim / 2);
+    };
+    for (std::size_t head = by_rows_ ? 0 : me.index; head < shape.kv_heads; head += by_rows_ ? 1 : me.size)
+        for (std::size_t i = first; i != last; ++i) {
+            float* const q = &qkv_[i * width + head * group * dim];
+            float* const k = &qkv_[i * width + shape.q_width() + head * dim];
+            for (std::size_t each = 0; each != group; ++each)
+                prepare(i, q + each * dim, weights.q_norm);
+            prepare(i, k, weights.k_norm);
+            const std::size_t block = rows_[i].position / attention_block, slot = rows_[i].position % attention_block;
+            attention_->put(k, k + shape.kv_width(), slot, segments[rows_[i].segment].cache->at(block, layer, head));
         }
-        const std::size_t block = at.position / attention_block, slot = at.position % attention_block;
-        for (std::size_t head = 0; head != shape.kv_heads; ++head) {
-            const float* const k = q + shape.q_width() + head * dim;
-            attention_->put(k, v + head * dim, slot, segments[at.segment].cache->at(block, layer, head));
-        }
-    }
 }
 
 /// The tiles that are this thread's. Afterwards its own rows of mixed_ are complete.
@@ -397,22 +429,22 @@ void transformer::attend_tile(const query_tile& mine, std::size_t layer, kv_cach
         mixed_.put(mine.first_row + q / group, (mine.kv_head * group + q % group) * dim, queries[q - mine.first].out, dim);
 }
 
-/// The vocabulary projection of the rows whose logits are wanted, in pieces that bound the memory. REQUIRES: stream_ is complete.
+/// The vocabulary projection, in pieces that bound the memory. REQUIRES: stream_ is complete, and of wanted rows only.
 void transformer::project(const team_member& me, const receiver& receive)
 {
     const std::size_t hidden = config().hidden_size, vocab = config().vocab_size;
-    for (std::size_t piece = 0; piece < wanted_.size(); piece += logits_rows_) {
-        const std::size_t count = std::min(logits_rows_, wanted_.size() - piece);
+    for (std::size_t piece = 0; piece < rows_.size(); piece += logits_rows_) {
+        const std::size_t count = std::min(logits_rows_, rows_.size() - piece);
         for (std::size_t i = me.index; i < count; i += me.size)
-            normed_.put_normalised(i, &stream_[wanted_[piece + i] * hidden], base_.final_norm.data(), config().rms_norm_eps);
+            normed_.put_normalised(i, &stream_[(piece + i) * hidden], base_.final_norm.data(), config().rms_norm_eps);
         me.wait_for_all();
         engine_->multiply(base_.output, normed_.from(0), {me.index, 0, count, me.index, me.size}, [&](const product_tile& tile) {
             for (std::size_t i = 0; i != tile.rows; ++i)
-                std::copy_n(tile.strands[0] + i * tile.outs, tile.outs, &logits_[(tile.first_row + i) * vocab + tile.first_out]);
+                std::copy_n(tile.strands[0] + i * tile.stride, tile.outs, &logits_[(tile.first_row + i) * vocab + tile.first_out]);
         });
         me.wait_for_all();
         for (std::size_t i = me.index; i < count; i += me.size) {
-            const row& at = rows_[wanted_[piece + i]];
+            const row& at = rows_[piece + i];
             receive(at.segment, at.token, std::span(logits_).subspan(i * vocab, vocab));
         }
         me.wait_for_all(); // before the next piece's logits are written

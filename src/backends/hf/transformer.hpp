@@ -71,7 +71,7 @@ private:
 
     // The order of a step, on one thread
     void place(std::span<const segment> segments);
-    void divide(std::size_t threads, std::span<const segment> segments);
+    void divide(std::size_t threads);
     void prepare_products();
 
     // What each thread of a team does. Its own rows are shared_rows(me).
@@ -80,16 +80,19 @@ private:
     };
     row_range shared_rows(const team_member& me, std::size_t all) const;
     void look_up(const team_member& me, std::span<const segment> segments);
-    void run_layer(const team_member& me, std::size_t layer, std::span<const segment> segments);
+    void begin_layer(const team_member& me, std::size_t layer, std::span<const segment> segments);
+    void drop_unwanted(const team_member& me);
+    void end_layer(const team_member& me, std::size_t layer, std::span<const segment> segments);
     /// One row of a tile: its strands' columns from first_out on, biased and adapted.
     using row_receiver = std::function<void(std::size_t r, std::size_t first_out, std::size_t outs, const float* first,
                                             const float* second)>;
     void multiply(const team_member& me, std::size_t layer, linear_kind kind, const activations& x, const row_receiver& receive);
     void reduce_rows(const team_member& me, std::size_t layer, std::size_t which, const activations& x);
     void reduce_in_fp32(const lora_linear& by, const activations& x, row_range rows);
-    void adapt(std::size_t layer, std::size_t which, row_range rows, std::size_t first_out, std::size_t outs, float* y) const;
+    void adapt(std::size_t layer, std::size_t which, row_range rows, std::size_t first_out, std::size_t outs, float* y,
+               std::size_t y_stride) const;
     void add_part(const lora_linear::part& part, double scale, row_range rows, std::size_t first, std::size_t count,
-                  float* y, std::size_t outs) const;
+                  float* y, std::size_t y_stride) const;
     std::size_t end_of_lens(std::size_t from, std::size_t last) const;
     void normalise(const team_member& me, const std::vector<float>& weight);
     void prepare_heads(const team_member& me, std::size_t layer, std::span<const segment> segments);
