@@ -4,19 +4,29 @@
 #include "kernels.hpp"
 #include "kernels_bf16.hpp"
 #include "matmul.hpp"
+#include "memory_block.hpp"
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <vector>
+#include <span>
 
 namespace warmd::hf {
 
 class activations {
 public:
-    activations(std::size_t rows, std::size_t width, precision of)
-        : width_(width), wide_(of == precision::fp32 ? rows * width : 0), narrow_(of == precision::bf16 ? rows * width : 0)
+    activations() = default;
+    activations(block_cutter& memory, std::size_t rows, std::size_t width, precision of) : width_(width)
     {
+        if (of == precision::bf16)
+            narrow_ = memory.take<std::uint16_t>(rows * width);
+        else
+            wide_ = memory.take<float>(rows * width);
+    }
+    /// What one takes of its memory.
+    static std::size_t bytes(std::size_t rows, std::size_t width, precision of)
+    {
+        return of == precision::bf16 ? block_cutter::taken<std::uint16_t>(rows * width) : block_cutter::taken<float>(rows * width);
     }
 
     /// Columns [first, first + count) of a row.
@@ -56,12 +66,11 @@ public:
     {
         return narrow_.empty() ? static_cast<const void*>(&wide_[row * width_]) : &narrow_[row * width_];
     }
-    std::uint64_t bytes() const { return wide_.size() * sizeof(float) + narrow_.size() * sizeof(std::uint16_t); }
 
 private:
-    std::size_t width_;
-    std::vector<float> wide_;
-    std::vector<std::uint16_t> narrow_;
+    std::size_t width_ = 0;
+    std::span<float> wide_; // one of the two
+    std::span<std::uint16_t> narrow_;
 };
 
 } // namespace warmd::hf

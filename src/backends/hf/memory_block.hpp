@@ -1,10 +1,11 @@
 #pragma once
-// Memory for weights: one large piece instead of many.
+// Memory for weights and buffers: one large piece instead of many.
 
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
+#include <span>
 
 namespace warmd::hf {
 
@@ -27,6 +28,30 @@ private:
     };
     std::unique_ptr<std::byte, release> memory_;
     std::uint64_t bytes_ = 0;
+};
+
+/// Cuts pieces off a block, one after another, each from the start of a cache line. REQUIRES: together they fit.
+class block_cutter {
+public:
+    explicit block_cutter(const memory_block& of) : next_(of.data()) {}
+    /// Uninitialised.
+    template <class Number>
+    std::span<Number> take(std::size_t count)
+    {
+        auto* const piece = reinterpret_cast<Number*>(next_);
+        next_ += taken<Number>(count);
+        return {piece, count};
+    }
+    /// What take() takes.
+    template <class Number>
+    static std::size_t taken(std::size_t count)
+    {
+        constexpr std::size_t cache_line = 64;
+        return (count * sizeof(Number) + cache_line - 1) / cache_line * cache_line;
+    }
+
+private:
+    std::byte* next_;
 };
 
 } // namespace warmd::hf

@@ -26,15 +26,8 @@ std::size_t logits_rows_for(const model_config& config)
     return rows;
 }
 
-/// The fp32 vectors that one token has in the buffers, in floats; and those that go into products, in elements.
-std::size_t floats_per_token(const model_config& config)
-{
-    return config.hidden_size + config.q_width() + 2 * config.kv_width() + config.head_dim;
-}
-std::size_t inputs_per_token(const model_config& config)
-{
-    return config.hidden_size + config.q_width() + config.intermediate_size;
-}
+/// Queries, keys and values of one token.
+std::size_t qkv_width(const model_config& config) { return config.q_width() + 2 * config.kv_width(); }
 
 /// Small models' steps run on the calling thread alone: waking the others takes longer, and on a busy machine much longer.
 std::size_t threads_for(std::size_t rows, const base_weights& base, std::size_t all)
@@ -69,28 +62,31 @@ float* own_row(std::size_t width)
 transformer::transformer(const base_weights& base)
     : base_(base), attention_(make_attention(base.config.head_dim, base.computes)),
       frequencies_(rope_frequencies(base.config.rope, base.config.head_dim)),
-      logits_rows_(logits_rows_for(base.config)), stream_(most_tokens * config().hidden_size),
-      normed_(input_rows, config().hidden_size, base.computes),
-      qkv_(most_tokens * (config().q_width() + 2 * config().kv_width())),
-      mixed_(input_rows, config().q_width(), base.computes), gated_(input_rows, config().intermediate_size, base.computes),
-      cosines_(most_tokens * config().head_dim / 2), sines_(cosines_.size()), logits_(logits_rows_ * config().vocab_size)
+      logits_rows_(logits_rows_for(base.config)), memory_(buffer_bytes(base.config, base.computes))
 {
+    block_cutter cut(memory_);
+    stream_ = cut.take<float>(most_tokens * config().hidden_size);
+    normed_ = activations(cut, input_rows, config().hidden_size, base.computes);
+    qkv_ = cut.take<float>(most_tokens * qkv_width(config()));
+    mixed_ = activations(cut, input_rows, config().q_width(), base.computes);
+    gated_ = activations(cut, input_rows, config().intermediate_size, base.computes);
+    cosines_ = cut.take<float>(most_tokens * config().head_dim / 2);
+    sines_ = cut.take<float>(cosines_.size());
+    logits_ = cut.take<float>(logits_rows_ * config().vocab_size);
 }
 
+/// In the constructor's order.
 std::uint64_t transformer::buffer_bytes(const model_config& config, precision computes)
 {
-    const std::size_t logits = logits_rows_for(config) * config.vocab_size;
-    return (most_tokens * floats_per_token(config) + logits) * sizeof(float) +
-           input_rows * inputs_per_token(config) * (computes == precision::bf16 ? 2 : 4);
+    std::size_t bytes = 0;
+    for (const std::size_t width : {config.hidden_size, qkv_width(config), config.head_dim / 2, config.head_dim / 2})
+        bytes += block_cutter::taken<float>(most_tokens * width);
+    for (const std::size_t width : {config.hidden_size, config.q_width(), config.intermediate_size})
+        bytes += activations::bytes(input_rows, width, computes);
+    return memory_block::rounded(bytes + block_cutter::taken<float>(logits_rows_for(config) * config.vocab_size));
 }
 
-std::uint64_t transformer::bytes() const
-{
-    std::size_t floats = 0;
-    for (const auto* buffer : {&stream_, &qkv_, &cosines_, &sines_, &logits_, &reduced_})
-        floats += buffer->capacity();
-    return floats * sizeof(float) + normed_.bytes() + mixed_.bytes() + gated_.bytes();
-}
+std::uint64_t transformer::bytes() const { return memory_.bytes() + reduced_.capacity() * sizeof(float); }
 
 void transformer::step(matmul_engine& engine, std::span<const segment> segments, const receiver& receive)
 {
@@ -186,7 +182,7 @@ void transformer::drop_unwanted(const team_member& me)
         return;
     me.wait_for_all();
     if (me.index == 0) {
-        const std::size_t hidden = config().hidden_size, width = config().q_width() + 2 * config().kv_width();
+        const std::size_t hidden = config().hidden_size, width = qkv_width(config());
         for (std::size_t i = 0; i != wanted_.size(); ++i) {
             const std::size_t from = wanted_[i]; // never before i
             rows_[i] = rows_[from];
@@ -214,7 +210,7 @@ void transformer::look_up(const team_member& me, std::span<const segment> segmen
     for (std::size_t i = first; i != last; ++i) {
         const row& at = rows_[i];
         const auto id = static_cast<std::size_t>(segments[at.segment].tokens[at.token]);
-        base_.embedding.look_up(id, std::span(stream_).subspan(i * hidden, hidden));
+        base_.embedding.look_up(id, stream_.subspan(i * hidden, hidden));
         for (std::size_t p = 0; p != pairs; ++p) {
             const float angle = static_cast<float>(at.position) * frequencies_[p];
             cosines_[i * pairs + p] = std::cos(angle);
@@ -226,7 +222,7 @@ void transformer::look_up(const team_member& me, std::span<const segment> segmen
 /// Up to the layer's keys and values.
 void transformer::begin_layer(const team_member& me, std::size_t layer, std::span<const segment> segments)
 {
-    const std::size_t width = config().q_width() + 2 * config().kv_width();
+    const std::size_t width = qkv_width(config());
     normalise(me, base_.layers[layer].input_norm);
     multiply(me, layer, linear_kind::qkv, normed_,
              [&](std::size_t r, std::size_t first, std::size_t outs, const float* y, const float*) {
@@ -445,7 +441,7 @@ void transformer::project(const team_member& me, const receiver& receive)
         me.wait_for_all();
         for (std::size_t i = me.index; i < count; i += me.size) {
             const row& at = rows_[piece + i];
-            receive(at.segment, at.token, std::span(logits_).subspan(i * vocab, vocab));
+            receive(at.segment, at.token, logits_.subspan(i * vocab, vocab));
         }
         me.wait_for_all(); // before the next piece's logits are written
     }

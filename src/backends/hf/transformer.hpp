@@ -8,6 +8,7 @@
 #include "compute.hpp"
 #include "kv_cache.hpp"
 #include "lora.hpp"
+#include "memory_block.hpp"
 #include "threads.hpp"
 
 #include <cstdint>
@@ -113,13 +114,14 @@ private:
     bool by_rows_ = false;  // threads have bands of rows of their own, not panels of weights
     bool straddled_ = false; // and one segment has rows in two of them
 
-    std::vector<float> stream_;  // [tokens, hidden], the residual stream
+    memory_block memory_;        // of the buffers: huge pages, where those of 4 KB would fall into a cache as chance has it
+    std::span<float> stream_;    // [tokens, hidden], the residual stream
     activations normed_;         // [tokens, hidden]
-    std::vector<float> qkv_;     // [tokens, q + k + v]
+    std::span<float> qkv_;       // [tokens, q + k + v]
     activations mixed_;          // [tokens, q], attention's output
     activations gated_;          // [tokens, intermediate]
-    std::vector<float> cosines_, sines_; // [tokens, head_dim / 2]
-    std::vector<float> logits_;  // [logits_rows_, vocab]
+    std::span<float> cosines_, sines_; // [tokens, head_dim / 2]
+    std::span<float> logits_;    // [logits_rows_, vocab]
     std::vector<float> reduced_;  // [tokens, ranks_], x A^T; as large as the adapters so far needed
     std::size_t ranks_ = 0;       // of the step under way: most of any adapter and product, or in tiles as many floats' room
 };
