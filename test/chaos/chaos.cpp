@@ -37,15 +37,19 @@ namespace {
 constexpr ::rlim_t descriptors = 512; // fewer than the clients would like
 constexpr std::chrono::milliseconds patience = std::chrono::minutes(2);
 
+/// Where a sanitizer's reports go: the daemon's standard output, which it does not use itself. It is open from the start, for a
+/// report when the daemon has no descriptor left would be lost otherwise.
+constexpr const char* reports = "warmd-reports.log";
+
 /// AddressSanitizer's own memory, as small as it can be: what has been freed goes back to the system, as it does without it.
 constexpr const char* asan_options = "quarantine_size_mb=4:thread_local_quarantine_size_kb=16:malloc_context_size=5:"
-                                     "allocator_release_to_os_interval_ms=100:log_path=warmd-asan";
+                                     "allocator_release_to_os_interval_ms=100:handle_abort=1:log_path=stdout";
 
-/// Before the first figures are taken, for threads and buffers that come with the first use and stay. AddressSanitizer's
-/// allocator goes on taking memory, ever more slowly, while what it has given out, __sanitizer_get_current_allocated_bytes(),
-/// stays as it is.
+/// Before the first figures are taken, for threads and buffers that come with the first use and stay. AddressSanitizer keeps freed
+/// blocks of each size for each thread and every stack that ever allocated: both end, but it takes minutes, while what it has given
+/// out, __sanitizer_get_current_allocated_bytes(), stays as it is.
 #ifdef WARMD_SANITIZED
-constexpr double rehearsal_minutes = 4;
+constexpr double rehearsal_minutes = 15;
 #else
 constexpr double rehearsal_minutes = 0.5;
 #endif
@@ -66,19 +70,25 @@ public:
             const rlimit few{descriptors, descriptors};
             ::setrlimit(RLIMIT_NOFILE, &few);
             ::setenv("ASAN_OPTIONS", asan_options, 0);
+            ::dup2(::open(reports, O_WRONLY | O_CREAT | O_TRUNC, 0600), 1);
             ::dup2(::open(log.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600), 2);
             ::execv(arguments[0], arguments.data());
             ::_exit(126);
         }
     }
-    /// Its exit status; a signal's number, negative.
+    /// Waits for its end; its exit status, or a signal's number, negative.
     int end()
     {
-        int status = 0;
-        ::waitpid(id, &status, 0);
-        return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+        while (alive())
+            pause(20);
+        return WIFEXITED(status_) ? WEXITSTATUS(status_) : -WTERMSIG(status_);
     }
-    bool alive() const { return ::waitpid(id, nullptr, WNOHANG) == 0; }
+    bool alive()
+    {
+        if (!ended_)
+            ended_ = ::waitpid(id, &status_, WNOHANG) == id;
+        return !ended_;
+    }
 
     struct holdings {
         std::size_t descriptors, threads;
@@ -97,6 +107,10 @@ public:
     }
 
     pid_t id;
+
+private:
+    int status_ = 0;
+    bool ended_ = false;
 };
 
 std::ostream& operator<<(std::ostream& to, const daemon_process::holdings& what)
@@ -219,7 +233,7 @@ bool drains_under_load(daemon_process& daemon, const std::string& socket)
 }
 
 /// Lets all of them at the daemon for a while; how often something was done to it.
-std::uint64_t crowd(const daemon_process& daemon, const surroundings& at, const std::vector<question>& all, unsigned seed,
+std::uint64_t crowd(daemon_process& daemon, const surroundings& at, const std::vector<question>& all, unsigned seed,
                     double seconds, tally& seen)
 {
     std::atomic<bool> enough = false;
@@ -241,6 +255,27 @@ std::uint64_t crowd(const daemon_process& daemon, const surroundings& at, const 
     enough = true;
     clients.clear();
     return abuses;
+}
+
+bool lives(daemon_process& daemon)
+{
+    if (daemon.alive())
+        return true;
+    std::cout << "the daemon DIED: exit status, or a signal's number, negative: " << daemon.end() << '\n';
+    return false;
+}
+
+/// Whether a sanitizer had nothing to say; prints what it found otherwise.
+bool nothing_reported()
+{
+    std::ifstream all(reports);
+    std::size_t lines = 0;
+    for (std::string line; std::getline(all, line); ++lines)
+        if (lines == 0 || line.find("ERROR") != line.npos || line.find("runtime error") != line.npos)
+            std::cout << "REPORTED: " << line << '\n';
+    if (lines != 0)
+        std::cout << lines << " lines in " << reports << '\n';
+    return lines == 0;
 }
 
 struct settings {
@@ -273,13 +308,13 @@ int run(const settings& given)
         at.conversation += R"({"jsonrpc":"2.0","id":1,"method":")" + each.method + R"(","params":)" + each.params + "}\n";
     tally seen;
     std::uint64_t abuses = crowd(daemon, at, all, given.seed + 1000, given.rehearsal * 60, seen);
+    if (!lives(daemon))
+        return 1;
     const auto before = at_rest(daemon, at.socket);
     std::cout << "at the start: " << before << ", after a rehearsal of " << given.rehearsal << " minutes" << std::endl;
     abuses += crowd(daemon, at, all, given.seed, given.minutes * 60, seen);
-    if (!daemon.alive()) {
-        std::cout << "the daemon DIED; sanitizer reports, if any, are in warmd-asan.*\n";
+    if (!lives(daemon))
         return 1;
-    }
     const auto after = at_rest(daemon, at.socket, before.descriptors);
     std::cout << "at the end:   " << after << ", after " << given.minutes << " minutes\n"
               << abuses << " abuses; requests of clients that behave: " << seen.sent << " sent, " << seen.right
@@ -317,7 +352,8 @@ int main(int count, char** arguments)
             return 0;
         }
         std::signal(SIGPIPE, SIG_IGN);
-        return run(given);
+        const int status = run(given);
+        return nothing_reported() ? status : 1;
     } catch (const std::exception& thrown) {
         std::cerr << "chaos: " << thrown.what() << '\n';
         return 2;
