@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <exception>
 #include <mutex>
+#include <stdexcept>
+#include <string>
 
 #include <omp.h>
 
@@ -109,6 +111,19 @@ private:
     std::atomic<std::uint64_t> state_;
 };
 
+/// While it lives, OpenMP gives as many threads as this thread asks for. OMP_DYNAMIC=true in the environment lets it give fewer
+/// on a busy machine, and those that work together would wait for the others for ever.
+class fixed_team_size {
+public:
+    fixed_team_size() : before_(omp_get_dynamic()) { omp_set_dynamic(0); }
+    ~fixed_team_size() { omp_set_dynamic(before_); }
+    fixed_team_size(const fixed_team_size&) = delete;
+    fixed_team_size& operator=(const fixed_team_size&) = delete;
+
+private:
+    int before_;
+};
+
 /// One of the threads that do a piece of work together.
 struct team_member {
     std::size_t index, size;
@@ -118,16 +133,21 @@ struct team_member {
 };
 
 /// Calls work(member) on so many threads at once; rethrows the last exception. A member that throws is not waited for any more,
-/// so the others must be able to go on without what it would have done.
+/// so the others must be able to go on without what it would have done. Nobody works if OpenMP has fewer threads to give.
 template <class Work>
 void run_team(std::size_t threads, const Work& work)
 {
     thrown_by_any thrown;
     meeting_point meeting(static_cast<std::uint32_t>(threads));
+    const fixed_team_size fixed;
 #pragma omp parallel num_threads(static_cast<int>(threads))
     {
-        const auto index = static_cast<std::size_t>(omp_get_thread_num());
-        thrown.guard([&] { work(team_member{index, threads, &meeting}); });
+        const auto index = static_cast<std::size_t>(omp_get_thread_num()), got = static_cast<std::size_t>(omp_get_num_threads());
+        thrown.guard([&] {
+            if (got != threads)
+                throw std::runtime_error("OpenMP gave " + std::to_string(got) + " of " + std::to_string(threads) + " threads");
+            work(team_member{index, threads, &meeting});
+        });
         meeting.leave();
     }
     thrown.rethrow();
