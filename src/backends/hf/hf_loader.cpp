@@ -49,7 +49,7 @@ std::vector<path> files_of(const model_spec& spec)
 /// A base, while some backend has it. Whoever needs it first loads it; the others wait.
 struct shared_base {
     std::mutex loading;
-    std::weak_ptr<base_model> model;
+    std::weak_ptr<base_model> model; // changes under hf_models::mutex_ as well
 };
 
 /// What all backends of a loader have in common.
@@ -188,8 +188,10 @@ result<std::shared_ptr<base_model>> hf_models::base_of(const resolved_model& mod
     if (auto resident = shared->model.lock())
         return resident;
     auto loaded = load_base(model.spec, context);
-    if (loaded)
+    if (loaded) {
+        const std::lock_guard for_who_looks_for_the_expired(mutex_);
         shared->model = *loaded;
+    }
     return loaded;
 }
 

@@ -86,7 +86,7 @@ std::uint64_t transformer::buffer_bytes(const model_config& config, precision co
     return memory_block::rounded(bytes + block_cutter::taken<float>(logits_rows_for(config) * config.vocab_size));
 }
 
-std::uint64_t transformer::bytes() const { return memory_.bytes() + reduced_.capacity() * sizeof(float); }
+std::uint64_t transformer::bytes() const { return memory_.bytes() + reduced_bytes_; }
 
 void transformer::step(matmul_engine& engine, std::span<const segment> segments, const receiver& receive)
 {
@@ -109,9 +109,12 @@ void transformer::step(matmul_engine& engine, std::span<const segment> segments,
     });
 }
 
-void transformer::make_room(const lora_weights& adapter)
+void transformer::make_room(const lora_weights& adapter) { make_room(most_ranks(adapter)); }
+
+void transformer::make_room(std::size_t ranks)
 {
-    reduced_.resize(std::max(reduced_.size(), most_ranks(adapter) * most_tokens));
+    reduced_.resize(std::max(reduced_.size(), ranks * most_tokens));
+    reduced_bytes_ = reduced_.capacity() * sizeof(float);
 }
 
 void transformer::place(std::span<const segment> segments)
@@ -132,7 +135,7 @@ void transformer::place(std::span<const segment> segments)
         if (through.adapter)
             ranks_ = std::max(ranks_, most_ranks(*through.adapter));
     }
-    reduced_.resize(std::max(reduced_.size(), ranks_ * most_tokens));
+    make_room(ranks_);
     BOOST_ASSERT(!rows_.empty() && rows_.size() <= most_tokens);
 }
 

@@ -11,6 +11,7 @@
 #include "memory_block.hpp"
 #include "threads.hpp"
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -33,7 +34,7 @@ struct segment {
     std::size_t first_logits = 0;     ///< logits are wanted from this token on; tokens.size(): none
 };
 
-/// Computes, in buffers of its own. Not thread-safe. A token's logits are the same to the bit however the segments of a
+/// Computes, in buffers of its own. Not thread-safe, but for bytes(). A token's logits are the same to the bit however the segments of a
 /// step were put together and however a sequence was cut into steps.
 class transformer {
 public:
@@ -71,6 +72,7 @@ private:
     };
 
     // The order of a step, on one thread
+    void make_room(std::size_t ranks);
     void place(std::span<const segment> segments);
     void divide(std::size_t threads);
     void prepare_products();
@@ -123,6 +125,7 @@ private:
     std::span<float> cosines_, sines_; // [tokens, head_dim / 2]
     std::span<float> logits_;    // [logits_rows_, vocab]
     std::vector<float> reduced_;  // [tokens, ranks_], x A^T; as large as the adapters so far needed
+    std::atomic<std::uint64_t> reduced_bytes_ = 0; // bytes() may be asked while another adapter makes room
     std::size_t ranks_ = 0;       // of the step under way: most of any adapter and product, or in tiles as many floats' room
 };
 
