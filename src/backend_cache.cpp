@@ -407,7 +407,7 @@ private:
             count_estimate(what.model->estimated_bytes, bytes->all);
             log_.loaded(what, limits_.max_loaded_bytes);
         } else {
-            bytes = described(std::move(bytes.error()), what.model->spec);
+            bytes = described(bytes.error(), what.model->spec);
             log_.load_failed(what, bytes.error());
             events_.tell<event::load_failed>(what.model->key, bytes.error().detail, bytes.error().cause);
         }

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdlib>
+#include <limits>
 #include <utility>
 
 namespace warmd {
@@ -362,7 +363,9 @@ namespace {
 
 /// A handler that wants nothing.
 struct no_handler {
-    static constexpr std::size_t max_array_size = -1, max_object_size = -1, max_string_size = -1, max_key_size = -1;
+    static constexpr std::size_t without_end = std::numeric_limits<std::size_t>::max();
+    static constexpr std::size_t max_array_size = without_end, max_object_size = without_end;
+    static constexpr std::size_t max_string_size = without_end, max_key_size = without_end;
     using error = boost::system::error_code;
     using part = json::string_view;
     bool on_document_begin(error&) { return true; }
