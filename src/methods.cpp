@@ -2,6 +2,7 @@
 
 #include <warmd/handoff.hpp>
 
+#include "discovery.hpp"
 #include "operation_limits.hpp"
 #include "params.hpp"
 #include "recent_loads.hpp"
@@ -477,6 +478,13 @@ answer shut_down(surroundings in, const json_node& given, from_caller from)
     co_return "{}";
 }
 
+answer discover(surroundings in, const json_node& given, from_caller)
+{
+    if (auto why = takes_nothing("rpc.discover", given))
+        co_return *why;
+    co_return discovery(in.daemon->version);
+}
+
 struct named_handler {
     std::string_view name;
     answer (*run)(surroundings, const json_node&, from_caller);
@@ -487,6 +495,7 @@ constexpr named_handler other_methods[] = {
     {"health", health, health_at_once}, {"stats", stats},         {"models", models}, {"load", load, load_at_once},
     {"unload", unload},                 {"pin", pin},             {"unpin", unpin},   {"subscribe", subscribe},
     {"reload", reload},                 {"shutdown", shut_down},  {"metrics", metrics_text},
+    {"rpc.discover", discover},
 };
 
 } // namespace

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include <cmath>
+#include <map>
 #include <set>
 
 using namespace warmd;
@@ -586,8 +587,73 @@ BOOST_FIXTURE_TEST_CASE(reload_is_for_the_daemons_user_and_root_and_takes_nothin
 
 BOOST_FIXTURE_TEST_CASE(methods_that_do_not_exist_are_not_found, daemon_of_test)
 {
-    for (const char* name : {"metric", "subscribed", "rpc.discover", "Health", ""})
+    for (const char* name : {"metric", "subscribed", "rpc.discovery", "Health", ""})
         BOOST_TEST((refusal_of(name, "{}").code == errc::method_not_found), name);
+}
+
+// -- rpc.discover -------------------------------------------------------------------------------------
+
+/// What the document says of each method.
+std::map<std::string, json::object> discovered(daemon_of_test& in)
+{
+    std::map<std::string, json::object> methods;
+    const json::value document = in.result_of("rpc.discover");
+    for (const json::value& each : document.at("methods").as_array())
+        methods.emplace(each.at("name").as_string(), each.as_object());
+    return methods;
+}
+
+BOOST_FIXTURE_TEST_CASE(discovery_has_every_method_and_every_parameter_it_takes, daemon_of_test)
+{
+    const auto described = discovered(*this);
+    BOOST_TEST(described.size() == methods.counted()->requests.size());
+    for (const auto& [name, counts] : methods.counted()->requests) {
+        BOOST_REQUIRE_MESSAGE(described.contains(name), name);
+        std::string listed; // in the method's own order
+        for (const json::value& each : described.at(name).at("params").as_array())
+            (listed += listed.empty() ? "" : ", ") += std::string_view(each.at("name").as_string());
+        const std::string said = refusal_of(name, R"({"no such":1})").detail;
+        const std::string takes = " takes " + (listed.empty() ? "none" : listed);
+        BOOST_TEST(said.ends_with(takes), said << " but described:" << takes);
+    }
+}
+
+BOOST_FIXTURE_TEST_CASE(discovery_has_every_member_of_every_result, daemon_of_test)
+{
+    const auto described = discovered(*this);
+    const std::map<std::string, std::string> requests{
+        {"health", "{}"}, {"metrics", "{}"}, {"models", "{}"}, {"load", only(a)}, {"pin", only(a)}, {"unpin", only(a)},
+        {"tokenize", with(R"("text":"x")")}, {"detokenize", with(R"("ids":[1])")}, {"next_token", with(R"("prompts":["x"])")},
+        {"logprob", with(R"("items":[])")}, {"rolling_logprob", with(R"("texts":[])")},
+        {"generate", with(R"("prompt":"x","max_new_tokens":1)")}, {"divergence", with(R"("prompts":["x"])")},
+        {"subscribe", "{}"}, {"shutdown", "{}"}, {"rpc.discover", "{}"}};
+    result_of("load", only(a)); // for what acts on a loaded one
+    for (const auto& [name, params] : requests) {
+        const json::value& schema = described.at(name).at("result").at("schema");
+        BOOST_TEST((names_in(result_of(name, params)) == names_in(schema.at("properties"))), name);
+    }
+    BOOST_TEST((names_in(result_of("unload", only(a))) == names{"unloaded"}));
+}
+
+BOOST_FIXTURE_TEST_CASE(discovery_is_one_line_whose_references_lead_somewhere_and_names_every_error, daemon_of_test)
+{
+    const std::string text = *ask("rpc.discover", "{}");
+    BOOST_TEST(text.find('\n') == text.npos);
+    const json::value document = parsed(text);
+    BOOST_TEST(document.at("info").at("version") == "1.2.3");
+    std::size_t references = 0;
+    for (std::size_t at = text.find("\"#/"); at != text.npos; at = text.find("\"#/", at + 1), ++references) {
+        const std::string pointer = text.substr(at + 2, text.find('"', at + 1) - at - 2);
+        boost::system::error_code missing;
+        BOOST_TEST(document.find_pointer(pointer, missing) != nullptr, pointer);
+    }
+    BOOST_TEST(references > 100U);
+    for (const json::value& each : document.at("methods").as_array())
+        for (const json::value& error : each.at("errors").as_array())
+            BOOST_TEST(std::string_view(error.at("$ref").as_string()).starts_with("#/components/errors/"));
+    const json::object& errors = document.at("components").at("errors").as_object();
+    for (int i = 0; i != static_cast<int>(errc::disconnected); ++i) // which is never on the wire
+        BOOST_TEST(errors.at(name(static_cast<errc>(i))).at("code").as_int64() == rpc::wire_code(static_cast<errc>(i)));
 }
 
 // -- the daemon ---------------------------------------------------------------------------------------

@@ -49,7 +49,7 @@ constexpr const char* asan_options = "quarantine_size_mb=4:thread_local_quaranti
 /// blocks of each size for each thread and every stack that ever allocated: both end, but it takes minutes, while what it has given
 /// out, __sanitizer_get_current_allocated_bytes(), stays as it is.
 #ifdef WARMD_SANITIZED
-constexpr double rehearsal_minutes = 15;
+constexpr double rehearsal_minutes = 20;
 #else
 constexpr double rehearsal_minutes = 0.5;
 #endif
