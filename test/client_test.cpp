@@ -176,6 +176,7 @@ BOOST_AUTO_TEST_CASE(a_signal_while_connecting_changes_nothing)
     std::atomic<bool> connecting = false, done = false;
     std::thread thread([&] {
         connecting = true;
+        connecting.notify_one();
         second.emplace(client::connect(peer.path(), std::chrono::minutes(1)));
         done = true;
     });
