@@ -24,7 +24,8 @@ failure broken(std::string_view what)
     const int error = errno;
     if (error == EAGAIN || error == EWOULDBLOCK)
         return failure{errc::timeout, "no answer from the daemon in time while " + std::string(what)};
-    return failure{errc::disconnected, std::string(what) + ": " + std::generic_category().message(error)};
+    const errc code = error == EACCES || error == EPERM ? errc::permission_denied : errc::disconnected;
+    return failure{code, std::string(what) + ": " + std::generic_category().message(error)};
 }
 
 failure not_understood(std::string why)

@@ -5,9 +5,12 @@
 #include <boost/test/unit_test.hpp>
 
 #include <pthread.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <csignal>
+#include <filesystem>
 #include <thread>
 
 using namespace warmd;
@@ -144,6 +147,22 @@ BOOST_AUTO_TEST_CASE(no_socket_and_a_hang_up_are_disconnected)
     auto daemon = client::connect(peer.path()).value();
     BOOST_TEST((daemon.call("health").error().code == errc::disconnected));
     BOOST_TEST((daemon.call("health").error().code == errc::disconnected));
+}
+
+BOOST_AUTO_TEST_CASE(a_socket_in_somebody_elses_directory_is_permission_denied_not_a_missing_daemon)
+{
+    const scripted_peer peer([](const json::object& request) { return answer(request, "1"); });
+    const auto directory = std::filesystem::path(peer.path()).parent_path();
+    std::filesystem::permissions(directory, std::filesystem::perms::none);
+    std::optional<result<client>> refused;
+    std::thread([&] {
+        if (::geteuid() == 0) // this thread is somebody else from now on
+            ::syscall(SYS_setresuid, -1, 65534, -1);
+        refused.emplace(client::connect(peer.path()));
+    }).join();
+    std::filesystem::permissions(directory, std::filesystem::perms::owner_all);
+    BOOST_TEST((refused->error().code == errc::permission_denied));
+    BOOST_TEST(client::connect(peer.path()).has_value());
 }
 
 BOOST_AUTO_TEST_CASE(silence_longer_than_the_patience_is_a_timeout)
