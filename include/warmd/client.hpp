@@ -32,8 +32,8 @@ public:
     /// A longer line from the daemon is refused with frame_too_large.
     static constexpr std::size_t max_line_bytes = std::size_t{256} << 20;
 
-    /// Connects to the Unix socket at `path`; errc::disconnected, or permission_denied, says why it could not. With `patience` above 0, connecting,
-    /// sending, or waiting for the next bytes for longer than that fails with errc::timeout.
+    /// Connects to the Unix socket at `path`; errc::disconnected, or permission_denied, says why it could not. With `patience`
+    /// above 0, connecting, sending, or waiting for the next bytes for longer than that fails with errc::timeout.
     static result<client> connect(const std::string& path, std::chrono::milliseconds patience = {});
 
     /// One request and its answer. `params`: the text of a JSON object, without line breaks.
