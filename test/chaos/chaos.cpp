@@ -356,6 +356,7 @@ int main(int count, char** arguments)
         return nothing_reported() ? status : 1;
     } catch (const std::exception& thrown) {
         std::cerr << "chaos: " << thrown.what() << '\n';
+        (void)nothing_reported();
         return 2;
     }
 }

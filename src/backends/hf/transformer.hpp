@@ -34,8 +34,8 @@ struct segment {
     std::size_t first_logits = 0;     ///< logits are wanted from this token on; tokens.size(): none
 };
 
-/// Computes, in buffers of its own. Not thread-safe, but for bytes(). A token's logits are the same to the bit however the segments of a
-/// step were put together and however a sequence was cut into steps.
+/// Computes, in buffers of its own. Not thread-safe, but for bytes(). A token's logits are the same to the bit however the
+/// segments of a step were put together and however a sequence was cut into steps.
 class transformer {
 public:
     /// Most tokens of one step, over all its segments.
