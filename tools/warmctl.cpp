@@ -6,7 +6,7 @@
 #include "warmctl/progress_line.hpp"
 
 #include <warmd/client.hpp>
-#include <warmd/config.hpp>
+#include "base/config.hpp"
 
 #include <boost/json.hpp>
 

@@ -2,7 +2,6 @@
 // What to load (model_spec), its identity (cache_key), and the state of the files behind it (generation).
 
 #include <warmd/error.hpp>
-#include <warmd/json_document.hpp>
 
 #include <cstdint>
 #include <filesystem>
@@ -13,6 +12,8 @@
 #include <vector>
 
 namespace warmd {
+
+class json_node; // json/json_document.hpp
 
 /// What a client asks to be loaded, as it wrote it. Two specs that mean the same model may differ here;
 /// resolving them (backend_registry.hpp) makes their identities equal.

@@ -4,7 +4,7 @@
 #include "support/daemon.hpp"
 #include "support/exposition.hpp"
 
-#include <warmd/asio.hpp>
+#include "base/asio.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/local/stream_protocol.hpp>

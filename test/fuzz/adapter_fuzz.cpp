@@ -1,7 +1,7 @@
 // adapter_config.json and, after a line of "----", adapter_model.safetensors, for a base of two layers. Promises: it ends, and
 // every factor of what is accepted can be read in the shape its module needs, or is refused.
 
-#include "backends/hf/adapter.hpp"
+#include "hf/model/adapter.hpp"
 #include "fuzz/input.hpp"
 
 #include <algorithm>

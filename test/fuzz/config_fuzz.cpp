@@ -1,6 +1,6 @@
 // config.json and, after a line of "----", generation_config.json. Promises: it ends, and what is accepted is consistent.
 
-#include "backends/hf/model_config.hpp"
+#include "hf/model/model_config.hpp"
 #include "fuzz/input.hpp"
 
 using namespace warmd;

@@ -3,11 +3,11 @@
 
 #include "fuzz/input.hpp"
 
-#include <warmd/frame.hpp>
+#include "wire/frame.hpp"
 #include <warmd/json.hpp>
-#include <warmd/methods.hpp>
-#include <warmd/session.hpp>
-#include <warmd/time_source.hpp>
+#include "methods/methods.hpp"
+#include "server/session.hpp"
+#include "base/time_source.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>

@@ -1,6 +1,6 @@
 // A safetensors file. Promises: opening it ends with a file or a failure, and every tensor of an opened file lies within it.
 
-#include "backends/hf/safetensors.hpp"
+#include "hf/files/safetensors.hpp"
 #include "fuzz/input.hpp"
 
 using namespace warmd;

@@ -1,7 +1,7 @@
 // Text for the tokenizers of the fixtures; the first byte chooses one. Promises: encoding ends, gives known tokens, and text that
 // is UTF-8 comes back from a byte-level tokenizer as it was.
 
-#include "backends/hf/tokenizer.hpp"
+#include "hf/text/tokenizer.hpp"
 #include "fuzz/input.hpp"
 
 #include <array>

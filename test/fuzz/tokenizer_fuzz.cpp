@@ -1,6 +1,6 @@
 // tokenizer.json, and after a line of "----" a text for it. Promises: reading, encoding and decoding end; ids are known tokens.
 
-#include "backends/hf/tokenizer.hpp"
+#include "hf/text/tokenizer.hpp"
 #include "fuzz/input.hpp"
 
 #include <stdexcept>

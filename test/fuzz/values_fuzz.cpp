@@ -3,7 +3,7 @@
 
 #include "fuzz/input.hpp"
 
-#include <warmd/config_file.hpp>
+#include "model/config_file.hpp"
 
 using namespace warmd;
 

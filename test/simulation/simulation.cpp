@@ -3,7 +3,7 @@
 #include "simulation/manual_executor.hpp"
 #include "simulation/world.hpp"
 
-#include <warmd/backend_cache.hpp>
+#include "cache/backend_cache.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>

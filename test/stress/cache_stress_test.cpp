@@ -4,7 +4,7 @@
 
 #include "support/scratch.hpp"
 
-#include <warmd/backend_cache.hpp>
+#include "cache/backend_cache.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>

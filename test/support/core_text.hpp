@@ -1,7 +1,7 @@
 #pragma once
 // Effects as short text, so that a test reads like a protocol: "close 1 capacity; load 2". Wakes are left out.
 
-#include <warmd/cache_core.hpp>
+#include "cache/cache_core.hpp"
 
 #include <string>
 

@@ -1,7 +1,7 @@
 #pragma once
 // Loads and asks a model of test/data through the hf loader's public face.
 
-#include "backends/hf/hf_loader.hpp"
+#include "hf/hf_loader.hpp"
 
 #include <warmd/backend.hpp>
 #include <warmd/backend_registry.hpp>

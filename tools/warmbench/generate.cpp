@@ -3,7 +3,7 @@
 #include "models.hpp"
 #include "subcommands.hpp"
 
-#include "backends/hf/hf_loader.hpp"
+#include "hf/hf_loader.hpp"
 
 #include <cstdio>
 

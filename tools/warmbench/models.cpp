@@ -2,7 +2,7 @@
 
 #include "options.hpp"
 
-#include "backends/hf/hf_loader.hpp"
+#include "hf/hf_loader.hpp"
 
 #include <unistd.h>
 

@@ -3,8 +3,8 @@
 #include "models.hpp"
 #include "subcommands.hpp"
 
-#include "backends/hf/hf_loader.hpp"
-#include "backends/hf/matmul.hpp"
+#include "hf/hf_loader.hpp"
+#include "hf/compute/matmul.hpp"
 
 #include <oneapi/dnnl/dnnl.hpp>
 

@@ -6,7 +6,7 @@
 #include "options.hpp"
 #include "subcommands.hpp"
 
-#include "backends/hf/tokenizer.hpp"
+#include "hf/text/tokenizer.hpp"
 
 #include <algorithm>
 #include <cstdio>

@@ -1,7 +1,7 @@
-#include "hf_backend.hpp"
+#include "hf/hf_backend.hpp"
 
-#include "lora_amx.hpp"
-#include "plan.hpp"
+#include "hf/model/lora_amx.hpp"
+#include "hf/calls/plan.hpp"
 
 #include <algorithm>
 #include <tuple>

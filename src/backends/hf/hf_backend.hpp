@@ -1,9 +1,9 @@
 #pragma once
 // A loaded model: base weights, perhaps an adapter, a tokenizer; what it takes to answer calls.
 
-#include "base_model.hpp"
-#include "compute.hpp"
-#include "lora.hpp"
+#include "hf/model/base_model.hpp"
+#include "hf/compute/compute.hpp"
+#include "hf/model/lora.hpp"
 
 #include <warmd/backend.hpp>
 

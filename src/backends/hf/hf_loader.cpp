@@ -1,10 +1,10 @@
-#include "hf_loader.hpp"
+#include "hf/hf_loader.hpp"
 
-#include "finiteness.hpp"
-#include "hf_backend.hpp"
-#include "hub_cache.hpp"
-#include "input_file.hpp"
-#include "lora_amx.hpp"
+#include "hf/model/finiteness.hpp"
+#include "hf/hf_backend.hpp"
+#include "hf/files/hub_cache.hpp"
+#include "hf/files/input_file.hpp"
+#include "hf/model/lora_amx.hpp"
 
 #include <algorithm>
 #include <map>

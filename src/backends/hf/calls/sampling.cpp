@@ -1,0 +1,112 @@
+#include "hf/calls/sampling.hpp"
+
+#include "hf/compute/kernels.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <cmath>
+#include <functional>
+#include <numeric>
+
+namespace warmd::hf {
+
+namespace {
+
+float at(std::span<const float> logits, token_id id) { return logits[static_cast<std::size_t>(id)]; }
+
+/// Of the ids of the `count` highest logits and perhaps more, in ascending order, all that can be found at one look: the
+/// count-th highest of the blocks' maxima is no higher than the count-th highest logit.
+std::vector<token_id> candidates(std::span<const float> logits, std::size_t count)
+{
+    std::vector<float> highest((logits.size() + maxima_block - 1) / maxima_block);
+    maxima(logits.data(), logits.size(), highest.data());
+    float least = -std::numeric_limits<float>::infinity();
+    if (count <= highest.size()) {
+        std::vector<float> ordered = highest;
+        std::nth_element(ordered.begin(), ordered.begin() + static_cast<std::ptrdiff_t>(count - 1), ordered.end(),
+                         std::greater<>());
+        least = ordered[count - 1];
+    }
+    std::vector<token_id> ids;
+    for (std::size_t block = 0; block != highest.size(); ++block) {
+        const std::size_t first = block * maxima_block, last = std::min(first + maxima_block, logits.size());
+        for (std::size_t i = first; highest[block] >= least && i != last; ++i)
+            if (logits[i] >= least)
+                ids.push_back(static_cast<token_id>(i));
+    }
+    return ids;
+}
+
+/// The ids of the `count` highest logits, highest first, ties by ascending id. REQUIRES: 1 <= count <= logits.size(); no NaN.
+std::vector<token_id> most_likely(std::span<const float> logits, std::size_t count)
+{
+    const auto before = [&](token_id a, token_id b) {
+        return at(logits, a) != at(logits, b) ? at(logits, a) > at(logits, b) : a < b;
+    };
+    std::vector<token_id> ids = candidates(logits, count);
+    const auto last = ids.begin() + static_cast<std::ptrdiff_t>(count);
+    std::nth_element(ids.begin(), last - 1, ids.end(), before);
+    ids.erase(last, ids.end());
+    std::sort(ids.begin(), ids.end(), before);
+    return ids;
+}
+
+} // namespace
+
+std::optional<top_slice> top_of(std::span<const float> logits, std::size_t top_k)
+{
+    const double total = log_sum_exp(logits);
+    if (!std::isfinite(total))
+        return {};
+    top_slice slice{.token_ids = most_likely(logits, std::min(top_k, logits.size())), .vocab_size = logits.size()};
+    double listed = 0;
+    for (const token_id id : slice.token_ids) {
+        const double logprob = static_cast<double>(at(logits, id)) - total;
+        slice.logprobs.push_back(static_cast<float>(logprob));
+        listed += std::exp(logprob);
+    }
+    if (slice.token_ids.size() < logits.size())
+        slice.tail_logprob = 1 - listed > 1e-12 ? std::log(1 - listed) : 0.0;
+    return slice;
+}
+
+float logprob_of(std::span<const float> logits, token_id id)
+{
+    return static_cast<float>(static_cast<double>(at(logits, id)) - log_sum_exp(logits));
+}
+
+token_id greedy(std::span<const float> logits)
+{
+    return static_cast<token_id>(std::max_element(logits.begin(), logits.end()) - logits.begin());
+}
+
+token_id draw(std::span<const float> logits, double temperature, double top_p, std::size_t top_k, std::mt19937_64& random)
+{
+    std::vector<token_id> ids;
+    if (top_p < 1 || (top_k != 0 && top_k < logits.size())) {
+        ids = most_likely(logits, top_k == 0 ? logits.size() : std::min(top_k, logits.size()));
+    } else {
+        ids.resize(logits.size());
+        std::iota(ids.begin(), ids.end(), 0);
+    }
+    const auto highest = static_cast<double>(*std::max_element(logits.begin(), logits.end()));
+    std::vector<double> mass;
+    for (const token_id id : ids)
+        mass.push_back(std::exp((static_cast<double>(at(logits, id)) - highest) / temperature));
+    double total = std::accumulate(mass.begin(), mass.end(), 0.0);
+    if (top_p < 1) {
+        double kept = 0;
+        std::size_t count = 0;
+        while (count != mass.size() && kept < top_p * total)
+            kept += mass[count++];
+        mass.resize(std::max<std::size_t>(count, 1));
+        total = std::max(kept, mass[0]);
+    }
+    double rest = static_cast<double>(random() >> 11) * 0x1p-53 * total; // uniform over [0, total)
+    std::size_t chosen = 0;
+    while (chosen + 1 < mass.size() && rest >= mass[chosen])
+        rest -= mass[chosen++];
+    return ids[chosen];
+}
+
+} // namespace warmd::hf

@@ -1,0 +1,52 @@
+#pragma once
+// One text on its way through the model, and the loop that takes many of them there together.
+
+#include "hf/compute/compute.hpp"
+#include "hf/model/transformer.hpp"
+
+#include <warmd/divergence.hpp>
+
+#include <cstddef>
+#include <functional>
+#include <span>
+#include <vector>
+
+namespace warmd::hf {
+
+/// What is to be run and what becomes of its logits.
+class sequence {
+public:
+    explicit sequence(std::vector<token_id> ids) : ids_(std::move(ids)) {}
+    virtual ~sequence() = default;
+
+    const std::vector<token_id>& ids() const { return ids_; }
+    /// How many of ids() are to be fed: it has ended when they all have been. A generation grows.
+    virtual std::size_t wanted() const = 0;
+    /// Logits are wanted from this position on.
+    virtual std::size_t first_logits() const = 0;
+    /// The logits after ids()[position]. Called from any thread, for several positions at once.
+    virtual void receive(std::size_t position, std::span<const float> logits) = 0;
+    /// A step with some of this sequence is over; called on the lane.
+    virtual void stepped() {}
+
+protected:
+    std::vector<token_id> ids_;
+};
+
+/// Called between two steps: whether `index` is to be given up.
+using give_up = std::function<bool(std::size_t index)>;
+/// Called once for each sequence that has ended by itself.
+using when_ended = std::function<void(std::size_t index)>;
+
+/// A sequence and what it is run through.
+struct seen_sequence {
+    sequence* what;
+    lens through;
+};
+
+/// Runs all sequences, as many tokens at once as fit into a step; those with one lens should stand together. The gate is
+/// held for one step at a time.
+void run_sequences(transformer& model, kv_pool& pool, compute_gate& gate, std::span<const seen_sequence> sequences,
+                   const give_up& stopped, const when_ended& ended);
+
+} // namespace warmd::hf

@@ -1,0 +1,163 @@
+#include "hf/files/checkpoint.hpp"
+
+#include "hf/files/json_fields.hpp"
+
+#include <boost/json.hpp>
+
+#include <algorithm>
+#include <set>
+
+namespace warmd::hf {
+
+namespace {
+
+constexpr const char* single_file = "model.safetensors";
+constexpr const char* index_file = "model.safetensors.index.json";
+
+failure broken(const std::filesystem::path& file, std::string_view what)
+{
+    return failure{errc::load_failed, file.native() + ": " + std::string(what)};
+}
+
+bool is_there(const std::filesystem::path& file)
+{
+    std::error_code ec;
+    return std::filesystem::exists(file, ec);
+}
+
+bool is_plain_name(std::string_view name)
+{
+    return !name.empty() && name != "." && name != ".." &&
+           name.find_first_of(std::string_view("/\\\0", 3)) == std::string_view::npos;
+}
+
+/// tensor -> shard file name, from an index.
+result<std::map<std::string, std::string>> read_index(const std::filesystem::path& file)
+{
+    const auto index = read_json_object(file);
+    if (!index)
+        return index.error();
+    json_fields fields(*index, file);
+    const json::object* const weight_map = fields.object("weight_map");
+    if (!weight_map)
+        fields.complain("weight_map", "be an object");
+    if (fields.trouble())
+        return *fields.trouble();
+    std::map<std::string, std::string> shard_of;
+    for (const auto& [tensor, shard] : *weight_map) {
+        if (!shard.is_string() || !is_plain_name(shard.get_string()))
+            return broken(file, "tensor " + shortened(tensor) + " must be in a file of this directory, without a path; found " +
+                                    shortened(json::serialize(shard)));
+        shard_of.emplace(tensor, shard.get_string());
+    }
+    return shard_of;
+}
+
+} // namespace
+
+result<checkpoint> checkpoint::open(const std::filesystem::path& directory)
+{
+    if (!is_there(directory / index_file))
+        return open_file(directory / single_file);
+    const auto shard_of = read_index(directory / index_file);
+    if (!shard_of)
+        return shard_of.error();
+    checkpoint opened;
+    opened.path_ = directory / index_file;
+    std::map<std::string, std::size_t> number;
+    for (const auto& [tensor, shard] : *shard_of) {
+        const auto [at, fresh] = number.emplace(shard, opened.shards_.size());
+        if (fresh) {
+            auto file = safetensors::open(directory / shard);
+            if (!file)
+                return file.error();
+            opened.shards_.push_back(std::move(*file));
+        }
+        if (!opened.shards_[at->second].tensors().contains(tensor))
+            return broken(directory / shard, "tensor " + shortened(tensor) + " is not in it, though the index says so");
+        opened.where_.emplace(tensor, at->second);
+    }
+    return opened;
+}
+
+result<checkpoint> checkpoint::open_file(const std::filesystem::path& path)
+{
+    auto file = safetensors::open(path);
+    if (!file)
+        return file.error();
+    checkpoint opened;
+    opened.path_ = path;
+    for (const auto& [name, info] : file->tensors())
+        opened.where_.emplace(name, 0);
+    opened.shards_.push_back(std::move(*file));
+    return opened;
+}
+
+std::vector<std::filesystem::path> checkpoint::files_of(const std::filesystem::path& directory)
+{
+    std::vector<std::filesystem::path> files{directory / index_file};
+    if (!is_there(files[0])) {
+        files.push_back(directory / single_file);
+        return files;
+    }
+    if (const auto shard_of = read_index(files[0])) {
+        std::set<std::string> shards;
+        for (const auto& [tensor, shard] : *shard_of)
+            shards.insert(shard);
+        for (const std::string& shard : shards)
+            files.push_back(directory / shard);
+    }
+    return files;
+}
+
+const tensor_info* checkpoint::find(std::string_view name) const
+{
+    const auto at = where_.find(name);
+    return at == where_.end() ? nullptr : &shards_[at->second].tensors().find(name)->second;
+}
+
+result<void> checkpoint::require(const std::string& name, std::span<const std::uint64_t> shape) const
+{
+    const tensor_info* const info = find(name);
+    if (!info)
+        return broken(path_, "tensor " + shortened(name) + " is missing");
+    if (!std::equal(shape.begin(), shape.end(), info->shape.begin(), info->shape.end()))
+        return broken(file_of(name),
+                      "tensor " + shortened(name) + " has shape " + shape_text(info->shape) + ", expected " + shape_text(shape));
+    if (info->dtype != "F32" && info->dtype != "BF16" && info->dtype != "F16")
+        return failure{errc::unsupported, file_of(name) + ": tensor " + shortened(name) + " has dtype " + info->dtype +
+                                              "; weights can be F32, BF16 or F16"};
+    return {};
+}
+
+result<void> checkpoint::read(const std::string& name, std::uint64_t first, std::span<float> to) const
+{
+    return shards_[where_.find(name)->second].read(name, first, to);
+}
+
+result<void> checkpoint::read_stored(const std::string& name, std::uint64_t first, std::span<std::byte> to) const
+{
+    return shards_[where_.find(name)->second].read_stored(name, first, to);
+}
+
+stored_as checkpoint::type_of(std::string_view name) const
+{
+    const std::string& dtype = find(name)->dtype;
+    return dtype == "F32" ? stored_as::fp32 : dtype == "BF16" ? stored_as::bf16 : stored_as::fp16;
+}
+
+std::vector<std::string> checkpoint::names() const
+{
+    std::vector<std::string> all;
+    for (const auto& [name, shard] : where_)
+        all.push_back(name);
+    return all;
+}
+
+std::string checkpoint::file_of(std::string_view name) const
+{
+    const auto at = where_.find(name);
+    return at == where_.end() ? path_.native() : shards_[at->second].path().native();
+}
+
+} // namespace warmd::hf

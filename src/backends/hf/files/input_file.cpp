@@ -1,0 +1,100 @@
+#include "hf/files/input_file.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <system_error>
+#include <utility>
+
+namespace warmd::hf {
+
+namespace {
+
+failure unreadable(const std::filesystem::path& path, std::string_view why)
+{
+    return failure{errc::load_failed, path.native() + ": " + std::string(why)};
+}
+
+std::string system_reason() { return std::generic_category().message(errno); }
+
+} // namespace
+
+/// In this file alone: GCC 12 with UndefinedBehaviorSanitizer takes a thread_local of another one for a null pointer.
+static thread_local const opening_rule::rule* in_force = nullptr;
+
+opening_rule::opening_rule(const rule& may_read) noexcept : before_(std::exchange(in_force, may_read ? &may_read : nullptr)) {}
+opening_rule::~opening_rule() { in_force = before_; }
+bool opening_rule::admits(int descriptor) { return !in_force || (*in_force)(descriptor); }
+
+result<input_file> input_file::open(const std::filesystem::path& path)
+{
+    // O_NONBLOCK: opening a FIFO must not wait for a writer.
+    const int handle = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (handle < 0)
+        return unreadable(path, system_reason());
+    input_file opened(path, handle, 0);
+    struct stat facts {};
+    if (::fstat(handle, &facts) != 0)
+        return unreadable(path, system_reason());
+    if (!opening_rule::admits(handle)) // a symbolic link may have been swapped since its path was looked at
+        return unreadable(path, "it leads out of the directories that models may be loaded from");
+    if (!S_ISREG(facts.st_mode))
+        return unreadable(path, "not a regular file");
+    opened.size_ = static_cast<std::uint64_t>(facts.st_size);
+    return opened;
+}
+
+input_file::input_file(input_file&& other) noexcept
+    : path_(std::move(other.path_)), handle_(std::exchange(other.handle_, -1)), size_(other.size_)
+{
+}
+
+input_file& input_file::operator=(input_file&& other) noexcept
+{
+    std::swap(path_, other.path_);
+    std::swap(handle_, other.handle_);
+    std::swap(size_, other.size_);
+    return *this;
+}
+
+input_file::~input_file()
+{
+    if (handle_ >= 0)
+        ::close(handle_);
+}
+
+result<void> input_file::read(std::uint64_t offset, std::span<std::byte> to) const
+{
+    while (!to.empty()) {
+        const std::size_t piece = std::min<std::size_t>(to.size(), 64 << 20);
+        const ::ssize_t got = ::pread(handle_, to.data(), piece, static_cast<::off_t>(offset));
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return unreadable(path_, system_reason());
+        if (got == 0)
+            return unreadable(path_, "truncated: it ends at byte " + std::to_string(offset) + ", " + std::to_string(to.size()) +
+                                         " bytes too early");
+        to = to.subspan(static_cast<std::size_t>(got));
+        offset += static_cast<std::uint64_t>(got);
+    }
+    return {};
+}
+
+result<std::string> read_text(const std::filesystem::path& path, std::uint64_t limit)
+{
+    const auto file = input_file::open(path);
+    if (!file)
+        return file.error();
+    if (file->size() > limit)
+        return unreadable(path, std::to_string(file->size()) + " bytes, more than the limit of " + std::to_string(limit));
+    std::string text(file->size(), '\0');
+    if (auto read = file->read(0, std::as_writable_bytes(std::span(text))); !read)
+        return read.error();
+    return text;
+}
+
+} // namespace warmd::hf

@@ -1,0 +1,73 @@
+#include "hf/model/base_model.hpp"
+
+#include <warmd/json.hpp>
+
+#include <algorithm>
+
+namespace warmd::hf {
+
+namespace {
+
+std::uint64_t size_of_weights(const std::filesystem::path& directory)
+{
+    std::uint64_t total = 0;
+    for (const std::filesystem::path& file : checkpoint::files_of(directory)) {
+        std::error_code ec;
+        const std::uintmax_t size = std::filesystem::file_size(file, ec);
+        total += ec ? 0 : size;
+    }
+    return total;
+}
+
+} // namespace
+
+result<tokenizer> read_tokenizer(const std::filesystem::path& file, const model_config& config)
+{
+    auto words = tokenizer::load(file);
+    if (!words)
+        return words;
+    if (const auto beyond = words->entry_from(static_cast<token_id>(config.vocab_size)))
+        return failure{errc::load_failed, file.native() + ": token id " + std::to_string(beyond->first) + " ('" +
+                                              shortened(beyond->second) + "') is out of range: the model's vocab_size is " +
+                                              std::to_string(config.vocab_size)};
+    return words;
+}
+
+result<std::shared_ptr<base_model>> load_base_model(const std::filesystem::path& directory, precision computes,
+                                                    compute_gate& gate, load_context& context)
+{
+    const auto config = read_model_config(directory);
+    if (!config)
+        return config.error();
+    auto words = read_tokenizer(directory / "tokenizer.json", *config);
+    if (!words)
+        return words.error();
+    const auto file = checkpoint::open(directory);
+    if (!file)
+        return file.error();
+    if (auto sound = check_tensors(*config, *file); !sound)
+        return sound.error();
+    std::uint64_t done = 0;
+    const std::uint64_t total = size_of_weights(directory);
+    auto weights = load_base(*config, computes, *file, gate, {context.stop, [&](std::uint64_t bytes) {
+                                                        done = std::min(done + bytes, total);
+                                                        context.progress(done, total);
+                                                    }});
+    if (!weights)
+        return weights.error();
+    context.progress(total, total);
+    return std::make_shared<base_model>(std::move(*weights), std::move(*words));
+}
+
+result<std::uint64_t> estimate_base_model(const std::filesystem::path& directory, const model_config& config, precision computes,
+                                          compute_gate& gate)
+{
+    const auto file = checkpoint::open(directory);
+    if (!file)
+        return file.error();
+    if (auto sound = check_tensors(config, *file); !sound)
+        return sound.error();
+    return estimate_bytes(config, computes, *file, gate) + transformer::buffer_bytes(config, computes);
+}
+
+} // namespace warmd::hf

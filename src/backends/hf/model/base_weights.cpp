@@ -1,0 +1,348 @@
+#include "hf/model/base_weights.hpp"
+
+#include "hf/compute/kernels.hpp"
+#include "hf/compute/norm.hpp"
+#include "hf/compute/threads.hpp"
+
+#include <warmd/json.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <set>
+#include <span>
+#include <utility>
+
+namespace warmd::hf {
+
+namespace {
+
+constexpr const char* embedding_name = "model.embed_tokens.weight";
+constexpr const char* final_norm_name = "model.norm.weight";
+constexpr const char* output_name = "lm_head.weight";
+
+std::string weight_of(std::size_t layer, const std::string& name) { return module_path(layer, name) + ".weight"; }
+std::string bias_of(std::size_t layer, const std::string& name) { return module_path(layer, name) + ".bias"; }
+
+/// Every tensor of a model and its shape, in the order of the model.
+using visitor = std::function<result<void>(const std::string& tensor, std::vector<std::uint64_t> shape)>;
+
+result<void> visit_layer(const model_config& config, std::size_t layer, const visitor& visit)
+{
+    std::vector<std::pair<std::string, std::vector<std::uint64_t>>> tensors{
+        {weight_of(layer, "input_layernorm"), {config.hidden_size}},
+        {weight_of(layer, "post_attention_layernorm"), {config.hidden_size}}};
+    if (config.qk_norm)
+        for (const char* const name : {"self_attn.q_norm", "self_attn.k_norm"})
+            tensors.push_back({weight_of(layer, name), {config.head_dim}});
+    for (const linear_shape& shape : linear_shapes(config))
+        for (const linear_shape::part& part : shape.parts) {
+            tensors.push_back({weight_of(layer, part.name), {part.out, shape.in}});
+            if (shape.bias)
+                tensors.push_back({bias_of(layer, part.name), {part.out}});
+        }
+    for (auto& [name, shape] : tensors)
+        if (auto good = visit(name, std::move(shape)); !good)
+            return good;
+    return {};
+}
+
+result<void> visit_tensors(const model_config& config, const visitor& visit)
+{
+    if (auto good = visit(embedding_name, {config.vocab_size, config.hidden_size}); !good)
+        return good;
+    for (std::size_t layer = 0; layer != config.layers; ++layer)
+        if (auto good = visit_layer(config, layer, visit); !good)
+            return good;
+    if (auto good = visit(final_norm_name, {config.hidden_size}); !good)
+        return good;
+    return config.tied_embeddings ? result<void>() : visit(output_name, {config.vocab_size, config.hidden_size});
+}
+
+/// Tensors that some checkpoints carry and no model reads.
+bool is_redundant(const model_config& config, const std::string& tensor)
+{
+    return tensor.ends_with(".rotary_emb.inv_freq") || (config.tied_embeddings && tensor == output_name);
+}
+
+std::uint64_t bytes_of(const std::vector<float>& values) { return values.size() * sizeof(float); }
+
+/// Of all matrices.
+std::uint64_t packed_bytes(const model_config& config, precision computes, compute_gate& gate)
+{
+    const auto turn = gate.enter();
+    std::uint64_t layer = 0;
+    for (const linear_shape& shape : linear_shapes(config))
+        layer += turn.engine().packed_bytes(shape.matrix(), computes);
+    return config.layers * layer + turn.engine().packed_bytes({config.hidden_size, config.vocab_size}, computes);
+}
+
+/// Reads tensors one after the other, in pieces on all cores; converts those that are not of that type to it, which is then fp32.
+/// Returns their norm, for which a piece is looked at while it is in its core's own cache.
+result<double> read_all(const checkpoint& file, std::span<const std::string> tensors, stored_as type, std::span<std::byte> to)
+{
+    constexpr std::size_t most = 1 << 17; // elements
+    struct piece {
+        const std::string* tensor;
+        std::uint64_t first;
+        std::span<std::byte> to;
+    };
+    std::vector<piece> pieces;
+    for (const std::string& tensor : tensors)
+        for (std::uint64_t first = 0, all = file.find(tensor)->elements(); first < all; first += most) {
+            const std::size_t bytes = std::min<std::uint64_t>(most, all - first) * size_of(type);
+            pieces.push_back({&tensor, first, to.first(bytes)});
+            to = to.subspan(bytes);
+        }
+    std::vector<result<double>> squares(pieces.size(), 0.0);
+    for_each(pieces.size(), pieces.size() * most, [&](std::size_t i) {
+        const auto& [tensor, first, here] = pieces[i];
+        const auto got = file.type_of(*tensor) == type
+                             ? file.read_stored(*tensor, first, here)
+                             : file.read(*tensor, first, {reinterpret_cast<float*>(here.data()), here.size() / sizeof(float)});
+        if (got)
+            squares[i] = sum_of_squares(here, type);
+        else
+            squares[i] = got.error();
+    });
+    double sum = 0;
+    for (const result<double>& each : squares) {
+        if (!each)
+            return each;
+        sum += *each;
+    }
+    return std::sqrt(sum);
+}
+
+/// Loads one model; stops at the first failure.
+class base_loader {
+public:
+    base_loader(const model_config& config, precision computes, const checkpoint& file, compute_gate& gate,
+                const load_progress& progress)
+        : config_(config), computes_(computes), file_(file), gate_(gate), progress_(progress)
+    {
+    }
+
+    result<base_weights> load()
+    {
+        auto embedding = embedding_table::load(file_, embedding_name);
+        if (!embedding)
+            return embedding.error();
+        progress_.advance(embedding->bytes());
+        base_weights made{.config = config_,
+                          .memory = memory_block(packed_bytes(config_, computes_, gate_)),
+                          .computes = computes_,
+                          .embedding = std::move(*embedding)};
+        place_ = made.memory.data();
+        for (std::size_t layer = 0; layer != config_.layers; ++layer)
+            made.layers.push_back(load_layer(layer));
+        made.final_norm = read(final_norm_name);
+        const stored_rows output = config_.tied_embeddings ? made.embedding.rows() : read_rows({output_name});
+        made.output_norm = output.norm;
+        made.output = pack(output, {config_.hidden_size, config_.vocab_size});
+        if (trouble_)
+            return *trouble_;
+        return made;
+    }
+
+private:
+    layer_weights load_layer(std::size_t layer)
+    {
+        layer_weights made;
+        made.input_norm = read(weight_of(layer, "input_layernorm"));
+        made.post_attention_norm = read(weight_of(layer, "post_attention_layernorm"));
+        if (config_.qk_norm) {
+            made.q_norm = read(weight_of(layer, "self_attn.q_norm"));
+            made.k_norm = read(weight_of(layer, "self_attn.k_norm"));
+        }
+        const auto shapes = linear_shapes(config_);
+        for (std::size_t kind = 0; kind != linear_kinds; ++kind) {
+            std::vector<std::string> weights;
+            for (const linear_shape::part& part : shapes[kind].parts) {
+                weights.push_back(weight_of(layer, part.name));
+                if (shapes[kind].bias) {
+                    const std::vector<float> bias = read(bias_of(layer, part.name));
+                    made.linears[kind].bias.insert(made.linears[kind].bias.end(), bias.begin(), bias.end());
+                }
+            }
+            const stored_rows rows = read_rows(weights);
+            made.linears[kind].norm = rows.norm;
+            made.linears[kind].matrix = pack(rows, shapes[kind].matrix());
+        }
+        return made;
+    }
+
+    /// True if there is no point in going on.
+    bool given_up()
+    {
+        if (!trouble_ && progress_.stop.stop_requested())
+            trouble_ = failure{errc::load_failed, "asked to stop while loading"};
+        return trouble_.has_value();
+    }
+
+    std::vector<float> read(const std::string& tensor)
+    {
+        if (given_up())
+            return {};
+        std::vector<float> values(file_.find(tensor)->elements());
+        if (auto got = file_.read(tensor, values); !got)
+            trouble_ = got.error();
+        else
+            progress_.advance(file_.find(tensor)->bytes);
+        return values;
+    }
+
+    /// Tensors one after the other, as they are stored if all are alike, else in fp32; valid until the next are read.
+    stored_rows read_rows(const std::vector<std::string>& tensors)
+    {
+        if (given_up())
+            return {};
+        const auto type_of = [&](const std::string& tensor) { return file_.type_of(tensor); };
+        const stored_as first = type_of(tensors[0]);
+        const bool alike = std::ranges::all_of(tensors, [&](const std::string& each) { return type_of(each) == first; });
+        const stored_as type = alike ? first : stored_as::fp32;
+        std::size_t elements = 0;
+        std::uint64_t in_file = 0;
+        for (const std::string& tensor : tensors) {
+            elements += file_.find(tensor)->elements();
+            in_file += file_.find(tensor)->bytes;
+        }
+        const std::size_t bytes = elements * size_of(type);
+        if (rows_.size() < bytes)
+            rows_ = std::vector<std::byte>(bytes);
+        const auto norm = read_all(file_, tensors, type, std::span(rows_).first(bytes));
+        if (!norm) {
+            trouble_ = norm.error();
+            return {};
+        }
+        progress_.advance(in_file);
+        return {std::span(rows_).first(bytes), type, *norm};
+    }
+
+    packed_matrix pack(const stored_rows& rows, const matrix_shape& shape)
+    {
+        if (given_up())
+            return {};
+        const auto turn = gate_.enter();
+        std::byte* const to = std::exchange(place_, place_ + turn.engine().packed_bytes(shape, computes_));
+        return turn.engine().pack(rows.bytes, rows.type, shape, computes_, to);
+    }
+
+    const model_config& config_;
+    precision computes_;
+    const checkpoint& file_;
+    compute_gate& gate_;
+    const load_progress& progress_;
+    std::vector<std::byte> rows_; // last read
+    std::byte* place_ = nullptr;  // of the next matrix
+    std::optional<failure> trouble_;
+};
+
+} // namespace
+
+std::size_t linear_shape::out() const
+{
+    std::size_t sum = 0;
+    for (const part& each : parts)
+        sum += each.out;
+    return sum;
+}
+
+std::array<linear_shape, linear_kinds> linear_shapes(const model_config& config)
+{
+    return {{{config.hidden_size,
+              {{"self_attn.q_proj", config.q_width()},
+               {"self_attn.k_proj", config.kv_width()},
+               {"self_attn.v_proj", config.kv_width()}},
+              config.qkv_bias},
+             {config.q_width(), {{"self_attn.o_proj", config.hidden_size}}, config.output_bias},
+             {config.hidden_size,
+              {{"mlp.gate_proj", config.intermediate_size}, {"mlp.up_proj", config.intermediate_size}},
+              config.mlp_bias,
+              2},
+             {config.intermediate_size, {{"mlp.down_proj", config.hidden_size}}, config.mlp_bias}}};
+}
+
+std::string module_path(std::size_t layer, const std::string& name)
+{
+    return "model.layers." + std::to_string(layer) + "." + name;
+}
+
+std::vector<linear_module> modules_of(const model_config& config)
+{
+    std::vector<linear_module> modules;
+    const auto shapes = linear_shapes(config);
+    for (std::size_t layer = 0; layer != config.layers; ++layer)
+        for (const linear_shape& shape : shapes)
+            for (const linear_shape::part& part : shape.parts)
+                modules.push_back({module_path(layer, part.name), shape.in, part.out});
+    return modules;
+}
+
+result<embedding_table> embedding_table::load(const checkpoint& file, const std::string& tensor)
+{
+    embedding_table table;
+    table.type_ = file.type_of(tensor);
+    table.stored_.resize(file.find(tensor)->bytes);
+    const auto norm = read_all(file, std::span(&tensor, 1), table.type_, table.stored_);
+    if (!norm)
+        return norm.error();
+    table.norm_ = *norm;
+    return table;
+}
+
+void embedding_table::look_up(std::size_t id, std::span<float> to) const
+{
+    if (type_ == stored_as::fp32) {
+        std::memcpy(to.data(), stored_.data() + id * to.size_bytes(), to.size_bytes());
+        return;
+    }
+    const auto* const from = reinterpret_cast<const std::uint16_t*>(stored_.data()) + id * to.size();
+    (type_ == stored_as::bf16 ? widen_bf16 : widen_fp16)(from, to.data(), to.size());
+}
+
+std::uint64_t base_weights::bytes() const
+{
+    std::uint64_t sum = memory.bytes() + embedding.bytes() + bytes_of(final_norm);
+    for (const layer_weights& layer : layers) {
+        for (const auto* norm : {&layer.input_norm, &layer.post_attention_norm, &layer.q_norm, &layer.k_norm})
+            sum += bytes_of(*norm);
+        for (const linear& each : layer.linears)
+            sum += bytes_of(each.bias);
+    }
+    return sum;
+}
+
+result<void> check_tensors(const model_config& config, const checkpoint& file)
+{
+    std::set<std::string> expected;
+    auto sound = visit_tensors(config, [&](const std::string& tensor, const std::vector<std::uint64_t>& shape) {
+        expected.insert(tensor);
+        return file.require(tensor, shape);
+    });
+    if (!sound)
+        return sound;
+    for (const std::string& tensor : file.names())
+        if (!expected.contains(tensor) && !is_redundant(config, tensor))
+            return failure{errc::load_failed, file.file_of(tensor) + ": tensor " + shortened(tensor) +
+                                                  " is not part of the model that config.json describes"};
+    return {};
+}
+
+std::uint64_t estimate_bytes(const model_config& config, precision computes, const checkpoint& file, compute_gate& gate)
+{
+    std::uint64_t vectors = 0; // norms and biases
+    auto visited = visit_tensors(config, [&](const std::string&, const std::vector<std::uint64_t>& shape) {
+        vectors += shape.size() == 1 ? shape[0] * sizeof(float) : 0;
+        return result<void>();
+    });
+    return visited ? memory_block::rounded(packed_bytes(config, computes, gate)) + file.find(embedding_name)->bytes + vectors : 0;
+}
+
+result<base_weights> load_base(const model_config& config, precision computes, const checkpoint& file, compute_gate& gate,
+                               const load_progress& progress)
+{
+    return base_loader(config, computes, file, gate, progress).load();
+}
+
+} // namespace warmd::hf

@@ -1,0 +1,110 @@
+#pragma once
+// The weights of a base model in memory, ready to compute with. Nothing of an adapter: several backends share one of these.
+
+#include "hf/model/adapter.hpp"
+#include "hf/files/checkpoint.hpp"
+#include "hf/compute/compute.hpp"
+#include "hf/compute/memory_block.hpp"
+#include "hf/model/model_config.hpp"
+
+#include <warmd/error.hpp>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+namespace warmd::hf {
+
+/// The four matrix products of a layer. Projections that share an input are one matrix, which is faster.
+enum class linear_kind { qkv, output, gate_up, down };
+inline constexpr std::size_t linear_kinds = 4;
+
+/// What one of them is made of.
+struct linear_shape {
+    struct part {
+        std::string name; ///< "self_attn.q_proj", within the layer
+        std::size_t out;
+    };
+    std::size_t in = 0;
+    std::vector<part> parts; ///< their rows stand one after the other
+    bool bias = false;
+    std::size_t strands = 1; ///< 2: the parts' outputs are wanted side by side (matmul.hpp)
+
+    std::size_t out() const;
+    matrix_shape matrix() const { return {in, out(), strands}; }
+};
+
+/// By linear_kind; every layer has the same.
+std::array<linear_shape, linear_kinds> linear_shapes(const model_config& config);
+/// "model.layers.<layer>.<name>"
+std::string module_path(std::size_t layer, const std::string& name);
+/// Every linear layer that an adapter can act on, layer by layer.
+std::vector<linear_module> modules_of(const model_config& config);
+
+/// Weights as a file has them, row-major, and their norm (norm.hpp).
+struct stored_rows {
+    std::span<const std::byte> bytes;
+    stored_as type = stored_as::fp32;
+    double norm = 0;
+};
+
+/// The token embeddings, in the file's own dtype.
+class embedding_table {
+public:
+    static result<embedding_table> load(const checkpoint& file, const std::string& tensor);
+    stored_rows rows() const { return {stored_, type_, norm_}; } ///< [vocab, hidden]
+    /// Row `id` in fp32. REQUIRES: id is within the vocabulary.
+    void look_up(std::size_t id, std::span<float> to) const;
+    std::uint64_t bytes() const { return stored_.size(); }
+
+private:
+    stored_as type_ = stored_as::fp32;
+    std::vector<std::byte> stored_;
+    double norm_ = 0;
+};
+
+struct linear {
+    packed_matrix matrix;
+    double norm = 0;         ///< of the weights as they are stored (norm.hpp)
+    std::vector<float> bias; ///< empty: none
+};
+
+struct layer_weights {
+    std::vector<float> input_norm, post_attention_norm;
+    std::vector<float> q_norm, k_norm; ///< [head_dim]; empty: none
+    std::array<linear, linear_kinds> linears;
+};
+
+/// How a load reports and is stopped.
+struct load_progress {
+    std::stop_token stop;
+    std::function<void(std::uint64_t bytes)> advance; ///< so many more bytes of files are read and packed
+};
+
+struct base_weights {
+    model_config config;
+    memory_block memory; ///< of the packed matrices
+    precision computes = precision::fp32;
+    embedding_table embedding;
+    std::vector<layer_weights> layers = {};
+    std::vector<float> final_norm = {};
+    packed_matrix output = {}; ///< [vocab, hidden]
+    double output_norm = 0;
+
+    std::uint64_t bytes() const; ///< what is allocated
+};
+
+/// The checkpoint must have exactly the tensors that `config` describes, each in its shape: load_failed names the tensor.
+/// (A weight that nobody uses would mean that the numbers are not the model's.)
+result<void> check_tensors(const model_config& config, const checkpoint& file);
+/// What base_weights::bytes() will be. REQUIRES: check_tensors() passed.
+std::uint64_t estimate_bytes(const model_config& config, precision computes, const checkpoint& file, compute_gate& gate);
+/// Reads and packs. REQUIRES: check_tensors() passed.
+result<base_weights> load_base(const model_config& config, precision computes, const checkpoint& file, compute_gate& gate,
+                               const load_progress& progress);
+
+} // namespace warmd::hf

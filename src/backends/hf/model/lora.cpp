@@ -1,0 +1,151 @@
+#include "hf/model/lora.hpp"
+
+#include "hf/compute/kernels.hpp"
+#include "hf/compute/threads.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <unordered_map>
+
+namespace warmd::hf {
+
+namespace {
+
+/// One product's factors: for each of its parts that the adapter acts on, where its columns start.
+struct grouped {
+    struct member {
+        const lora_factors* factors;
+        std::size_t first_out;
+    };
+    std::vector<member> members;
+
+    std::size_t rank() const
+    {
+        std::size_t sum = 0;
+        for (const member& each : members)
+            sum += each.factors->rank;
+        return sum;
+    }
+};
+
+using factor_index = std::unordered_map<std::string, const lora_factors*>;
+
+factor_index index(const std::vector<lora_factors>& factors)
+{
+    factor_index by_path;
+    for (const lora_factors& each : factors)
+        by_path.emplace(each.module.path, &each);
+    return by_path;
+}
+
+grouped group(const factor_index& by_path, const linear_shape& shape, std::size_t layer)
+{
+    grouped found;
+    std::size_t first_out = 0;
+    for (const linear_shape::part& part : shape.parts) {
+        const auto at = by_path.find(module_path(layer, part.name));
+        if (at != by_path.end())
+            found.members.push_back({at->second, first_out});
+        first_out += part.out;
+    }
+    return found;
+}
+
+/// to [columns, rows] = from [rows, columns]
+void transpose(const std::vector<float>& from, std::size_t rows, std::size_t columns, float* to)
+{
+    for (std::size_t r = 0; r != rows; ++r)
+        for (std::size_t c = 0; c != columns; ++c)
+            to[c * rows + r] = from[r * columns + c];
+}
+
+/// Gives each factor its place; none is filled yet.
+lora_linear lay_out(const grouped& group, std::size_t in, float*& memory)
+{
+    lora_linear made{.ranks = group.rank(), .a = memory};
+    memory += made.ranks * in;
+    std::size_t first_rank = 0;
+    for (const auto& [factors, first_out] : group.members) {
+        made.parts.push_back({.first_out = first_out,
+                              .out = factors->module.out,
+                              .first_rank = first_rank,
+                              .rank = factors->rank,
+                              .scaling = static_cast<float>(factors->scaling),
+                              .b = memory});
+        first_rank += factors->rank;
+        memory += factors->rank * factors->module.out;
+    }
+    return made;
+}
+
+result<void> fill(const lora_linear& linear, const grouped& group, std::size_t in, const factor_source& source)
+{
+    std::vector<float> b;
+    for (std::size_t i = 0; i != linear.parts.size(); ++i) {
+        const lora_linear::part& part = linear.parts[i];
+        if (auto a = source(group.members[i].factors->a_name, {linear.a + part.first_rank * in, part.rank * in}); !a)
+            return a;
+        b.resize(part.out * part.rank);
+        if (auto got = source(group.members[i].factors->b_name, b); !got)
+            return got;
+        transpose(b, part.out, part.rank, part.b);
+    }
+    return {};
+}
+
+std::size_t elements_of(const std::vector<lora_factors>& factors)
+{
+    std::size_t sum = 0;
+    for (const lora_factors& each : factors)
+        sum += each.rank * (each.module.in + each.module.out);
+    return sum;
+}
+
+/// 64-bit FNV-1a.
+std::uint64_t hash_of(const std::string& text)
+{
+    std::uint64_t hash = 0xcbf29ce484222325;
+    for (const char c : text)
+        hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+    return hash;
+}
+
+} // namespace
+
+result<lora_weights> arrange_lora(const model_config& config, const std::vector<lora_factors>& factors,
+                                  const factor_source& source)
+{
+    const factor_index by_path = index(factors);
+    const auto shapes = linear_shapes(config);
+    lora_weights made{.layers = {}, .memory = memory_block(elements_of(factors) * sizeof(float)), .tiles = {}};
+    auto* place = reinterpret_cast<float*>(made.memory.data());
+    for (std::size_t layer = 0; layer != config.layers; ++layer)
+        for (std::size_t kind = 0; kind != linear_kinds; ++kind)
+            (kind == 0 ? made.layers.emplace_back() : made.layers.back())[kind] =
+                lay_out(group(by_path, shapes[kind], layer), shapes[kind].in, place);
+
+    std::vector<result<void>> filled(config.layers);
+    for_each(config.layers, elements_of(factors), [&](std::size_t layer) {
+        for (std::size_t kind = 0; kind != linear_kinds && filled[layer]; ++kind)
+            filled[layer] = fill(made.layers[layer][kind], group(by_path, shapes[kind], layer), shapes[kind].in, source);
+    });
+    for (const result<void>& each : filled)
+        if (!each)
+            return each.error();
+    return made;
+}
+
+std::uint64_t estimate_bytes(const std::vector<lora_factors>& factors)
+{
+    return memory_block::rounded(elements_of(factors) * sizeof(float));
+}
+
+void null_draws(const view& null, const std::string& tensor, std::span<float> values)
+{
+    draw_normal(hash_of(tensor + '\n' + std::to_string(null.seed)), values.data(), values.size());
+    const double spread = null.init_scale * std::sqrt(null.rank_scale);
+    for (float& value : values)
+        value = static_cast<float>(static_cast<double>(value) * spread);
+}
+
+} // namespace warmd::hf

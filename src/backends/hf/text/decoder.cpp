@@ -1,0 +1,149 @@
+#include "hf/text/decoder.hpp"
+
+#include "hf/text/byte_alphabet.hpp"
+#include "hf/text/utf8.hpp"
+
+#include <charconv>
+#include <limits>
+#include <optional>
+
+namespace warmd::hf {
+
+namespace {
+
+std::string joined(const std::vector<std::string>& tokens, std::string_view separator)
+{
+    std::string all;
+    for (const std::string& token : tokens) {
+        if (&token != &tokens.front())
+            all += separator;
+        all += token;
+    }
+    return all;
+}
+
+/// The byte that a token like "<0x41>" stands for.
+std::optional<char> fallback_byte(std::string_view token)
+{
+    if (token.size() != 6 || !token.starts_with("<0x") || !token.ends_with('>'))
+        return {};
+    unsigned byte = 0;
+    const auto [end, error] = std::from_chars(token.data() + 3, token.data() + 5, byte, 16);
+    return error == std::errc() && end == token.data() + 5 ? std::optional(static_cast<char>(byte)) : std::nullopt;
+}
+
+} // namespace
+
+decoder::decoder(const json_place& document)
+{
+    present_ = document.find("decoder");
+    if (present_)
+        read(document.object("decoder"));
+}
+
+void decoder::read(const json_place& fields)
+{
+    constexpr std::int64_t most = std::numeric_limits<std::int32_t>::max();
+    const std::string_view type = fields.text("type");
+    if (type == "Sequence") {
+        for (const json_place& member : fields.objects("decoders", max_components))
+            read(member);
+    } else if (type == "ByteLevel") {
+        steps_.emplace_back(byte_level{});
+    } else if (type == "ByteFallback") {
+        steps_.emplace_back(byte_fallback{});
+    } else if (type == "Fuse") {
+        steps_.emplace_back(fuse{});
+    } else if (type == "Replace") {
+        steps_.emplace_back(replace{text_pattern::read(fields, "pattern"), read_replacement(fields)});
+    } else if (type == "Strip") {
+        steps_.emplace_back(strip{read_character(fields, "content", " "),
+                                  static_cast<std::size_t>(fields.integer("start", 0, most)),
+                                  static_cast<std::size_t>(fields.integer("stop", 0, most))});
+    } else if (type == "Metaspace") {
+        steps_.emplace_back(metaspace::read(fields));
+    } else {
+        refuse_component(fields, "decoder", type);
+    }
+    limit_components(fields, steps_.size());
+}
+
+std::string decoder::operator()(std::vector<std::string> tokens, match_budget& budget) const
+{
+    for (const step& next : steps_)
+        tokens = std::visit([&](const auto& rule) { return apply(rule, std::move(tokens), budget); }, next);
+    return joined(tokens, present_ ? "" : " ");
+}
+
+decoder::texts decoder::apply(byte_level, texts in, match_budget&)
+{
+    std::string bytes;
+    for (const std::string& token : in)
+        if (!append_bytes(bytes, token))
+            bytes += token; // an added token: text as it is
+    return {to_valid_utf8(bytes)};
+}
+
+decoder::texts decoder::apply(byte_fallback, texts in, match_budget&)
+{
+    texts out;
+    std::string run;
+    const auto end_run = [&] {
+        if (is_valid_utf8(run))
+            out.push_back(run);
+        else
+            out.insert(out.end(), run.size(), "\xEF\xBF\xBD");
+        run.clear();
+    };
+    for (std::string& token : in) {
+        if (const std::optional<char> byte = fallback_byte(token)) {
+            run += *byte;
+            continue;
+        }
+        if (!run.empty())
+            end_run();
+        out.push_back(std::move(token));
+    }
+    if (!run.empty())
+        end_run();
+    return out;
+}
+
+decoder::texts decoder::apply(fuse, texts in, match_budget&) { return {joined(in, "")}; }
+
+decoder::texts decoder::apply(const replace& rule, texts in, match_budget& budget)
+{
+    text_search search(rule.pattern, budget);
+    std::size_t bytes = 0;
+    for (std::string& token : in) {
+        token = search.replace_all(token, rule.by);
+        check_text_size(bytes += token.size());
+    }
+    return in;
+}
+
+decoder::texts decoder::apply(const strip& rule, texts in, match_budget&)
+{
+    for (std::string& token : in) {
+        std::string_view rest = token;
+        for (std::size_t i = 0; i < rule.start && rest.starts_with(rule.what); ++i)
+            rest.remove_prefix(rule.what.size());
+        for (std::size_t i = 0; i < rule.stop && rest.ends_with(rule.what); ++i)
+            rest.remove_suffix(rule.what.size());
+        token = std::string(rest);
+    }
+    return in;
+}
+
+decoder::texts decoder::apply(const metaspace& rule, texts in, match_budget& budget)
+{
+    const text_pattern replacement{rule.replacement};
+    text_search search(replacement, budget);
+    for (std::string& token : in) {
+        const bool prefix = &token == &in.front() && rule.scheme != metaspace::prepend::never;
+        token = search.replace_all(token, prefix ? "" : " ");
+    }
+    return in;
+}
+
+} // namespace warmd::hf

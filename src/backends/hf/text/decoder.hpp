@@ -1,0 +1,52 @@
+#pragma once
+// The decoder of a tokenizer.json: how tokens become text again.
+
+#include "hf/text/component.hpp"
+#include "hf/text/pattern.hpp"
+
+#include <cstddef>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace warmd::hf {
+
+/// ByteLevel, ByteFallback, Fuse, Replace, Strip, Metaspace, and Sequences of them, in order. Anything else is `unsupported`,
+/// by name.
+class decoder {
+public:
+    /// Reads the member `decoder` of the document. Absent or null, tokens are joined by spaces.
+    explicit decoder(const json_place& document);
+
+    /// The text of `tokens` (each valid UTF-8). Throws as text_search::replace_all.
+    std::string operator()(std::vector<std::string> tokens, match_budget& budget) const;
+
+private:
+    struct byte_level {};    ///< byte_alphabet.hpp backwards; all tokens become one
+    struct byte_fallback {}; ///< runs of "<0x41>" become what they spell
+    struct fuse {};          ///< all tokens become one
+    struct replace {
+        text_pattern pattern;
+        std::string by;
+    };
+    struct strip {
+        std::string what;  ///< one character
+        std::size_t start; ///< at most so many at the start of each token
+        std::size_t stop;  ///< and at its end
+    };
+    using step = std::variant<byte_level, byte_fallback, fuse, replace, strip, metaspace>;
+    using texts = std::vector<std::string>;
+
+    void read(const json_place& fields);
+    static texts apply(byte_level, texts in, match_budget& budget);
+    static texts apply(byte_fallback, texts in, match_budget& budget);
+    static texts apply(fuse, texts in, match_budget& budget);
+    static texts apply(const replace& rule, texts in, match_budget& budget);
+    static texts apply(const strip& rule, texts in, match_budget& budget);
+    static texts apply(const metaspace& rule, texts in, match_budget& budget);
+
+    std::vector<step> steps_;
+    bool present_ = false;
+};
+
+} // namespace warmd::hf

@@ -1,0 +1,37 @@
+#pragma once
+// The JSON-RPC methods of the daemon: the one place that knows both the wire and the cache. The README's "Methods" is
+// their manual.
+
+#include "cache/backend_cache.hpp"
+#include "model/config_file.hpp"
+#include "wire/dispatcher.hpp"
+
+#include <chrono>
+#include <functional>
+#include <string>
+
+namespace warmd {
+
+/// What the methods tell of the daemon around them, and what they may ask of it. Limits and models may change between answers,
+/// on the executor of the sessions.
+struct daemon_info {
+    std::string version;
+    time_point started; ///< by the cache's time source
+    cache_limits limits;
+    request_limits request;
+    session_limits connection;    ///< fixed since the start, as is the next
+    std::size_t max_connections = 0;
+    named_models models; ///< what a string in place of a ModelSpec stands for
+    std::function<bool()> draining; ///< true from the moment shutdown began
+    /// Begins the shutdown, without waiting for it. The grace to give calls under way, or the daemon's own.
+    std::function<void(std::optional<std::chrono::nanoseconds> grace)> shut_down;
+    /// Reads the configuration file again and applies it; `told` learns what changed, or why nothing did. `told` may be called
+    /// at once, and is called even if nobody is interested any more.
+    std::function<void(std::function<void(result<model_changes>)> told)> reload;
+};
+
+/// Adds every method to `to`.
+/// REQUIRES: `cache` and `daemon` outlive every answer, and `daemon`'s functions are set.
+void add_methods(dispatcher& to, backend_cache& cache, const daemon_info& daemon);
+
+} // namespace warmd

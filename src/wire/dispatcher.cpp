@@ -1,0 +1,70 @@
+#include "wire/dispatcher.hpp"
+
+#include <boost/asio/error.hpp>
+#include <boost/assert.hpp>
+#include <boost/system/system_error.hpp>
+
+#include <utility>
+
+namespace warmd {
+
+void dispatcher::add(std::string name, method how)
+{
+    BOOST_ASSERT(!find(name));
+    request_counts* const counts = &metrics_->requests[name];
+    methods_.push_back({std::move(name), std::move(how), counts});
+}
+
+const dispatcher::named_method* dispatcher::find(std::string_view name) const noexcept
+{
+    for (const named_method& each : methods_)
+        if (each.name == name)
+            return &each;
+    return nullptr;
+}
+
+bool dispatcher::answer_at_once(const rpc::request& request, std::string& out) const
+{
+    const named_method* const found = find(request.method);
+    if (!found || !found->how.at_once)
+        return false;
+    const std::size_t before = out.size();
+    try {
+        if (found->how.at_once(*request.params, out)) {
+            ++found->counts->ok;
+            return true;
+        }
+    } catch (...) { // run() meets the same trouble and says so
+    }
+    out.resize(before);
+    return false;
+}
+
+asio::awaitable<result<std::string>> dispatcher::answer(rpc::request request, std::shared_ptr<caller> from) const
+{
+    const named_method* const found = find(request.method);
+    if (!found)
+        co_return failure{errc::method_not_found, "there is no method '" + shortened(request.method) + '\''};
+    std::string thrown = "an exception of unknown type";
+    const std::string called = shortened(request.method);
+    try {
+        result<std::string> reply = co_await found->how.run(*request.params, std::move(from));
+        co_return reply;
+    } catch (const boost::system::system_error& error) {
+        if (error.code() == asio::error::operation_aborted)
+            throw;
+        thrown = error.what();
+    } catch (const std::exception& error) {
+        thrown = error.what();
+    } catch (...) {
+    }
+    co_return failure{errc::internal_error, "method '" + called + "' failed: " + thrown};
+}
+
+request_counts& dispatcher::counts_of(std::string_view method) const
+{
+    const named_method* const found = find(method);
+    return found ? *found->counts : metrics_->requests["unknown"];
+}
+
+} // namespace warmd

@@ -1,0 +1,236 @@
+#include "wire/rpc.hpp"
+
+#include <warmd/json_writer.hpp>
+
+#include <boost/json.hpp>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace warmd::rpc {
+
+namespace {
+
+/// The one table of errc -> JSON-RPC code. -32700..-32600 are the specification's, -32800 is the Language Server
+/// Protocol's RequestCancelled, -32001.. are ours.
+constexpr std::array<std::pair<errc, int>, 17> wire_codes{{
+    // the client's message
+    {errc::parse_error, -32700},
+    {errc::invalid_request, -32600},
+    {errc::method_not_found, -32601},
+    {errc::invalid_params, -32602},
+    {errc::frame_too_large, -32010},
+    {errc::cancelled, -32800},
+    // what it asked for
+    {errc::not_found, -32001},
+    {errc::too_large, -32005},
+    {errc::permission_denied, -32008},
+    {errc::unsupported, -32009},
+    // the moment
+    {errc::busy, -32003},
+    {errc::timeout, -32004},
+    {errc::all_pinned, -32006},
+    {errc::shutting_down, -32007},
+    // the model
+    {errc::load_failed, -32002},
+    {errc::backend_failed, -32011},
+    // the daemon
+    {errc::internal_error, -32603},
+}};
+
+failure not_a_request(std::string detail) { return failure{errc::invalid_request, std::move(detail)}; }
+
+/// Reads one message; nothing when it is to be ignored.
+std::optional<item> read_message(const json_node& value)
+{
+    if (!value.is_object())
+        return malformed{nullptr, not_a_request("a message must be a JSON object, or a batch: an array of them")};
+    const json_node *id = nullptr, *version = nullptr, *name = nullptr, *params = nullptr;
+    for (const json_node* key = value.begin(); key != value.end(); key = (key + 1)->next()) {
+        const std::string_view member = key->string();
+        const json_node** const known = member == "id"        ? &id
+                                        : member == "jsonrpc" ? &version
+                                        : member == "method"  ? &name
+                                        : member == "params"  ? &params
+                                                              : nullptr;
+        if (known)
+            *known = key + 1;
+    }
+    if (id && !id->is_string() && !id->is_number() && !id->is_null())
+        return malformed{nullptr, not_a_request("'id' must be a string, a number or null")};
+    if (!version || !version->is_string() || version->string() != "2.0")
+        return malformed{id, not_a_request("'jsonrpc' must be \"2.0\"")};
+    if (!name || !name->is_string())
+        return malformed{id, not_a_request("'method' must be a string")};
+    if (params && params->is_array()) {
+        if (!id)
+            return {};
+        return malformed{id, failure{errc::invalid_params, "'params' is an array; parameters are given by name, in an object"}};
+    }
+    if (params && !params->is_object())
+        return malformed{id, not_a_request("'params' must be an object")};
+    return request{id, name->string(), params ? params : &json_node::empty_object()};
+}
+
+} // namespace
+
+void reader::read(std::string_view frame)
+{
+    batch_ = false;
+    next_ = end_ = nullptr;
+    whole_.reset();
+    const auto root = document_.read(frame);
+    if (!root) {
+        whole_ = malformed{nullptr, root.error()};
+        return;
+    }
+    if (!(*root)->is_array()) {
+        next_ = *root;
+        end_ = (*root)->next();
+    } else if ((*root)->size() == 0) {
+        whole_ = malformed{nullptr, not_a_request("the batch is empty")};
+    } else if ((*root)->size() > max_batch_items) {
+        whole_ = malformed{nullptr, not_a_request("the batch of " + std::to_string((*root)->size()) +
+                                                  " messages exceeds the limit of " + std::to_string(max_batch_items))};
+    } else {
+        batch_ = true;
+        next_ = (*root)->begin();
+        end_ = (*root)->end();
+    }
+}
+
+std::optional<item> reader::next()
+{
+    if (whole_) {
+        std::optional<item> only(std::move(*whole_));
+        whole_.reset();
+        return only;
+    }
+    while (next_ != end_) {
+        const json_node& value = *next_;
+        next_ = value.next();
+        if (auto read = read_message(value))
+            return read;
+    }
+    return {};
+}
+
+void append_id(std::string& out, const json_node* id)
+{
+    if (!id || id->is_null())
+        out += "null";
+    else if (id->is_string())
+        append_quoted(out, id->string());
+    else
+        out += id->literal();
+}
+
+void begin_success(std::string& out, const json_node* id)
+{
+    out += R"({"jsonrpc":"2.0","id":)";
+    append_id(out, id);
+    out += R"(,"result":)";
+}
+
+void append_success(std::string& out, std::string_view id_text, std::string_view result)
+{
+    ((((out += R"({"jsonrpc":"2.0","id":)") += id_text) += R"(,"result":)") += result) += '}';
+}
+
+namespace {
+
+/// `words` as a JSON string. They may quote file names and other people's exceptions: what is not UTF-8 loses its bytes
+/// above 127.
+std::string quoted(std::string_view words)
+{
+    std::string out;
+    append_quoted(out, words);
+    if (!parse_json(out))
+        std::replace_if(out.begin(), out.end(), [](char c) { return (c & 0x80) != 0; }, '?');
+    return out;
+}
+
+} // namespace
+
+void append_failure(std::string& out, std::string_view id_text, const failure& why)
+{
+    ((out += R"({"jsonrpc":"2.0","id":)") += id_text) += R"(,"error":{"code":)";
+    out += std::to_string(wire_code(why.code));
+    out += R"(,"message":)";
+    out += quoted(why.detail.empty() ? name(why.code) : why.detail);
+    out += R"(,"data":)";
+    json_writer data(out);
+    data.begin_object().member("kind", name(why.code));
+    if (!why.cause.empty())
+        data.key("cause").raw(quoted(why.cause));
+    if (why.code == errc::load_failed)
+        data.member("cached", why.cached);
+    if (why.retry_after_seconds)
+        data.member("retry_after_seconds", *why.retry_after_seconds);
+    data.end_object();
+    out += "}}";
+}
+
+void append_notification(std::string& out, std::string_view method, std::string_view params)
+{
+    out += R"({"jsonrpc":"2.0","method":)";
+    append_quoted(out, method);
+    ((out += R"(,"params":)") += params) += '}';
+}
+
+namespace {
+
+std::string text_of(const json::value& id)
+{
+    std::string out;
+    json_writer writer(out);
+    switch (id.kind()) {
+    case json::kind::string: writer.value(std::string_view(id.get_string())); break;
+    case json::kind::int64: writer.value(id.get_int64()); break;
+    case json::kind::uint64: writer.value(id.get_uint64()); break;
+    case json::kind::double_: writer.value(id.get_double()); break;
+    default: writer.value(nullptr);
+    }
+    return out;
+}
+
+} // namespace
+
+std::string success_text(const json::value& id, std::string_view result)
+{
+    std::string out;
+    append_success(out, text_of(id), result);
+    return out;
+}
+
+std::string failure_text(const json::value& id, const failure& why)
+{
+    std::string out;
+    append_failure(out, text_of(id), why);
+    return out;
+}
+
+std::string notification_text(std::string_view method, std::string_view params)
+{
+    std::string out;
+    append_notification(out, method, params);
+    return out;
+}
+
+std::string request_text(const json::value& id, std::string_view method, std::string_view params)
+{
+    std::string out = R"({"jsonrpc":"2.0","id":)" + text_of(id) + R"(,"method":)";
+    append_quoted(out, method);
+    ((out += R"(,"params":)") += params) += '}';
+    return out;
+}
+
+int wire_code(errc code) noexcept
+{
+    const auto row =
+        std::find_if(wire_codes.begin(), wire_codes.end(), [code](const auto& entry) { return entry.first == code; });
+    return row == wire_codes.end() ? -32603 : row->second;
+}
+
+} // namespace warmd::rpc
