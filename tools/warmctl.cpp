@@ -1,12 +1,13 @@
-// warmctl: the command line client of warmd. Here: which command, asking the daemon, and the exit status.
+// warmctl: the command line client of warmd. Here: which command, asking the daemon, and the exit
+// status.
 
 #include "warmctl/commands.hpp"
 #include "warmctl/format.hpp"
 #include "warmctl/help.hpp"
 #include "warmctl/progress_line.hpp"
 
-#include <warmd/client.hpp>
 #include "base/config.hpp"
+#include <warmd/client.hpp>
 
 #include <boost/json.hpp>
 
@@ -25,7 +26,8 @@ namespace {
 
 enum exit_status { done = 0, failed = 1, misused = 2, no_daemon = 3, interrupted = 130 };
 
-/// An interrupted request is taken back by hanging up, which the kernel does for a process that ends.
+/// An interrupted request is taken back by hanging up, which the kernel does for a process that
+/// ends.
 void end_at_interrupt()
 {
     const auto quietly = [](int) { ::_exit(interrupted); };
@@ -75,21 +77,25 @@ int report(const failure& why, const std::string& socket)
     std::cerr << "warmctl: " << line << '\n';
     if (why.code != errc::disconnected)
         return failed;
-    std::cerr << "no daemon at " << visible(socket) << "; to start one: warmd --socket " << visible(socket) << " &\n";
+    std::cerr << "no daemon at " << visible(socket) << "; to start one: warmd --socket "
+              << visible(socket) << " &\n";
     return no_daemon;
 }
 
-/// How long the daemon may be silent. It keeps the timeout of scores itself; then this is for a daemon that is stuck.
+/// How long the daemon may be silent. It keeps the timeout of scores itself; then this is for a
+/// daemon that is stuck.
 std::chrono::milliseconds patience(const command& chosen, const arguments& typed)
 {
     const auto timeout = typed.timeout();
     if (!timeout)
         return {};
     const std::chrono::duration<double> silence(*timeout + (chosen.scores ? 5 : 0));
-    return std::max(std::chrono::milliseconds(1), std::chrono::duration_cast<std::chrono::milliseconds>(silence));
+    return std::max(std::chrono::milliseconds(1),
+                    std::chrono::duration_cast<std::chrono::milliseconds>(silence));
 }
 
-/// The texts of `ids`, one small request each, many under way at once. What the daemon does not know is left out.
+/// The texts of `ids`, one small request each, many under way at once. What the daemon does not
+/// know is left out.
 token_texts look_up(client& daemon, const std::string& model, const std::set<std::int64_t>& ids)
 {
     constexpr std::size_t at_once = 256;
@@ -98,7 +104,8 @@ token_texts look_up(client& daemon, const std::string& model, const std::set<std
     while (next != ids.end()) {
         std::map<std::uint64_t, std::int64_t> asked;
         for (; next != ids.end() && asked.size() != at_once; ++next) {
-            const auto sent = daemon.send("detokenize", "{\"model\":" + model + ",\"ids\":[" + std::to_string(*next) + "]}");
+            const auto sent = daemon.send("detokenize", "{\"model\":" + model + ",\"ids\":[" +
+                                                            std::to_string(*next) + "]}");
             if (!sent)
                 return known;
             asked.emplace(*sent, *next);
@@ -108,29 +115,34 @@ token_texts look_up(client& daemon, const std::string& model, const std::set<std
             if (!reply)
                 return known;
             if (reply->outcome)
-                known.emplace(asked.at(reply->id), std::string(reply->outcome->at("text").as_string()));
+                known.emplace(asked.at(reply->id),
+                              std::string(reply->outcome->at("text").as_string()));
         }
     }
     return known;
 }
 
 /// Prints what is left of a result after the text in `streamed`.
-void print(const command& chosen, const arguments& typed, const request& asked, client& daemon, const json::value& result,
-           const std::string& streamed)
+void print(const command& chosen, const arguments& typed, const request& asked, client& daemon,
+           const json::value& result, const std::string& streamed)
 {
     if (typed.has("json")) {
         std::cout << json_text(result) << '\n';
         return;
     }
-    const auto texts_of = [&](const std::set<std::int64_t>& ids) { return look_up(daemon, model_text(typed), ids); };
+    const auto texts_of = [&](const std::set<std::int64_t>& ids) {
+        return look_up(daemon, model_text(typed), ids);
+    };
     const std::string shown = chosen.show({result, typed, texts_of, asked.texts});
     std::cout << (shown.starts_with(streamed) ? shown.substr(streamed.size()) : "\n");
 }
 
 using milliseconds = std::chrono::duration<double, std::milli>;
 
-/// The same request `times` times more on the same connection, and what the first and the others took.
-result<std::string> measure(client& daemon, const request& asked, std::size_t times, milliseconds first)
+/// The same request `times` times more on the same connection, and what the first and the others
+/// took.
+result<std::string> measure(client& daemon, const request& asked, std::size_t times,
+                            milliseconds first)
 {
     std::vector<double> took;
     for (std::size_t i = 0; i != times; ++i) {
@@ -144,7 +156,8 @@ result<std::string> measure(client& daemon, const request& asked, std::size_t ti
     const double median = took[took.size() / 2];
     char line[160];
     std::snprintf(line, sizeof line,
-                  "first answer in %.3g ms, then %zu in %.3g ms each in the median (%.3g to %.3g): %.0f times faster",
+                  "first answer in %.3g ms, then %zu in %.3g ms each in the median (%.3g to %.3g): "
+                  "%.0f times faster",
                   first.count(), times, median, took.front(), took.back(), first.count() / median);
     return std::string(line);
 }
@@ -161,22 +174,24 @@ int ask(const command& chosen, const arguments& typed)
     if (!daemon)
         return report(daemon.error(), socket);
     if (chosen.follow) {
-        std::cout.exceptions(std::ios::badbit | std::ios::failbit); // else it would go on for nobody
+        std::cout.exceptions(std::ios::badbit |
+                             std::ios::failbit); // else it would go on for nobody
         const auto ended = chosen.follow(*daemon, typed, asked);
         return ended ? done : report(ended.error(), socket);
     }
 
     std::string streamed;
     const auto began = std::chrono::steady_clock::now();
-    const auto outcome = daemon->call(asked.method, asked.params, [&](std::string_view method, const json::value& params) {
-        if (method == "$/progress")
-            progress.draw(params.at("value"));
-        if (method == "$/token" && !typed.has("json")) {
-            progress.erase();
-            streamed += std::string_view(params.at("text").as_string());
-            std::cout << std::string_view(params.at("text").as_string()) << std::flush;
-        }
-    });
+    const auto outcome = daemon->call(
+        asked.method, asked.params, [&](std::string_view method, const json::value& params) {
+            if (method == "$/progress")
+                progress.draw(params.at("value"));
+            if (method == "$/token" && !typed.has("json")) {
+                progress.erase();
+                streamed += std::string_view(params.at("text").as_string());
+                std::cout << std::string_view(params.at("text").as_string()) << std::flush;
+            }
+        });
     const milliseconds first = std::chrono::steady_clock::now() - began;
     progress.erase();
     if (!outcome) {
@@ -198,7 +213,8 @@ int ask(const command& chosen, const arguments& typed)
 const command* command_named(std::string_view name)
 {
     const auto all = commands();
-    const auto found = std::find_if(all.begin(), all.end(), [&](const command& each) { return each.name == name; });
+    const auto found = std::find_if(all.begin(), all.end(),
+                                    [&](const command& each) { return each.name == name; });
     return found == all.end() ? nullptr : &*found;
 }
 
@@ -241,7 +257,8 @@ try {
 } catch (const usage_error& why) {
     const auto named = find_command(typed);
     const bool known = named != typed.end() && command_named(*named);
-    std::cerr << "warmctl: " << visible(why.what()) << "\nfor help: warmctl " << (known ? *named + ' ' : "") << "--help\n";
+    std::cerr << "warmctl: " << visible(why.what()) << "\nfor help: warmctl "
+              << (known ? *named + ' ' : "") << "--help\n";
     return misused;
 } catch (const std::ios_base::failure&) {
     std::cerr << "warmctl: cannot write to standard output\n";

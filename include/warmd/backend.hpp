@@ -21,13 +21,15 @@ namespace warmd {
 /// A text, or the token ids that stand for one.
 using text_or_ids = std::variant<std::string, std::vector<token_id>>;
 
-/// How one set of weights is looked at (LoRA: Hu et al. 2021, §4.1). A call sees one view from start to end.
+/// How one set of weights is looked at (LoRA: Hu et al. 2021, §4.1). A call sees one view from
+/// start to end.
 struct view {
     enum class mode {
         base,   ///< adapter off
         ft,     ///< adapter as loaded; the same as base when there is none
         scaled, ///< the additive LoRA term times `scale`: 0 is base, 1 is ft
-        null,   ///< both LoRA factors redrawn from a normal distribution: a control of the same structure
+        null,   ///< both LoRA factors redrawn from a normal distribution: a control of the same
+                ///< structure
     };
     mode what = mode::ft;
     double scale = 1;         ///< scaled only; finite
@@ -38,7 +40,7 @@ struct view {
     friend bool operator==(const view&, const view&) = default;
 };
 
-// Operations and their outcomes -------------------------------------------------------------------
+// Operations and their outcomes ---------------------------------------------
 // Logprobs are natural logarithms after an fp32 log-softmax over the model's whole vocabulary.
 
 struct tokenize {
@@ -75,14 +77,15 @@ struct logprob {
     view through;
     std::vector<item> items;
 };
-/// The scored tokens of one text. `logprobs` may be shorter than `ids`: a first token without anything
-/// before it has none.
+/// The scored tokens of one text. `logprobs` may be shorter than `ids`: a first token without
+/// anything before it has none.
 struct scored_text {
     std::vector<token_id> ids;
     std::vector<float> logprobs;
     double total = 0; ///< sum of `logprobs`, in fp64
 };
-/// For logprob: the completion's tokens. For rolling_logprob: all tokens, logprobs from the second on.
+/// For logprob: the completion's tokens. For rolling_logprob: all tokens, logprobs from the second
+/// on.
 struct scored_texts {
     std::vector<scored_text> results;
 };
@@ -100,7 +103,7 @@ struct generate {
     double top_p = 1;                ///< (0, 1]
     std::size_t top_k = 0;           ///< 0: off
     std::uint64_t seed = 0;
-    std::vector<std::string> stop;   ///< none of them empty
+    std::vector<std::string> stop; ///< none of them empty
 };
 struct generation_result {
     std::string text; ///< new tokens only, special tokens left out, cut before a stop string
@@ -109,7 +112,8 @@ struct generation_result {
 };
 /// One token of a generation under way.
 struct generated_token {
-    std::string text; ///< what this token adds to the text; may be empty within a multi-byte character
+    std::string
+        text; ///< what this token adds to the text; may be empty within a multi-byte character
     token_id id = 0;
     float logprob = 0;
 };
@@ -122,37 +126,46 @@ struct diverge {
     std::size_t top_k = 256;
 };
 
-using operation = std::variant<tokenize, detokenize, next_token, logprob, rolling_logprob, generate, diverge>;
-/// Which alternative belongs to which operation: tokens, plain_text, distributions, scored_texts (twice),
-/// generation_result, divergence_report.
-using outcome = std::variant<tokens, plain_text, distributions, scored_texts, generation_result, divergence_report>;
+using operation =
+    std::variant<tokenize, detokenize, next_token, logprob, rolling_logprob, generate, diverge>;
+/// Which alternative belongs to which operation: tokens, plain_text, distributions, scored_texts
+/// (twice), generation_result, divergence_report.
+using outcome = std::variant<tokens, plain_text, distributions, scored_texts, generation_result,
+                             divergence_report>;
 
 /// One operation for a backend to carry out.
 struct call {
     operation what;
-    std::stop_token stop;                                ///< asked to stop: complete soon, with `cancelled`
-    std::function<void(const generated_token&)> on_token; ///< generate only; may be empty; called before complete
-    std::function<void(result<outcome>)> complete;        ///< called exactly once, within run()
-    std::size_t tokens_in = 0;                            ///< of its inputs: the backend says so before it completes the call
-    std::size_t max_tokens = std::numeric_limits<std::size_t>::max(); ///< with more of them: complete with too_many_tokens()
-    std::size_t max_reply_bytes = std::numeric_limits<std::size_t>::max(); ///< see too_much_to_list()
+    std::stop_token stop; ///< asked to stop: complete soon, with `cancelled`
+    std::function<void(const generated_token&)>
+        on_token; ///< generate only; may be empty; called before complete
+    std::function<void(result<outcome>)> complete; ///< called exactly once, within run()
+    std::size_t tokens_in = 0; ///< of its inputs: the backend says so before it completes the call
+    std::size_t max_tokens =
+        std::numeric_limits<std::size_t>::max(); ///< with more of them: complete with
+                                                 ///< too_many_tokens()
+    std::size_t max_reply_bytes =
+        std::numeric_limits<std::size_t>::max(); ///< see too_much_to_list()
 };
 
 /// invalid_params.
 failure too_many_tokens(std::size_t found, std::size_t allowed);
-/// reply_too_large() if the distributions that `what` asks for, or compares, over a vocabulary of so many tokens, cannot be
-/// written in `max_reply_bytes`. A backend completes with it before it makes them: they may take more memory than there is.
-std::optional<failure> too_much_to_list(const operation& what, std::size_t vocab_size, std::size_t max_reply_bytes);
+/// reply_too_large() if the distributions that `what` asks for, or compares, over a vocabulary of
+/// so many tokens, cannot be written in `max_reply_bytes`. A backend completes with it before it
+/// makes them: they may take more memory than there is.
+std::optional<failure> too_much_to_list(const operation& what, std::size_t vocab_size,
+                                        std::size_t max_reply_bytes);
 
 /// A loaded model. Every member may block and may throw; warmd calls them one at a time, on this
 /// backend's lane, close() last and exactly once.
 class backend {
 public:
     virtual ~backend() = default;
-    /// Carries out calls that queued up while the backend was busy (at least one) and completes each.
-    /// A backend that can batch runs them together; no result may depend on which calls came together.
-    /// Bad input completes with invalid_params, an operation it lacks with unsupported. An exception means
-    /// every call not yet completed failed (backend_failed); the backend stays usable.
+    /// Carries out calls that queued up while the backend was busy (at least one) and completes
+    /// each. A backend that can batch runs them together; no result may depend on which calls came
+    /// together. Bad input completes with invalid_params, an operation it lacks with unsupported.
+    /// An exception means every call not yet completed failed (backend_failed); the backend stays
+    /// usable.
     virtual void run(std::span<call> calls) = 0;
     /// Measured footprint.
     virtual footprint bytes() const = 0;

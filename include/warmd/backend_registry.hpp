@@ -11,24 +11,31 @@ namespace warmd {
 
 /// What a loader is given besides the model.
 struct load_context {
-    std::stop_token stop;                                                        ///< asked to give up: fail soon
-    std::function<void(std::uint64_t bytes_done, std::uint64_t bytes_total)> progress; ///< never empty; any thread
-    std::function<bool(int descriptor)> may_read{}; ///< of a file just opened: whether its content may be used; empty: it may
+    std::stop_token stop; ///< asked to give up: fail soon
+    std::function<void(std::uint64_t bytes_done, std::uint64_t bytes_total)>
+        progress; ///< never empty; any thread
+    std::function<bool(int descriptor)>
+        may_read{}; ///< of a file just opened: whether its content may be used; empty: it may
 };
 
-/// One kind of model. Both functions run on a worker thread, may block, and may throw (load_failed).
+/// One kind of model. Both functions run on a worker thread, may block, and may throw
+/// (load_failed).
 struct loader {
-    /// Makes the spec unambiguous, finds its files and estimates their footprint, reading no more than headers.
-    /// not_found: base or adapter is not on disk; unsupported: a dtype, device or option this kind cannot do.
+    /// Makes the spec unambiguous, finds its files and estimates their footprint, reading no more
+    /// than headers. not_found: base or adapter is not on disk; unsupported: a dtype, device or
+    /// option this kind cannot do.
     std::function<result<resolved_model>(const model_spec&)> resolve;
-    /// Loads what resolve() returned. A failure names the file and the cause; with retry_after_seconds 0, the files changed
-    /// since, and what resolve() says now may well load.
+    /// Loads what resolve() returned. A failure names the file and the cause; with
+    /// retry_after_seconds 0, the files changed since, and what resolve() says now may well load.
     std::function<result<std::unique_ptr<backend>>(const resolved_model&, load_context&)> load;
 };
 
 class backend_registry {
 public:
-    void add(std::string kind, loader how) { loaders_.insert_or_assign(std::move(kind), std::move(how)); }
+    void add(std::string kind, loader how)
+    {
+        loaders_.insert_or_assign(std::move(kind), std::move(how));
+    }
     /// The loader of `kind`, or null.
     const loader* find(const std::string& kind) const
     {
@@ -42,9 +49,10 @@ private:
     std::map<std::string, loader> loaders_;
 };
 
-/// A canned backend for tests and benchmarks (backends/dummy.cpp). Options of the spec, all optional:
-/// load_ms, call_ms, close_ms (how long each takes), bytes (claimed footprint), load_error, close_error,
-/// call_error (message thrown), load_error_times (how many loads fail; 0: all).
+/// A canned backend for tests and benchmarks (backends/dummy.cpp). Options of the spec, all
+/// optional: load_ms, call_ms, close_ms (how long each takes), bytes (claimed footprint),
+/// load_error, close_error, call_error (message thrown), load_error_times (how many loads fail; 0:
+/// all).
 loader dummy_loader();
 
 } // namespace warmd

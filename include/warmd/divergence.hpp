@@ -15,9 +15,9 @@ using token_id = std::int32_t;
 /// The most likely tokens after a prompt, by falling logprob, ties by rising id.
 struct top_slice {
     std::vector<token_id> token_ids;
-    std::vector<float> logprobs;         ///< nats, same length
-    std::optional<double> tail_logprob;  ///< log of the mass not listed; empty if every token is listed; 0.0 if
-                                         ///< that mass is not above 1e-12
+    std::vector<float> logprobs;        ///< nats, same length
+    std::optional<double> tail_logprob; ///< log of the mass not listed; empty if every token is
+                                        ///< listed; 0.0 if that mass is not above 1e-12
     std::size_t vocab_size = 0;
 };
 
@@ -31,17 +31,19 @@ struct divergence_report {
     std::vector<double> per_prompt; ///< nats
     double mean = 0;
     double max = 0;
-    double ci_95_low = 0;  ///< percentile bootstrap of the mean: 1000 resamples, fixed seed, linear interpolation
+    double ci_95_low =
+        0; ///< percentile bootstrap of the mean: 1000 resamples, fixed seed, linear interpolation
     double ci_95_high = 0;
 };
 
-/// One prompt's divergence. The slices are aligned on the union of their ids; a slot that one side does not
-/// list gets an equal share of that side's tail; with identical id sets the tails are dropped; then each side
-/// is normalised. A non-finite logprob, or a slice of two or more whose logprobs span less than 1e-9, is
-/// backend_failed and names the side.
+/// One prompt's divergence. The slices are aligned on the union of their ids; a slot that one side
+/// does not list gets an equal share of that side's tail; with identical id sets the tails are
+/// dropped; then each side is normalised. A non-finite logprob, or a slice of two or more whose
+/// logprobs span less than 1e-9, is backend_failed and names the side.
 result<double> divergence(divergence_kind kind, const top_slice& from, const top_slice& to);
 
 /// All prompts'. REQUIRES: from.size() == to.size() >= 1.
-result<divergence_report> compare(divergence_kind kind, std::span<const top_slice> from, std::span<const top_slice> to);
+result<divergence_report> compare(divergence_kind kind, std::span<const top_slice> from,
+                                  std::span<const top_slice> to);
 
 } // namespace warmd

@@ -31,7 +31,8 @@ enum class errc {
     frame_too_large,   ///< a frame above the limit
     backend_failed,    ///< the backend threw while running; it stays resident
     cancelled,         ///< the client took the request back
-    disconnected,      ///< clients only, never on the wire: no daemon answers on the socket, or it hung up
+    disconnected, ///< clients only, never on the wire: no daemon answers on the socket, or it hung
+                  ///< up
 };
 
 /// The stable, machine-readable name of `code`: the enumerator's own name.
@@ -39,12 +40,13 @@ std::string_view name(errc code) noexcept;
 /// The code of that name, if there is one.
 std::optional<errc> find_errc(std::string_view name) noexcept;
 
-/// An expected failure. `detail` is one sentence for people: what was asked, what was found, the limit.
+/// An expected failure. `detail` is one sentence for people: what was asked, what was found, the
+/// limit.
 struct failure {
     errc code = errc::internal_error;
     std::string detail;
-    std::string cause;                         ///< the loader's own words, for load_failed
-    bool cached = false;                       ///< a remembered failure, answered without a new attempt
+    std::string cause;   ///< the loader's own words, for load_failed
+    bool cached = false; ///< a remembered failure, answered without a new attempt
     std::optional<double> retry_after_seconds; ///< where trying again makes sense
 
     friend bool operator==(const failure&, const failure&) = default;
@@ -55,6 +57,7 @@ template <class T>
 using result = boost::system::result<T, failure>;
 
 /// Found by result<T>::value(). Library code tests first and uses *r; only tests call value().
-[[noreturn]] void throw_exception_from_error(const failure& why, const boost::source_location& where);
+[[noreturn]] void throw_exception_from_error(const failure& why,
+                                             const boost::source_location& where);
 
 } // namespace warmd

@@ -27,7 +27,8 @@ std::string canonical_json(const json::value& value);
 /// `text` as far as a message should quote it: at most 80 bytes, cut between two characters.
 /// REQUIRES: UTF-8.
 std::string shortened(std::string_view text);
-/// The JSON text of `value`, shortened likewise; takes no longer for a huge value than for a small one.
+/// The JSON text of `value`, shortened likewise; takes no longer for a huge value than for a small
+/// one.
 std::string excerpt(const json::value& value);
 
 } // namespace warmd

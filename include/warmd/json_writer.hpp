@@ -1,6 +1,7 @@
 #pragma once
-// Writes JSON text straight into a string: numbers in their shortest form that reads back the same, no tree built.
-// Replies are large arrays of numbers; Boost.JSON 1.81 would build a tree of them and print 1.5 as 1.5E0.
+// Writes JSON text straight into a string: numbers in their shortest form that reads back the same,
+// no tree built. Replies are large arrays of numbers; Boost.JSON 1.81 would build a tree of them
+// and print 1.5 as 1.5E0.
 
 #include <charconv>
 #include <cmath>
@@ -15,12 +16,14 @@ namespace warmd {
 /// Appends `text` quoted and escaped. REQUIRES: UTF-8.
 void append_quoted(std::string& out, std::string_view text);
 
-/// Builds one JSON text. Commas are its own affair; nesting is the caller's: begin/end must match and
-/// inside an object every value follows key(). A number that is not finite is written as null.
+/// Builds one JSON text. Commas are its own affair; nesting is the caller's: begin/end must match
+/// and inside an object every value follows key(). A number that is not finite is written as null.
 class json_writer {
 public:
-    /// `enough`: the length of `out` from which on full() is true, and arrays of values are left off.
-    explicit json_writer(std::string& out, std::size_t enough = std::numeric_limits<std::size_t>::max())
+    /// `enough`: the length of `out` from which on full() is true, and arrays of values are left
+    /// off.
+    explicit json_writer(std::string& out,
+                         std::size_t enough = std::numeric_limits<std::size_t>::max())
         : out_(out), enough_(enough)
     {
     }
@@ -53,8 +56,8 @@ public:
     json_writer& value(std::nullptr_t) { return raw("null"); }
 
     template <class Number>
-        requires(std::integral<Number> || std::floating_point<Number>) && (!std::same_as<Number, bool>)
-    json_writer& value(Number number)
+    requires(std::integral<Number> || std::floating_point<Number>) &&
+        (!std::same_as<Number, bool>)json_writer& value(Number number)
     {
         if constexpr (std::floating_point<Number>) {
             if (!std::isfinite(number))
@@ -114,7 +117,8 @@ private:
 
     std::string& out_;
     const std::size_t enough_;
-    bool fresh_ = true; // nothing to separate from: just after an opening bracket, a key, or at the start
+    bool fresh_ =
+        true; // nothing to separate from: just after an opening bracket, a key, or at the start
 };
 
 } // namespace warmd

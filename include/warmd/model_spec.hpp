@@ -1,5 +1,6 @@
 #pragma once
-// What to load (model_spec), its identity (cache_key), and the state of the files behind it (generation).
+// What to load (model_spec), its identity (cache_key), and the state of the files behind it
+// (generation).
 
 #include <warmd/error.hpp>
 
@@ -15,17 +16,18 @@ namespace warmd {
 
 class json_node; // json/json_document.hpp
 
-/// What a client asks to be loaded, as it wrote it. Two specs that mean the same model may differ here;
-/// resolving them (backend_registry.hpp) makes their identities equal.
+/// What a client asks to be loaded, as it wrote it. Two specs that mean the same model may differ
+/// here; resolving them (backend_registry.hpp) makes their identities equal.
 struct model_spec {
     std::string kind = "hf";
-    std::string base;                       ///< an absolute path, or a name the kind understands
-    std::optional<std::string> adapter;     ///< an absolute path
-    std::string dtype = "auto";             ///< auto, fp32, bf16, fp16
-    std::string device = "auto";            ///< auto, cpu
-    bool trust_remote_code = false;         ///< accepted, and not part of the identity: no code is ever loaded
+    std::string base;                   ///< an absolute path, or a name the kind understands
+    std::optional<std::string> adapter; ///< an absolute path
+    std::string dtype = "auto";         ///< auto, fp32, bf16, fp16
+    std::string device = "auto";        ///< auto, cpu
+    bool trust_remote_code =
+        false; ///< accepted, and not part of the identity: no code is ever loaded
     std::optional<std::string> entry_point;
-    std::string options = "{}";             ///< canonical JSON object, meaning depends on the kind
+    std::string options = "{}"; ///< canonical JSON object, meaning depends on the kind
 
     friend bool operator==(const model_spec&, const model_spec&) = default;
 };
@@ -34,22 +36,25 @@ struct model_spec_hash {
     std::size_t operator()(const model_spec& spec) const noexcept;
 };
 
-/// What is wrong with a ModelSpec: the member at fault ("": the whole), and the rest of the sentence that begins with its name.
+/// What is wrong with a ModelSpec: the member at fault ("": the whole), and the rest of the
+/// sentence that begins with its name.
 struct spec_fault {
     std::string member;
     std::string what;
 };
-/// Reads a ModelSpec object, wherever it stands, into `spec`, whatever that was; its memory is used again.
+/// Reads a ModelSpec object, wherever it stands, into `spec`, whatever that was; its memory is used
+/// again.
 std::optional<spec_fault> parse_model_spec(const json_node& value, model_spec& spec);
-/// The same for the parameter `model`; invalid_params names the member that is missing, unknown or ill-typed.
+/// The same for the parameter `model`; invalid_params names the member that is missing, unknown or
+/// ill-typed.
 std::optional<failure> read_model_spec(const json_node& value, model_spec& spec);
 
-/// `path` with symbolic links, `.`, `..` and a trailing `/` resolved; the part that does not exist stays as written.
-/// Makes system calls: worker threads only.
+/// `path` with symbolic links, `.`, `..` and a trailing `/` resolved; the part that does not exist
+/// stays as written. Makes system calls: worker threads only.
 std::string real_path(const std::string& path);
 
-/// The identity of a resolved spec: opaque, stable text, equal exactly when kind, base, adapter, dtype,
-/// device, entry point and options are equal.
+/// The identity of a resolved spec: opaque, stable text, equal exactly when kind, base, adapter,
+/// dtype, device, entry point and options are equal.
 struct cache_key {
     std::string text;
 
@@ -59,15 +64,16 @@ struct cache_key {
 /// REQUIRES: `resolved` went through resolution: absolute real paths, nothing left at `auto`.
 cache_key key_of(const model_spec& resolved);
 
-/// A fingerprint of the files behind a model: changes when any of them is rewritten, replaced, added or removed.
+/// A fingerprint of the files behind a model: changes when any of them is rewritten, replaced,
+/// added or removed.
 struct generation {
     std::string text;
 
     friend bool operator==(const generation&, const generation&) = default;
 };
 
-/// Fingerprints `files` (path, device, inode, size, modification and status change time). A file that is
-/// absent counts as absent. Makes one system call per file.
+/// Fingerprints `files` (path, device, inode, size, modification and status change time). A file
+/// that is absent counts as absent. Makes one system call per file.
 generation fingerprint(std::span<const std::filesystem::path> files);
 
 /// A spec made unambiguous, and what is known of it before anything is loaded.
@@ -76,16 +82,20 @@ struct resolved_model {
     cache_key key;                     ///< key_of(spec)
     generation files;                  ///< fingerprint at the time of resolving
     std::uint64_t estimated_bytes = 0; ///< room to reserve before loading, shared weights included
-    std::string shared_weights;        ///< identity of weights that other models may share, files included; "" if none
-    std::uint64_t shared_bytes = 0;    ///< of estimated_bytes, those weights: charged once however many share them
-    std::vector<std::filesystem::path> watched; ///< absolute paths: all of the above holds until one of them means another file,
-                                                ///< or that file is written to; empty: nothing to watch
+    std::string shared_weights;        ///< identity of weights that other models may share, files
+                                       ///< included; "" if none
+    std::uint64_t shared_bytes =
+        0; ///< of estimated_bytes, those weights: charged once however many share them
+    std::vector<std::filesystem::path>
+        watched; ///< absolute paths: all of the above holds until one of them means another file,
+                 ///< or that file is written to; empty: nothing to watch
 };
 
 /// Memory that a loaded model holds, in bytes.
 struct footprint {
     std::uint64_t all = 0;
-    std::uint64_t shared = 0; ///< of those, weights held in common with other models (resolved_model::shared_weights)
+    std::uint64_t shared =
+        0; ///< of those, weights held in common with other models (resolved_model::shared_weights)
 
     friend bool operator==(const footprint&, const footprint&) = default;
 };
@@ -94,5 +104,8 @@ struct footprint {
 
 template <>
 struct std::hash<warmd::cache_key> {
-    std::size_t operator()(const warmd::cache_key& key) const noexcept { return std::hash<std::string>{}(key.text); }
+    std::size_t operator()(const warmd::cache_key& key) const noexcept
+    {
+        return std::hash<std::string>{}(key.text);
+    }
 };

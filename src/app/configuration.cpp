@@ -11,20 +11,26 @@
 
 namespace warmd {
 
-configuration::configuration(const daemon_options& now, reader reread, executors where, backend_cache& cache, daemon_info& told,
-                             logger log)
+configuration::configuration(const daemon_options& now, reader reread, executors where,
+                             backend_cache& cache, daemon_info& told, logger log)
     : now_(now), serving_(now), reread_(std::move(reread)), io_(std::move(where.io)),
-      one_at_a_time_(asio::make_strand(where.checks)), cache_(cache), told_(told), log_(std::move(log))
+      one_at_a_time_(asio::make_strand(where.checks)), cache_(cache), told_(told),
+      log_(std::move(log))
 {
 }
 
 void configuration::reload(listener told)
 {
     if (now_.config.empty())
-        return told(failure{errc::unsupported, "there is no configuration file to read again; start warmd with --config PATH"});
-    auto back = asio::prefer(io_, asio::execution::outstanding_work.tracked); // io must not run dry meanwhile
+        return told(failure{
+            errc::unsupported,
+            "there is no configuration file to read again; start warmd with --config PATH"});
+    auto back = asio::prefer(
+        io_, asio::execution::outstanding_work.tracked); // io must not run dry meanwhile
     asio::post(one_at_a_time_, [this, back = std::move(back), told = std::move(told)]() mutable {
-        asio::post(back, [this, read = reread_(), told = std::move(told)]() mutable { told(apply(std::move(read))); });
+        asio::post(back, [this, read = reread_(), told = std::move(told)]() mutable {
+            told(apply(std::move(read)));
+        });
     });
 }
 
@@ -63,20 +69,23 @@ void configuration::note_what_needs_a_restart(const daemon_options& fresh) const
     for (const auto& [name, differs] :
          {std::pair("max_frame_bytes", wanted.max_frame_bytes != serving.max_frame_bytes),
           std::pair("max_in_flight", wanted.max_in_flight != serving.max_in_flight),
-          std::pair("max_in_flight_total", wanted.max_in_flight_total != serving.max_in_flight_total),
+          std::pair("max_in_flight_total",
+                    wanted.max_in_flight_total != serving.max_in_flight_total),
           std::pair("max_reply_bytes", wanted.max_reply_bytes != serving.max_reply_bytes),
           std::pair("max_unread_bytes", wanted.max_unread_bytes != serving.max_unread_bytes),
           std::pair("idle_connection_timeout", wanted.idle_timeout != serving.idle_timeout),
           std::pair("frame_timeout", wanted.frame_timeout != serving.frame_timeout),
-          std::pair("max_connections", fresh.server.max_connections != serving_.server.max_connections),
-          std::pair("access", fresh.server.access != serving_.server.access || fresh.roots != serving_.roots)})
+          std::pair("max_connections",
+                    fresh.server.max_connections != serving_.server.max_connections),
+          std::pair("access", fresh.server.access != serving_.server.access ||
+                                  fresh.roots != serving_.roots)})
         if (differs)
             names += (names.empty() ? "" : ", ") + std::string(name);
     if (!names.empty())
         log_.warning("takes effect only when warmd is started again: " + names);
 }
 
-// -- what the file lists ------------------------------------------------------------------------------------------------
+// -- what the file lists ----------------------------------------------------
 
 void configuration::start()
 {

@@ -14,9 +14,10 @@
 
 namespace warmd {
 
-/// Holds what the daemon was told, keeps `told` up to date with it, and sees to it that the cache holds what the file lists.
-/// Models that a file drops or changes are not unloaded: nobody asks for them any more, so they go as the least recently used.
-/// Serial by `io`. Everything given by reference must outlive what is under way on both executors.
+/// Holds what the daemon was told, keeps `told` up to date with it, and sees to it that the cache
+/// holds what the file lists. Models that a file drops or changes are not unloaded: nobody asks for
+/// them any more, so they go as the least recently used. Serial by `io`. Everything given by
+/// reference must outlive what is under way on both executors.
 class configuration {
 public:
     using reader = std::function<std::variant<daemon_options, leave>()>;
@@ -26,12 +27,14 @@ public:
         asio::any_io_executor checks; ///< where files are read
     };
 
-    configuration(const daemon_options& now, reader reread, executors where, backend_cache& cache, daemon_info& told, logger log);
+    configuration(const daemon_options& now, reader reread, executors where, backend_cache& cache,
+                  daemon_info& told, logger log);
 
-    /// Loads and pins what the file lists, one after the other and in the background. A failure is logged.
+    /// Loads and pins what the file lists, one after the other and in the background. A failure is
+    /// logged.
     void start();
-    /// Reads the file again and applies it, or changes nothing. Reloads take place one at a time, in the order of the calls.
-    /// `told` is called on io.
+    /// Reads the file again and applies it, or changes nothing. Reloads take place one at a time,
+    /// in the order of the calls. `told` is called on io.
     void reload(listener told);
 
 private:
@@ -45,7 +48,8 @@ private:
     asio::awaitable<bool> hold(std::string name, bool pin);
 
     daemon_options now_;
-    const daemon_options serving_; ///< as it was at the start: what concerns connections and access is fixed since
+    const daemon_options
+        serving_; ///< as it was at the start: what concerns connections and access is fixed since
     const reader reread_;
     const asio::any_io_executor io_;
     const asio::any_io_executor one_at_a_time_; ///< a strand on the checks

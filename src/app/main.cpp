@@ -1,11 +1,11 @@
 // warmd, the daemon: puts the parts together, runs them, and takes them apart in order.
 
-#include "system/allowed_roots.hpp"
-#include "hf/hf_loader.hpp"
 #include "app/configuration.hpp"
-#include "system/log_setup.hpp"
 #include "app/options.hpp"
 #include "app/supervision.hpp"
+#include "hf/hf_loader.hpp"
+#include "system/allowed_roots.hpp"
+#include "system/log_setup.hpp"
 
 #include "methods/methods.hpp"
 #include "server/service.hpp"
@@ -41,9 +41,11 @@ namespace {
 
 enum exit_status { served = 0, could_not_serve = 1, stuck = 3 }; // 2: a mistake on the command line
 
-/// For calls that are stopped at the end of the grace to notice and give their leases back, and for replies to be read.
+/// For calls that are stopped at the end of the grace to notice and give their leases back, and for
+/// replies to be read.
 constexpr auto last_moment = std::chrono::seconds(2);
-/// Even in a hurry, what is idle can be closed and the client that asked for the shutdown be answered.
+/// Even in a hurry, what is idle can be closed and the client that asked for the shutdown be
+/// answered.
 constexpr std::chrono::nanoseconds shortest_grace = std::chrono::milliseconds(100);
 
 std::string seconds(std::chrono::nanoseconds time)
@@ -67,7 +69,8 @@ std::string limits(const cache_limits& cache)
 class application {
 public:
     /// `reread`: the options as the configuration file has them by then.
-    application(const daemon_options& options, configuration::reader reread, service_manager manager, process_log& log);
+    application(const daemon_options& options, configuration::reader reread,
+                service_manager manager, process_log& log);
     /// Serves until told to stop; the exit status.
     int run();
 
@@ -99,8 +102,8 @@ private:
     bool draining_ = false;
 };
 
-/// Threads that yield to the io thread, so that it answers promptly while models compute: a thread has the priority of the
-/// one that starts it.
+/// Threads that yield to the io thread, so that it answers promptly while models compute: a thread
+/// has the priority of the one that starts it.
 std::unique_ptr<asio::thread_pool> polite_threads(std::size_t count)
 {
     std::unique_ptr<asio::thread_pool> pool;
@@ -120,11 +123,13 @@ backend_registry backends(const daemon_options& options, const logger& say)
     return registry;
 }
 
-application::application(const daemon_options& options, configuration::reader reread, service_manager manager, process_log& log)
+application::application(const daemon_options& options, configuration::reader reread,
+                         service_manager manager, process_log& log)
     : options_(options), log_(log), say_(log.make_logger()), load_threads_(options.load_threads),
       run_threads_(polite_threads(options.run_threads)), registry_(backends(options, say_)),
       cache_(io_.get_executor(),
-             worker_executors{load_threads_.get_executor(), run_threads_->get_executor(), check_threads_.get_executor()},
+             worker_executors{load_threads_.get_executor(), run_threads_->get_executor(),
+                              check_threads_.get_executor()},
              registry_, options.cache, say_, real_time(), metrics_),
       info_{.version = WARMD_VERSION,
             .started = std::chrono::steady_clock::now(),
@@ -134,9 +139,13 @@ application::application(const daemon_options& options, configuration::reader re
             .max_connections = options.server.max_connections,
             .models = options.file.models,
             .draining = [this] { return draining_; },
-            .shut_down = [this](std::optional<std::chrono::nanoseconds> grace) { begin_shutdown(grace, "asked by a client"); },
+            .shut_down =
+                [this](std::optional<std::chrono::nanoseconds> grace) {
+                    begin_shutdown(grace, "asked by a client");
+                },
             .reload = [this](configuration::listener told) { reload(std::move(told)); }},
-      configuration_(options, std::move(reread), {io_.get_executor(), check_threads_.get_executor()}, cache_, info_, say_),
+      configuration_(options, std::move(reread),
+                     {io_.get_executor(), check_threads_.get_executor()}, cache_, info_, say_),
       server_(io_.get_executor(), options.server, methods_, say_),
       supervision_(io_.get_executor(), std::move(manager.notify), manager.watchdog, cache_, info_)
 {
@@ -146,8 +155,9 @@ application::application(const daemon_options& options, configuration::reader re
 int application::run()
 {
     try {
-        say_.info("warmd " WARMD_VERSION ": kinds: " + registry_.kinds() + "; at most " + limits(options_.cache) + "; threads: " +
-                  std::to_string(options_.load_threads) + " to load, " + std::to_string(options_.run_threads) + " to run");
+        say_.info("warmd " WARMD_VERSION ": kinds: " + registry_.kinds() + "; at most " +
+                  limits(options_.cache) + "; threads: " + std::to_string(options_.load_threads) +
+                  " to load, " + std::to_string(options_.run_threads) + " to run");
         if (const auto listening = server_.start(); !listening) {
             say_.error(listening.error().detail);
             return could_not_serve;
@@ -173,10 +183,13 @@ asio::awaitable<void> application::watch_signals()
 {
     for (bool told = false;;) {
         error_code ec;
-        const int signal = co_await signals_.async_wait(asio::redirect_error(asio::use_awaitable, ec));
+        const int signal =
+            co_await signals_.async_wait(asio::redirect_error(asio::use_awaitable, ec));
         if (ec)
             co_return;
-        const std::string signal_name = signal == SIGTERM ? "SIGTERM" : signal == SIGINT ? "SIGINT" : "SIGHUP";
+        const std::string signal_name = signal == SIGTERM  ? "SIGTERM"
+                                        : signal == SIGINT ? "SIGINT"
+                                                           : "SIGHUP";
         if (signal == SIGHUP)
             reload([this](const result<model_changes>& done) {
                 if (!done)
@@ -198,13 +211,15 @@ void application::reload(configuration::listener told)
     });
 }
 
-void application::begin_shutdown(std::optional<std::chrono::nanoseconds> grace, const std::string& why)
+void application::begin_shutdown(std::optional<std::chrono::nanoseconds> grace,
+                                 const std::string& why)
 {
     if (draining_)
         return;
     draining_ = true;
     const auto time = grace.value_or(options_.drain);
-    supervision_.stopping(time + 3 * last_moment); // at its longest shut_down() takes two of them more
+    supervision_.stopping(time +
+                          3 * last_moment); // at its longest shut_down() takes two of them more
     say_.info("stopping (" + why + "): calls under way have " + seconds(time));
     // Later, not now: the answer of the request that may have asked for this is still to be sent.
     asio::post(io_, [this, time] { spawn(shut_down(std::max(time, shortest_grace))); });
@@ -220,7 +235,8 @@ asio::awaitable<void> application::shut_down(std::chrono::nanoseconds grace)
     }
     if (!clean)
         co_await give_up("something did not end in time");
-    patience_.expires_after(last_moment); // then we wait no longer for clients to read their replies
+    patience_.expires_after(
+        last_moment); // then we wait no longer for clients to read their replies
     patience_.async_wait([this](const error_code& ec) { ec ? void() : server_.stop(); });
     co_await server_.ended();
     patience_.cancel();
@@ -234,8 +250,8 @@ asio::awaitable<void> application::give_up(std::string why)
 {
     const auto left = co_await cache_.models();
     for (const model_info& each : left)
-        say_.error("stuck: " + each.entry.key.text + " is " + std::string(name(each.entry.state)) + " with " +
-                   std::to_string(each.entry.leases) + " leases");
+        say_.error("stuck: " + each.entry.key.text + " is " + std::string(name(each.entry.state)) +
+                   " with " + std::to_string(each.entry.leases) + " leases");
     say_.error("exiting at once: " + why);
     log_.flush();
     std::_Exit(stuck);
@@ -250,7 +266,7 @@ void application::spawn(asio::awaitable<void> task)
     });
 }
 
-// The process ----------------------------------------------------------------------------------------
+// The process ------------------------------------------------------------
 
 /// As many connections as the system lets us have: one descriptor each.
 void raise_descriptor_limit()
@@ -262,8 +278,9 @@ void raise_descriptor_limit()
     }
 }
 
-/// OpenMP threads that wait for work spin by default and take the processor from everything else. The library reads the
-/// wish that they sleep before main() begins, so this process starts anew with it.
+/// OpenMP threads that wait for work spin by default and take the processor from everything else.
+/// The library reads the wish that they sleep before main() begins, so this process starts anew
+/// with it.
 void let_idle_compute_threads_sleep(char** arguments)
 {
     if (::getenv("OMP_WAIT_POLICY"))
@@ -274,7 +291,8 @@ void let_idle_compute_threads_sleep(char** arguments)
     ::execv(program.c_str(), arguments); // comes back only if it cannot: then they spin
 }
 
-/// By itself the allocator maps ever fewer of the large blocks one by one: freed weights would stay in its arenas.
+/// By itself the allocator maps ever fewer of the large blocks one by one: freed weights would stay
+/// in its arenas.
 void give_large_blocks_back_at_once()
 {
 #ifdef __GLIBC__
@@ -315,7 +333,10 @@ int main(int count, char** arguments)
     if (!manager->deaf.empty())
         log.make_logger().warning(manager->deaf);
     try {
-        return application(options, [=] { return read_options(count, arguments); }, std::move(*manager), log).run();
+        return application(
+                   options, [=] { return read_options(count, arguments); }, std::move(*manager),
+                   log)
+            .run();
     } catch (const std::exception& trouble) {
         log.make_logger().error(trouble.what());
         return could_not_serve;

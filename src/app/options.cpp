@@ -34,7 +34,7 @@ struct value_error {
     std::string text;
 };
 
-// Kinds of value: how one is read, what it must be, how a default is shown ---------------------------
+// Kinds of value: how one is read, what it must be, how a default is shown ---
 
 /// One kind of option value. `read`: nothing if the text is none.
 template <class T>
@@ -49,7 +49,8 @@ struct kind {
 std::optional<double> take_number(std::string_view& text)
 {
     double number = 0;
-    const auto [end, trouble] = std::from_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
+    const auto [end, trouble] =
+        std::from_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
     if (trouble != std::errc() || !(number >= 0) || !std::isfinite(number))
         return {};
     text.remove_prefix(static_cast<std::size_t>(end - text.data()));
@@ -60,7 +61,9 @@ std::optional<std::size_t> read_count(std::string_view text)
 {
     std::size_t number = 0;
     const auto [end, trouble] = std::from_chars(text.data(), text.data() + text.size(), number);
-    return trouble == std::errc() && end == text.data() + text.size() && number >= 1 ? std::optional(number) : std::nullopt;
+    return trouble == std::errc() && end == text.data() + text.size() && number >= 1
+               ? std::optional(number)
+               : std::nullopt;
 }
 
 std::optional<std::size_t> read_threads(std::string_view text)
@@ -71,9 +74,14 @@ std::optional<std::size_t> read_threads(std::string_view text)
 
 std::optional<std::chrono::nanoseconds> read_duration(std::string_view text)
 {
-    constexpr double longest = 1e9; // seconds: 31 years, far from overflowing a count of nanoseconds
+    constexpr double longest =
+        1e9; // seconds: 31 years, far from overflowing a count of nanoseconds
     const auto number = take_number(text);
-    const double unit = text == "ms" ? 1e-3 : text.empty() || text == "s" ? 1 : text == "m" ? 60 : text == "h" ? 3600 : 0;
+    const double unit = text == "ms"                  ? 1e-3
+                        : text.empty() || text == "s" ? 1
+                        : text == "m"                 ? 60
+                        : text == "h"                 ? 3600
+                                                      : 0;
     if (!number || unit == 0 || *number * unit > longest)
         return {};
     return std::chrono::nanoseconds(std::llround(*number * unit * 1e9));
@@ -122,11 +130,15 @@ std::optional<std::uint64_t> read_budget(std::string_view text)
     const auto percent = take_number(text);
     if (!percent || text != "%" || *percent <= 0 || *percent > 100)
         return {};
-    const double memory = static_cast<double>(::sysconf(_SC_PHYS_PAGES)) * static_cast<double>(::sysconf(_SC_PAGESIZE));
+    const double memory = static_cast<double>(::sysconf(_SC_PHYS_PAGES)) *
+                          static_cast<double>(::sysconf(_SC_PAGESIZE));
     return static_cast<std::uint64_t>(memory * *percent / 100);
 }
 
-std::string show_size(std::uint64_t size) { return size == 0 ? "off" : std::to_string(size >> 20) + 'M'; }
+std::string show_size(std::uint64_t size)
+{
+    return size == 0 ? "off" : std::to_string(size >> 20) + 'M';
+}
 
 std::optional<std::string> read_path(std::string_view text)
 {
@@ -141,7 +153,8 @@ std::optional<unsigned> read_id(std::string_view text)
     unsigned number = 0;
     const auto [end, trouble] = std::from_chars(text.data(), text.data() + text.size(), number);
     const bool read = trouble == std::errc() && end == text.data() + text.size();
-    return read && number != std::numeric_limits<unsigned>::max() ? std::optional(number) : std::nullopt;
+    return read && number != std::numeric_limits<unsigned>::max() ? std::optional(number)
+                                                                  : std::nullopt;
 }
 
 /// A directory that exists, without symbolic links, as it is now.
@@ -149,7 +162,8 @@ std::optional<std::string> read_root(std::string_view text)
 {
     std::error_code ec;
     const auto real = std::filesystem::canonical(std::filesystem::path(text), ec);
-    return ec || !std::filesystem::is_directory(real, ec) ? std::nullopt : std::optional(real.native());
+    return ec || !std::filesystem::is_directory(real, ec) ? std::nullopt
+                                                          : std::optional(real.native());
 }
 
 std::optional<unsigned> read_mode(std::string_view text)
@@ -199,35 +213,46 @@ std::optional<log_level> read_level(std::string_view text)
 {
     return word<log_level>(text, {"debug", "info", "warning", "error"});
 }
-std::optional<log_format> read_format(std::string_view text) { return word<log_format>(text, {"text", "json"}); }
+std::optional<log_format> read_format(std::string_view text)
+{
+    return word<log_format>(text, {"text", "json"});
+}
 
 constexpr kind<std::size_t> count_kind{"N", "a whole number, at least 1", read_count,
                                        [](std::size_t n) { return std::to_string(n); }};
-constexpr kind<std::size_t> models_kind{"N", "a whole number, at least 1: max_size must be >= 1", read_count,
+constexpr kind<std::size_t> models_kind{"N", "a whole number, at least 1: max_size must be >= 1",
+                                        read_count,
                                         [](std::size_t n) { return std::to_string(n); }};
 constexpr kind<std::size_t> threads_kind{"N", "a whole number from 1 to 1024", read_threads,
                                          [](std::size_t n) { return std::to_string(n); }};
-constexpr kind<std::size_t> load_threads_kind{"N", threads_kind.wanted, read_threads,
-                                              [](std::size_t) -> std::string { return "max-loaded-models"; }};
-constexpr kind<std::chrono::nanoseconds> duration_kind{"T", "a time such as 90, 500ms, 30s, 10m or 2h", read_duration,
-                                                       show_duration};
-constexpr kind<std::chrono::nanoseconds> positive_duration_kind{"T", "a time above 0, such as 500ms, 30s, 10m or 2h",
-                                                                read_positive_duration, show_duration};
-constexpr kind<std::size_t> frame_kind{"SIZE", "a size such as 64K or 16M, at least 1K", read_frame_size, show_size};
+constexpr kind<std::size_t> load_threads_kind{
+    "N", threads_kind.wanted, read_threads,
+    [](std::size_t) -> std::string { return "max-loaded-models"; }};
+constexpr kind<std::chrono::nanoseconds> duration_kind{
+    "T", "a time such as 90, 500ms, 30s, 10m or 2h", read_duration, show_duration};
+constexpr kind<std::chrono::nanoseconds> positive_duration_kind{
+    "T", "a time above 0, such as 500ms, 30s, 10m or 2h", read_positive_duration, show_duration};
+constexpr kind<std::size_t> frame_kind{"SIZE", "a size such as 64K or 16M, at least 1K",
+                                       read_frame_size, show_size};
 constexpr kind<std::uint64_t> budget_kind{
-    "SIZE", "off, a size such as 512M or 8G, or a share of this machine's memory such as 50%", read_budget, show_size};
-constexpr kind<std::string> path_kind{"PATH", "a path", read_path, [](std::string path) { return path; }};
-constexpr kind<std::string> config_kind{"PATH", "a path", read_path, [](std::string) -> std::string { return "none"; }};
-constexpr kind<unsigned> mode_kind{"MODE", "an octal mode that lets its owner read and write, such as 0600 or 0660", read_mode,
-                                   show_mode};
+    "SIZE", "off, a size such as 512M or 8G, or a share of this machine's memory such as 50%",
+    read_budget, show_size};
+constexpr kind<std::string> path_kind{"PATH", "a path", read_path,
+                                      [](std::string path) { return path; }};
+constexpr kind<std::string> config_kind{"PATH", "a path", read_path,
+                                        [](std::string) -> std::string { return "none"; }};
+constexpr kind<unsigned> mode_kind{
+    "MODE", "an octal mode that lets its owner read and write, such as 0600 or 0660", read_mode,
+    show_mode};
 constexpr kind<uid_t> user_kind{"USER", "a user's name or number", read_user, nullptr};
 constexpr kind<gid_t> group_kind{"GROUP", "a group's name or number", read_group, nullptr};
 constexpr kind<std::string> root_kind{"DIR", "a directory that exists", read_root, nullptr};
 constexpr kind<log_level> level_kind{"LEVEL", "debug, info, warning or error", read_level,
                                      [](log_level) -> std::string { return "info"; }};
-constexpr kind<log_format> format_kind{"FORM", "text or json", read_format, [](log_format) -> std::string { return "text"; }};
+constexpr kind<log_format> format_kind{"FORM", "text or json", read_format,
+                                       [](log_format) -> std::string { return "text"; }};
 
-// The options ----------------------------------------------------------------------------------------
+// The options ------------------------------------------------------------
 
 /// Reads one text as a `kind`.
 template <class T>
@@ -241,30 +266,40 @@ T value_of(const char* name, const kind<T>& what, const std::string& text)
 
 /// Adds the option `name`; `to` holds its default and gets what is read.
 template <class T>
-void add(po::options_description& group, const char* name, const kind<T>& what, T& to, const char* about)
+void add(po::options_description& group, const char* name, const kind<T>& what, T& to,
+         const char* about)
 {
-    const auto take = [&to, name, what](const std::string& text) { to = value_of(name, what, text); };
+    const auto take = [&to, name, what](const std::string& text) {
+        to = value_of(name, what, text);
+    };
     auto* value = po::value<std::string>()->value_name(what.symbol)->notifier(take);
     group.add_options()(name, value, (about + (" [" + what.show(to)) + ']').c_str());
 }
 
 /// An option that may be given, with nothing in its place if it is not.
 template <class T>
-void add(po::options_description& group, const char* name, const kind<T>& what, std::optional<T>& to, const char* about)
+void add(po::options_description& group, const char* name, const kind<T>& what,
+         std::optional<T>& to, const char* about)
 {
-    const auto take = [&to, name, what](const std::string& text) { to = value_of(name, what, text); };
-    group.add_options()(name, po::value<std::string>()->value_name(what.symbol)->notifier(take), about);
+    const auto take = [&to, name, what](const std::string& text) {
+        to = value_of(name, what, text);
+    };
+    group.add_options()(name, po::value<std::string>()->value_name(what.symbol)->notifier(take),
+                        about);
 }
 
 /// An option that may be given several times.
 template <class T>
-void add(po::options_description& group, const char* name, const kind<T>& what, std::vector<T>& to, const char* about)
+void add(po::options_description& group, const char* name, const kind<T>& what, std::vector<T>& to,
+         const char* about)
 {
     const auto take = [&to, name, what](const std::vector<std::string>& texts) {
         for (const std::string& text : texts)
             to.push_back(value_of(name, what, text));
     };
-    group.add_options()(name, po::value<std::vector<std::string>>()->value_name(what.symbol)->notifier(take), about);
+    group.add_options()(
+        name, po::value<std::vector<std::string>>()->value_name(what.symbol)->notifier(take),
+        about);
 }
 
 std::size_t default_run_threads() { return std::max(2U, std::thread::hardware_concurrency()); }
@@ -278,47 +313,71 @@ struct described_options {
 described_options describe(daemon_options& options)
 {
     constexpr unsigned width = 110;
-    po::options_description residency("What stays loaded", width), limits("Limits on clients", width),
-        access("Who may use it, and for what", width), other("The daemon", width);
-    add(residency, "max-loaded-models", models_kind, options.cache.max_loaded_models, "models resident at once");
+    po::options_description residency("What stays loaded", width),
+        limits("Limits on clients", width), access("Who may use it, and for what", width),
+        other("The daemon", width);
+    add(residency, "max-loaded-models", models_kind, options.cache.max_loaded_models,
+        "models resident at once");
     add(residency, "max-loaded-bytes", budget_kind, options.cache.max_loaded_bytes,
         "memory for models: 8G, or 50% of this machine's");
-    add(residency, "idle-timeout", duration_kind, options.cache.idle_timeout, "unload a model that nobody used for so long");
-    add(residency, "max-wait", duration_kind, options.cache.max_wait, "then a busy model makes room for one that waits");
-    add(residency, "min-residency", duration_kind, options.cache.min_residency, "keeps a model's place so long after its load");
+    add(residency, "idle-timeout", duration_kind, options.cache.idle_timeout,
+        "unload a model that nobody used for so long");
+    add(residency, "max-wait", duration_kind, options.cache.max_wait,
+        "then a busy model makes room for one that waits");
+    add(residency, "min-residency", duration_kind, options.cache.min_residency,
+        "keeps a model's place so long after its load");
     add(residency, "load-timeout", positive_duration_kind, options.cache.load_timeout,
         "requests for a load that takes longer fail");
-    add(residency, "close-timeout", positive_duration_kind, options.cache.close_timeout, "a close that takes longer is reported");
-    add(limits, "max-frame-bytes", frame_kind, options.server.session.max_frame_bytes, "longest request");
-    add(limits, "max-in-flight", count_kind, options.server.session.max_in_flight, "requests at once on one connection");
+    add(residency, "close-timeout", positive_duration_kind, options.cache.close_timeout,
+        "a close that takes longer is reported");
+    add(limits, "max-frame-bytes", frame_kind, options.server.session.max_frame_bytes,
+        "longest request");
+    add(limits, "max-in-flight", count_kind, options.server.session.max_in_flight,
+        "requests at once on one connection");
     add(limits, "max-in-flight-total", count_kind, options.server.session.max_in_flight_total,
         "requests at once on all connections");
-    add(limits, "max-connections", count_kind, options.server.max_connections, "connections at once");
-    add(limits, "max-waiters", count_kind, options.cache.max_waiters, "requests waiting for a load or for room");
-    add(limits, "max-prompts", count_kind, options.request.max_prompts, "prompts, texts or items of one request");
-    add(limits, "max-tokens", count_kind, options.request.max_tokens, "tokens of one request: its inputs, and what it generates");
-    add(limits, "max-reply-bytes", frame_kind, options.server.session.max_reply_bytes, "longest reply");
+    add(limits, "max-connections", count_kind, options.server.max_connections,
+        "connections at once");
+    add(limits, "max-waiters", count_kind, options.cache.max_waiters,
+        "requests waiting for a load or for room");
+    add(limits, "max-prompts", count_kind, options.request.max_prompts,
+        "prompts, texts or items of one request");
+    add(limits, "max-tokens", count_kind, options.request.max_tokens,
+        "tokens of one request: its inputs, and what it generates");
+    add(limits, "max-reply-bytes", frame_kind, options.server.session.max_reply_bytes,
+        "longest reply");
     add(limits, "max-unread-bytes", frame_kind, options.server.session.max_unread_bytes,
         "replies a client leaves unread before it is cut off");
     add(limits, "idle-connection-timeout", duration_kind, options.server.session.idle_timeout,
         "close a connection that nobody used for so long");
     add(limits, "frame-timeout", duration_kind, options.server.session.frame_timeout,
         "for a request to arrive whole once it has begun");
-    add(access, "allow-uid", user_kind, options.server.access.uids, "may use it besides this user and root; repeatable");
-    add(access, "allow-gid", group_kind, options.server.access.gids, "its members may use it; repeatable");
+    add(access, "allow-uid", user_kind, options.server.access.uids,
+        "may use it besides this user and root; repeatable");
+    add(access, "allow-gid", group_kind, options.server.access.gids,
+        "its members may use it; repeatable");
     add(access, "socket-mode", mode_kind, options.server.access.socket_mode, "mode of the socket");
-    add(access, "socket-group", group_kind, options.server.access.socket_group, "group of the socket");
-    add(access, "allow-root", root_kind, options.roots, "load models from beneath it only; repeatable");
-    add(other, "config", config_kind, options.config, "configuration file: named models, limits, what to load at the start");
-    other.add_options()("check-config", po::bool_switch(), "only say whether the configuration file is sound");
+    add(access, "socket-group", group_kind, options.server.access.socket_group,
+        "group of the socket");
+    add(access, "allow-root", root_kind, options.roots,
+        "load models from beneath it only; repeatable");
+    add(other, "config", config_kind, options.config,
+        "configuration file: named models, limits, what to load at the start");
+    other.add_options()("check-config", po::bool_switch(),
+                        "only say whether the configuration file is sound");
     add(other, "socket", path_kind, options.server.socket_path, "where to listen");
-    add(other, "workers", threads_kind, options.run_threads, "threads that run calls, each on one model at a time");
-    add(other, "load-workers", load_threads_kind, options.load_threads, "threads that load and close models");
-    add(other, "drain-seconds", duration_kind, options.drain, "for calls under way, once told to stop");
+    add(other, "workers", threads_kind, options.run_threads,
+        "threads that run calls, each on one model at a time");
+    add(other, "load-workers", load_threads_kind, options.load_threads,
+        "threads that load and close models");
+    add(other, "drain-seconds", duration_kind, options.drain,
+        "for calls under way, once told to stop");
     add(other, "log-level", level_kind, options.level, "debug, info, warning or error");
     add(other, "log-format", format_kind, options.format, "text or json");
-    other.add_options()("core-dumps", po::bool_switch(&options.core_dumps), "leave memory open to core dumps and debuggers");
-    other.add_options()("enable-dummy", po::bool_switch(&options.enable_dummy), "offer the test models of kind \"dummy\"");
+    other.add_options()("core-dumps", po::bool_switch(&options.core_dumps),
+                        "leave memory open to core dumps and debuggers");
+    other.add_options()("enable-dummy", po::bool_switch(&options.enable_dummy),
+                        "offer the test models of kind \"dummy\"");
     other.add_options()("help,h", "print this")("version", "print the version");
     po::options_description in_file;
     in_file.add(residency).add(limits);
@@ -328,7 +387,8 @@ described_options describe(daemon_options& options)
 std::string help(const po::options_description& all)
 {
     std::ostringstream text;
-    text << "Usage: warmd [options]\nKeeps language models loaded and scores with them for every process on this machine,\n"
+    text << "Usage: warmd [options]\nKeeps language models loaded and scores with them for every "
+            "process on this machine,\n"
             "over a Unix socket (JSON-RPC 2.0). Stop it with SIGTERM.\n\n"
          << all << "\nJSON nests at most " << max_json_depth << " deep.\n";
     return text.str();
@@ -351,7 +411,8 @@ void take(const std::string& called, const setting& setting, const po::options_d
         known += (known.empty() ? "" : ", ") + name;
     }
     if (!found)
-        throw file_error{setting.place + ": " + called + '.' + shortened(setting.name) + " is unknown; there are " + known};
+        throw file_error{setting.place + ": " + called + '.' + shortened(setting.name) +
+                         " is unknown; there are " + known};
     po::parsed_options one(&limits);
     one.options.emplace_back(with(setting.name, '_', '-'), std::vector<std::string>{setting.value});
     try {
@@ -365,7 +426,8 @@ void take(const std::string& called, const setting& setting, const po::options_d
     }
 }
 
-/// What the file says, its settings given to the options. What the command line repeats replaces all that the file has of it.
+/// What the file says, its settings given to the options. What the command line repeats replaces
+/// all that the file has of it.
 config_file take_file(const po::variables_map& given, const po::options_description& limits,
                       const po::options_description& access)
 {
@@ -393,7 +455,8 @@ daemon_options sound(daemon_options options)
     if (options.load_threads == 0) // no more than that can load or close at once
         options.load_threads = std::min<std::size_t>(options.cache.max_loaded_models, 64);
     if (const auto checked = validate(options.server); !checked)
-        throw usage_error{(checked.error().detail.starts_with("socket") ? "--socket: " : "") + checked.error().detail};
+        throw usage_error{(checked.error().detail.starts_with("socket") ? "--socket: " : "") +
+                          checked.error().detail};
     if (const auto checked = validate(options.cache); !checked)
         throw usage_error{checked.error().detail};
     if (const auto checked = validate(options.request); !checked)
@@ -409,7 +472,9 @@ std::variant<daemon_options, leave> read_options(int count, const char* const* a
     options.server.socket_path = default_socket_path();
     options.run_threads = default_run_threads();
     const auto [all, limits, access] = describe(options);
-    const auto usage = [](const std::string& what) { return leave{2, "warmd: " + what + "\nTry 'warmd --help'.\n", what}; };
+    const auto usage = [](const std::string& what) {
+        return leave{2, "warmd: " + what + "\nTry 'warmd --help'.\n", what};
+    };
     try {
         using style = po::command_line_style::style_t;
         po::variables_map given;

@@ -1,5 +1,6 @@
 #pragma once
-// The daemon's command line, and the limits of its configuration file: the command line beats the file, the file the defaults.
+// The daemon's command line, and the limits of its configuration file: the command line beats the
+// file, the file the defaults.
 
 #include "system/log_setup.hpp"
 
@@ -23,7 +24,8 @@ struct daemon_options {
     std::size_t load_threads = 0; ///< that load and close models
     std::size_t run_threads = 0;  ///< that run calls on models
     std::chrono::nanoseconds drain = std::chrono::seconds(10);
-    std::vector<std::string> roots; ///< models are loaded from beneath these real paths only; empty: from anywhere
+    std::vector<std::string>
+        roots; ///< models are loaded from beneath these real paths only; empty: from anywhere
     bool core_dumps = false;
     bool enable_dummy = false;
     log_level level = log_level::info;
@@ -37,7 +39,8 @@ struct leave {
     std::string mistake; ///< the sentence alone; "" if status is 0
 };
 
-/// Reads the configuration file too, if one is named: called again, it tells what that file says by then.
+/// Reads the configuration file too, if one is named: called again, it tells what that file says by
+/// then.
 std::variant<daemon_options, leave> read_options(int count, const char* const* arguments);
 
 } // namespace warmd

@@ -8,10 +8,11 @@
 
 namespace warmd {
 
-supervision::supervision(asio::any_io_executor io, notify_socket to, std::chrono::nanoseconds watchdog, backend_cache& cache,
+supervision::supervision(asio::any_io_executor io, notify_socket to,
+                         std::chrono::nanoseconds watchdog, backend_cache& cache,
                          const daemon_info& daemon, const time_source& time)
-    : io_(std::move(io)), to_(std::move(to)), report_(watchdog), cache_(cache), daemon_(daemon), now_(time.now),
-      alarm_(time.make_alarm(io_))
+    : io_(std::move(io)), to_(std::move(to)), report_(watchdog), cache_(cache), daemon_(daemon),
+      now_(time.now), alarm_(time.make_alarm(io_))
 {
 }
 
@@ -55,13 +56,14 @@ asio::awaitable<void> supervision::look()
     const auto models = co_await cache_.models();
     const cache_stats stats = co_await cache_.stats();
     const time_point now = now_();
-    to_.send(report_.looked({.models = stats.loaded_models,
-                             .loading = stats.loading,
-                             .bytes = stats.charged_bytes,
-                             .requests = stats.hits + stats.misses + stats.joins,
-                             .leases = stats.leases,
-                             .stuck = replies::what_is_stuck(models, stats, daemon_.limits, cache_.now())},
-                            now));
+    to_.send(report_.looked(
+        {.models = stats.loaded_models,
+         .loading = stats.loading,
+         .bytes = stats.charged_bytes,
+         .requests = stats.hits + stats.misses + stats.joins,
+         .leases = stats.leases,
+         .stuck = replies::what_is_stuck(models, stats, daemon_.limits, cache_.now())},
+        now));
     look_later();
 }
 

@@ -1,5 +1,6 @@
 #pragma once
-// Keeps a service manager informed: looks at the cache from time to time and sends what service_report makes of it.
+// Keeps a service manager informed: looks at the cache from time to time and sends what
+// service_report makes of it.
 
 #include "system/service_manager.hpp"
 #include "system/service_report.hpp"
@@ -9,12 +10,13 @@
 
 namespace warmd {
 
-/// Serial by `io`. Everything given by reference must outlive what is under way on io. Without somebody to notify, it does
-/// nothing at all.
+/// Serial by `io`. Everything given by reference must outlive what is under way on io. Without
+/// somebody to notify, it does nothing at all.
 class supervision {
 public:
-    supervision(asio::any_io_executor io, notify_socket to, std::chrono::nanoseconds watchdog, backend_cache& cache,
-                const daemon_info& daemon, const time_source& time = real_time());
+    supervision(asio::any_io_executor io, notify_socket to, std::chrono::nanoseconds watchdog,
+                backend_cache& cache, const daemon_info& daemon,
+                const time_source& time = real_time());
 
     /// The daemon listens. From now on looks, until stop().
     void start();

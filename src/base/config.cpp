@@ -21,9 +21,11 @@ result<void> validate(const cache_limits& limits)
         return bad("max_loaded_models is 0: max_size must be >= 1");
     if (limits.max_waiters < 1)
         return bad("max_waiters is 0; it must be >= 1");
-    if (limits.load_timeout.count() <= 0 || limits.close_timeout.count() <= 0 || limits.max_wait.count() < 0 ||
-        limits.idle_timeout.count() < 0 || limits.min_residency.count() < 0)
-        return bad("load and close timeouts must be above 0 seconds, max_wait, idle_timeout and min_residency not below 0");
+    if (limits.load_timeout.count() <= 0 || limits.close_timeout.count() <= 0 ||
+        limits.max_wait.count() < 0 || limits.idle_timeout.count() < 0 ||
+        limits.min_residency.count() < 0)
+        return bad("load and close timeouts must be above 0 seconds, max_wait, idle_timeout and "
+                   "min_residency not below 0");
     return {};
 }
 
@@ -33,10 +35,12 @@ result<void> validate(const server_config& config)
     if (path.empty() || path.front() != '/')
         return bad("socket path '" + path + "' must be absolute");
     if (path.size() > longest_socket_path)
-        return bad("socket path of " + std::to_string(path.size()) + " bytes exceeds the system's limit of " +
-                   std::to_string(longest_socket_path) + ": " + path);
+        return bad("socket path of " + std::to_string(path.size()) +
+                   " bytes exceeds the system's limit of " + std::to_string(longest_socket_path) +
+                   ": " + path);
     if (config.session.max_frame_bytes < 1024)
-        return bad("max_frame_bytes is " + std::to_string(config.session.max_frame_bytes) + "; it must be >= 1024");
+        return bad("max_frame_bytes is " + std::to_string(config.session.max_frame_bytes) +
+                   "; it must be >= 1024");
     if (config.session.max_in_flight < 1)
         return bad("max_in_flight is 0; it must be >= 1");
     if (config.max_connections < 1)
@@ -44,10 +48,12 @@ result<void> validate(const server_config& config)
     if (config.session.max_in_flight_total < 1)
         return bad("max_in_flight_total is 0; it must be >= 1");
     if (config.session.max_reply_bytes < 1024)
-        return bad("max_reply_bytes is " + std::to_string(config.session.max_reply_bytes) + "; it must be >= 1024");
+        return bad("max_reply_bytes is " + std::to_string(config.session.max_reply_bytes) +
+                   "; it must be >= 1024");
     if (config.session.max_unread_bytes < config.session.max_reply_bytes)
         return bad("max_unread_bytes is " + std::to_string(config.session.max_unread_bytes) +
-                   "; it must be at least max_reply_bytes, " + std::to_string(config.session.max_reply_bytes));
+                   "; it must be at least max_reply_bytes, " +
+                   std::to_string(config.session.max_reply_bytes));
     if (config.session.idle_timeout.count() < 0 || config.session.frame_timeout.count() < 0)
         return bad("idle_connection_timeout and frame_timeout must not be below 0 seconds");
     return {};
@@ -55,8 +61,9 @@ result<void> validate(const server_config& config)
 
 failure reply_too_large(std::size_t max_reply_bytes)
 {
-    return {errc::too_large, "the reply would have more than " + std::to_string(max_reply_bytes) +
-                                 " bytes, which is what max_reply_bytes allows: ask for less at once"};
+    return {errc::too_large,
+            "the reply would have more than " + std::to_string(max_reply_bytes) +
+                " bytes, which is what max_reply_bytes allows: ask for less at once"};
 }
 
 result<void> validate(const request_limits& limits)
@@ -69,7 +76,8 @@ result<void> validate(const request_limits& limits)
 std::string default_socket_path()
 {
     const char* runtime = std::getenv("XDG_RUNTIME_DIR");
-    const bool system_wide = ::geteuid() == 0 || ((!runtime || !*runtime) && ::access("/run/warmd", W_OK) == 0);
+    const bool system_wide =
+        ::geteuid() == 0 || ((!runtime || !*runtime) && ::access("/run/warmd", W_OK) == 0);
     if (!system_wide && runtime && *runtime)
         return std::string(runtime) + "/warmd/warmd.sock";
     return "/run/warmd/warmd.sock";

@@ -10,9 +10,11 @@ namespace warmd {
 namespace {
 
 constexpr std::array<std::string_view, 18> names{
-    "parse_error",   "invalid_request", "method_not_found", "invalid_params",    "internal_error", "not_found",
-    "load_failed",   "busy",            "timeout",          "too_large",         "all_pinned",     "shutting_down",
-    "permission_denied", "unsupported", "frame_too_large",  "backend_failed",    "cancelled",      "disconnected"};
+    "parse_error",       "invalid_request", "method_not_found", "invalid_params",
+    "internal_error",    "not_found",       "load_failed",      "busy",
+    "timeout",           "too_large",       "all_pinned",       "shutting_down",
+    "permission_denied", "unsupported",     "frame_too_large",  "backend_failed",
+    "cancelled",         "disconnected"};
 
 } // namespace
 
@@ -26,7 +28,8 @@ std::optional<errc> find_errc(std::string_view name) noexcept
 
 void throw_exception_from_error(const failure& why, const boost::source_location& where)
 {
-    throw std::runtime_error(std::string(name(why.code)) + ": " + why.detail + " (" + where.to_string() + ")");
+    throw std::runtime_error(std::string(name(why.code)) + ": " + why.detail + " (" +
+                             where.to_string() + ")");
 }
 
 } // namespace warmd

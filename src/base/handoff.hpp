@@ -1,5 +1,6 @@
 #pragma once
-// How anything from another executor or thread comes back to a coroutine: the one such primitive here.
+// How anything from another executor or thread comes back to a coroutine: the one such primitive
+// here.
 
 #include "base/asio.hpp"
 
@@ -27,23 +28,30 @@ public:
     {
         return std::make_shared<handoff>(only_make{}, std::move(consumer));
     }
-    handoff(only_make, asio::any_io_executor consumer) : bell_(std::move(consumer), asio::steady_timer::time_point::max()) {}
-
-    /// Any thread; the first value wins, later ones are dropped. Never resumes the coroutine before it returns (invariant 13).
-    void deliver(T value)
+    handoff(only_make, asio::any_io_executor consumer)
+        : bell_(std::move(consumer), asio::steady_timer::time_point::max())
     {
-        // The executor is never assigned to after construction, so reading it is safe on any thread.
-        asio::dispatch(bell_.get_executor(), [self = this->shared_from_this(), arrived = std::move(value)]() mutable {
-            if (self->value_)
-                return;
-            self->value_.emplace(std::move(arrived));
-            self->bell_.cancel();
-        });
     }
 
-    /// Waits for the value; does not suspend if it is there. Throws operation_aborted if cancelled (terminal) first; a value
-    /// that is there by then wins, and a value nobody takes dies with the handoff.
-    /// REQUIRES: awaited on the consumer's executor, by a caller that holds on to this handoff, and at most once.
+    /// Any thread; the first value wins, later ones are dropped. Never resumes the coroutine before
+    /// it returns (invariant 13).
+    void deliver(T value)
+    {
+        // The executor is never assigned to after construction, so reading it is safe on any
+        // thread.
+        asio::dispatch(bell_.get_executor(),
+                       [self = this->shared_from_this(), arrived = std::move(value)]() mutable {
+                           if (self->value_)
+                               return;
+                           self->value_.emplace(std::move(arrived));
+                           self->bell_.cancel();
+                       });
+    }
+
+    /// Waits for the value; does not suspend if it is there. Throws operation_aborted if cancelled
+    /// (terminal) first; a value that is there by then wins, and a value nobody takes dies with the
+    /// handoff. REQUIRES: awaited on the consumer's executor, by a caller that holds on to this
+    /// handoff, and at most once.
     asio::awaitable<T> take()
     {
         // A timer can ring without news and news can come without a ring: only value_ tells.

@@ -1,5 +1,6 @@
 #pragma once
-// What is counted since the start: plain values that those who see an event add to. The methods `metrics` and `stats` tell them.
+// What is counted since the start: plain values that those who see an event add to. The methods
+// `metrics` and `stats` tell them.
 
 #include <warmd/error.hpp>
 
@@ -27,11 +28,15 @@ public:
     explicit histogram(std::span<const double> bounds) : bounds_(bounds) {}
 
     void add(double value) noexcept;
-    void add(std::chrono::nanoseconds time) noexcept { add(std::chrono::duration<double>(time).count()); }
+    void add(std::chrono::nanoseconds time) noexcept
+    {
+        add(std::chrono::duration<double>(time).count());
+    }
 
     struct reading {
         std::span<const double> bounds;
-        std::vector<std::uint64_t> up_to; ///< values at most bounds[i]; one more at the end: all values
+        std::vector<std::uint64_t>
+            up_to; ///< values at most bounds[i]; one more at the end: all values
         double sum = 0;
     };
     reading read() const;
@@ -42,23 +47,29 @@ private:
     std::atomic<double> sum_ = 0;
 };
 
-inline constexpr std::array<double, 15> seconds_bounds{.0001, .0003, .001, .003, .01, .03, .1, .3, 1, 3, 10, 30, 100, 300, 1000};
-inline constexpr std::array<double, 10> age_bounds{1, 10, 60, 300, 900, 3600, 4 * 3600, 12 * 3600, 24 * 3600, 7 * 24 * 3600};
+inline constexpr std::array<double, 15> seconds_bounds{.0001, .0003, .001, .003, .01, .03, .1,  .3,
+                                                       1,     3,     10,   30,   100, 300, 1000};
+inline constexpr std::array<double, 10> age_bounds{
+    1, 10, 60, 300, 900, 3600, 4 * 3600, 12 * 3600, 24 * 3600, 7 * 24 * 3600};
 inline constexpr std::array<double, 11> batch_bounds{1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024};
 inline constexpr std::array<double, 8> error_bounds{.01, .02, .05, .1, .2, .5, 1, 2};
 
 /// How requests for one method ended.
 struct request_counts {
     std::uint64_t ok = 0;
-    std::array<std::uint64_t, static_cast<std::size_t>(errc::disconnected) + 1> failed{}; ///< by errc
+    std::array<std::uint64_t, static_cast<std::size_t>(errc::disconnected) + 1>
+        failed{}; ///< by errc
 
-    void add(std::optional<errc> why) noexcept { ++(why ? failed[static_cast<std::size_t>(*why)] : ok); }
+    void add(std::optional<errc> why) noexcept
+    {
+        ++(why ? failed[static_cast<std::size_t>(*why)] : ok);
+    }
 };
 
 /// Why a connection was turned away, or closed by the daemon.
 struct connection_counts {
     std::uint64_t open = 0, accepted = 0;
-    std::uint64_t not_allowed = 0, too_many = 0;               ///< turned away
+    std::uint64_t not_allowed = 0, too_many = 0;                  ///< turned away
     std::uint64_t idle = 0, half_sent_frame = 0, slow_reader = 0; ///< closed
 };
 
@@ -68,15 +79,16 @@ struct metrics {
     /// By method; those that name none of ours stand under "unknown".
     std::map<std::string, request_counts, std::less<>> requests;
     connection_counts connections;
-    std::uint64_t in_flight = 0; ///< requests under way, on all connections
+    std::uint64_t in_flight = 0;                  ///< requests under way, on all connections
     histogram strand_lag_seconds{seconds_bounds}; ///< how late the executor does what is due
 
     // on the cache's executor
-    histogram wait_for_room_seconds{seconds_bounds}; ///< from the first request for a model to the start of its load
+    histogram wait_for_room_seconds{
+        seconds_bounds}; ///< from the first request for a model to the start of its load
     histogram load_seconds{seconds_bounds};
     histogram close_seconds{seconds_bounds};
-    histogram age_at_eviction_seconds{age_bounds};   ///< since the end of the load
-    histogram estimate_error_ratio{error_bounds};    ///< |estimated - measured| / measured bytes
+    histogram age_at_eviction_seconds{age_bounds}; ///< since the end of the load
+    histogram estimate_error_ratio{error_bounds};  ///< |estimated - measured| / measured bytes
 
     // on worker threads
     histogram queue_seconds{seconds_bounds}; ///< of a call, until its backend takes it

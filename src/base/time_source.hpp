@@ -1,5 +1,6 @@
 #pragma once
-// What time it is and who calls when it has come: given to the shells, so that a test or a simulation can turn the hands.
+// What time it is and who calls when it has come: given to the shells, so that a test or a
+// simulation can turn the hands.
 
 #include "base/asio.hpp"
 

@@ -29,11 +29,11 @@ class backend_cache::impl : public std::enable_shared_from_this<impl> {
 public:
     using lease_reply = handoff<result<backend_lease>>;
 
-    impl(asio::any_io_executor io, worker_executors workers, const backend_registry& registry, const cache_limits& limits,
-         logger log, time_source time, std::shared_ptr<metrics> counted)
-        : io_(io), workers_(std::move(workers)), registry_(registry), limits_(limits), log_(std::move(log)),
-          time_(std::move(time)), metrics_(std::move(counted)), core_(limits), alarm_(time_.make_alarm(io)),
-          end_of_grace_(time_.make_alarm(io))
+    impl(asio::any_io_executor io, worker_executors workers, const backend_registry& registry,
+         const cache_limits& limits, logger log, time_source time, std::shared_ptr<metrics> counted)
+        : io_(io), workers_(std::move(workers)), registry_(registry), limits_(limits),
+          log_(std::move(log)), time_(std::move(time)), metrics_(std::move(counted)), core_(limits),
+          alarm_(time_.make_alarm(io)), end_of_grace_(time_.make_alarm(io))
     {
     }
 
@@ -43,15 +43,18 @@ public:
     /// Call once, first.
     void start_resolver()
     {
-        const auto renewed = [weak = weak_from_this()](const std::shared_ptr<const resolved_model>& model) {
-            if (const auto self = weak.lock())
-                self->apply(self->core_.renewed(model, self->time_.now()));
-        };
-        resolver_ = std::make_shared<model_resolver>(io_, workers_.checks, registry_, limits_.recheck, time_, open_watcher(),
-                                                     renewed, log_.to());
+        const auto renewed =
+            [weak = weak_from_this()](const std::shared_ptr<const resolved_model>& model) {
+                if (const auto self = weak.lock())
+                    self->apply(self->core_.renewed(model, self->time_.now()));
+            };
+        resolver_ =
+            std::make_shared<model_resolver>(io_, workers_.checks, registry_, limits_.recheck,
+                                             time_, open_watcher(), renewed, log_.to());
     }
 
-    /// Asks `what` on io_ and waits for its reply on the caller's executor. `what`: void(impl&, shared_ptr<handoff<T>>).
+    /// Asks `what` on io_ and waits for its reply on the caller's executor. `what`: void(impl&,
+    /// shared_ptr<handoff<T>>).
     template <class T, class Function>
     static asio::awaitable<T> query(std::shared_ptr<impl> cache, Function what)
     {
@@ -62,21 +65,25 @@ public:
         co_return std::move(told);
     }
 
-    /// How often a request asks again because its model's files changed while they were being loaded.
+    /// How often a request asks again because its model's files changed while they were being
+    /// loaded.
     static constexpr int max_retries = 3;
 
-    // -- requests -------------------------------------------------------------------------------------------------------
+    // -- requests --------------------
 
     waiter_id next_waiter() { return next_waiter_.fetch_add(1, std::memory_order_relaxed); }
 
-    void enter(waiter_id waiter, std::shared_ptr<lease_reply> reply, model_spec spec, acquire_options options)
+    void enter(waiter_id waiter, std::shared_ptr<lease_reply> reply, model_spec spec,
+               acquire_options options)
     {
-        asio::dispatch(
-            io_, [self = shared_from_this(), waiter, to = std::move(reply), what = std::move(spec),
-                  with = std::move(options)]() mutable { self->ask(waiter, std::move(to), std::move(what), std::move(with)); });
+        asio::dispatch(io_, [self = shared_from_this(), waiter, to = std::move(reply),
+                             what = std::move(spec), with = std::move(options)]() mutable {
+            self->ask(waiter, std::move(to), std::move(what), std::move(with));
+        });
     }
 
-    void ask(waiter_id waiter, std::shared_ptr<lease_reply> reply, model_spec spec, acquire_options options)
+    void ask(waiter_id waiter, std::shared_ptr<lease_reply> reply, model_spec spec,
+             acquire_options options)
     {
         asked& made = asked_[waiter];
         made.reply = std::move(reply);
@@ -88,10 +95,12 @@ public:
         find_out(waiter);
     }
 
-    const residency* touch(const model_spec& spec, std::chrono::nanoseconds keep_alive, touch_hint& hint)
+    const residency* touch(const model_spec& spec, std::chrono::nanoseconds keep_alive,
+                           touch_hint& hint)
     {
         const time_point now = time_.now();
-        if (hint.known && resolver_->holds(*hint.known, now) && core_.touch(hint.entry, keep_alive, now))
+        if (hint.known && resolver_->holds(*hint.known, now) &&
+            core_.touch(hint.entry, keep_alive, now))
             return hint.found;
         hint = {.known = resolver_->known(spec)};
         const auto entry = hint.known ? core_.ready_for(*hint.known->model) : std::nullopt;
@@ -105,7 +114,8 @@ public:
 
     void find_out(waiter_id waiter)
     {
-        resolver_->resolve(asked_.at(waiter).spec, [self = shared_from_this(), waiter](const model_resolver::answer& found) {
+        resolver_->resolve(asked_.at(waiter).spec, [self = shared_from_this(),
+                                                    waiter](const model_resolver::answer& found) {
             if (!self->asked_.contains(waiter))
                 return; // it has gone meanwhile
             if (found)
@@ -121,9 +131,10 @@ public:
             apply(core_.abandon(waiter, time_.now()));
     }
 
-    // -- administration -------------------------------------------------------------------------------------------------
+    // -- administration --------------------
 
-    void unload(const unload_request& what, std::shared_ptr<handoff<result<std::vector<cache_key>>>> reply)
+    void unload(const unload_request& what,
+                std::shared_ptr<handoff<result<std::vector<cache_key>>>> reply)
     {
         std::vector<cache_key> keys = what.keys;
         if (what.all)
@@ -135,25 +146,29 @@ public:
             found = found || core_.find(key).has_value();
             std::vector<entry_id> left;
             effects todo = core_.unload(key, time_.now(), left);
-            if (!left.empty() && std::find(request.keys.begin(), request.keys.end(), key) == request.keys.end())
+            if (!left.empty() &&
+                std::find(request.keys.begin(), request.keys.end(), key) == request.keys.end())
                 request.keys.push_back(key);
             request.remaining.insert(left.begin(), left.end());
             apply(std::move(todo));
         }
         if (!found && request.keys.empty())
             request.reply->deliver(
-                failure{errc::not_found, "nothing is loaded under " + (keys.empty() ? "no key" : keys.front().text)});
+                failure{errc::not_found, "nothing is loaded under " +
+                                             (keys.empty() ? "no key" : keys.front().text)});
         else if (request.remaining.empty() || !what.wait)
             request.reply->deliver(std::move(request.keys));
         else
             unloading_.push_back(std::move(request));
     }
 
-    void set_pinned(const cache_key& key, bool pinned, const std::shared_ptr<handoff<result<void>>>& reply)
+    void set_pinned(const cache_key& key, bool pinned,
+                    const std::shared_ptr<handoff<result<void>>>& reply)
     {
         bool found = false;
         apply(core_.set_pinned(key, pinned, time_.now(), found));
-        reply->deliver(found ? result<void>() : failure{errc::not_found, "nothing is loaded under " + key.text});
+        reply->deliver(found ? result<void>()
+                             : failure{errc::not_found, "nothing is loaded under " + key.text});
     }
 
     void set_limits(const cache_limits& limits)
@@ -173,7 +188,8 @@ public:
             std::swap(row.entry, entries_[i]); // what it held before is used again next time
             row.model = core_.model_of(row.entry.id);
             const auto found = residents_.find(row.entry.id);
-            const resident* const here = found == residents_.end() ? nullptr : found->second.here.get();
+            const resident* const here =
+                found == residents_.end() ? nullptr : found->second.here.get();
             row.load_seconds = here ? here->what.load_seconds : 0;
             row.calls = here ? here->calls.load(std::memory_order_relaxed) : 0;
         }
@@ -194,11 +210,13 @@ public:
         if (const auto found = resolver_->known(spec))
             return reply->deliver(found->model->key);
         resolver_->resolve(spec, [reply](const model_resolver::answer& found) {
-            reply->deliver(found ? result<cache_key>((*found)->key) : result<cache_key>(found.error()));
+            reply->deliver(found ? result<cache_key>((*found)->key)
+                                 : result<cache_key>(found.error()));
         });
     }
 
-    void subscribe(event_filter wanted, event_sink sink, const std::shared_ptr<handoff<subscription>>& reply)
+    void subscribe(event_filter wanted, event_sink sink,
+                   const std::shared_ptr<handoff<subscription>>& reply)
     {
         const std::uint64_t number = events_.add(wanted, std::move(sink));
         core_.observe(events_.wants<event::state>());
@@ -218,9 +236,12 @@ public:
 
 private:
     template <class T, class Function>
-    static void start(const std::shared_ptr<impl>& cache, Function what, std::shared_ptr<handoff<T>> reply)
+    static void start(const std::shared_ptr<impl>& cache, Function what,
+                      std::shared_ptr<handoff<T>> reply)
     {
-        asio::dispatch(cache->io_, [cache, f = std::move(what), to = std::move(reply)]() mutable { f(*cache, std::move(to)); });
+        asio::dispatch(cache->io_, [cache, f = std::move(what), to = std::move(reply)]() mutable {
+            f(*cache, std::move(to));
+        });
     }
 
     /// Null if every request is to look at the files, or if there is none to be had.
@@ -234,13 +255,16 @@ private:
         return opened ? *opened : nullptr;
     }
 
-    /// A function for a worker thread that hands its arguments to `what` on io_, which cannot run dry before.
+    /// A function for a worker thread that hands its arguments to `what` on io_, which cannot run
+    /// dry before.
     template <class Function>
     auto back(Function what)
     {
         auto work = asio::prefer(io_, asio::execution::outstanding_work.tracked);
         return [self = shared_from_this(), work = std::move(work), what](auto news) {
-            asio::post(work, [self, what, news = std::move(news)]() mutable { what(*self, std::move(news)); });
+            asio::post(work, [self, what, news = std::move(news)]() mutable {
+                what(*self, std::move(news));
+            });
         };
     }
 
@@ -268,18 +292,22 @@ private:
         asked& by = asked_.at(waiter);
         if (by.options.progress)
             watching_.insert(waiter);
-        apply(core_.acquire(waiter, {.model = std::move(model), .pin = by.options.pin, .retry_failed = by.options.retry_failed},
+        apply(core_.acquire(waiter,
+                            {.model = std::move(model),
+                             .pin = by.options.pin,
+                             .retry_failed = by.options.retry_failed},
                             time_.now()));
     }
 
     void answer(waiter_id waiter, result<backend_lease> told)
     {
         watching_.erase(waiter);
-        if (const auto found = asked_.extract(waiter)) // else it has gone: a lease in `told` goes back by itself
+        if (const auto found =
+                asked_.extract(waiter)) // else it has gone: a lease in `told` goes back by itself
             found.mapped().reply->deliver(std::move(told));
     }
 
-    // -- effects --------------------------------------------------------------------------------------------------------
+    // -- effects --------------------
 
     /// Invariant 13: nothing done here re-enters the core before the list is through.
     void apply(effects todo)
@@ -305,9 +333,11 @@ private:
         metrics_->wait_for_room_seconds.add(made.load_began - core_.asked_for_at(what.entry));
         const std::shared_ptr<const resolved_model>& model = made.here->what.model;
         log_.loading(*model);
-        made.here->where->load(
-            *registry_.find(model->spec.kind), model, load_context{made.stop.get_token(), progress_sink(what.entry)},
-            back([entry = what.entry](impl& self, result<footprint> bytes) { self.loaded(entry, std::move(bytes)); }));
+        made.here->where->load(*registry_.find(model->spec.kind), model,
+                               load_context{made.stop.get_token(), progress_sink(what.entry)},
+                               back([entry = what.entry](impl& self, result<footprint> bytes) {
+                                   self.loaded(entry, std::move(bytes));
+                               }));
     }
 
     void perform(effect::close& what)
@@ -316,19 +346,26 @@ private:
         closing.close_began = time_.now();
         metrics_->age_at_eviction_seconds.add(closing.close_began - closing.loaded);
         const cache_key& key = closing.here->what.model->key;
-        log_.closing(key, what.why, closing.close_began - closing.loaded, closing.here->calls.load(std::memory_order_relaxed));
+        log_.closing(key, what.why, closing.close_began - closing.loaded,
+                     closing.here->calls.load(std::memory_order_relaxed));
         events_.tell<event::evicted>(key, what.why);
         closing.here->where->close(
-            back([entry = what.entry](impl& self, const std::string& thrown) { self.closed(entry, thrown); }));
+            back([entry = what.entry](impl& self, const std::string& thrown) {
+                self.closed(entry, thrown);
+            }));
     }
 
     void perform(effect::grant& what)
     {
         const auto found = asked_.find(what.waiter);
-        const auto keep_alive = found == asked_.end() ? std::chrono::nanoseconds(0) : found->second.options.keep_alive;
-        // The lease may die on any thread, so it posts (invariant 13); if even that fails, the daemon had better restart.
+        const auto keep_alive =
+            found == asked_.end() ? std::chrono::nanoseconds(0) : found->second.options.keep_alive;
+        // The lease may die on any thread, so it posts (invariant 13); if even that fails, the
+        // daemon had better restart.
         auto give_back = [self = shared_from_this(), entry = what.entry, keep_alive]() noexcept {
-            asio::post(self->io_, [=] { self->apply(self->core_.released(entry, keep_alive, self->time_.now())); });
+            asio::post(self->io_, [=] {
+                self->apply(self->core_.released(entry, keep_alive, self->time_.now()));
+            });
         };
         auto granted = std::make_shared<hold>(residents_.at(what.entry).here, std::move(give_back));
         answer(what.waiter, backend_lease(std::move(granted), what.cached, what.joined));
@@ -336,7 +373,8 @@ private:
 
     void perform(effect::refuse& what)
     {
-        const bool files_changed = what.why.code == errc::load_failed && !what.why.cached && what.why.retry_after_seconds == 0.0;
+        const bool files_changed = what.why.code == errc::load_failed && !what.why.cached &&
+                                   what.why.retry_after_seconds == 0.0;
         if (const auto found = asked_.find(what.waiter);
             found != asked_.end() && files_changed && found->second.retries++ < max_retries)
             find_out(what.waiter);
@@ -368,17 +406,23 @@ private:
 
     void perform(effect::wake& what)
     {
-        alarm_->set(what.at, [self = shared_from_this()] { self->apply(self->core_.tick(self->time_.now())); });
+        alarm_->set(what.at, [self = shared_from_this()] {
+            self->apply(self->core_.tick(self->time_.now()));
+        });
     }
 
-    void perform(effect::moved& what) { events_.tell<event::state>(what.model->key, what.from, what.to, what.why); }
+    void perform(effect::moved& what)
+    {
+        events_.tell<event::state>(what.model->key, what.from, what.to, what.why);
+    }
 
-    // -- news from workers ----------------------------------------------------------------------------------------------
+    // -- news from workers --------------------
 
     std::function<void(std::uint64_t, std::uint64_t)> progress_sink(entry_id entry)
     {
         const auto filter = std::make_shared<progress_filter>();
-        return [filter, tell = back([entry](impl& self, std::pair<std::uint64_t, std::uint64_t> bytes) {
+        return [filter,
+                tell = back([entry](impl& self, std::pair<std::uint64_t, std::uint64_t> bytes) {
                     self.progressed(entry, bytes.first, bytes.second);
                 })](std::uint64_t done, std::uint64_t total) {
             if (filter->passes(done, total))
@@ -409,7 +453,8 @@ private:
         } else {
             bytes = described(bytes.error(), what.model->spec);
             log_.load_failed(what, bytes.error());
-            events_.tell<event::load_failed>(what.model->key, bytes.error().detail, bytes.error().cause);
+            events_.tell<event::load_failed>(what.model->key, bytes.error().detail,
+                                             bytes.error().cause);
         }
         apply(core_.loaded(entry, std::move(bytes), time_.now()));
     }
@@ -417,7 +462,8 @@ private:
     void count_estimate(std::uint64_t estimated, std::uint64_t measured)
     {
         if (measured != 0)
-            metrics_->estimate_error_ratio.add(std::abs(static_cast<double>(estimated) / static_cast<double>(measured) - 1));
+            metrics_->estimate_error_ratio.add(
+                std::abs(static_cast<double>(estimated) / static_cast<double>(measured) - 1));
     }
 
     void closed(entry_id entry, const std::string& thrown)
@@ -432,7 +478,7 @@ private:
         apply(core_.closed(entry, time_.now()));
     }
 
-    // -- progress -------------------------------------------------------------------------------------------------------
+    // -- progress --------------------
 
     void report_progress()
     {
@@ -472,7 +518,7 @@ private:
     cache_core core_;
     std::shared_ptr<model_resolver> resolver_;
     std::unordered_map<waiter_id, asked> asked_; // until answered
-    std::set<waiter_id> watching_;               // those that wait in the core and want to hear of progress
+    std::set<waiter_id> watching_; // those that wait in the core and want to hear of progress
     std::unordered_map<entry_id, record> residents_; // from effect::load to effect::gone
     std::list<unloading> unloading_;
     std::vector<entry_info> entries_; // memory for models()
@@ -483,10 +529,11 @@ private:
     std::atomic<waiter_id> next_waiter_ = 1;
 };
 
-backend_cache::backend_cache(asio::any_io_executor io, worker_executors workers, const backend_registry& registry,
-                             cache_limits limits, logger log, time_source time, std::shared_ptr<metrics> counted)
-    : impl_(std::make_shared<impl>(std::move(io), std::move(workers), registry, limits, std::move(log), std::move(time),
-                                   std::move(counted)))
+backend_cache::backend_cache(asio::any_io_executor io, worker_executors workers,
+                             const backend_registry& registry, cache_limits limits, logger log,
+                             time_source time, std::shared_ptr<metrics> counted)
+    : impl_(std::make_shared<impl>(std::move(io), std::move(workers), registry, limits,
+                                   std::move(log), std::move(time), std::move(counted)))
 {
     impl_->start_resolver();
 }
@@ -524,7 +571,8 @@ struct backend_cache::impl::listening {
     }
 };
 
-asio::awaitable<result<backend_lease>> backend_cache::get_or_load(model_spec spec, acquire_options options)
+asio::awaitable<result<backend_lease>> backend_cache::get_or_load(model_spec spec,
+                                                                  acquire_options options)
 {
     const std::shared_ptr<impl> cache = impl_;
     const asio::any_io_executor executor = co_await asio::this_coro::executor;
@@ -536,39 +584,45 @@ asio::awaitable<result<backend_lease>> backend_cache::get_or_load(model_spec spe
     co_return std::move(told);
 }
 
-const residency* backend_cache::touch(const model_spec& spec, std::chrono::nanoseconds keep_alive, touch_hint& hint)
+const residency* backend_cache::touch(const model_spec& spec, std::chrono::nanoseconds keep_alive,
+                                      touch_hint& hint)
 {
     return impl_->touch(spec, keep_alive, hint);
 }
 
 asio::awaitable<result<cache_key>> backend_cache::find_key(model_spec spec)
 {
-    return impl::query<result<cache_key>>(impl_,
-                                          [spec = std::move(spec)](impl& self, auto reply) { self.find_key(spec, reply); });
+    return impl::query<result<cache_key>>(
+        impl_, [spec = std::move(spec)](impl& self, auto reply) { self.find_key(spec, reply); });
 }
 
 asio::awaitable<result<std::vector<cache_key>>> backend_cache::unload(unload_request what)
 {
     return impl::query<result<std::vector<cache_key>>>(
-        impl_, [what = std::move(what)](impl& self, auto reply) { self.unload(what, std::move(reply)); });
+        impl_,
+        [what = std::move(what)](impl& self, auto reply) { self.unload(what, std::move(reply)); });
 }
 
 asio::awaitable<result<void>> backend_cache::set_pinned(cache_key key, bool pinned)
 {
-    return impl::query<result<void>>(
-        impl_, [key = std::move(key), pinned](impl& self, const auto& reply) { self.set_pinned(key, pinned, reply); });
+    return impl::query<result<void>>(impl_,
+                                     [key = std::move(key), pinned](impl& self, const auto& reply) {
+                                         self.set_pinned(key, pinned, reply);
+                                     });
 }
 
 void backend_cache::set_limits(const cache_limits& limits) { impl_->set_limits(limits); }
 
 asio::awaitable<std::vector<model_info>> backend_cache::models()
 {
-    return impl::query<std::vector<model_info>>(impl_, [](impl& self, const auto& reply) { reply->deliver(self.models()); });
+    return impl::query<std::vector<model_info>>(
+        impl_, [](impl& self, const auto& reply) { reply->deliver(self.models()); });
 }
 
 asio::awaitable<cache_stats> backend_cache::stats()
 {
-    return impl::query<cache_stats>(impl_, [](impl& self, const auto& reply) { reply->deliver(self.stats()); });
+    return impl::query<cache_stats>(
+        impl_, [](impl& self, const auto& reply) { reply->deliver(self.stats()); });
 }
 
 void backend_cache::models_now(std::vector<model_info>& into) const { impl_->models(into); }
@@ -576,14 +630,16 @@ cache_stats backend_cache::stats_now() const { return impl_->stats(); }
 
 asio::awaitable<subscription> backend_cache::subscribe(event_filter wanted, event_sink sink)
 {
-    return impl::query<subscription>(impl_, [wanted, sink = std::move(sink)](impl& self, const auto& reply) mutable {
-        self.subscribe(wanted, std::move(sink), reply);
-    });
+    return impl::query<subscription>(
+        impl_, [wanted, sink = std::move(sink)](impl& self, const auto& reply) mutable {
+            self.subscribe(wanted, std::move(sink), reply);
+        });
 }
 
 asio::awaitable<bool> backend_cache::drain(std::chrono::nanoseconds grace)
 {
-    return impl::query<bool>(impl_, [grace](impl& self, auto reply) { self.drain(grace, std::move(reply)); });
+    return impl::query<bool>(
+        impl_, [grace](impl& self, auto reply) { self.drain(grace, std::move(reply)); });
 }
 
 time_point backend_cache::now() const { return impl_->now(); }

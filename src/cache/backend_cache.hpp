@@ -1,14 +1,15 @@
 #pragma once
-// The shell around cache_core: feeds it events on one serial executor and performs its effects on worker threads.
+// The shell around cache_core: feeds it events on one serial executor and performs its effects on
+// worker threads.
 
-#include "cache/backend_lease.hpp"
-#include <warmd/backend_registry.hpp>
-#include "cache/cache_core.hpp"
-#include "cache/cache_event.hpp"
 #include "base/config.hpp"
-#include <warmd/log.hpp>
 #include "base/metrics.hpp"
 #include "base/time_source.hpp"
+#include "cache/backend_lease.hpp"
+#include "cache/cache_core.hpp"
+#include "cache/cache_event.hpp"
+#include <warmd/backend_registry.hpp>
+#include <warmd/log.hpp>
 
 #include <chrono>
 #include <functional>
@@ -31,15 +32,18 @@ struct load_progress {
 
 /// What a request wants besides the model.
 struct acquire_options {
-    std::chrono::nanoseconds keep_alive{0}; ///< stay at least this long after the release; only ever lengthens
-    bool retry_failed = false;              ///< an explicit load: forget a remembered failure
-    bool pin = false;                       ///< an explicit load with pin
-    std::function<void(const load_progress&)> progress; ///< may be empty; called on the cache's executor
+    std::chrono::nanoseconds keep_alive{
+        0};                    ///< stay at least this long after the release; only ever lengthens
+    bool retry_failed = false; ///< an explicit load: forget a remembered failure
+    bool pin = false;          ///< an explicit load with pin
+    std::function<void(const load_progress&)>
+        progress; ///< may be empty; called on the cache's executor
 };
 
 struct model_knowledge; // model_resolver.hpp
 
-/// Where a spec led when it was touched: next time, if that still holds, nothing need be looked up. For one cache and one spec.
+/// Where a spec led when it was touched: next time, if that still holds, nothing need be looked up.
+/// For one cache and one spec.
 struct touch_hint {
     std::shared_ptr<const model_knowledge> known;
     entry_id entry = 0;
@@ -61,38 +65,45 @@ struct model_info {
     std::uint64_t calls = 0;
 };
 
-/// The worker threads a cache uses. May be one and the same pool, but then slow loads keep calls waiting.
+/// The worker threads a cache uses. May be one and the same pool, but then slow loads keep calls
+/// waiting.
 struct worker_executors {
     asio::any_io_executor loads;  ///< loading and closing: seconds to minutes
     asio::any_io_executor runs;   ///< calls on loaded models
     asio::any_io_executor checks; ///< resolving specs, looking at files: should take microseconds
 };
 
-/// Serial by its executor (invariants 1 and 2). Awaitable members may be awaited from any serial executor and resume
-/// there; they end with operation_aborted when the caller is cancelled (terminal).
+/// Serial by its executor (invariants 1 and 2). Awaitable members may be awaited from any serial
+/// executor and resume there; they end with operation_aborted when the caller is cancelled
+/// (terminal).
 class backend_cache {
 public:
-    /// `io`: a serial executor. The registry must outlive the cache; worker threads must be joined before it goes.
-    backend_cache(asio::any_io_executor io, worker_executors workers, const backend_registry&, cache_limits, logger,
-                  time_source = real_time(), std::shared_ptr<metrics> counted = std::make_shared<metrics>());
+    /// `io`: a serial executor. The registry must outlive the cache; worker threads must be joined
+    /// before it goes.
+    backend_cache(asio::any_io_executor io, worker_executors workers, const backend_registry&,
+                  cache_limits, logger, time_source = real_time(),
+                  std::shared_ptr<metrics> counted = std::make_shared<metrics>());
     ~backend_cache();
     backend_cache(const backend_cache&) = delete;
     backend_cache& operator=(const backend_cache&) = delete;
 
-    /// A lease on the backend for `spec`, loading it if need be; concurrent callers for one key share one load.
-    /// Cancelling a caller never cancels the load.
-    asio::awaitable<result<backend_lease>> get_or_load(model_spec spec, acquire_options options = {});
-    /// One use of `spec`'s backend that ends at once, as a lease given back as soon as it is granted, if it is resident and known
-    /// to be fresh. What is there, until the next call; null: get_or_load() tells more. `hint`: of an earlier touch of the same
-    /// spec, or empty. REQUIRES: called on the cache's executor.
-    const residency* touch(const model_spec& spec, std::chrono::nanoseconds keep_alive, touch_hint& hint);
+    /// A lease on the backend for `spec`, loading it if need be; concurrent callers for one key
+    /// share one load. Cancelling a caller never cancels the load.
+    asio::awaitable<result<backend_lease>> get_or_load(model_spec spec,
+                                                       acquire_options options = {});
+    /// One use of `spec`'s backend that ends at once, as a lease given back as soon as it is
+    /// granted, if it is resident and known to be fresh. What is there, until the next call; null:
+    /// get_or_load() tells more. `hint`: of an earlier touch of the same spec, or empty. REQUIRES:
+    /// called on the cache's executor.
+    const residency* touch(const model_spec& spec, std::chrono::nanoseconds keep_alive,
+                           touch_hint& hint);
     /// The key `spec` resolves to, whether or not it is resident.
     asio::awaitable<result<cache_key>> find_key(model_spec spec);
     /// Evicts; the keys that were resident. Never counts as use.
     asio::awaitable<result<std::vector<cache_key>>> unload(unload_request what);
     asio::awaitable<result<void>> set_pinned(cache_key key, bool pinned);
-    /// From now on these limits hold, for what is resident too (cache_core::set_limits). Any thread; at once on the cache's
-    /// executor. REQUIRES: validate(limits) succeeded.
+    /// From now on these limits hold, for what is resident too (cache_core::set_limits). Any
+    /// thread; at once on the cache's executor. REQUIRES: validate(limits) succeeded.
     void set_limits(const cache_limits& limits);
     /// Every entry, least recently used first. Observation: never counts as use.
     asio::awaitable<std::vector<model_info>> models();
@@ -102,10 +113,11 @@ public:
     cache_stats stats_now() const;
     /// What the times in models() and stats() count from. Any thread.
     time_point now() const;
-    /// From now on `sink` is told of every event of the types in `wanted`, in their order, until the subscription ends.
+    /// From now on `sink` is told of every event of the types in `wanted`, in their order, until
+    /// the subscription ends.
     asio::awaitable<subscription> subscribe(event_filter wanted, event_sink sink);
-    /// Refuses what waits, admits nothing more, closes what is idle and, as leases return, the rest.
-    /// True once nothing is left; false if something is after `grace`.
+    /// Refuses what waits, admits nothing more, closes what is idle and, as leases return, the
+    /// rest. True once nothing is left; false if something is after `grace`.
     asio::awaitable<bool> drain(std::chrono::nanoseconds grace);
     /// cache_core::broken_invariant(). REQUIRES: called on the executor of the cache. For tests.
     std::string broken_invariant() const;

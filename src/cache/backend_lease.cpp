@@ -30,7 +30,9 @@ void queue(const std::shared_ptr<hold>& under, call what)
 {
     resident& held = under->held();
     held.calls.fetch_add(1, std::memory_order_relaxed);
-    what.complete = [under, told = std::move(what.complete)](result<outcome> done) { told(std::move(done)); };
+    what.complete = [under, told = std::move(what.complete)](result<outcome> done) {
+        told(std::move(done));
+    };
     held.where->run(std::move(what));
 }
 
@@ -39,8 +41,9 @@ std::function<void(result<outcome>)> deliver_to(std::shared_ptr<handoff<result<o
     return [to = std::move(to)](result<outcome> done) { to->deliver(std::move(done)); };
 }
 
-std::function<void(result<outcome>)> deliver_to(std::shared_ptr<handoff<result<std::string>>> to,
-                                                std::function<result<std::string>(const outcome&)> write)
+std::function<void(result<outcome>)> deliver_to(
+    std::shared_ptr<handoff<result<std::string>>> to,
+    std::function<result<std::string>(const outcome&)> write)
 {
     return [to = std::move(to), write = std::move(write)](const result<outcome>& done) {
         to->deliver(done ? write(*done) : result<std::string>(done.error()));
@@ -49,7 +52,8 @@ std::function<void(result<outcome>)> deliver_to(std::shared_ptr<handoff<result<s
 
 } // namespace
 
-asio::awaitable<result<outcome>> backend_lease::run(operation what, std::function<void(const generated_token&)> on_token)
+asio::awaitable<result<outcome>> backend_lease::run(
+    operation what, std::function<void(const generated_token&)> on_token)
 {
     const asio::any_io_executor executor = co_await asio::this_coro::executor;
     const auto told = handoff<result<outcome>>::make(executor);
@@ -62,8 +66,8 @@ asio::awaitable<result<outcome>> backend_lease::run(operation what, std::functio
     co_return answer;
 }
 
-asio::awaitable<result<std::string>> backend_lease::run(operation what, text_form form,
-                                                        std::function<void(const generated_token&)> on_token)
+asio::awaitable<result<std::string>> backend_lease::run(
+    operation what, text_form form, std::function<void(const generated_token&)> on_token)
 {
     const asio::any_io_executor executor = co_await asio::this_coro::executor;
     const auto told = handoff<result<std::string>>::make(executor);

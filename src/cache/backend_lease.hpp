@@ -15,23 +15,26 @@ namespace warmd {
 /// What a lease holder may know of the model it holds.
 struct residency {
     std::shared_ptr<const resolved_model> model;
-    footprint bytes;         ///< measured
+    footprint bytes; ///< measured
     double load_seconds = 0;
-    /// What `load` answers while it is resident: written by methods.cpp, once, on the cache's executor.
+    /// What `load` answers while it is resident: written by methods.cpp, once, on the cache's
+    /// executor.
     mutable std::string hit_reply;
 };
 
 /// How an outcome becomes a text, and what the call may take.
 struct text_form {
-    std::function<result<std::string>(const outcome&)> write; ///< called on the worker thread: a large text takes a while
+    std::function<result<std::string>(const outcome&)>
+        write; ///< called on the worker thread: a large text takes a while
     std::size_t max_tokens = std::numeric_limits<std::size_t>::max();      ///< as in call
     std::size_t max_reply_bytes = std::numeric_limits<std::size_t>::max(); ///< as in call
 };
 
-class hold; // one granted lease, shared by the lease and the jobs that run under it (backend_cache.cpp)
+class hold; // one granted lease, shared by the lease and the jobs that run under it
+            // (backend_cache.cpp)
 
-/// Keeps one resident backend from being closed. Move-only; empty by default. The destructor gives it back
-/// from any thread; it neither blocks nor throws.
+/// Keeps one resident backend from being closed. Move-only; empty by default. The destructor gives
+/// it back from any thread; it neither blocks nor throws.
 class backend_lease {
 public:
     backend_lease() noexcept = default;
@@ -47,10 +50,12 @@ public:
     /// True if another request's load was shared.
     bool joined() const noexcept { return joined_; }
 
-    /// Queues an operation on the backend's lane and waits for its outcome; resumes on the caller's executor, which
-    /// must be serial. If the caller is cancelled (terminal) it resumes at once with operation_aborted; the job keeps
-    /// its own share of the hold until it ends, and is asked to stop. `on_token` is called on a worker thread.
-    asio::awaitable<result<outcome>> run(operation what, std::function<void(const generated_token&)> on_token = {});
+    /// Queues an operation on the backend's lane and waits for its outcome; resumes on the caller's
+    /// executor, which must be serial. If the caller is cancelled (terminal) it resumes at once
+    /// with operation_aborted; the job keeps its own share of the hold until it ends, and is asked
+    /// to stop. `on_token` is called on a worker thread.
+    asio::awaitable<result<outcome>> run(operation what,
+                                         std::function<void(const generated_token&)> on_token = {});
     /// The same, but the answer is the outcome's text.
     asio::awaitable<result<std::string>> run(operation what, text_form form,
                                              std::function<void(const generated_token&)> on_token);

@@ -26,18 +26,20 @@ std::string in_seconds(nanoseconds time)
 
 cache_core::cache_core(const cache_limits& limits) : limits_(limits) {}
 
-// -- requests -------------------------------------------------------------------------------------------------------
+// -- requests ------------------------------------------------------------
 
 // 1  The key's own instance, if it is of this generation (answering() retires one of another):
 //    1a ready                                             -> grant: a hit
 //    1b waiting or loading                                -> join it
 //    1c loading, past its deadline                        -> refuse: timeout
 //    1d failed, in its back-off, and no explicit load     -> refuse: the remembered failure
-//    1e failed otherwise                                  -> as 2, the back-off grows from where it was
+//    1e failed otherwise                                  -> as 2, the back-off grows from where it
+//    was
 // 2  None, and this could never be served:
-//    draining, a close of the same files past its deadline, larger than the limit, no room beside what is pinned,
-//    too many waiting                                     -> refuse
-// 3  Else                                                 -> a new entry at the end of the line, which pump() serves
+//    draining, a close of the same files past its deadline, larger than the limit, no room beside
+//    what is pinned, too many waiting                                     -> refuse
+// 3  Else                                                 -> a new entry at the end of the line,
+// which pump() serves
 effects cache_core::acquire(waiter_id waiter, acquire_request request, time_point now)
 {
     BOOST_ASSERT(!waiters_.contains(waiter));
@@ -74,13 +76,16 @@ std::optional<entry_id> cache_core::ready_for(const resolved_model& model) const
     if (found == index_.end() || draining_)
         return {};
     const entry& current = entries_.at(found->second);
-    return current.state == entry_state::ready && current.model->files == model.files ? std::optional(current.id) : std::nullopt;
+    return current.state == entry_state::ready && current.model->files == model.files
+               ? std::optional(current.id)
+               : std::nullopt;
 }
 
 bool cache_core::touch(entry_id id, nanoseconds keep_alive, time_point now)
 {
     const auto found = entries_.find(id);
-    if (found == entries_.end() || found->second.state != entry_state::ready || found->second.doomed)
+    if (found == entries_.end() || found->second.state != entry_state::ready ||
+        found->second.doomed)
         return false;
     entry& which = found->second;
     ++counted_.hits;
@@ -92,9 +97,9 @@ bool cache_core::touch(entry_id id, nanoseconds keep_alive, time_point now)
     return true;
 }
 
-/// The instance that answers for the request's key. One of another generation is retired: what loads or is resident
-/// serves those who asked before (it leaves the index), what only waits is brought up to date, a failure is forgotten.
-/// The successor of a pinned one is pinned.
+/// The instance that answers for the request's key. One of another generation is retired: what
+/// loads or is resident serves those who asked before (it leaves the index), what only waits is
+/// brought up to date, a failure is forgotten. The successor of a pinned one is pinned.
 cache_core::entry* cache_core::answering(acquire_request& request, time_point now)
 {
     const auto found = index_.find(request.model->key);
@@ -104,9 +109,7 @@ cache_core::entry* cache_core::answering(acquire_request& request, time_point no
     if (current.model->files == request.model->files)
         return &current;
     switch (current.state) {
-    case entry_state::waiting:
-        current.model = request.model;
-        return &current;
+    case entry_state::waiting: current.model = request.model; return &current;
     case entry_state::failed: forget(current.id, name(evict_reason::stale)); return nullptr;
     default:
         request.pin = request.pin || current.pinned;
@@ -115,16 +118,20 @@ cache_core::entry* cache_core::answering(acquire_request& request, time_point no
     }
 }
 
-std::optional<failure> cache_core::reason_to_refuse(const acquire_request& request, const entry* found, time_point now) const
+std::optional<failure> cache_core::reason_to_refuse(const acquire_request& request,
+                                                    const entry* found, time_point now) const
 {
     if (draining_)
         return failure{errc::shutting_down, "the daemon is shutting down"};
     if (found && found->state == entry_state::ready)
         return {};
     if (found && found->overdue)
-        return failure{errc::timeout, "the load of " + request.model->key.text + " has passed the load timeout of " +
-                                          in_seconds(limits_.load_timeout) + " and has not come back"};
-    if (found && found->state == entry_state::failed && !request.retry_failed && now < found->expires) {
+        return failure{errc::timeout, "the load of " + request.model->key.text +
+                                          " has passed the load timeout of " +
+                                          in_seconds(limits_.load_timeout) +
+                                          " and has not come back"};
+    if (found && found->state == entry_state::failed && !request.retry_failed &&
+        now < found->expires) {
         failure again = *found->why_failed;
         again.cached = true;
         again.retry_after_seconds = seconds(found->expires - now);
@@ -132,24 +139,29 @@ std::optional<failure> cache_core::reason_to_refuse(const acquire_request& reque
     }
     const bool joins = found && found->state != entry_state::failed;
     if (!joins) {
-        if (const entry* old = blocker(request.model->key, request.model->files); old && old->overdue)
-            return failure{errc::timeout, "the close of an earlier instance of " + request.model->key.text +
-                                              " has passed the close timeout of " + in_seconds(limits_.close_timeout) +
-                                              " and has not come back"};
+        if (const entry* old = blocker(request.model->key, request.model->files);
+            old && old->overdue)
+            return failure{errc::timeout,
+                           "the close of an earlier instance of " + request.model->key.text +
+                               " has passed the close timeout of " +
+                               in_seconds(limits_.close_timeout) + " and has not come back"};
         if (auto why = too_large(*request.model))
             return why;
         if (never_fits_beside_pins(*request.model))
-            return failure{errc::all_pinned, "no room for " + request.model->key.text + ": everything else is pinned"};
+            return failure{errc::all_pinned, "no room for " + request.model->key.text +
+                                                 ": everything else is pinned"};
     }
     if (waiters_.size() >= limits_.max_waiters)
         return failure{.code = errc::busy,
-                       .detail = std::to_string(waiters_.size()) + " requests are waiting for a model already; max_waiters is " +
+                       .detail = std::to_string(waiters_.size()) +
+                                 " requests are waiting for a model already; max_waiters is " +
                                  std::to_string(limits_.max_waiters),
                        .retry_after_seconds = 1.0};
     return {};
 }
 
-cache_core::entry& cache_core::make_entry(const acquire_request& request, unsigned failures, time_point now)
+cache_core::entry& cache_core::make_entry(const acquire_request& request, unsigned failures,
+                                          time_point now)
 {
     const entry_id id = next_id_++;
     entry& made = entries_[id];
@@ -221,7 +233,7 @@ effects cache_core::abandon(waiter_id waiter, time_point now)
     return take_effects();
 }
 
-// -- what comes back from the workers ---------------------------------------------------------------------------------
+// -- what comes back from the workers ---------------------------------------
 
 void cache_core::start_load(entry& which, time_point now)
 {
@@ -266,7 +278,8 @@ effects cache_core::loaded(entry_id id, result<footprint> bytes, time_point now)
     return take_effects();
 }
 
-/// Keeps only the failure, until its back-off ends and a while longer, so that the next one doubles.
+/// Keeps only the failure, until its back-off ends and a while longer, so that the next one
+/// doubles.
 void cache_core::fail(entry& which, failure why, time_point now)
 {
     ++counted_.load_failures;
@@ -315,7 +328,7 @@ effects cache_core::closed(entry_id id, time_point now)
     return take_effects();
 }
 
-// -- an entry's way out -----------------------------------------------------------------------------------------------
+// -- an entry's way out -----------------------------------------------------
 
 /// No lease is out: onto the LRU list, or on its way out.
 void cache_core::rest(entry& which, time_point now)
@@ -334,8 +347,9 @@ void cache_core::rest(entry& which, time_point now)
 /// When it goes unless it is used again. REQUIRES: idle, on the LRU list.
 std::optional<time_point> cache_core::idle_expiry(const entry& which) const
 {
-    return limits_.idle_timeout.count() > 0 ? std::optional(std::max(which.expires, which.since + limits_.idle_timeout))
-                                            : std::nullopt;
+    return limits_.idle_timeout.count() > 0
+               ? std::optional(std::max(which.expires, which.since + limits_.idle_timeout))
+               : std::nullopt;
 }
 
 /// REQUIRES: idle, on the LRU list.
@@ -402,7 +416,8 @@ void cache_core::become(entry& which, entry_state next, std::string_view why)
     tell(which, before, shown(which), why);
 }
 
-void cache_core::tell(const entry& which, std::optional<entry_state> from, std::optional<entry_state> to, std::string_view why)
+void cache_core::tell(const entry& which, std::optional<entry_state> from,
+                      std::optional<entry_state> to, std::string_view why)
 {
     if (observed_)
         out_.push_back(effect::moved{which.id, which.model, from, to, why});
@@ -445,8 +460,8 @@ effects cache_core::unload(const cache_key& key, time_point now, std::vector<ent
 effects cache_core::renewed(const std::shared_ptr<const resolved_model>& model, time_point now)
 {
     const auto found = index_.find(model->key);
-    if (found != index_.end() &&
-        !(entries_.at(found->second).pinned && entries_.at(found->second).state != entry_state::waiting)) {
+    if (found != index_.end() && !(entries_.at(found->second).pinned &&
+                                   entries_.at(found->second).state != entry_state::waiting)) {
         acquire_request nobody{.model = model};
         answering(nobody, now);
         pump(now);
@@ -506,7 +521,7 @@ effects cache_core::drain(time_point now)
     return take_effects();
 }
 
-// -- time -------------------------------------------------------------------------------------------------------------
+// -- time ------------------------------------------------------------
 
 void cache_core::set_deadline(entry& which, std::optional<time_point> at)
 {
@@ -534,10 +549,12 @@ effects cache_core::tick(time_point now)
 void cache_core::expire(entry& which, time_point now)
 {
     switch (which.state) {
-    case entry_state::waiting: // the end of a min_residency, or max_wait: pump() looks at the first in line; later again
+    case entry_state::waiting: // the end of a min_residency, or max_wait: pump() looks at the first
+                               // in line; later again
         set_deadline(which, now < which.since + limits_.max_wait
                                 ? which.since + limits_.max_wait
-                                : now + std::max<nanoseconds>(limits_.max_wait, std::chrono::milliseconds(1)));
+                                : now + std::max<nanoseconds>(limits_.max_wait,
+                                                              std::chrono::milliseconds(1)));
         break;
     case entry_state::loading: pass_deadline(which, limits_.load_timeout, "load"); break;
     case entry_state::closing: pass_deadline(which, limits_.close_timeout, "close"); break;
@@ -550,14 +567,16 @@ void cache_core::expire(entry& which, time_point now)
     }
 }
 
-/// Those who wait for it are refused; it keeps its charge, because its memory is probably still there.
+/// Those who wait for it are refused; it keeps its charge, because its memory is probably still
+/// there.
 void cache_core::pass_deadline(entry& which, nanoseconds limit, std::string_view verb)
 {
     which.overdue = true;
     ++counted_.overdue_total;
     out_.push_back(effect::overdue{which.id});
-    const failure why{errc::timeout, "the " + std::string(verb) + " of " + which.model->key.text + " has passed the " +
-                                         std::string(verb) + " timeout of " + in_seconds(limit)};
+    const failure why{errc::timeout, "the " + std::string(verb) + " of " + which.model->key.text +
+                                         " has passed the " + std::string(verb) + " timeout of " +
+                                         in_seconds(limit)};
     refuse_all(which, why);
     const auto current = index_.find(which.model->key);
     if (current == index_.end() || current->second == which.id)

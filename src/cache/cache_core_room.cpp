@@ -10,7 +10,10 @@ namespace warmd {
 /// What would be charged if some entries were gone.
 class cache_core::what_if {
 public:
-    explicit what_if(const cache_core& now) : now_(now), models_(now.charged_models_), bytes_(now.charged_bytes_) {}
+    explicit what_if(const cache_core& now)
+        : now_(now), models_(now.charged_models_), bytes_(now.charged_bytes_)
+    {
+    }
 
     void without(const entry& gone)
     {
@@ -35,7 +38,8 @@ public:
         const resolved_model& model = *newcomer.model;
         const auto shared = now_.shared_.find(model.shared_weights);
         const auto left = users_.find(model.shared_weights);
-        const bool there = shared != now_.shared_.end() && (left == users_.end() || left->second != 0);
+        const bool there =
+            shared != now_.shared_.end() && (left == users_.end() || left->second != 0);
         const std::uint64_t more = model.estimated_bytes - (there ? model.shared_bytes : 0);
         return now_.limits_.max_loaded_bytes == 0 || bytes_ + more <= now_.limits_.max_loaded_bytes;
     }
@@ -44,7 +48,8 @@ private:
     const cache_core& now_;
     std::size_t models_;
     std::uint64_t bytes_;
-    std::unordered_map<std::string_view, std::size_t> users_; // of shared weights, where fewer than now
+    std::unordered_map<std::string_view, std::size_t>
+        users_; // of shared weights, where fewer than now
 };
 
 /// What is left once the closes under way that are still expected to end have ended.
@@ -52,13 +57,15 @@ cache_core::what_if cache_core::without_closing() const
 {
     what_if room(*this);
     for (const auto& [key, id] : departing_)
-        if (const entry& leaving = entries_.at(id); leaving.state == entry_state::closing && !leaving.overdue)
+        if (const entry& leaving = entries_.at(id);
+            leaving.state == entry_state::closing && !leaving.overdue)
             room.without(leaving);
     return room;
 }
 
-/// Serves the line in order: starts what fits, and for the first that does not fit makes room. Nobody overtakes that one,
-/// so a stream of small models cannot starve a large one. Who waits for an older instance of itself to close is passed by.
+/// Serves the line in order: starts what fits, and for the first that does not fit makes room.
+/// Nobody overtakes that one, so a stream of small models cannot starve a large one. Who waits for
+/// an older instance of itself to close is passed by.
 void cache_core::pump(time_point now)
 {
     shed(now);
@@ -68,7 +75,8 @@ void cache_core::pump(time_point now)
             continue; // invariant 4
         if (never_fits_beside_pins(*newcomer.model)) {
             refuse_all(newcomer,
-                       failure{errc::all_pinned, "no room for " + newcomer.model->key.text + ": everything else is pinned"});
+                       failure{errc::all_pinned, "no room for " + newcomer.model->key.text +
+                                                     ": everything else is pinned"});
             forget(newcomer.id, "refused");
         } else if (what_if(*this).admits(newcomer)) {
             start_load(newcomer, now);
@@ -80,10 +88,13 @@ void cache_core::pump(time_point now)
 }
 
 /// True if an idle entry is kept although more is there than the limits allow (invariant 7).
-bool cache_core::keeps_too_much() const { return !lru_.empty() && !without_closing().within_limits(); }
+bool cache_core::keeps_too_much() const
+{
+    return !lru_.empty() && !without_closing().within_limits();
+}
 
-/// Closes idle entries, least recently used first, while more is there than the limits allow (invariant 7). What is leased or
-/// pinned stays; the event that makes it idle comes here again.
+/// Closes idle entries, least recently used first, while more is there than the limits allow
+/// (invariant 7). What is leased or pinned stays; the event that makes it idle comes here again.
 void cache_core::shed(time_point now)
 {
     if (what_if(*this).within_limits())
@@ -91,15 +102,18 @@ void cache_core::shed(time_point now)
     what_if room = without_closing();
     while (!room.within_limits() && !lru_.empty()) {
         entry& victim = entries_.at(lru_.front());
-        const evict_reason why = charged_models_ > limits_.max_loaded_models ? evict_reason::capacity : evict_reason::bytes;
+        const evict_reason why = charged_models_ > limits_.max_loaded_models
+                                     ? evict_reason::capacity
+                                     : evict_reason::bytes;
         room.without(victim);
         close(victim, why, now);
     }
 }
 
-/// Closes as many idle entries, least recently used first, as the newcomer needs beside what is closing already; none if that
-/// would not be enough. Until it has waited max_wait, entries keep their place for min_residency after their load; from then on
-/// they do not, and entries in use stop being granted too.
+/// Closes as many idle entries, least recently used first, as the newcomer needs beside what is
+/// closing already; none if that would not be enough. Until it has waited max_wait, entries keep
+/// their place for min_residency after their load; from then on they do not, and entries in use
+/// stop being granted too.
 void cache_core::make_room(entry& newcomer, time_point now)
 {
     const bool patient = now - newcomer.since < limits_.max_wait;
@@ -116,7 +130,9 @@ void cache_core::make_room(entry& newcomer, time_point now)
         room.without(candidate);
     }
     if (room.admits(newcomer)) {
-        const evict_reason why = charged_models_ >= limits_.max_loaded_models ? evict_reason::capacity : evict_reason::bytes;
+        const evict_reason why = charged_models_ >= limits_.max_loaded_models
+                                     ? evict_reason::capacity
+                                     : evict_reason::bytes;
         for (const entry_id id : victims)
             close(entries_.at(id), why, now);
     } else if (!patient) {
@@ -136,7 +152,8 @@ void cache_core::drain_for(const entry& newcomer, what_if room, time_point now)
         else if (!each.pinned)
             leased.push_back(&each);
     }
-    std::sort(leased.begin(), leased.end(), [](const entry* a, const entry* b) { return a->used < b->used; });
+    std::sort(leased.begin(), leased.end(),
+              [](const entry* a, const entry* b) { return a->used < b->used; });
     for (entry* each : leased) {
         if (room.admits(newcomer))
             return;
@@ -149,8 +166,10 @@ std::optional<failure> cache_core::too_large(const resolved_model& newcomer) con
 {
     if (limits_.max_loaded_bytes == 0 || newcomer.estimated_bytes <= limits_.max_loaded_bytes)
         return {};
-    return failure{errc::too_large, newcomer.key.text + " needs an estimated " + std::to_string(newcomer.estimated_bytes) +
-                                        " bytes; max_loaded_bytes is " + std::to_string(limits_.max_loaded_bytes)};
+    return failure{errc::too_large, newcomer.key.text + " needs an estimated " +
+                                        std::to_string(newcomer.estimated_bytes) +
+                                        " bytes; max_loaded_bytes is " +
+                                        std::to_string(limits_.max_loaded_bytes)};
 }
 
 /// True if what is pinned leaves no room for this model, however long one waits.
@@ -166,9 +185,11 @@ bool cache_core::never_fits_beside_pins(const resolved_model& newcomer) const
         if (each.state == entry_state::waiting)
             continue;
         ++models;
-        bytes += each.charge.all - (shared.insert(each.model->shared_weights).second ? 0 : each.charge.shared);
+        bytes += each.charge.all -
+                 (shared.insert(each.model->shared_weights).second ? 0 : each.charge.shared);
     }
-    return models >= limits_.max_loaded_models || (limits_.max_loaded_bytes != 0 && bytes > limits_.max_loaded_bytes);
+    return models >= limits_.max_loaded_models ||
+           (limits_.max_loaded_bytes != 0 && bytes > limits_.max_loaded_bytes);
 }
 
 /// An older instance of the same files that still lives (invariant 4), or null.

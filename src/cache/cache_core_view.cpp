@@ -9,13 +9,15 @@ namespace warmd {
 
 std::string_view name(entry_state state) noexcept
 {
-    static constexpr std::array<std::string_view, 6> names{"waiting", "loading", "ready", "draining", "closing", "failed"};
+    static constexpr std::array<std::string_view, 6> names{"waiting",  "loading", "ready",
+                                                           "draining", "closing", "failed"};
     return names[static_cast<std::size_t>(state)];
 }
 
 std::string_view name(evict_reason why) noexcept
 {
-    static constexpr std::array<std::string_view, 6> names{"capacity", "bytes", "idle", "stale", "admin", "shutdown"};
+    static constexpr std::array<std::string_view, 6> names{"capacity", "bytes", "idle",
+                                                           "stale",    "admin", "shutdown"};
     return names[static_cast<std::size_t>(why)];
 }
 
@@ -43,7 +45,8 @@ void cache_core::describe(const entry& which, entry_info& into) const
     into.position.reset();
     if (which.in_line)
         into.position =
-            1 + static_cast<std::size_t>(std::distance(line_.begin(), std::list<entry_id>::const_iterator(*which.in_line)));
+            1 + static_cast<std::size_t>(std::distance(
+                    line_.begin(), std::list<entry_id>::const_iterator(*which.in_line)));
 }
 
 entry_info cache_core::info_of(const entry& which) const
@@ -57,7 +60,8 @@ void cache_core::entries(std::vector<entry_info>& into) const
 {
     for (const auto& [id, each] : entries_)
         by_use_.push_back(&each);
-    std::sort(by_use_.begin(), by_use_.end(), [](const entry* a, const entry* b) { return a->used < b->used; });
+    std::sort(by_use_.begin(), by_use_.end(),
+              [](const entry* a, const entry* b) { return a->used < b->used; });
     into.resize(by_use_.size());
     for (std::size_t i = 0; i != by_use_.size(); ++i)
         describe(*by_use_[i], into[i]);
@@ -80,20 +84,25 @@ std::vector<cache_key> cache_core::ready_keys() const
     return keys;
 }
 
-std::shared_ptr<const resolved_model> cache_core::model_of(entry_id id) const { return entries_.at(id).model; }
+std::shared_ptr<const resolved_model> cache_core::model_of(entry_id id) const
+{
+    return entries_.at(id).model;
+}
 
 time_point cache_core::asked_for_at(entry_id id) const { return entries_.at(id).since; }
 
 std::optional<entry_info> cache_core::awaited_by(waiter_id waiter) const
 {
     const auto found = waiters_.find(waiter);
-    return found == waiters_.end() ? std::optional<entry_info>() : info_of(entries_.at(found->second.entry));
+    return found == waiters_.end() ? std::optional<entry_info>()
+                                   : info_of(entries_.at(found->second.entry));
 }
 
 std::optional<entry_info> cache_core::find(const cache_key& key) const
 {
     const auto found = index_.find(key);
-    return found == index_.end() ? std::optional<entry_info>() : info_of(entries_.at(found->second));
+    return found == index_.end() ? std::optional<entry_info>()
+                                 : info_of(entries_.at(found->second));
 }
 
 cache_stats cache_core::stats() const
@@ -121,18 +130,23 @@ std::string cache_core::broken_invariant() const
     std::unordered_map<std::string, std::uint64_t> shared;
     std::set<std::pair<std::string, std::string>> alive;
     for (const auto& [id, each] : entries_) {
-        const std::string who = "entry " + std::to_string(id) + " (" + std::string(name(each.state)) + ")";
-        const bool occupies = each.state != entry_state::waiting && each.state != entry_state::failed;
+        const std::string who =
+            "entry " + std::to_string(id) + " (" + std::string(name(each.state)) + ")";
+        const bool occupies =
+            each.state != entry_state::waiting && each.state != entry_state::failed;
         const bool rests = each.state == entry_state::ready && each.leases == 0 && !each.pinned;
         if (occupies && !alive.emplace(each.model->key.text, each.model->files.text).second)
             return "4: two live instances of " + each.model->key.text;
-        if (!each.waiters.empty() && each.state != entry_state::waiting && each.state != entry_state::loading)
+        if (!each.waiters.empty() && each.state != entry_state::waiting &&
+            each.state != entry_state::loading)
             return "5: " + who + " still has waiters";
         if (each.state == entry_state::waiting && each.waiters.empty())
             return "5: " + who + " waits for nobody";
         if (rests != each.in_lru.has_value() || (rests && each.doomed))
-            return "6: " + who + (rests ? " idle but not on the LRU list, or doomed" : " on the LRU list");
-        if (each.in_lru && (idle_expiry(each).has_value() != each.deadline.has_value() || each.deadline > idle_expiry(each)))
+            return "6: " + who +
+                   (rests ? " idle but not on the LRU list, or doomed" : " on the LRU list");
+        if (each.in_lru && (idle_expiry(each).has_value() != each.deadline.has_value() ||
+                            each.deadline > idle_expiry(each)))
             return "6: " + who + " would outstay its idle expiry";
         if (each.leases != 0 && each.state != entry_state::ready)
             return "6: " + who + " is leased";
@@ -158,13 +172,15 @@ std::string cache_core::broken_invariant() const
     if (shared.size() != shared_.size())
         return "7: shared weights are charged that nobody uses";
     if (models != charged_models_ || bytes != charged_bytes_)
-        return "7: " + std::to_string(models) + " models of " + std::to_string(bytes) + " bytes are there, " +
-               std::to_string(charged_models_) + " of " + std::to_string(charged_bytes_) + " are charged";
+        return "7: " + std::to_string(models) + " models of " + std::to_string(bytes) +
+               " bytes are there, " + std::to_string(charged_models_) + " of " +
+               std::to_string(charged_bytes_) + " are charged";
     if (keeps_too_much())
         return "7: an idle entry is kept above the limits";
     if (leases != counted_.leases || waiters != waiters_.size() || waiters != since_.size())
         return "5: leases or waiters are miscounted";
-    if (resting != lru_.size() || in_line != line_.size() || index_.size() + departing_.size() != entries_.size())
+    if (resting != lru_.size() || in_line != line_.size() ||
+        index_.size() + departing_.size() != entries_.size())
         return "6: a list holds what does not exist";
     return {};
 }

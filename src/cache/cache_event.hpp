@@ -1,5 +1,6 @@
 #pragma once
-// What happens in the cache, as values for those who watch it (method `subscribe`). Watching decides nothing.
+// What happens in the cache, as values for those who watch it (method `subscribe`). Watching
+// decides nothing.
 
 #include "cache/cache_core.hpp"
 
@@ -48,7 +49,8 @@ inline constexpr std::array<std::string_view, event_filter().size()> event_names
 
 /// Called on the cache's executor; must not call the cache.
 using event_sink = std::function<void(const cache_event&)>;
-/// Ends when its last copy goes, on any thread; the sink may be called a few times more until the cache has heard of it.
+/// Ends when its last copy goes, on any thread; the sink may be called a few times more until the
+/// cache has heard of it.
 using subscription = std::shared_ptr<void>;
 
 } // namespace warmd

@@ -4,11 +4,15 @@ namespace warmd {
 
 namespace {
 
-std::string seconds(std::chrono::nanoseconds time) { return std::to_string(std::chrono::duration<double>(time).count()) + " s"; }
+std::string seconds(std::chrono::nanoseconds time)
+{
+    return std::to_string(std::chrono::duration<double>(time).count()) + " s";
+}
 
 std::string in_words(const model_spec& spec)
 {
-    return spec.kind + " model " + spec.base + (spec.adapter ? " with adapter " + *spec.adapter : "");
+    return spec.kind + " model " + spec.base +
+           (spec.adapter ? " with adapter " + *spec.adapter : "");
 }
 
 } // namespace
@@ -31,36 +35,43 @@ void cache_log::loaded(const residency& what, std::uint64_t max_loaded_bytes) co
     const std::string bytes = std::to_string(what.bytes.all) + " bytes";
     to_.info("loaded " + key + ": " + bytes + " in " + std::to_string(what.load_seconds) + " s");
     if (max_loaded_bytes != 0 && what.bytes.all > max_loaded_bytes)
-        to_.warning(key + " overruns max_loaded_bytes " + std::to_string(max_loaded_bytes) + " with " + bytes +
-                    "; the estimate was " + std::to_string(what.model->estimated_bytes));
+        to_.warning(key + " overruns max_loaded_bytes " + std::to_string(max_loaded_bytes) +
+                    " with " + bytes + "; the estimate was " +
+                    std::to_string(what.model->estimated_bytes));
 }
 
 void cache_log::load_failed(const residency& what, const failure& why) const
 {
-    to_.warning(why.detail + " (" + what.model->key.text + ", after " + std::to_string(what.load_seconds) + " s)");
+    to_.warning(why.detail + " (" + what.model->key.text + ", after " +
+                std::to_string(what.load_seconds) + " s)");
 }
 
-void cache_log::closing(const cache_key& key, evict_reason why, std::chrono::nanoseconds after_load, std::uint64_t calls) const
+void cache_log::closing(const cache_key& key, evict_reason why, std::chrono::nanoseconds after_load,
+                        std::uint64_t calls) const
 {
-    to_.info("closing " + key.text + ": " + std::string(name(why)) + ", " + seconds(after_load) + " after its load, " +
-             std::to_string(calls) + " calls");
+    to_.info("closing " + key.text + ": " + std::string(name(why)) + ", " + seconds(after_load) +
+             " after its load, " + std::to_string(calls) + " calls");
 }
 
-void cache_log::closed(const cache_key& key, std::chrono::nanoseconds took, const std::string& thrown) const
+void cache_log::closed(const cache_key& key, std::chrono::nanoseconds took,
+                       const std::string& thrown) const
 {
     to_.debug("closed " + key.text + " in " + seconds(took));
     if (!thrown.empty())
         to_.warning("close raised for " + key.text + ": " + thrown);
 }
 
-void cache_log::overdue(const cache_key& key, std::string_view which, std::chrono::nanoseconds since) const
+void cache_log::overdue(const cache_key& key, std::string_view which,
+                        std::chrono::nanoseconds since) const
 {
-    to_.error(key.text + " is overdue: its " + std::string(which) + " has not come back after " + seconds(since));
+    to_.error(key.text + " is overdue: its " + std::string(which) + " has not come back after " +
+              seconds(since));
 }
 
 void cache_log::not_watching(const failure& why) const
 {
-    to_.warning("model files are not watched for changes but looked at again and again: " + why.detail);
+    to_.warning("model files are not watched for changes but looked at again and again: " +
+                why.detail);
 }
 
 } // namespace warmd

@@ -25,11 +25,14 @@ public:
     /// Warns, too, if that is more than `max_loaded_bytes`, 0 for no limit.
     void loaded(const residency& what, std::uint64_t max_loaded_bytes) const;
     void load_failed(const residency& what, const failure& why) const;
-    void closing(const cache_key& key, evict_reason why, std::chrono::nanoseconds after_load, std::uint64_t calls) const;
+    void closing(const cache_key& key, evict_reason why, std::chrono::nanoseconds after_load,
+                 std::uint64_t calls) const;
     /// `thrown`: by the backend's close(), "" if nothing was.
-    void closed(const cache_key& key, std::chrono::nanoseconds took, const std::string& thrown) const;
+    void closed(const cache_key& key, std::chrono::nanoseconds took,
+                const std::string& thrown) const;
     /// `which`: load or close.
-    void overdue(const cache_key& key, std::string_view which, std::chrono::nanoseconds since) const;
+    void overdue(const cache_key& key, std::string_view which,
+                 std::chrono::nanoseconds since) const;
     void not_watching(const failure& why) const;
 
     const logger& to() const noexcept { return to_; }

@@ -20,29 +20,38 @@ namespace warmd {
 
 namespace {
 
-constexpr std::uint32_t names_change = IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF;
-constexpr std::uint32_t contents_change = IN_MODIFY | IN_CLOSE_WRITE | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF;
+constexpr std::uint32_t names_change =
+    IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF;
+constexpr std::uint32_t contents_change =
+    IN_MODIFY | IN_CLOSE_WRITE | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF;
 
-/// Local file systems: every change to them is made by this kernel, which tells of it. Of others (NFS, SMB, FUSE, 9p, AFS, Ceph,
-/// virtiofs, …) it sees only what is done through this host.
+/// Local file systems: every change to them is made by this kernel, which tells of it. Of others
+/// (NFS, SMB, FUSE, 9p, AFS, Ceph, virtiofs, …) it sees only what is done through this host.
 bool reports_every_change(std::uint32_t type)
 {
-    static constexpr std::array<std::uint32_t, 17> local{EXT4_SUPER_MAGIC,          XFS_SUPER_MAGIC,   BTRFS_SUPER_MAGIC,
-                                                         F2FS_SUPER_MAGIC,          TMPFS_MAGIC,       RAMFS_MAGIC,
-                                                         OVERLAYFS_SUPER_MAGIC,     SQUASHFS_MAGIC,    EROFS_SUPER_MAGIC_V1,
-                                                         ISOFS_SUPER_MAGIC,         MSDOS_SUPER_MAGIC, EXFAT_SUPER_MAGIC,
-                                                         REISERFS_SUPER_MAGIC,      NILFS_SUPER_MAGIC, 0x2fc12fc1 /* ZFS */,
-                                                         0xca451a4e /* bcachefs */, 0x3153464a /* JFS */};
+    static constexpr std::array<std::uint32_t, 17> local{
+        EXT4_SUPER_MAGIC,          XFS_SUPER_MAGIC,   BTRFS_SUPER_MAGIC,
+        F2FS_SUPER_MAGIC,          TMPFS_MAGIC,       RAMFS_MAGIC,
+        OVERLAYFS_SUPER_MAGIC,     SQUASHFS_MAGIC,    EROFS_SUPER_MAGIC_V1,
+        ISOFS_SUPER_MAGIC,         MSDOS_SUPER_MAGIC, EXFAT_SUPER_MAGIC,
+        REISERFS_SUPER_MAGIC,      NILFS_SUPER_MAGIC, 0x2fc12fc1 /* ZFS */,
+        0xca451a4e /* bcachefs */, 0x3153464a /* JFS */};
     return std::find(local.begin(), local.end(), type) != local.end();
 }
 
 failure unwatched(const std::string& why) { return failure{errc::unsupported, why}; }
-failure system_failure(const std::string& what) { return unwatched(what + ": " + std::generic_category().message(errno)); }
+failure system_failure(const std::string& what)
+{
+    return unwatched(what + ": " + std::generic_category().message(errno));
+}
 
 /// A file descriptor that is only a place in the file system (open(2), O_PATH).
 class place {
 public:
-    place(int at, const std::string& name) : handle_(::openat(at, name.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC)) {}
+    place(int at, const std::string& name)
+        : handle_(::openat(at, name.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC))
+    {
+    }
     ~place()
     {
         if (handle_ >= 0)
@@ -82,7 +91,8 @@ result<std::shared_ptr<file_watcher>> file_watcher::open(asio::any_io_executor i
     return std::make_shared<file_watcher>(std::move(io), handle);
 }
 
-result<std::unique_ptr<file_watch>> file_watcher::watch(std::span<const std::filesystem::path> paths)
+result<std::unique_ptr<file_watch>> file_watcher::watch(
+    std::span<const std::filesystem::path> paths)
 {
     std::unique_ptr<file_watch> made(new file_watch(shared_from_this()));
     for (const std::filesystem::path& path : paths)
@@ -116,7 +126,8 @@ result<void> file_watcher::follow(const std::filesystem::path& path, file_watch&
             const ::ssize_t size = ::readlinkat(next.handle(), "", target.data(), target.size());
             if (size < 0 || ++links > 40) // as the system itself: path_resolution(7)
                 return unwatched(name + ": too many symbolic links");
-            const std::filesystem::path to(std::string(target.data(), static_cast<std::size_t>(size)));
+            const std::filesystem::path to(
+                std::string(target.data(), static_cast<std::size_t>(size)));
             prepend(names, to);
             if (to.is_absolute())
                 at = place(AT_FDCWD, "/");
@@ -127,15 +138,17 @@ result<void> file_watcher::follow(const std::filesystem::path& path, file_watch&
     return {};
 }
 
-/// Watches what `at` refers to. By descriptor, not by path: what is watched is what was looked at, and no file system that
-/// does not answer can hold the lock.
-result<void> file_watcher::arm(int at, const std::string& name, std::uint32_t events, file_watch& on)
+/// Watches what `at` refers to. By descriptor, not by path: what is watched is what was looked at,
+/// and no file system that does not answer can hold the lock.
+result<void> file_watcher::arm(int at, const std::string& name, std::uint32_t events,
+                               file_watch& on)
 {
     struct statfs system {};
     if (::fstatfs(at, &system) != 0)
         return system_failure("fstatfs");
     if (!reports_every_change(static_cast<std::uint32_t>(system.f_type)))
-        return unwatched("its file system (statfs type " + std::to_string(system.f_type) + ") may not report every change");
+        return unwatched("its file system (statfs type " + std::to_string(system.f_type) +
+                         ") may not report every change");
     const std::string self = "/proc/self/fd/" + std::to_string(at);
     const std::lock_guard lock(mutex_); // its first event must find it in armed_
     const int descriptor = ::inotify_add_watch(handle_, self.c_str(), events | IN_MASK_ADD);
@@ -178,20 +191,22 @@ void file_watcher::stop()
 
 void file_watcher::wait()
 {
-    events_.async_wait(asio::posix::stream_descriptor::wait_read, [weak = weak_from_this()](const error_code& ec) {
-        const auto self = weak.lock();
-        if (ec || !self || !self->on_change_)
-            return;
-        if (self->read_events()) {
-            const auto tell = self->on_change_; // which may stop
-            tell();
-        }
-        if (self->on_change_)
-            self->wait();
-    });
+    events_.async_wait(asio::posix::stream_descriptor::wait_read,
+                       [weak = weak_from_this()](const error_code& ec) {
+                           const auto self = weak.lock();
+                           if (ec || !self || !self->on_change_)
+                               return;
+                           if (self->read_events()) {
+                               const auto tell = self->on_change_; // which may stop
+                               tell();
+                           }
+                           if (self->on_change_)
+                               self->wait();
+                       });
 }
 
-/// One buffer at a time, so that a busy writer does not keep the io thread here. True if a watch changed.
+/// One buffer at a time, so that a busy writer does not keep the io thread here. True if a watch
+/// changed.
 bool file_watcher::read_events()
 {
     alignas(inotify_event) std::array<char, 16 * 1024> buffer;

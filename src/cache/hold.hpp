@@ -19,7 +19,8 @@ struct resident {
     std::atomic<std::uint64_t> calls = 0;
 };
 
-/// Gives the lease back when the last share of it goes: the caller's, or that of a job it left behind.
+/// Gives the lease back when the last share of it goes: the caller's, or that of a job it left
+/// behind.
 class hold {
 public:
     /// `give_back` is called once, from any thread, and must neither block nor throw.

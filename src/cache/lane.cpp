@@ -12,8 +12,9 @@ namespace warmd {
 
 namespace {
 
-/// Gives freed memory back to the system. The walk over all that is free is worth it for a model, not for less than this.
-/// Sanitizers bring an allocator of their own; glibc's is not set up beneath it and must not be walked.
+/// Gives freed memory back to the system. The walk over all that is free is worth it for a model,
+/// not for less than this. Sanitizers bring an allocator of their own; glibc's is not set up
+/// beneath it and must not be walked.
 void give_memory_back([[maybe_unused]] std::uint64_t freed) noexcept
 {
 #ifndef WARMD_SANITIZED
@@ -34,16 +35,18 @@ try {
     return "an exception of unknown type";
 }
 
-void lane::load(const loader& how, std::shared_ptr<const resolved_model> model, load_context context,
-                std::function<void(result<footprint>)> done)
+void lane::load(const loader& how, std::shared_ptr<const resolved_model> model,
+                load_context context, std::function<void(result<footprint>)> done)
 {
-    const auto attempt = [](lane& self, const loader& by, const resolved_model& what, load_context& with) noexcept {
+    const auto attempt = [](lane& self, const loader& by, const resolved_model& what,
+                            load_context& with) noexcept {
         try {
             result<std::unique_ptr<backend>> made = by.load(what, with);
             if (!made)
                 return result<footprint>(made.error());
             if (!*made)
-                return result<footprint>(failure{errc::load_failed, "the loader returned no backend"});
+                return result<footprint>(
+                    failure{errc::load_failed, "the loader returned no backend"});
             self.backend_ = std::move(*made);
             return result<footprint>(self.backend_->bytes());
         } catch (...) {
@@ -51,13 +54,15 @@ void lane::load(const loader& how, std::shared_ptr<const resolved_model> model, 
             return result<footprint>(failure{errc::load_failed, current_exception_text()});
         }
     };
-    asio::post(loads_, [self = shared_from_this(), by = &how, what = std::move(model), with = std::move(context),
-                        tell = std::move(done), attempt]() mutable noexcept { tell(attempt(*self, *by, *what, with)); });
+    asio::post(loads_, [self = shared_from_this(), by = &how, what = std::move(model),
+                        with = std::move(context), tell = std::move(done),
+                        attempt]() mutable noexcept { tell(attempt(*self, *by, *what, with)); });
 }
 
 void lane::run(call what)
 {
-    asio::post(runs_, [self = shared_from_this(), asked = queued{std::move(what), clock::now()}]() mutable noexcept {
+    asio::post(runs_, [self = shared_from_this(),
+                       asked = queued{std::move(what), clock::now()}]() mutable noexcept {
         self->pending_.push_back(std::move(asked));
         if (self->pending_.size() == 1) // behind every call that is queued by now
             asio::post(self->runs_, [self]() noexcept { self->run_pending(); });
@@ -117,12 +122,15 @@ void lane::close(std::function<void(std::string)> done)
         } catch (...) {
             thrown = current_exception_text();
         }
-        doomed.reset(); // gone before anybody is told: a load that waited for its room may start at once
+        doomed.reset(); // gone before anybody is told: a load that waited for its room may start at
+                        // once
         give_memory_back(held);
         return thrown;
     };
     asio::post(runs_, [self = shared_from_this(), tell = std::move(done), end]() mutable noexcept {
-        asio::post(self->loads_, [self, tell = std::move(tell), end]() noexcept { tell(end(std::move(self->backend_))); });
+        asio::post(self->loads_, [self, tell = std::move(tell), end]() noexcept {
+            tell(end(std::move(self->backend_)));
+        });
     });
 }
 

@@ -14,9 +14,11 @@ namespace warmd {
 
 namespace {
 
-/// More specs than this are remembered only for as long as the check of unwatched files would allow.
+/// More specs than this are remembered only for as long as the check of unwatched files would
+/// allow.
 constexpr std::size_t max_remembered = 16'384;
-/// Watched files are looked at this seldom all the same: a watch does not see writes through a memory map.
+/// Watched files are looked at this seldom all the same: a watch does not see writes through a
+/// memory map.
 constexpr std::chrono::seconds watched_recheck{30};
 
 model_resolver::answer ask(const loader& how, const model_spec& spec) noexcept
@@ -27,17 +29,21 @@ model_resolver::answer ask(const loader& how, const model_spec& spec) noexcept
             return found.error();
         return std::make_shared<const resolved_model>(std::move(*found));
     } catch (...) {
-        return failure{errc::load_failed, "looking at " + spec.kind + " model " + spec.base + ": " + current_exception_text()};
+        return failure{errc::load_failed, "looking at " + spec.kind + " model " + spec.base + ": " +
+                                              current_exception_text()};
     }
 }
 
 } // namespace
 
-model_resolver::model_resolver(asio::any_io_executor io, asio::any_io_executor checks, const backend_registry& registry,
-                               std::chrono::nanoseconds recheck, const time_source& time, std::shared_ptr<file_watcher> watcher,
-                               std::function<void(const std::shared_ptr<const resolved_model>&)> changed, logger log)
-    : io_(std::move(io)), checks_(std::move(checks)), registry_(registry), recheck_(recheck), now_(time.now),
-      watcher_(std::move(watcher)), changed_(std::move(changed)), log_(std::move(log)), alarm_(time.make_alarm(io_))
+model_resolver::model_resolver(
+    asio::any_io_executor io, asio::any_io_executor checks, const backend_registry& registry,
+    std::chrono::nanoseconds recheck, const time_source& time,
+    std::shared_ptr<file_watcher> watcher,
+    std::function<void(const std::shared_ptr<const resolved_model>&)> changed, logger log)
+    : io_(std::move(io)), checks_(std::move(checks)), registry_(registry), recheck_(recheck),
+      now_(time.now), watcher_(std::move(watcher)), changed_(std::move(changed)),
+      log_(std::move(log)), alarm_(time.make_alarm(io_))
 {
 }
 
@@ -64,9 +70,11 @@ bool model_resolver::holds(const model_knowledge& found, time_point now) const
 void model_resolver::resolve(const model_spec& spec, std::function<void(answer)> told)
 {
     if (!registry_.find(spec.kind)) {
-        asio::post(io_, [told = std::move(told),
-                         why = failure{errc::invalid_params, "unknown model.kind '" + shortened(spec.kind) +
-                                                                 "'; this daemon has: " + registry_.kinds()}] { told(why); });
+        asio::post(io_,
+                   [told = std::move(told),
+                    why = failure{errc::invalid_params,
+                                  "unknown model.kind '" + shortened(spec.kind) +
+                                      "'; this daemon has: " + registry_.kinds()}] { told(why); });
         return;
     }
     question& about = questions_[spec];
@@ -87,19 +95,26 @@ void model_resolver::stop()
 void model_resolver::check(const model_spec& spec, question& about)
 {
     about.checking = true;
-    auto back = asio::prefer(io_, asio::execution::outstanding_work.tracked); // io must not run dry meanwhile
-    asio::post(checks_,
-               [self = shared_from_this(), back = std::move(back), spec, by = registry_.find(spec.kind), watcher = watcher_,
-                watched = about.last ? about.last->model->watched : std::vector<std::filesystem::path>()]() mutable noexcept {
-                   finding what{.asked = self->now_()}; // before looking: what changes later is news
-                   look(*by, spec, std::move(watched), watcher.get(), what);
-                   asio::post(back, [self, spec, what = std::move(what)]() mutable { self->checked(spec, std::move(what)); });
-               });
+    auto back = asio::prefer(
+        io_, asio::execution::outstanding_work.tracked); // io must not run dry meanwhile
+    asio::post(checks_, [self = shared_from_this(), back = std::move(back), spec,
+                         by = registry_.find(spec.kind), watcher = watcher_,
+                         watched = about.last
+                                       ? about.last->model->watched
+                                       : std::vector<std::filesystem::path>()]() mutable noexcept {
+        finding what{.asked = self->now_()}; // before looking: what changes later is news
+        look(*by, spec, std::move(watched), watcher.get(), what);
+        asio::post(back, [self, spec, what = std::move(what)]() mutable {
+            self->checked(spec, std::move(what));
+        });
+    });
 }
 
-/// Watched before looked at, so that no change falls in between; what there is to watch, the loader's answer tells.
-void model_resolver::look(const loader& how, const model_spec& spec, std::vector<std::filesystem::path> watched,
-                          file_watcher* watcher, finding& into)
+/// Watched before looked at, so that no change falls in between; what there is to watch, the
+/// loader's answer tells.
+void model_resolver::look(const loader& how, const model_spec& spec,
+                          std::vector<std::filesystem::path> watched, file_watcher* watcher,
+                          finding& into)
 {
     for (int tries = 0; tries != 3; ++tries) {
         if (!watched.empty() && watcher) {
@@ -122,11 +137,13 @@ void model_resolver::checked(const model_spec& spec, finding what)
     about.checking = false;
     const auto waiting = std::exchange(about.waiting, {});
     if (what.found) {
-        const auto before = std::exchange(
-            about.last, std::make_shared<const model_knowledge>(model_knowledge{*what.found, std::move(what.watch), what.asked}));
+        const auto before =
+            std::exchange(about.last, std::make_shared<const model_knowledge>(model_knowledge{
+                                          *what.found, std::move(what.watch), what.asked}));
         const resolved_model& now = **what.found;
         if (!before && !what.unwatched.empty())
-            log_.info("not watching " + now.key.text + " for changes, looking again after a while: " + what.unwatched);
+            log_.info("not watching " + now.key.text +
+                      " for changes, looking again after a while: " + what.unwatched);
         if (about.last->watch && watcher_ && !std::exchange(listening_, true))
             watcher_->listen([weak = weak_from_this()] {
                 if (const auto self = weak.lock())
@@ -143,7 +160,8 @@ void model_resolver::checked(const model_spec& spec, finding what)
         told(what.found);
 }
 
-/// Nobody may ask for what has changed, and yet its old weights should not hold memory. Not at once: writers write in pieces.
+/// Nobody may ask for what has changed, and yet its old weights should not hold memory. Not at
+/// once: writers write in pieces.
 void model_resolver::files_changed()
 {
     if (!std::exchange(alarm_set_, true))
@@ -163,7 +181,9 @@ void model_resolver::check_changed()
 
 void model_resolver::forget_old(time_point now)
 {
-    std::erase_if(questions_, [&](const auto& one) { return !one.second.checking && now - one.second.last->asked >= recheck_; });
+    std::erase_if(questions_, [&](const auto& one) {
+        return !one.second.checking && now - one.second.last->asked >= recheck_;
+    });
 }
 
 } // namespace warmd

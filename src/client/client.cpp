@@ -18,19 +18,23 @@ namespace warmd {
 
 namespace {
 
-/// Why a system call on the socket did not work. A blocking socket says EAGAIN when its patience is over.
+/// Why a system call on the socket did not work. A blocking socket says EAGAIN when its patience is
+/// over.
 failure broken(std::string_view what)
 {
     const int error = errno;
     if (error == EAGAIN || error == EWOULDBLOCK)
-        return failure{errc::timeout, "no answer from the daemon in time while " + std::string(what)};
-    const errc code = error == EACCES || error == EPERM ? errc::permission_denied : errc::disconnected;
+        return failure{errc::timeout,
+                       "no answer from the daemon in time while " + std::string(what)};
+    const errc code =
+        error == EACCES || error == EPERM ? errc::permission_denied : errc::disconnected;
     return failure{code, std::string(what) + ": " + std::generic_category().message(error)};
 }
 
 failure not_understood(std::string why)
 {
-    return failure{errc::parse_error, "the daemon's line is no JSON-RPC message: " + std::move(why)};
+    return failure{errc::parse_error,
+                   "the daemon's line is no JSON-RPC message: " + std::move(why)};
 }
 
 std::string text_of(const json::object& object, std::string_view member)
@@ -58,7 +62,8 @@ failure read_error(const json::value& value)
     why.cause = text_of(*data, "cause");
     if (const json::value* cached = data->if_contains("cached"); cached && cached->is_bool())
         why.cached = cached->get_bool();
-    if (const json::value* after = data->if_contains("retry_after_seconds"); after && after->is_number())
+    if (const json::value* after = data->if_contains("retry_after_seconds");
+        after && after->is_number())
         why.retry_after_seconds = after->to_number<double>();
     return why;
 }
@@ -70,20 +75,26 @@ result<client> client::connect(const std::string& path, std::chrono::millisecond
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     if (path.empty() || path.size() >= sizeof address.sun_path)
-        return failure{errc::disconnected, "socket path '" + path + "' has " + std::to_string(path.size()) +
-                                               " bytes; a socket's has 1 to " + std::to_string(sizeof address.sun_path - 1)};
+        return failure{errc::disconnected, "socket path '" + path + "' has " +
+                                               std::to_string(path.size()) +
+                                               " bytes; a socket's has 1 to " +
+                                               std::to_string(sizeof address.sun_path - 1)};
     std::memcpy(address.sun_path, path.data(), path.size());
 
     client made(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
     if (made.socket_ < 0)
         return broken("opening a socket");
     const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(patience);
-    const timeval limit{.tv_sec = seconds.count(), .tv_usec = std::chrono::microseconds(patience - seconds).count()};
-    for (const int direction : {SO_SNDTIMEO, SO_RCVTIMEO}) // SO_SNDTIMEO holds for connect too (unix(7), socket(7))
+    const timeval limit{.tv_sec = seconds.count(),
+                        .tv_usec = std::chrono::microseconds(patience - seconds).count()};
+    for (const int direction :
+         {SO_SNDTIMEO, SO_RCVTIMEO}) // SO_SNDTIMEO holds for connect too (unix(7), socket(7))
         if (::setsockopt(made.socket_, SOL_SOCKET, direction, &limit, sizeof limit) != 0)
             return broken("setting a time limit");
-    while (::connect(made.socket_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
-        if (errno != EINTR) // with a time limit that is what a process hears that was stopped and goes on (signal(7))
+    while (::connect(made.socket_, reinterpret_cast<const sockaddr*>(&address), sizeof address) !=
+           0)
+        if (errno != EINTR) // with a time limit that is what a process hears that was stopped and
+                            // goes on (signal(7))
             return broken("connecting to " + path);
     return made;
 }
@@ -107,25 +118,29 @@ client::~client()
         ::close(socket_);
 }
 
-result<json::value> client::call(std::string_view method, std::string_view params, const on_notification& notify)
+result<json::value> client::call(std::string_view method, std::string_view params,
+                                 const on_notification& notify)
 {
     const auto id = send(method, params);
     if (!id && id.error().code != errc::disconnected)
         return id.error();
-    auto answer = receive(notify); // a daemon that hung up while being sent to may have said why (frame_too_large)
+    auto answer = receive(
+        notify); // a daemon that hung up while being sent to may have said why (frame_too_large)
     if (!id)
         return !answer && answer.error().code != errc::disconnected ? answer.error() : id.error();
     if (!answer)
         return answer.error();
     if (answer->id != *id)
-        return not_understood("it answers request " + std::to_string(answer->id) + " instead of " + std::to_string(*id));
+        return not_understood("it answers request " + std::to_string(answer->id) + " instead of " +
+                              std::to_string(*id));
     return std::move(answer->outcome);
 }
 
 result<std::uint64_t> client::send(std::string_view method, std::string_view params)
 {
     if (params.find_first_of("\r\n") != std::string_view::npos)
-        return failure{errc::invalid_params, "the parameters of " + std::string(method) + " must be JSON on one line"};
+        return failure{errc::invalid_params,
+                       "the parameters of " + std::string(method) + " must be JSON on one line"};
     const std::uint64_t id = ++last_id_;
     auto sent = write(rpc::request_text(id, method, params) + '\n');
     if (!sent)
@@ -156,13 +171,15 @@ result<client::reply> client::receive(const on_notification& notify)
         const json::value* const id = message->if_contains("id");
         if (!value == !error || !id)
             return not_understood("it has neither one result nor one error, or no id");
-        if (id->is_null() && error) // the daemon could not read what was sent, frame_too_large for one
+        if (id->is_null() &&
+            error) // the daemon could not read what was sent, frame_too_large for one
             return read_error(*error);
         boost::system::error_code ec;
         const auto number = id->to_number<std::uint64_t>(ec);
         if (ec || number == 0 || number > last_id_)
             return not_understood("it answers a request never sent");
-        return reply{number, value ? result<json::value>(std::move(*value)) : result<json::value>(read_error(*error))};
+        return reply{number, value ? result<json::value>(std::move(*value))
+                                   : result<json::value>(read_error(*error))};
     }
 }
 
@@ -189,7 +206,8 @@ result<std::string> client::read_line()
         }
         searched = in_.size();
         if (searched > max_line_bytes)
-            return failure{errc::frame_too_large, "the daemon's line has more than " + std::to_string(max_line_bytes) + " bytes"};
+            return failure{errc::frame_too_large, "the daemon's line has more than " +
+                                                      std::to_string(max_line_bytes) + " bytes"};
         char space[65536];
         const ssize_t n = ::recv(socket_, space, sizeof space, 0);
         if (n > 0)

@@ -18,8 +18,8 @@ result<json::value> parse_json(std::string_view text)
     if (!ec && text.find_first_not_of(" \t\r\n", used) != std::string_view::npos)
         ec = json::error::extra_data;
     if (ec)
-        return failure{errc::parse_error,
-                       ec.message() + " at byte " + std::to_string(used) + " of " + std::to_string(text.size())};
+        return failure{errc::parse_error, ec.message() + " at byte " + std::to_string(used) +
+                                              " of " + std::to_string(text.size())};
     return parser.release();
 }
 
@@ -31,7 +31,8 @@ void append_canonical(std::string& out, const json::value& value)
         std::vector<const json::key_value_pair*> members;
         for (const json::key_value_pair& member : *object)
             members.push_back(&member);
-        std::sort(members.begin(), members.end(), [](auto a, auto b) { return a->key() < b->key(); });
+        std::sort(members.begin(), members.end(),
+                  [](auto a, auto b) { return a->key() < b->key(); });
         out += '{';
         for (const json::key_value_pair* member : members) {
             if (out.back() != '{')
@@ -69,7 +70,8 @@ std::string shortened(std::string_view text)
     if (text.size() <= longest)
         return std::string(text);
     std::size_t end = longest - 3;
-    while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) // within a character (RFC 3629 §3)
+    while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) ==
+                          0x80) // within a character (RFC 3629 §3)
         --end;
     return std::string(text.substr(0, end)) + "...";
 }

@@ -15,17 +15,19 @@ namespace warmd {
 
 namespace {
 
-constexpr std::size_t first_nodes = 32, kept_nodes = 2048; // 64 KiB; more is given back when the next text is read
+constexpr std::size_t first_nodes = 32,
+                      kept_nodes = 2048; // 64 KiB; more is given back when the next text is read
 
 bool is_space(char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
 
-/// What is no plain string or short number: rare enough to be read out of line. Every step is told where it begins and says where
-/// it ended; null: the text is not JSON (RFC 8259).
+/// What is no plain string or short number: rare enough to be read out of line. Every step is told
+/// where it begins and says where it ended; null: the text is not JSON (RFC 8259).
 class rare_reader {
 public:
     explicit rare_reader(std::string_view text) : end_(text.data() + text.size()) {}
 
-    /// A string from behind its opening quote to its closing one; with escapes it is put together at the end of `unescaped`.
+    /// A string from behind its opening quote to its closing one; with escapes it is put together
+    /// at the end of `unescaped`.
     const char* read_string(const char* start, std::string& unescaped, bool& escaped)
     {
         const char* copied = start; // up to there
@@ -74,8 +76,12 @@ private:
     /// One character beyond ASCII, as UTF-8 has them (RFC 3629 §4).
     const char* skip_character(const char* at) const
     {
-        const auto byte = [&](std::ptrdiff_t i) { return end_ - at > i ? static_cast<unsigned char>(at[i]) : 0U; };
-        const auto within = [&](std::ptrdiff_t i, unsigned low, unsigned high) { return byte(i) >= low && byte(i) <= high; };
+        const auto byte = [&](std::ptrdiff_t i) {
+            return end_ - at > i ? static_cast<unsigned char>(at[i]) : 0U;
+        };
+        const auto within = [&](std::ptrdiff_t i, unsigned low, unsigned high) {
+            return byte(i) >= low && byte(i) <= high;
+        };
         const unsigned first = byte(0);
         const std::ptrdiff_t length = first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
         // Neither overlong, nor a surrogate, nor too large.
@@ -119,7 +125,9 @@ private:
     const char* read_hex(const char* at, std::uint32_t& code) const
     {
         constexpr std::ptrdiff_t digits = 4;
-        return end_ - at >= digits && std::from_chars(at, at + digits, code, 16).ptr == at + digits ? at + digits : nullptr;
+        return end_ - at >= digits && std::from_chars(at, at + digits, code, 16).ptr == at + digits
+                   ? at + digits
+                   : nullptr;
     }
 
     static void append_utf8(std::string& to, std::uint32_t code)
@@ -151,16 +159,17 @@ double real_of(std::string_view literal)
 
 } // namespace
 
-/// Reads one text from front to back. Every step says false where the text is not JSON. All of it becomes one function that keeps
-/// its place in registers, because nothing it calls is given the scanner. The last byte of the text is a closing bracket or NUL:
-/// only the end of a string or of a structure can lie behind it, so nothing else need look out for the end.
+/// Reads one text from front to back. Every step says false where the text is not JSON. All of it
+/// becomes one function that keeps its place in registers, because nothing it calls is given the
+/// scanner. The last byte of the text is a closing bracket or NUL: only the end of a string or of a
+/// structure can lie behind it, so nothing else need look out for the end.
 class json_document::scanner {
 public:
     using kind = json_node::kind;
 
     scanner(std::string_view text, json_document& to)
-        : text_(text), to_(to), at_(text.data()), end_(at_ + text.size()), first_(to.nodes_.data()), next_(first_),
-          limit_(first_ + to.nodes_.size())
+        : text_(text), to_(to), at_(text.data()), end_(at_ + text.size()), first_(to.nodes_.data()),
+          next_(first_), limit_(first_ + to.nodes_.size())
     {
     }
 
@@ -217,7 +226,8 @@ private:
         }
     }
 
-    /// From behind a value: out of the structures that end here, and to the next value. False if there is none, or no JSON.
+    /// From behind a value: out of the structures that end here, and to the next value. False if
+    /// there is none, or no JSON.
     [[gnu::always_inline]] bool to_next_value()
     {
         while (open_ != 0) {
@@ -280,7 +290,9 @@ private:
     [[gnu::always_inline]] bool read_rare_string(const char* start)
     {
         std::string& unescaped = to_.unescaped_;
-        if (unescaped.capacity() < text_.size()) // all strings together are shorter: what is put together stays where it is
+        if (unescaped.capacity() <
+            text_
+                .size()) // all strings together are shorter: what is put together stays where it is
             unescaped.reserve(text_.size());
         const std::size_t place = unescaped.size();
         bool escaped = false;
@@ -338,7 +350,8 @@ private:
         if (end == whole && std::from_chars(start, end, number).ec == std::errc()) {
             made.kind_ = kind::int64;
             made.integer_ = static_cast<std::uint64_t>(number);
-        } else if (end == whole && *start != '-' && std::from_chars(start, end, large).ec == std::errc()) {
+        } else if (end == whole && *start != '-' &&
+                   std::from_chars(start, end, large).ec == std::errc()) {
             made.kind_ = kind::uint64;
             made.integer_ = large;
         } else {
@@ -356,7 +369,7 @@ private:
     json_node* limit_;
     std::size_t open_ = 0; // the innermost open structure's place, from 1; 0: none
     std::size_t depth_ = 0;
-    char closing_ = '\0';  // what ends that structure
+    char closing_ = '\0'; // what ends that structure
 };
 
 namespace {
@@ -388,7 +401,8 @@ struct no_handler {
     bool on_comment(part, error&) { return true; }
 };
 
-/// What is wrong with a text that cannot be read: the words of the parser that reads all other JSON here.
+/// What is wrong with a text that cannot be read: the words of the parser that reads all other JSON
+/// here.
 std::string fault_of(std::string_view text)
 {
     json::parse_options options;

@@ -1,5 +1,6 @@
 #pragma once
-// A JSON text read in place: one pass, no copies, and no allocation once the document has grown to the size of what it reads.
+// A JSON text read in place: one pass, no copies, and no allocation once the document has grown to
+// the size of what it reads.
 
 #include <warmd/error.hpp>
 #include <warmd/json.hpp>
@@ -12,8 +13,8 @@
 
 namespace warmd {
 
-/// One value of a json_document. The values below it follow it in memory, an object's names as strings before their values.
-/// Of members of one name the last counts.
+/// One value of a json_document. The values below it follow it in memory, an object's names as
+/// strings before their values. Of members of one name the last counts.
 class json_node {
 public:
     enum class kind : std::uint8_t { null, boolean, int64, uint64, real, string, array, object };
@@ -21,7 +22,10 @@ public:
     kind what() const noexcept { return kind_; }
     bool is_null() const noexcept { return kind_ == kind::null; }
     bool is_bool() const noexcept { return kind_ == kind::boolean; }
-    bool is_number() const noexcept { return kind_ == kind::int64 || kind_ == kind::uint64 || kind_ == kind::real; }
+    bool is_number() const noexcept
+    {
+        return kind_ == kind::int64 || kind_ == kind::uint64 || kind_ == kind::real;
+    }
     bool is_string() const noexcept { return kind_ == kind::string; }
     bool is_array() const noexcept { return kind_ == kind::array; }
     bool is_object() const noexcept { return kind_ == kind::object; }
@@ -32,7 +36,10 @@ public:
     std::uint64_t uint64() const noexcept { return integer_; }
     double number() const noexcept; ///< any number
     std::string_view string() const noexcept { return {text_, size_}; }
-    std::string_view literal() const noexcept { return {text_, size_}; } ///< any number, array or object: as it was written
+    std::string_view literal() const noexcept
+    {
+        return {text_, size_};
+    } ///< any number, array or object: as it was written
     /// Elements of an array, members of an object, bytes of a string.
     std::size_t size() const noexcept { return kind_ >= kind::array ? count_ : size_; }
 
@@ -53,7 +60,10 @@ public:
 private:
     friend class json_document;
     explicit json_node(kind what) noexcept : kind_(what) {}
-    std::size_t span() const noexcept { return kind_ >= kind::array ? static_cast<std::size_t>(integer_) : 1; }
+    std::size_t span() const noexcept
+    {
+        return kind_ >= kind::array ? static_cast<std::size_t>(integer_) : 1;
+    }
 
     const char* text_ = nullptr; // string, number, structure
     std::size_t size_ = 0;       // bytes of text_
@@ -72,8 +82,8 @@ public:
     json_document(const json_document&) = delete; // nodes point into it
     json_document& operator=(const json_document&) = delete;
 
-    /// Reads `text` by the rules of parse_json(), with numbers rounded to the nearest double. The root; it lives as long as
-    /// `text` and until the next call.
+    /// Reads `text` by the rules of parse_json(), with numbers rounded to the nearest double. The
+    /// root; it lives as long as `text` and until the next call.
     result<const json_node*> read(std::string_view text);
 
 private:
@@ -81,8 +91,8 @@ private:
     json_node* more_nodes();
 
     std::vector<json_node> nodes_; // as many as there is room for; those of the text come first
-    std::string unescaped_; // strings that were written with escapes
-    std::string with_nul_;  // a text that does not end in a bracket
+    std::string unescaped_;        // strings that were written with escapes
+    std::string with_nul_;         // a text that does not end in a bracket
 };
 
 } // namespace warmd

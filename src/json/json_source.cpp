@@ -118,7 +118,8 @@ std::string found_at(std::string_view text, std::size_t byte)
 
 } // namespace
 
-json_source::json_source(std::string_view text, std::string name) : text_(text), name_(std::move(name))
+json_source::json_source(std::string_view text, std::string name)
+    : text_(text), name_(std::move(name))
 {
     json::parse_options options;
     options.max_depth = max_json_depth;
@@ -132,14 +133,16 @@ json_source::json_source(std::string_view text, std::string name) : text_(text),
     if (!ec && used != ended.size())
         ec = json::error::extra_data;
     if (ec) {
-        fault_ = failure{errc::invalid_params, place(used) + ": " + ec.message() + ", found " + found_at(text, used)};
+        fault_ = failure{errc::invalid_params,
+                         place(used) + ": " + ec.message() + ", found " + found_at(text, used)};
         return;
     }
     root_ = parser.release();
     walker through(text, places_);
     through.walk(&root_);
     if (const auto& repeated = through.repeated()) {
-        fault_ = failure{errc::invalid_params, place(repeated->byte) + ": '" + shortened(repeated->name) + "' is there twice"};
+        fault_ = failure{errc::invalid_params, place(repeated->byte) + ": '" +
+                                                   shortened(repeated->name) + "' is there twice"};
         places_.clear();
         root_ = nullptr;
     }
@@ -154,7 +157,9 @@ std::string json_source::place(std::size_t byte) const
 {
     const std::string_view before = text_.substr(0, byte);
     const std::string_view line = before.substr(before.rfind('\n') + 1); // npos + 1 is 0
-    const auto starts_character = [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }; // RFC 3629 §3
+    const auto starts_character = [](char c) {
+        return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
+    }; // RFC 3629 §3
     return name_ + ':' + std::to_string(1 + std::count(before.begin(), before.end(), '\n')) + ':' +
            std::to_string(1 + std::count_if(line.begin(), line.end(), starts_character));
 }

@@ -1,5 +1,6 @@
 #pragma once
-// JSON written by people: with comments and trailing commas, and every complaint says line and column.
+// JSON written by people: with comments and trailing commas, and every complaint says line and
+// column.
 
 #include <warmd/json.hpp>
 
@@ -11,8 +12,8 @@
 
 namespace warmd {
 
-/// A parsed text that knows where each of its values stands. Nested at most max_json_depth deep; `//` and `/* */` are comments;
-/// an object that has a member twice is refused.
+/// A parsed text that knows where each of its values stands. Nested at most max_json_depth deep;
+/// `//` and `/* */` are comments; an object that has a member twice is refused.
 class json_source {
 public:
     /// `name`: of the file, for messages. REQUIRES: `text` outlives it.

@@ -1,8 +1,8 @@
 #include "methods/discovery.hpp"
 
+#include "wire/rpc.hpp"
 #include <warmd/error.hpp>
 #include <warmd/json_writer.hpp>
-#include "wire/rpc.hpp"
 
 #include <span>
 #include <utility>
@@ -106,59 +106,137 @@ struct described_method {
 std::vector<described_method> methods()
 {
     return {
-        {"health", "Whether all is well; never counts as use", {},
-         {{{"status", "Status"}, {"ready", "Boolean"}, {"reasons", "Strings"}, {"version", "String"}, {"pid", "Count"},
-           {"uptime_seconds", "Seconds"}, {"loaded_models", "LoadedModels"}, {"max_loaded_models", "Count"},
-           {"oldest_waiter_seconds", "Seconds"}, {"limits", "Limits"}}}},
+        {"health",
+         "Whether all is well; never counts as use",
+         {},
+         {{{"status", "Status"},
+           {"ready", "Boolean"},
+           {"reasons", "Strings"},
+           {"version", "String"},
+           {"pid", "Count"},
+           {"uptime_seconds", "Seconds"},
+           {"loaded_models", "LoadedModels"},
+           {"max_loaded_models", "Count"},
+           {"oldest_waiter_seconds", "Seconds"},
+           {"limits", "Limits"}}}},
         {"stats", "Counters since the start and gauges of now", {}, {{}, "Statistic"}},
-        {"metrics", "The same in the text format of Prometheus", {}, {{{"content_type", "String"}, {"text", "String"}}}},
-        {"models", "What is resident, on its way in or out, or failed lately; least recently used first", {},
+        {"metrics",
+         "The same in the text format of Prometheus",
+         {},
+         {{{"content_type", "String"}, {"text", "String"}}}},
+        {"models",
+         "What is resident, on its way in or out, or failed lately; least recently used first",
+         {},
          {{{"models", "ModelStates"}}}},
-        {"load", "Makes a model resident", {{"model", "Model"}, {"pin", "Boolean", optional}},
-         {{{"key", "String"}, {"model", "ModelSpec"}, {"state", "ModelState"}, {"cached", "Boolean"}, {"joined", "Boolean"},
-           {"load_seconds", "Seconds"}, {"bytes", "Count"}, {"generation", "String"}}}},
-        {"unload", "Closes one model, or all, once nobody uses it",
-         {{"model", "Model", optional}, {"key", "String", optional}, {"all", "Boolean", optional}, {"wait", "Boolean", optional}},
-         {{{"unloaded", "Strings"}}}, {errc::not_found, errc::permission_denied, errc::timeout}},
-        {"pin", "Keeps a model from eviction", {{"model", "Model", optional}, {"key", "String", optional}},
-         {{{"key", "String"}, {"pinned", "Boolean"}}}, {errc::not_found, errc::permission_denied, errc::timeout}},
-        {"unpin", "Takes a pin back", {{"model", "Model", optional}, {"key", "String", optional}},
-         {{{"key", "String"}, {"pinned", "Boolean"}}}, {errc::not_found, errc::permission_denied, errc::timeout}},
-        {"tokenize", "A text's tokens", {{"model", "Model"}, {"text", "Text"}, {"add_special_tokens", "Boolean", optional}},
+        {"load",
+         "Makes a model resident",
+         {{"model", "Model"}, {"pin", "Boolean", optional}},
+         {{{"key", "String"},
+           {"model", "ModelSpec"},
+           {"state", "ModelState"},
+           {"cached", "Boolean"},
+           {"joined", "Boolean"},
+           {"load_seconds", "Seconds"},
+           {"bytes", "Count"},
+           {"generation", "String"}}}},
+        {"unload",
+         "Closes one model, or all, once nobody uses it",
+         {{"model", "Model", optional},
+          {"key", "String", optional},
+          {"all", "Boolean", optional},
+          {"wait", "Boolean", optional}},
+         {{{"unloaded", "Strings"}}},
+         {errc::not_found, errc::permission_denied, errc::timeout}},
+        {"pin",
+         "Keeps a model from eviction",
+         {{"model", "Model", optional}, {"key", "String", optional}},
+         {{{"key", "String"}, {"pinned", "Boolean"}}},
+         {errc::not_found, errc::permission_denied, errc::timeout}},
+        {"unpin",
+         "Takes a pin back",
+         {{"model", "Model", optional}, {"key", "String", optional}},
+         {{{"key", "String"}, {"pinned", "Boolean"}}},
+         {errc::not_found, errc::permission_denied, errc::timeout}},
+        {"tokenize",
+         "A text's tokens",
+         {{"model", "Model"}, {"text", "Text"}, {"add_special_tokens", "Boolean", optional}},
          {{{"ids", "TokenIds"}, {"tokens", "Strings"}}}},
-        {"detokenize", "The text of tokens",
+        {"detokenize",
+         "The text of tokens",
          {{"model", "Model"}, {"ids", "TokenIds"}, {"skip_special_tokens", "Boolean", optional}},
          {{{"text", "String"}}}},
-        {"next_token", "Distributions of the token after each prompt",
-         {{"model", "Model"}, {"view", "View", optional}, {"prompts", "Texts"}, {"top_k", "PositiveCount", optional}},
+        {"next_token",
+         "Distributions of the token after each prompt",
+         {{"model", "Model"},
+          {"view", "View", optional},
+          {"prompts", "Texts"},
+          {"top_k", "PositiveCount", optional}},
          {{{"distributions", "Distributions"}}}},
-        {"logprob", "Log-probabilities of completions after their prompts, in nats",
-         {{"model", "Model"}, {"view", "View", optional}, {"items", "Items"}}, {{{"results", "ScoredCompletions"}}}},
-        {"rolling_logprob", "Log-probabilities of texts, in nats, and their perplexity",
-         {{"model", "Model"}, {"view", "View", optional}, {"texts", "Texts"}}, {{{"results", "ScoredTexts"}}}},
-        {"generate", "Continues a prompt; with `stream`, $/token notifications come before the result",
-         {{"model", "Model"}, {"view", "View", optional}, {"prompt", "Text"}, {"max_new_tokens", "PositiveCount"},
-          {"temperature", "Temperature", optional}, {"top_p", "Probability", optional}, {"top_k", "Count", optional},
-          {"seed", "Count", optional}, {"stop", "NotEmptyStrings", optional}, {"stream", "Boolean", optional}},
+        {"logprob",
+         "Log-probabilities of completions after their prompts, in nats",
+         {{"model", "Model"}, {"view", "View", optional}, {"items", "Items"}},
+         {{{"results", "ScoredCompletions"}}}},
+        {"rolling_logprob",
+         "Log-probabilities of texts, in nats, and their perplexity",
+         {{"model", "Model"}, {"view", "View", optional}, {"texts", "Texts"}},
+         {{{"results", "ScoredTexts"}}}},
+        {"generate",
+         "Continues a prompt; with `stream`, $/token notifications come before the result",
+         {{"model", "Model"},
+          {"view", "View", optional},
+          {"prompt", "Text"},
+          {"max_new_tokens", "PositiveCount"},
+          {"temperature", "Temperature", optional},
+          {"top_p", "Probability", optional},
+          {"top_k", "Count", optional},
+          {"seed", "Count", optional},
+          {"stop", "NotEmptyStrings", optional},
+          {"stream", "Boolean", optional}},
          {{{"text", "String"}, {"token_ids", "TokenIds"}, {"finish_reason", "FinishReason"}}}},
-        {"divergence", "How far two views' next-token distributions are apart, in nats",
-         {{"model", "Model"}, {"kind", "DivergenceKind", optional}, {"from", "View", optional}, {"to", "View", optional},
-          {"prompts", "Texts"}, {"top_k", "PositiveCount", optional}},
-         {{{"kind", "DivergenceKind"}, {"per_prompt", "Numbers"}, {"mean", "Number"}, {"max", "Number"}, {"ci_95", "Interval"}}}},
-        {"subscribe", "Sends `event` notifications for as long as the connection lives", {{"events", "Events", optional}},
+        {"divergence",
+         "How far two views' next-token distributions are apart, in nats",
+         {{"model", "Model"},
+          {"kind", "DivergenceKind", optional},
+          {"from", "View", optional},
+          {"to", "View", optional},
+          {"prompts", "Texts"},
+          {"top_k", "PositiveCount", optional}},
+         {{{"kind", "DivergenceKind"},
+           {"per_prompt", "Numbers"},
+           {"mean", "Number"},
+           {"max", "Number"},
+           {"ci_95", "Interval"}}}},
+        {"subscribe",
+         "Sends `event` notifications for as long as the connection lives",
+         {{"events", "Events", optional}},
          {{{"subscribed", "Events"}}}},
-        {"reload", "Reads the configuration file again", {},
-         {{{"added", "Strings"}, {"removed", "Strings"}, {"changed", "Strings"}, {"unchanged", "Strings"}}},
+        {"reload",
+         "Reads the configuration file again",
+         {},
+         {{{"added", "Strings"},
+           {"removed", "Strings"},
+           {"changed", "Strings"},
+           {"unchanged", "Strings"}}},
          {errc::permission_denied, errc::unsupported}},
-        {"shutdown", "Drains, then exits", {{"drain_seconds", "Seconds", optional}}, {}, {errc::permission_denied}},
-        {"rpc.discover", "This document", {},
-         {{{"openrpc", "String"}, {"info", "Object"}, {"methods", "Objects"}, {"components", "Object"}}}},
+        {"shutdown",
+         "Drains, then exits",
+         {{"drain_seconds", "Seconds", optional}},
+         {},
+         {errc::permission_denied}},
+        {"rpc.discover",
+         "This document",
+         {},
+         {{{"openrpc", "String"},
+           {"info", "Object"},
+           {"methods", "Objects"},
+           {"components", "Object"}}}},
     };
 }
 
 /// Of every method that takes `model`, behind its own.
-constexpr member with_a_model[] = {
-    {"timeout", "PositiveSeconds", optional}, {"progress", "Boolean", optional}, {"keep_alive", "Seconds", optional}};
+constexpr member with_a_model[] = {{"timeout", "PositiveSeconds", optional},
+                                   {"progress", "Boolean", optional},
+                                   {"keep_alive", "Seconds", optional}};
 
 constexpr std::pair<errc, std::string_view> meanings[] = {
     {errc::parse_error, "not JSON"},
@@ -170,7 +248,8 @@ constexpr std::pair<errc, std::string_view> meanings[] = {
     {errc::load_failed, "the loader failed"},
     {errc::busy, "a queue is full; nothing was done"},
     {errc::timeout, "the request's own timeout, or that of the load, passed"},
-    {errc::too_large, "the model can never fit the budget, or the reply is longer than replies may be"},
+    {errc::too_large,
+     "the model can never fit the budget, or the reply is longer than replies may be"},
     {errc::all_pinned, "no room, and everything resident is pinned"},
     {errc::shutting_down, "the daemon is draining"},
     {errc::permission_denied, "not for this user, or a path outside of the allowed roots"},
@@ -180,16 +259,22 @@ constexpr std::pair<errc, std::string_view> meanings[] = {
     {errc::cancelled, "taken back by $/cancelRequest"},
 };
 
-constexpr errc of_every_method[] = {errc::invalid_params, errc::busy, errc::cancelled, errc::internal_error};
-constexpr errc of_every_load[] = {errc::not_found,  errc::load_failed,   errc::timeout,           errc::too_large,
-                                   errc::all_pinned, errc::shutting_down, errc::permission_denied, errc::unsupported,
-                                   errc::backend_failed};
+constexpr errc of_every_method[] = {errc::invalid_params, errc::busy, errc::cancelled,
+                                    errc::internal_error};
+constexpr errc of_every_load[] = {errc::not_found,         errc::load_failed, errc::timeout,
+                                  errc::too_large,         errc::all_pinned,  errc::shutting_down,
+                                  errc::permission_denied, errc::unsupported, errc::backend_failed};
 
-bool takes_a_model(const described_method& what) { return !what.params.empty() && what.params.front().name == "model"; }
+bool takes_a_model(const described_method& what)
+{
+    return !what.params.empty() && what.params.front().name == "model";
+}
 
 void write_reference(json_writer& to, std::string_view group, std::string_view to_name)
 {
-    to.begin_object().member("$ref", "#/components/" + std::string(group) + '/' + std::string(to_name)).end_object();
+    to.begin_object()
+        .member("$ref", "#/components/" + std::string(group) + '/' + std::string(to_name))
+        .end_object();
 }
 
 void write_parameter(json_writer& to, const member& what)
@@ -201,7 +286,11 @@ void write_parameter(json_writer& to, const member& what)
 
 void write_result(json_writer& to, const described_method& of)
 {
-    to.key("result").begin_object().member("name", std::string(of.name) + " result").key("schema").begin_object();
+    to.key("result")
+        .begin_object()
+        .member("name", std::string(of.name) + " result")
+        .key("schema")
+        .begin_object();
     to.member("type", "object").key("properties").begin_object();
     for (const member& each : of.result.members) {
         to.key(each.name);
@@ -233,7 +322,10 @@ void write_errors(json_writer& to, const described_method& of)
 
 void write_method(json_writer& to, const described_method& what)
 {
-    to.begin_object().member("name", what.name).member("summary", what.summary).member("paramStructure", "by-name");
+    to.begin_object()
+        .member("name", what.name)
+        .member("summary", what.summary)
+        .member("paramStructure", "by-name");
     to.key("params").begin_array();
     for (const member& each : what.params)
         write_parameter(to, each);
@@ -250,7 +342,10 @@ void write_components(json_writer& to)
 {
     to.key("components").begin_object().key("errors").begin_object();
     for (const auto& [code, meaning] : meanings) {
-        to.key(name(code)).begin_object().member("code", rpc::wire_code(code)).member("message", meaning);
+        to.key(name(code))
+            .begin_object()
+            .member("code", rpc::wire_code(code))
+            .member("message", meaning);
         to.key("data").begin_object().member("kind", name(code)).end_object().end_object();
     }
     std::string on_one_line(schemas); // as every reply is

@@ -3,11 +3,11 @@
 #include "base/handoff.hpp"
 
 #include "methods/discovery.hpp"
-#include "model/operation_limits.hpp"
 #include "methods/params.hpp"
 #include "methods/recent_loads.hpp"
 #include "methods/replies.hpp"
 #include "methods/survey.hpp"
+#include "model/operation_limits.hpp"
 
 #include <boost/asio/this_coro.hpp>
 
@@ -36,7 +36,7 @@ struct surroundings {
     std::shared_ptr<spare_memory> spare;
 };
 
-// -- what every method with a `model` takes --------------------------------------------------------
+// -- what every method with a `model` takes ---------------------------------
 
 struct common {
     acquire_options options;
@@ -64,7 +64,7 @@ common read_common(params& read)
     return all;
 }
 
-// -- operations on a model: the parameters in, the outcome out ---------------------------------------
+// -- operations on a model: the parameters in, the outcome out --------------
 
 /// One operation as the wire has it.
 struct operation_method {
@@ -77,18 +77,21 @@ std::size_t read_top_k(params& read) { return read.count("top_k", 256, 1); }
 
 operation read_tokenize(params& read)
 {
-    return tokenize{.text = read.text("text"), .add_special_tokens = read.flag("add_special_tokens", true)};
+    return tokenize{.text = read.text("text"),
+                    .add_special_tokens = read.flag("add_special_tokens", true)};
 }
 
 operation read_detokenize(params& read)
 {
-    return detokenize{.ids = read.ids("ids"), .skip_special_tokens = read.flag("skip_special_tokens", false)};
+    return detokenize{.ids = read.ids("ids"),
+                      .skip_special_tokens = read.flag("skip_special_tokens", false)};
 }
 
 operation read_next_token(params& read)
 {
-    return next_token{
-        .through = read.through("view", view::mode::ft), .prompts = read.texts("prompts"), .top_k = read_top_k(read)};
+    return next_token{.through = read.through("view", view::mode::ft),
+                      .prompts = read.texts("prompts"),
+                      .top_k = read_top_k(read)};
 }
 
 operation read_logprob(params& read)
@@ -98,7 +101,8 @@ operation read_logprob(params& read)
 
 operation read_rolling_logprob(params& read)
 {
-    return rolling_logprob{.through = read.through("view", view::mode::ft), .texts = read.texts("texts")};
+    return rolling_logprob{.through = read.through("view", view::mode::ft),
+                           .texts = read.texts("texts")};
 }
 
 operation read_generate(params& read)
@@ -107,8 +111,10 @@ operation read_generate(params& read)
         .through = read.through("view", view::mode::ft),
         .prompt = read.text("prompt"),
         .max_new_tokens = read.count("max_new_tokens", {}, 1),
-        .temperature = read.number("temperature", 0, "a finite number, at least 0", [](double t) { return t >= 0; }),
-        .top_p = read.number("top_p", 1, "a number above 0 and at most 1", [](double p) { return p > 0 && p <= 1; }),
+        .temperature = read.number("temperature", 0, "a finite number, at least 0",
+                                   [](double t) { return t >= 0; }),
+        .top_p = read.number("top_p", 1, "a number above 0 and at most 1",
+                             [](double p) { return p > 0 && p <= 1; }),
         .top_k = read.count("top_k", 0, 0),
         .seed = read.count("seed", 0, 0, std::numeric_limits<std::uint64_t>::max()),
         .stop = read.strings("stop"),
@@ -147,8 +153,8 @@ struct operation_request {
     std::function<void(const generated_token&)> on_token; // on a worker thread
 };
 
-result<operation_request> read_operation(const operation_method& how, surroundings in, const json_node& given,
-                                         const from_caller& from)
+result<operation_request> read_operation(const operation_method& how, surroundings in,
+                                         const json_node& given, const from_caller& from)
 {
     params read(how.name, given);
     operation_request asked;
@@ -162,7 +168,9 @@ result<operation_request> read_operation(const operation_method& how, surroundin
         return *why;
     asked.also.take_effect(from);
     if (stream)
-        asked.on_token = [from](const generated_token& token) { from->notify("$/token", replies::token(from->id(), token)); };
+        asked.on_token = [from](const generated_token& token) {
+            from->notify("$/token", replies::token(from->id(), token));
+        };
     return asked;
 }
 
@@ -186,19 +194,22 @@ text_form text_by(const operation_method* how, const daemon_info& daemon)
             .max_reply_bytes = most};
 }
 
-answer run_operation(const operation_method* how, surroundings in, const json_node& given, from_caller from)
+answer run_operation(const operation_method* how, surroundings in, const json_node& given,
+                     from_caller from)
 {
     auto asked = read_operation(*how, in, given, from);
     if (!asked)
         co_return asked.error();
-    auto lease = co_await in.cache->get_or_load(std::move(asked->model), std::move(asked->also.options));
+    auto lease =
+        co_await in.cache->get_or_load(std::move(asked->model), std::move(asked->also.options));
     if (!lease)
         co_return lease.error();
     from->about(lease->what().model->key.text);
     if (asked->also.progress)
         from->notify("$/progress", replies::running(from->id()));
     text_form form = text_by(how, *in.daemon);
-    result<std::string> reply = co_await lease->run(std::move(asked->what), std::move(form), std::move(asked->on_token));
+    result<std::string> reply =
+        co_await lease->run(std::move(asked->what), std::move(form), std::move(asked->on_token));
     co_return std::move(reply);
 }
 
@@ -208,11 +219,13 @@ std::optional<failure> refusal_of_strangers(std::string_view called, const from_
     const unsigned peer = from->peer_uid();
     if (peer == 0 || peer == ::geteuid())
         return {};
-    return failure{errc::permission_denied, std::string(called) + " is for the daemon's own user (" +
-                                                std::to_string(::geteuid()) + ") and root, not for user " + std::to_string(peer)};
+    return failure{errc::permission_denied, std::string(called) +
+                                                " is for the daemon's own user (" +
+                                                std::to_string(::geteuid()) +
+                                                ") and root, not for user " + std::to_string(peer)};
 }
 
-// -- residency -------------------------------------------------------------------------------------------
+// -- residency ------------------------------------------------------------
 
 /// Reads the parameters of a `load`; false if they are faulty, or ask for more than a hit gives.
 bool understand(known_load& asked, const json_node& given, const daemon_info& daemon)
@@ -285,7 +298,8 @@ answer unload(surroundings in, const json_node& given, from_caller from)
 {
     params read("unload", given);
     target which = read_target(read, in);
-    unload_request what{.keys = {}, .all = read.flag("all", false), .wait = read.flag("wait", true)};
+    unload_request what{
+        .keys = {}, .all = read.flag("all", false), .wait = read.flag("wait", true)};
     common also = read_common(read);
     if (which.model.has_value() + which.key.has_value() + what.all != 1)
         read.refuse("unload needs exactly one of model, key, and all: true");
@@ -310,7 +324,8 @@ answer unload(surroundings in, const json_node& given, from_caller from)
     co_return replies::unloaded(*keys);
 }
 
-answer set_pinned(std::string_view called, bool pinned, surroundings in, const json_node& given, from_caller from)
+answer set_pinned(std::string_view called, bool pinned, surroundings in, const json_node& given,
+                  from_caller from)
 {
     params read(called, given);
     target which = read_target(read, in);
@@ -341,9 +356,12 @@ answer unpin(surroundings in, const json_node& given, from_caller from)
     return set_pinned("unpin", false, in, given, std::move(from));
 }
 
-// -- observation: never counts as use ----------------------------------------------------------------------
+// -- observation: never counts as use ---------------------------------------
 
-std::optional<failure> takes_nothing(std::string_view called, const json_node& given) { return params(called, given).fault(); }
+std::optional<failure> takes_nothing(std::string_view called, const json_node& given)
+{
+    return params(called, given).fault();
+}
 
 answer models(surroundings in, const json_node& given, from_caller)
 {
@@ -379,7 +397,11 @@ answer metrics_text(surroundings in, const json_node& given, from_caller)
         co_return *why;
     const std::vector<family> all = co_await survey_of(in);
     std::string text;
-    json_writer(text).begin_object().member("content_type", exposition_type).member("text", exposition(all)).end_object();
+    json_writer(text)
+        .begin_object()
+        .member("content_type", exposition_type)
+        .member("text", exposition(all))
+        .end_object();
     co_return text;
 }
 
@@ -388,7 +410,8 @@ bool health_at_once(const surroundings& in, const json_node& given, std::string&
     if (takes_nothing("health", given))
         return false;
     in.cache->models_now(in.spare->models);
-    replies::write_health(out, in.spare->models, in.cache->stats_now(), *in.daemon, in.cache->now());
+    replies::write_health(out, in.spare->models, in.cache->stats_now(), *in.daemon,
+                          in.cache->now());
     return true;
 }
 
@@ -403,7 +426,7 @@ answer health(surroundings in, const json_node& given, from_caller)
     co_return text;
 }
 
-// -- events --------------------------------------------------------------------------------------------------
+// -- events ------------------------------------------------------------
 
 /// Those named, or all if none is.
 event_filter read_events(params& read)
@@ -414,7 +437,8 @@ event_filter read_events(params& read)
         if (found != event_names.end())
             wanted.set(static_cast<std::size_t>(found - event_names.begin()));
         else
-            read.refuse("there is no event " + shortened(asked) + "; events are state, evicted, load_failed, close_failed");
+            read.refuse("there is no event " + shortened(asked) +
+                        "; events are state, evicted, load_failed, close_failed");
     }
     return wanted.any() ? wanted : wanted.set();
 }
@@ -449,7 +473,7 @@ answer subscribe(surroundings in, const json_node& given, from_caller from)
     co_return replies::subscribed(wanted);
 }
 
-// -- the daemon ----------------------------------------------------------------------------------------------
+// -- the daemon ------------------------------------------------------------
 
 answer reload(surroundings in, const json_node& given, from_caller from)
 {
@@ -492,9 +516,17 @@ struct named_handler {
 };
 
 constexpr named_handler other_methods[] = {
-    {"health", health, health_at_once}, {"stats", stats},         {"models", models}, {"load", load, load_at_once},
-    {"unload", unload},                 {"pin", pin},             {"unpin", unpin},   {"subscribe", subscribe},
-    {"reload", reload},                 {"shutdown", shut_down},  {"metrics", metrics_text},
+    {"health", health, health_at_once},
+    {"stats", stats},
+    {"models", models},
+    {"load", load, load_at_once},
+    {"unload", unload},
+    {"pin", pin},
+    {"unpin", unpin},
+    {"subscribe", subscribe},
+    {"reload", reload},
+    {"shutdown", shut_down},
+    {"metrics", metrics_text},
     {"rpc.discover", discover},
 };
 
@@ -504,11 +536,13 @@ void add_methods(dispatcher& to, backend_cache& cache, const daemon_info& daemon
 {
     const surroundings in{&cache, &daemon, to.counted(), std::make_shared<spare_memory>()};
     for (const operation_method& each : operation_methods)
-        to.add(std::string(each.name), {.at_once = {}, .run = [how = &each, in](const json_node& given, from_caller from) {
-                                            return run_operation(how, in, given, std::move(from));
-                                        }});
+        to.add(std::string(each.name),
+               {.at_once = {}, .run = [how = &each, in](const json_node& given, from_caller from) {
+                    return run_operation(how, in, given, std::move(from));
+                }});
     for (const named_handler& each : other_methods) {
-        method how{.at_once = {}, .run = [run = each.run, in](const json_node& given, from_caller from) {
+        method how{.at_once = {},
+                   .run = [run = each.run, in](const json_node& given, from_caller from) {
                        return run(in, given, std::move(from));
                    }};
         if (each.at_once)

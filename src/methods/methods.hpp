@@ -1,6 +1,6 @@
 #pragma once
-// The JSON-RPC methods of the daemon: the one place that knows both the wire and the cache. The README's "Methods" is
-// their manual.
+// The JSON-RPC methods of the daemon: the one place that knows both the wire and the cache. The
+// README's "Methods" is their manual.
 
 #include "cache/backend_cache.hpp"
 #include "model/config_file.hpp"
@@ -12,21 +12,23 @@
 
 namespace warmd {
 
-/// What the methods tell of the daemon around them, and what they may ask of it. Limits and models may change between answers,
-/// on the executor of the sessions.
+/// What the methods tell of the daemon around them, and what they may ask of it. Limits and models
+/// may change between answers, on the executor of the sessions.
 struct daemon_info {
     std::string version;
     time_point started; ///< by the cache's time source
     cache_limits limits;
     request_limits request;
-    session_limits connection;    ///< fixed since the start, as is the next
+    session_limits connection; ///< fixed since the start, as is the next
     std::size_t max_connections = 0;
-    named_models models; ///< what a string in place of a ModelSpec stands for
+    named_models models;            ///< what a string in place of a ModelSpec stands for
     std::function<bool()> draining; ///< true from the moment shutdown began
-    /// Begins the shutdown, without waiting for it. The grace to give calls under way, or the daemon's own.
+    /// Begins the shutdown, without waiting for it. The grace to give calls under way, or the
+    /// daemon's own.
     std::function<void(std::optional<std::chrono::nanoseconds> grace)> shut_down;
-    /// Reads the configuration file again and applies it; `told` learns what changed, or why nothing did. `told` may be called
-    /// at once, and is called even if nobody is interested any more.
+    /// Reads the configuration file again and applies it; `told` learns what changed, or why
+    /// nothing did. `told` may be called at once, and is called even if nobody is interested any
+    /// more.
     std::function<void(std::function<void(result<model_changes>)> told)> reload;
 };
 

@@ -8,16 +8,20 @@ namespace warmd {
 
 namespace {
 
-constexpr std::string_view text_wanted = "a string or an array of token ids (integers from 0 to 2147483647)";
+constexpr std::string_view text_wanted =
+    "a string or an array of token ids (integers from 0 to 2147483647)";
 constexpr std::string_view ids_wanted = "an array of token ids (integers from 0 to 2147483647)";
-constexpr std::string_view view_wanted = R"("base", "ft", {"scaled": number} or {"null": {"seed", "init_scale", "rank_scale"}})";
+constexpr std::string_view view_wanted =
+    R"("base", "ft", {"scaled": number} or {"null": {"seed", "init_scale", "rank_scale"}})";
 
 /// A number that is written as an integer and not negative: 1.0 is none.
 std::optional<std::uint64_t> natural(const json_node& value)
 {
     if (value.what() == json_node::kind::uint64)
         return value.uint64();
-    return value.what() == json_node::kind::int64 && value.int64() >= 0 ? std::optional(value.uint64()) : std::nullopt;
+    return value.what() == json_node::kind::int64 && value.int64() >= 0
+               ? std::optional(value.uint64())
+               : std::nullopt;
 }
 
 std::optional<double> finite(const json_node& value)
@@ -34,7 +38,8 @@ const json_node* take_ids(std::vector<token_id>& to, const json_node& from)
     if (!from.is_array())
         return &from;
     to.reserve(from.size());
-    for (const json_node* element = from.begin(); element != from.end(); element = element->next()) {
+    for (const json_node* element = from.begin(); element != from.end();
+         element = element->next()) {
         const auto id = natural(*element);
         if (!id || *id > static_cast<std::uint64_t>(std::numeric_limits<token_id>::max()))
             return element;
@@ -191,10 +196,11 @@ std::vector<logprob::item> params::items(std::string_view name)
     return all;
 }
 
-std::uint64_t params::count(std::string_view name, std::optional<std::uint64_t> otherwise, std::uint64_t least,
-                            std::uint64_t most)
+std::uint64_t params::count(std::string_view name, std::optional<std::uint64_t> otherwise,
+                            std::uint64_t least, std::uint64_t most)
 {
-    const std::string wanted = "an integer from " + std::to_string(least) + " to " + std::to_string(most);
+    const std::string wanted =
+        "an integer from " + std::to_string(least) + " to " + std::to_string(most);
     const json_node* value = otherwise ? find(name) : need(name, wanted);
     if (!value)
         return otherwise.value_or(least);
@@ -205,7 +211,8 @@ std::uint64_t params::count(std::string_view name, std::optional<std::uint64_t> 
     return least;
 }
 
-double params::number(std::string_view name, double otherwise, std::string_view wanted, bool (*allowed)(double))
+double params::number(std::string_view name, double otherwise, std::string_view wanted,
+                      bool (*allowed)(double))
 {
     const json_node* value = find(name);
     if (!value)
@@ -219,14 +226,17 @@ double params::number(std::string_view name, double otherwise, std::string_view 
 
 std::optional<std::chrono::nanoseconds> params::seconds(std::string_view name, bool zero_too)
 {
-    constexpr double longest = 1e9; // 31 years: as good as for ever, and far from overflowing a count of nanoseconds
+    constexpr double longest =
+        1e9; // 31 years: as good as for ever, and far from overflowing a count of nanoseconds
     const json_node* value = find(name);
     if (!value)
         return {};
     const auto number = finite(*value);
     if (number && (zero_too ? *number >= 0 : *number > 0))
-        return std::chrono::nanoseconds(static_cast<std::int64_t>(std::ceil(std::min(*number, longest) * 1e9)));
-    wrong(std::string(name), zero_too ? "a number of seconds, at least 0" : "a number of seconds above 0", *value);
+        return std::chrono::nanoseconds(
+            static_cast<std::int64_t>(std::ceil(std::min(*number, longest) * 1e9)));
+    wrong(std::string(name),
+          zero_too ? "a number of seconds, at least 0" : "a number of seconds above 0", *value);
     return {};
 }
 
@@ -235,7 +245,8 @@ std::size_t params::choice(std::string_view name, std::initializer_list<std::str
     const json_node* value = find(name);
     if (!value)
         return 0;
-    const auto found = value->is_string() ? std::find(words.begin(), words.end(), value->string()) : words.end();
+    const auto found =
+        value->is_string() ? std::find(words.begin(), words.end(), value->string()) : words.end();
     if (found != words.end())
         return static_cast<std::size_t>(found - words.begin());
     std::string wanted;
@@ -276,7 +287,8 @@ void params::take(view& to, const std::string& name, const json_node& from)
     if (form != "null" || !draw.is_object())
         return wrong(name, view_wanted, from);
     to.what = view::mode::null;
-    for (const json_node* name_of = draw.begin(); name_of != draw.end(); name_of = (name_of + 1)->next()) {
+    for (const json_node* name_of = draw.begin(); name_of != draw.end();
+         name_of = (name_of + 1)->next()) {
         const std::string_view key = name_of->string();
         const json_node& value = name_of[1];
         const auto integer = natural(value);
@@ -285,9 +297,11 @@ void params::take(view& to, const std::string& name, const json_node& from)
         if (key == "seed")
             integer ? void(to.seed = *integer) : wrong(member, "an integer, at least 0", value);
         else if (key == "init_scale")
-            real && *real >= 0 ? void(to.init_scale = *real) : wrong(member, "a finite number, at least 0", value);
+            real&&* real >= 0 ? void(to.init_scale = *real)
+                              : wrong(member, "a finite number, at least 0", value);
         else if (key == "rank_scale")
-            real && *real > 0 ? void(to.rank_scale = *real) : wrong(member, "a finite number above 0", value);
+            real&&* real > 0 ? void(to.rank_scale = *real)
+                             : wrong(member, "a finite number above 0", value);
         else
             wrong(name, view_wanted, from);
     }
@@ -315,8 +329,10 @@ void params::model(std::string_view name, const named_models& named, model_spec&
     if (found != named.end())
         into = found->second;
     else if (!fault_)
-        fault_ = failure{errc::not_found, "no model is named '" + shortened(alias) + "'; the daemon's configuration names " +
-                                              some_of(named) + "; else give a ModelSpec object, {\"base\": …}"};
+        fault_ =
+            failure{errc::not_found, "no model is named '" + shortened(alias) +
+                                         "'; the daemon's configuration names " + some_of(named) +
+                                         "; else give a ModelSpec object, {\"base\": …}"};
 }
 
 void params::refuse(std::string detail)
@@ -327,9 +343,11 @@ void params::refuse(std::string detail)
 
 std::optional<failure> params::fault() const
 {
-    for (const json_node* given = given_->begin(); given != given_->end(); given = (given + 1)->next())
+    for (const json_node* given = given_->begin(); given != given_->end();
+         given = (given + 1)->next())
         if (std::find(taken_.begin(), taken_.end(), given->string()) == taken_.end())
-            return failure{errc::invalid_params, "unknown parameter '" + shortened(given->string()) + "'; " +
+            return failure{errc::invalid_params, "unknown parameter '" +
+                                                     shortened(given->string()) + "'; " +
                                                      std::string(method_) + " takes " +
                                                      (taken_.empty() ? "none" : listed(taken_))};
     return fault_;
@@ -352,7 +370,8 @@ const json_node* params::need(std::string_view name, std::string_view wanted)
 void params::wrong(std::string name, std::string_view wanted, const json_node& found)
 {
     if (!fault_)
-        refuse(std::move(name) + " must be " + std::string(wanted) + ", found " + excerpt(found.value()));
+        refuse(std::move(name) + " must be " + std::string(wanted) + ", found " +
+               excerpt(found.value()));
 }
 
 } // namespace warmd

@@ -1,5 +1,6 @@
 #pragma once
-// What clients asked to be loaded lately, as they wrote it: who asks again is understood without being read again.
+// What clients asked to be loaded lately, as they wrote it: who asks again is understood without
+// being read again.
 
 #include "cache/backend_cache.hpp"
 
@@ -11,7 +12,8 @@
 
 namespace warmd {
 
-/// The parameters of one `load`, found sound. They mean the same each time they are written in the same bytes.
+/// The parameters of one `load`, found sound. They mean the same each time they are written in the
+/// same bytes.
 struct known_load {
     std::string text; ///< those bytes; empty: not to be known again
     model_spec spec;
@@ -30,7 +32,10 @@ struct known_load {
 /// A place for each text; of texts that share one, the last is known. Serial by its owner.
 class recent_loads {
 public:
-    known_load& place_of(std::string_view text) noexcept { return places_[std::hash<std::string_view>{}(text) % places_.size()]; }
+    known_load& place_of(std::string_view text) noexcept
+    {
+        return places_[std::hash<std::string_view>{}(text) % places_.size()];
+    }
 
 private:
     std::array<known_load, 256> places_;

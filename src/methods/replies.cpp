@@ -12,7 +12,10 @@ namespace warmd::replies {
 
 namespace {
 
-double seconds(std::chrono::nanoseconds time) { return std::chrono::duration<double>(time).count(); }
+double seconds(std::chrono::nanoseconds time)
+{
+    return std::chrono::duration<double>(time).count();
+}
 
 /// A whole result: `members` writes what stands between the braces.
 template <class Members>
@@ -60,8 +63,9 @@ double oldest_wait(const cache_stats& stats, time_point now)
     return stats.oldest_waiter ? seconds(now - *stats.oldest_waiter) : 0;
 }
 
-/// By then the first in line has drained who was in its way, seen it closed or overdue, and been loaded or refused: somebody
-/// who still waits is behind others who are slow, behind calls that do not end, or was forgotten.
+/// By then the first in line has drained who was in its way, seen it closed or overdue, and been
+/// loaded or refused: somebody who still waits is behind others who are slow, behind calls that do
+/// not end, or was forgotten.
 std::chrono::nanoseconds longest_wait_expected(const cache_limits& limits)
 {
     return limits.max_wait + limits.close_timeout + limits.load_timeout;
@@ -69,22 +73,26 @@ std::chrono::nanoseconds longest_wait_expected(const cache_limits& limits)
 
 } // namespace
 
-std::vector<std::string> what_is_stuck(std::span<const model_info> models, const cache_stats& stats, const cache_limits& limits,
-                                       time_point now)
+std::vector<std::string> what_is_stuck(std::span<const model_info> models, const cache_stats& stats,
+                                       const cache_limits& limits, time_point now)
 {
     std::vector<std::string> reasons;
     for (const model_info& each : models)
         if (each.entry.overdue)
-            reasons.push_back("the " + std::string(each.entry.state == entry_state::closing ? "close" : "load") + " of " +
-                              each.entry.key.text + " is past its deadline");
+            reasons.push_back(
+                "the " + std::string(each.entry.state == entry_state::closing ? "close" : "load") +
+                " of " + each.entry.key.text + " is past its deadline");
     const auto expected = longest_wait_expected(limits);
     if (stats.oldest_waiter && now - *stats.oldest_waiter > expected)
-        reasons.push_back("a request has waited for a model longer than max_wait, close_timeout and load_timeout together, " +
-                          std::to_string(std::chrono::duration_cast<std::chrono::seconds>(expected).count()) + " seconds");
+        reasons.push_back(
+            "a request has waited for a model longer than max_wait, close_timeout and load_timeout "
+            "together, " +
+            std::to_string(std::chrono::duration_cast<std::chrono::seconds>(expected).count()) +
+            " seconds");
     return reasons;
 }
 
-// Operations: they go on until all is written or the writer is full ---------------------------------
+// Operations: they go on until all is written or the writer is full ---------
 
 void write_tokens(json_writer& to, const outcome& what)
 {
@@ -92,7 +100,10 @@ void write_tokens(json_writer& to, const outcome& what)
     to.key("ids").array(all.ids).key("tokens").array(all.texts);
 }
 
-void write_plain_text(json_writer& to, const outcome& what) { to.member("text", std::get<plain_text>(what).text); }
+void write_plain_text(json_writer& to, const outcome& what)
+{
+    to.member("text", std::get<plain_text>(what).text);
+}
 
 void write_distributions(json_writer& to, const outcome& what)
 {
@@ -100,7 +111,12 @@ void write_distributions(json_writer& to, const outcome& what)
     for (const top_slice& slice : std::get<distributions>(what).slices) {
         if (to.full())
             break;
-        to.begin_object().key("token_ids").array(slice.token_ids).key("logprobs").array(slice.logprobs).key("tail_logprob");
+        to.begin_object()
+            .key("token_ids")
+            .array(slice.token_ids)
+            .key("logprobs")
+            .array(slice.logprobs)
+            .key("tail_logprob");
         slice.tail_logprob ? to.value(*slice.tail_logprob) : to.value(nullptr);
         to.member("vocab_size", slice.vocab_size).end_object();
     }
@@ -116,8 +132,10 @@ void write_scored(json_writer& to, const outcome& what)
         to.begin_object()
             .member("logprob", scored.total)
             .member("num_tokens", scored.logprobs.size())
-            .key("token_ids").array(scored.ids)
-            .key("logprobs").array(scored.logprobs)
+            .key("token_ids")
+            .array(scored.ids)
+            .key("logprobs")
+            .array(scored.logprobs)
             .end_object();
     }
     to.end_array();
@@ -129,10 +147,14 @@ void write_rolling(json_writer& to, const outcome& what)
     for (const scored_text& scored : std::get<scored_texts>(what).results) {
         if (to.full())
             break;
-        const double mean = scored.logprobs.empty() ? 0 : scored.total / static_cast<double>(scored.logprobs.size());
+        const double mean = scored.logprobs.empty()
+                                ? 0
+                                : scored.total / static_cast<double>(scored.logprobs.size());
         to.begin_object()
-            .key("token_ids").array(scored.ids)
-            .key("logprobs").array(scored.logprobs)
+            .key("token_ids")
+            .array(scored.ids)
+            .key("logprobs")
+            .array(scored.logprobs)
             .member("num_tokens", scored.ids.size())
             .member("total_logprob", scored.total)
             .member("mean_logprob", mean)
@@ -144,7 +166,8 @@ void write_rolling(json_writer& to, const outcome& what)
 
 void write_generation(json_writer& to, const outcome& what)
 {
-    static constexpr std::array<std::string_view, 3> reasons{"stop", "length", "eos"}; // by generation_result::finish
+    static constexpr std::array<std::string_view, 3> reasons{"stop", "length",
+                                                             "eos"}; // by generation_result::finish
     const auto& made = std::get<generation_result>(what);
     to.member("text", made.text).key("token_ids").array(made.ids);
     to.member("finish_reason", reasons[static_cast<std::size_t>(made.reason)]);
@@ -153,12 +176,14 @@ void write_generation(json_writer& to, const outcome& what)
 void write_divergence(json_writer& to, const outcome& what)
 {
     const auto& report = std::get<divergence_report>(what);
-    to.member("kind", report.kind == divergence_kind::js ? "js" : "kl").key("per_prompt").array(report.per_prompt);
+    to.member("kind", report.kind == divergence_kind::js ? "js" : "kl")
+        .key("per_prompt")
+        .array(report.per_prompt);
     to.member("mean", report.mean).member("max", report.max);
     to.key("ci_95").array(std::array{report.ci_95_low, report.ci_95_high});
 }
 
-// The cache ---------------------------------------------------------------------------------------
+// The cache ------------------------------------------------------------
 
 void write_loaded(std::string& out, const residency& what, bool cached, bool joined)
 {
@@ -200,7 +225,8 @@ std::string reloaded(const model_changes& changes)
 
 std::string models(std::span<const model_info> models, time_point now)
 {
-    const auto write_seconds = [](json_writer& to, std::string_view name, std::optional<std::chrono::nanoseconds> time) {
+    const auto write_seconds = [](json_writer& to, std::string_view name,
+                                  std::optional<std::chrono::nanoseconds> time) {
         to.key(name);
         time ? to.value(std::max(0.0, seconds(*time))) : to.value(nullptr);
     };
@@ -217,8 +243,10 @@ std::string models(std::span<const model_info> models, time_point now)
                 .member("waiters", entry.waiters)
                 .member("pinned", entry.pinned)
                 .member("load_seconds", load_seconds);
-            write_seconds(to, "idle_seconds", entry.idle_since ? std::optional(now - *entry.idle_since) : std::nullopt);
-            write_seconds(to, "expires_in_seconds", entry.expires_at ? std::optional(*entry.expires_at - now) : std::nullopt);
+            write_seconds(to, "idle_seconds",
+                          entry.idle_since ? std::optional(now - *entry.idle_since) : std::nullopt);
+            write_seconds(to, "expires_in_seconds",
+                          entry.expires_at ? std::optional(*entry.expires_at - now) : std::nullopt);
             to.member("generation", entry.files.text).member("calls", calls).end_object();
         }
         to.end_array();
@@ -251,19 +279,23 @@ static void write_limits(json_writer& to, const daemon_info& daemon)
         .end_object();
 }
 
-void write_health(std::string& out, std::span<const model_info> models, const cache_stats& stats, const daemon_info& daemon,
-                  time_point now)
+void write_health(std::string& out, std::span<const model_info> models, const cache_stats& stats,
+                  const daemon_info& daemon, time_point now)
 {
     const std::vector<std::string> reasons = what_is_stuck(models, stats, daemon.limits, now);
     const bool draining = daemon.draining();
     write_object(out, [&](json_writer& to) {
-        to.member("status", draining ? "draining" : reasons.empty() ? "ok" : "degraded")
+        to.member("status", draining          ? "draining"
+                            : reasons.empty() ? "ok"
+                                              : "degraded")
             .member("ready", !draining)
-            .key("reasons").array(reasons)
+            .key("reasons")
+            .array(reasons)
             .member("version", daemon.version)
             .member("pid", ::getpid())
             .member("uptime_seconds", seconds(now - daemon.started))
-            .key("loaded_models").begin_array();
+            .key("loaded_models")
+            .begin_array();
         for (const model_info& each : models) {
             if (each.entry.state != entry_state::ready)
                 continue;
@@ -279,17 +311,19 @@ void write_health(std::string& out, std::span<const model_info> models, const ca
     });
 }
 
-// Notifications -----------------------------------------------------------------------------------
+// Notifications ------------------------------------------------------------
 
 /// To four digits: it is for a bar on a screen.
 static double fraction(std::uint64_t done, std::uint64_t total)
 {
-    return std::min(1.0, std::round(static_cast<double>(done) / static_cast<double>(total) * 1e4) / 1e4);
+    return std::min(1.0,
+                    std::round(static_cast<double>(done) / static_cast<double>(total) * 1e4) / 1e4);
 }
 
 std::string progress(const json::value& id, const load_progress& so_far)
 {
-    static constexpr std::array<std::string_view, 3> stages{"queued", "waiting_for_room", "loading"}; // by load_progress::stage
+    static constexpr std::array<std::string_view, 3> stages{"queued", "waiting_for_room",
+                                                            "loading"}; // by load_progress::stage
     return object([&](json_writer& to) {
         to.key("id").raw(json::serialize(id)).key("value").begin_object();
         to.member("stage", stages[static_cast<std::size_t>(so_far.stage)]);
@@ -308,7 +342,12 @@ std::string progress(const json::value& id, const load_progress& so_far)
 std::string running(const json::value& id)
 {
     return object([&](json_writer& to) {
-        to.key("id").raw(json::serialize(id)).key("value").begin_object().member("stage", "running").end_object();
+        to.key("id")
+            .raw(json::serialize(id))
+            .key("value")
+            .begin_object()
+            .member("stage", "running")
+            .end_object();
     });
 }
 
@@ -323,14 +362,16 @@ std::string token(const json::value& id, const generated_token& token)
     });
 }
 
-// Events ------------------------------------------------------------------------------------------
+// Events ------------------------------------------------------------
 
 namespace {
 
 /// Unix time in seconds, to the microsecond.
 double unix_seconds(std::chrono::system_clock::time_point time)
 {
-    return std::chrono::duration<double>(std::chrono::floor<std::chrono::microseconds>(time.time_since_epoch())).count();
+    return std::chrono::duration<double>(
+               std::chrono::floor<std::chrono::microseconds>(time.time_since_epoch()))
+        .count();
 }
 
 void write_details(json_writer& to, const event::state& moved)
@@ -343,12 +384,18 @@ void write_details(json_writer& to, const event::state& moved)
     write_state("to", moved.to);
     to.member("reason", moved.reason);
 }
-void write_details(json_writer& to, const event::evicted& evicted) { to.member("reason", name(evicted.reason)); }
+void write_details(json_writer& to, const event::evicted& evicted)
+{
+    to.member("reason", name(evicted.reason));
+}
 void write_details(json_writer& to, const event::load_failed& failed)
 {
     to.member("message", failed.message).member("cause", failed.cause);
 }
-void write_details(json_writer& to, const event::close_failed& failed) { to.member("message", failed.message); }
+void write_details(json_writer& to, const event::close_failed& failed)
+{
+    to.member("message", failed.message);
+}
 
 } // namespace
 
@@ -376,7 +423,9 @@ std::string event(const cache_event& happened)
 std::string lost(std::size_t events)
 {
     return object([&](json_writer& to) {
-        to.member("type", "lost").member("time", unix_seconds(std::chrono::system_clock::now())).member("count", events);
+        to.member("type", "lost")
+            .member("time", unix_seconds(std::chrono::system_clock::now()))
+            .member("count", events);
     });
 }
 

@@ -11,7 +11,10 @@ namespace {
 
 constexpr std::string_view prefix = "warmd_";
 
-double seconds(std::chrono::nanoseconds time) { return std::chrono::duration<double>(time).count(); }
+double seconds(std::chrono::nanoseconds time)
+{
+    return std::chrono::duration<double>(time).count();
+}
 
 /// Makes the list; each member function adds one family.
 class surveyor {
@@ -50,14 +53,17 @@ family requests(const metrics& counted)
 {
     family made{"requests_total",
                 family::kind::counter,
-                "Requests and notifications that have ended, by method and outcome: ok, or the error's kind.",
+                "Requests and notifications that have ended, by method and outcome: ok, or the "
+                "error's kind.",
                 {}};
     for (const auto& [method, ended] : counted.requests) {
-        made.samples.push_back({{{"method", method}, {"outcome", "ok"}}, static_cast<double>(ended.ok)});
+        made.samples.push_back(
+            {{{"method", method}, {"outcome", "ok"}}, static_cast<double>(ended.ok)});
         for (std::size_t i = 0; i != ended.failed.size(); ++i)
             if (ended.failed[i] != 0)
-                made.samples.push_back({{{"method", method}, {"outcome", std::string(name(static_cast<errc>(i)))}},
-                                        static_cast<double>(ended.failed[i])});
+                made.samples.push_back(
+                    {{{"method", method}, {"outcome", std::string(name(static_cast<errc>(i)))}},
+                     static_cast<double>(ended.failed[i])});
     }
     return made;
 }
@@ -66,8 +72,8 @@ family evictions(const cache_stats& cache)
 {
     family made{"evictions_total", family::kind::counter, "Resident models closed, by reason.", {}};
     for (std::size_t why = 0; why != cache.evictions.size(); ++why)
-        made.samples.push_back(
-            {{{"reason", std::string(name(static_cast<evict_reason>(why)))}}, static_cast<double>(cache.evictions[why])});
+        made.samples.push_back({{{"reason", std::string(name(static_cast<evict_reason>(why)))}},
+                                static_cast<double>(cache.evictions[why])});
     return made;
 }
 
@@ -76,18 +82,21 @@ constexpr std::array all_states{entry_state::waiting,  entry_state::loading, ent
 
 /// A sum over the models in each state.
 template <class Value>
-family by_state(std::string_view name_of_family, std::string_view help, std::span<const model_info> models, Value value)
+family by_state(std::string_view name_of_family, std::string_view help,
+                std::span<const model_info> models, Value value)
 {
     std::array<double, all_states.size()> sums{};
     for (const model_info& each : models)
         sums[static_cast<std::size_t>(each.entry.state)] += static_cast<double>(value(each));
     family made{name_of_family, family::kind::gauge, help, {}};
     for (const entry_state each : all_states)
-        made.samples.push_back({{{"state", std::string(name(each))}}, sums[static_cast<std::size_t>(each)]});
+        made.samples.push_back(
+            {{{"state", std::string(name(each))}}, sums[static_cast<std::size_t>(each)]});
     return made;
 }
 
-/// What it takes: measured, or until it is loaded estimated; one that only waits, or failed, takes nothing.
+/// What it takes: measured, or until it is loaded estimated; one that only waits, or failed, takes
+/// nothing.
 std::uint64_t bytes_of(const model_info& each)
 {
     const entry_info& entry = each.entry;
@@ -105,9 +114,12 @@ void survey_requests(surveyor& to, const metrics& counted)
     to.counter("connections_accepted_total", "Connections served.", c.accepted);
     to.counters("connections_refused_total", "Connections turned away, by reason.", "reason",
                 {{"not_allowed", c.not_allowed}, {"too_many", c.too_many}});
-    to.counters("connections_closed_total", "Connections closed for what their client did or did not do, by reason.", "reason",
-                {{"idle", c.idle}, {"half_sent_frame", c.half_sent_frame}, {"slow_reader", c.slow_reader}});
-    to.spread("strand_lag_seconds", "How late the thread that serves all connections does what is due.",
+    to.counters(
+        "connections_closed_total",
+        "Connections closed for what their client did or did not do, by reason.", "reason",
+        {{"idle", c.idle}, {"half_sent_frame", c.half_sent_frame}, {"slow_reader", c.slow_reader}});
+    to.spread("strand_lag_seconds",
+              "How late the thread that serves all connections does what is due.",
               counted.strand_lag_seconds);
 }
 
@@ -121,48 +133,59 @@ void survey_cache(surveyor& to, const metrics& counted, const cache_stats& cache
     to.counter("closes_total", "Models closed.", cache.closes);
     to.counter("refusals_total", "Requests refused a model.", cache.refusals);
     to.counter("abandons_total", "Requests that went before they had their model.", cache.abandons);
-    to.counter("overdue_total", "Loads and closes that passed their deadline.", cache.overdue_total);
+    to.counter("overdue_total", "Loads and closes that passed their deadline.",
+               cache.overdue_total);
     to.add(evictions(cache));
-    to.spread("wait_for_room_seconds", "From the first request for a model to the start of its load.",
+    to.spread("wait_for_room_seconds",
+              "From the first request for a model to the start of its load.",
               counted.wait_for_room_seconds);
     to.spread("load_seconds", "Loads, failed ones too.", counted.load_seconds);
     to.spread("close_seconds", "Closes.", counted.close_seconds);
-    to.spread("age_at_eviction_seconds", "From the end of a model's load to its close.", counted.age_at_eviction_seconds);
-    to.spread("estimate_error_ratio", "The difference of a model's estimated and measured bytes, by the measured.",
+    to.spread("age_at_eviction_seconds", "From the end of a model's load to its close.",
+              counted.age_at_eviction_seconds);
+    to.spread("estimate_error_ratio",
+              "The difference of a model's estimated and measured bytes, by the measured.",
               counted.estimate_error_ratio);
 }
 
 void survey_calls(surveyor& to, const metrics& counted)
 {
-    to.spread("queue_seconds", "Calls on models, until their model takes them.", counted.queue_seconds);
+    to.spread("queue_seconds", "Calls on models, until their model takes them.",
+              counted.queue_seconds);
     to.spread("run_seconds", "Calls on models, from then on.", counted.run_seconds);
     to.spread("batch_calls", "Calls that a model was given together.", counted.batch_calls);
-    to.counter("tokens_in_total", "Tokens of inputs that models were given.", counted.tokens_in.load(std::memory_order_relaxed));
-    to.counter("tokens_out_total", "Tokens that models generated.", counted.tokens_out.load(std::memory_order_relaxed));
+    to.counter("tokens_in_total", "Tokens of inputs that models were given.",
+               counted.tokens_in.load(std::memory_order_relaxed));
+    to.counter("tokens_out_total", "Tokens that models generated.",
+               counted.tokens_out.load(std::memory_order_relaxed));
 }
 
-void survey_gauges(surveyor& to, std::span<const model_info> models, const cache_stats& cache, const daemon_info& daemon,
-                   time_point now)
+void survey_gauges(surveyor& to, std::span<const model_info> models, const cache_stats& cache,
+                   const daemon_info& daemon, time_point now)
 {
     to.gauge("loaded_models", "Models resident.", cache.loaded_models);
     to.gauge("loading", "Models being loaded.", cache.loading);
     to.gauge("closing", "Models being closed.", cache.closing);
     to.gauge("overdue", "Loads and closes past their deadline.", cache.overdue);
     to.gauge("pinned_models", "Models pinned.",
-             std::count_if(models.begin(), models.end(), [](const model_info& each) { return each.entry.pinned; }));
+             std::count_if(models.begin(), models.end(),
+                           [](const model_info& each) { return each.entry.pinned; }));
     to.gauge("leases", "Leases out.", cache.leases);
     to.gauge("waiters", "Requests that wait for a model.", cache.waiters);
     to.gauge("oldest_waiter_seconds", "How long the first of them has waited.",
              cache.oldest_waiter ? seconds(now - *cache.oldest_waiter) : 0);
-    to.gauge("charged_bytes", "Bytes charged against max_loaded_bytes; what models share counts once.", cache.charged_bytes);
+    to.gauge("charged_bytes",
+             "Bytes charged against max_loaded_bytes; what models share counts once.",
+             cache.charged_bytes);
     to.add(by_state("models", "Models by state.", models, [](const model_info&) { return 1; }));
-    to.add(by_state("bytes", "Bytes of models by state; what models share counts for each.", models, bytes_of));
+    to.add(by_state("bytes", "Bytes of models by state; what models share counts for each.", models,
+                    bytes_of));
     to.gauge("max_loaded_models", "The limit.", daemon.limits.max_loaded_models);
     to.gauge("max_loaded_bytes", "The limit; 0 is none.", daemon.limits.max_loaded_bytes);
     to.gauge("uptime_seconds", "Since the start.", seconds(now - daemon.started));
 }
 
-// -- as text ---------------------------------------------------------------------------------------------------------------
+// -- as text ------------------------------------------------------------
 
 /// Whole numbers without an exponent.
 std::string number(double value)
@@ -171,12 +194,13 @@ std::string number(double value)
     char digits[64];
     const bool whole = std::abs(value) < exact && value == std::trunc(value);
     char* const end = digits + sizeof digits;
-    return {digits,
-            (whole ? std::to_chars(digits, end, static_cast<std::int64_t>(value)) : std::to_chars(digits, end, value)).ptr};
+    return {digits, (whole ? std::to_chars(digits, end, static_cast<std::int64_t>(value))
+                           : std::to_chars(digits, end, value))
+                        .ptr};
 }
 
-void append_line(std::string& out, std::string_view name, std::string_view suffix, const family::sample& of,
-                 std::string_view bound, double value)
+void append_line(std::string& out, std::string_view name, std::string_view suffix,
+                 const family::sample& of, std::string_view bound, double value)
 {
     out.append(prefix).append(name).append(suffix);
     char before = '{';
@@ -204,7 +228,8 @@ void append_sample(std::string& out, std::string_view name, const family::sample
         return append_line(out, name, "", each, "", *value);
     const auto& spread = std::get<histogram::reading>(each.value);
     for (std::size_t i = 0; i != spread.up_to.size(); ++i)
-        append_line(out, name, "_bucket", each, bound_text(spread, i), static_cast<double>(spread.up_to[i]));
+        append_line(out, name, "_bucket", each, bound_text(spread, i),
+                    static_cast<double>(spread.up_to[i]));
     append_line(out, name, "_sum", each, "", spread.sum);
     append_line(out, name, "_count", each, "", static_cast<double>(spread.up_to.back()));
 }
@@ -222,8 +247,8 @@ std::string flat_name(std::string_view name, const family::sample& of)
 
 } // namespace
 
-std::vector<family> survey(const metrics& counted, std::span<const model_info> models, const cache_stats& cache,
-                           const daemon_info& daemon, time_point now)
+std::vector<family> survey(const metrics& counted, std::span<const model_info> models,
+                           const cache_stats& cache, const daemon_info& daemon, time_point now)
 {
     surveyor all;
     survey_cache(all, counted, cache);
@@ -238,8 +263,13 @@ std::string exposition(std::span<const family> all)
     static constexpr std::array<std::string_view, 3> types{"counter", "gauge", "histogram"};
     std::string out;
     for (const family& each : all) {
-        out.append("# HELP ").append(prefix).append(each.name).append(" ").append(each.help).append("\n# TYPE ");
-        out.append(prefix).append(each.name).append(" ").append(types[static_cast<std::size_t>(each.type)]).append("\n");
+        out.append("# HELP ").append(prefix).append(each.name).append(" ").append(each.help).append(
+            "\n# TYPE ");
+        out.append(prefix)
+            .append(each.name)
+            .append(" ")
+            .append(types[static_cast<std::size_t>(each.type)])
+            .append("\n");
         for (const family::sample& sample : each.samples)
             append_sample(out, each.name, sample);
     }

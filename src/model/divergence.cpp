@@ -14,7 +14,8 @@ namespace {
 
 failure degenerate(std::string_view side, std::string_view what)
 {
-    return failure{errc::backend_failed, "the " + std::string(side) + " distribution " + std::string(what)};
+    return failure{errc::backend_failed,
+                   "the " + std::string(side) + " distribution " + std::string(what)};
 }
 
 result<void> check(std::string_view side, const top_slice& slice)
@@ -25,7 +26,8 @@ result<void> check(std::string_view side, const top_slice& slice)
     if (slice.logprobs.size() >= 2) {
         const auto [low, high] = std::minmax_element(slice.logprobs.begin(), slice.logprobs.end());
         if (static_cast<double>(*high) - static_cast<double>(*low) < 1e-9)
-            return degenerate(side, "is effectively uniform: its top " + std::to_string(slice.logprobs.size()) +
+            return degenerate(side, "is effectively uniform: its top " +
+                                        std::to_string(slice.logprobs.size()) +
                                         " logprobs span less than 1e-9");
     }
     return {};
@@ -142,7 +144,8 @@ result<double> divergence(divergence_kind kind, const top_slice& from, const top
     return kind == divergence_kind::js ? js(sides) : kl(sides.q, sides.p);
 }
 
-result<divergence_report> compare(divergence_kind kind, std::span<const top_slice> from, std::span<const top_slice> to)
+result<divergence_report> compare(divergence_kind kind, std::span<const top_slice> from,
+                                  std::span<const top_slice> to)
 {
     BOOST_ASSERT(from.size() == to.size() && !from.empty());
     divergence_report report{.kind = kind};

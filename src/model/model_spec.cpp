@@ -28,7 +28,8 @@ namespace {
 
 spec_fault ill_typed(std::string_view member, std::string_view wanted, const json_node& found)
 {
-    return {std::string(member), "must be " + std::string(wanted) + ", found " + excerpt(found.value())};
+    return {std::string(member),
+            "must be " + std::string(wanted) + ", found " + excerpt(found.value())};
 }
 
 std::string one_of(std::span<const std::string_view> allowed)
@@ -39,8 +40,8 @@ std::string one_of(std::span<const std::string_view> allowed)
     return text;
 }
 
-constexpr std::array<std::string_view, 8> member_names{"kind",   "base",   "adapter",           "dtype",
-                                                       "device", "trust_remote_code", "entry_point", "options"};
+constexpr std::array<std::string_view, 8> member_names{
+    "kind", "base", "adapter", "dtype", "device", "trust_remote_code", "entry_point", "options"};
 
 /// Where one member of the JSON object, of member_names, goes; the fault with it, if any.
 std::optional<spec_fault> take(model_spec& spec, std::string_view name, const json_node& value)
@@ -60,19 +61,27 @@ std::optional<spec_fault> take(model_spec& spec, std::string_view name, const js
             to.reset();
         return value.is_null() ? std::optional<spec_fault>() : text(to ? *to : to.emplace());
     };
-    const auto choice = [&](std::string& to, std::span<const std::string_view> allowed) -> std::optional<spec_fault> {
+    const auto choice =
+        [&](std::string& to,
+            std::span<const std::string_view> allowed) -> std::optional<spec_fault> {
         if (auto why = text(to))
             return why;
         if (std::find(allowed.begin(), allowed.end(), to) == allowed.end())
             return ill_typed(name, "one of " + one_of(allowed), value);
         return {};
     };
-    if (name == "kind") return text(spec.kind);
-    if (name == "base") return text(spec.base);
-    if (name == "adapter") return optional_text(spec.adapter);
-    if (name == "dtype") return choice(spec.dtype, dtypes);
-    if (name == "device") return choice(spec.device, devices);
-    if (name == "entry_point") return optional_text(spec.entry_point);
+    if (name == "kind")
+        return text(spec.kind);
+    if (name == "base")
+        return text(spec.base);
+    if (name == "adapter")
+        return optional_text(spec.adapter);
+    if (name == "dtype")
+        return choice(spec.dtype, dtypes);
+    if (name == "device")
+        return choice(spec.device, devices);
+    if (name == "entry_point")
+        return optional_text(spec.entry_point);
     if (name == "trust_remote_code") {
         if (!value.is_bool())
             return ill_typed(name, "true or false", value);
@@ -101,7 +110,10 @@ std::optional<spec_fault> reset(model_spec& spec, std::size_t member)
     return {};
 }
 
-spec_fault unknown(std::string_view member) { return {shortened(member), "is unknown; a ModelSpec has " + one_of(member_names)}; }
+spec_fault unknown(std::string_view member)
+{
+    return {shortened(member), "is unknown; a ModelSpec has " + one_of(member_names)};
+}
 
 } // namespace
 
@@ -109,7 +121,8 @@ std::optional<spec_fault> parse_model_spec(const json_node& value, model_spec& s
 {
     if (!value.is_object())
         return spec_fault{"", "must be a ModelSpec object, found " + excerpt(value.value())};
-    std::array<const json_node*, member_names.size()> given{}; // of members of one name the last counts
+    std::array<const json_node*, member_names.size()>
+        given{}; // of members of one name the last counts
     for (const json_node* name = value.begin(); name != value.end(); name = (name + 1)->next()) {
         const auto found = std::find(member_names.begin(), member_names.end(), name->string());
         if (found == member_names.end())
@@ -131,7 +144,9 @@ std::optional<failure> read_model_spec(const json_node& value, model_spec& spec)
     const auto fault = parse_model_spec(value, spec);
     if (!fault)
         return {};
-    return failure{errc::invalid_params, "model" + (fault->member.empty() ? " " : '.' + fault->member + ' ') + fault->what};
+    return failure{errc::invalid_params,
+                   "model" + (fault->member.empty() ? " " : '.' + fault->member + ' ') +
+                       fault->what};
 }
 
 std::string real_path(const std::string& path)
@@ -149,7 +164,9 @@ cache_key key_of(const model_spec& resolved)
 {
     // Every member is written with its length, so that no two identities give the same text.
     std::string identity;
-    const auto add = [&](std::string_view part) { identity += std::to_string(part.size()) + ':' + std::string(part) + ';'; };
+    const auto add = [&](std::string_view part) {
+        identity += std::to_string(part.size()) + ':' + std::string(part) + ';';
+    };
     const auto add_optional = [&](const std::optional<std::string>& part) {
         identity += part ? '+' : '-';
         add(part.value_or(""));
@@ -161,10 +178,13 @@ cache_key key_of(const model_spec& resolved)
     add(resolved.device);
     add_optional(resolved.entry_point);
     add(resolved.options);
-    // A name-based UUID (RFC 4122 §4.3): 122 bits of SHA-1. The directory's name in front is for people.
-    const boost::uuids::uuid id = boost::uuids::name_generator_sha1(boost::uuids::ns::oid())(identity);
+    // A name-based UUID (RFC 4122 §4.3): 122 bits of SHA-1. The directory's name in front is for
+    // people.
+    const boost::uuids::uuid id =
+        boost::uuids::name_generator_sha1(boost::uuids::ns::oid())(identity);
     const std::string base = std::filesystem::path(resolved.base).filename();
-    const std::string adapter = resolved.adapter ? '+' + std::filesystem::path(*resolved.adapter).filename().string() : "";
+    const std::string adapter =
+        resolved.adapter ? '+' + std::filesystem::path(*resolved.adapter).filename().string() : "";
     return cache_key{(base.empty() ? resolved.kind : base) + adapter + '-' + to_string(id)};
 }
 
@@ -175,10 +195,12 @@ generation fingerprint(std::span<const std::filesystem::path> files)
         facts += file.native() + '\0';
         struct stat s {};
         if (::stat(file.c_str(), &s) == 0)
-            for (const auto number : {static_cast<std::int64_t>(s.st_dev), static_cast<std::int64_t>(s.st_ino),
-                                      static_cast<std::int64_t>(s.st_size), static_cast<std::int64_t>(s.st_mtim.tv_sec),
-                                      static_cast<std::int64_t>(s.st_mtim.tv_nsec), static_cast<std::int64_t>(s.st_ctim.tv_sec),
-                                      static_cast<std::int64_t>(s.st_ctim.tv_nsec)})
+            for (const auto number :
+                 {static_cast<std::int64_t>(s.st_dev), static_cast<std::int64_t>(s.st_ino),
+                  static_cast<std::int64_t>(s.st_size), static_cast<std::int64_t>(s.st_mtim.tv_sec),
+                  static_cast<std::int64_t>(s.st_mtim.tv_nsec),
+                  static_cast<std::int64_t>(s.st_ctim.tv_sec),
+                  static_cast<std::int64_t>(s.st_ctim.tv_nsec)})
                 facts += std::to_string(number) + ',';
         facts += ';';
     }

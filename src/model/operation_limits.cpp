@@ -32,7 +32,10 @@ demand demand_of(const detokenize& what) { return {.tokens = what.ids.size()}; }
 demand demand_of(const next_token& what) { return demand_of(what.prompts); }
 demand demand_of(const rolling_logprob& what) { return demand_of(what.texts); }
 demand demand_of(const diverge& what) { return demand_of(what.prompts); }
-demand demand_of(const generate& what) { return {.tokens = tokens_of(what.prompt) + what.max_new_tokens}; }
+demand demand_of(const generate& what)
+{
+    return {.tokens = tokens_of(what.prompt) + what.max_new_tokens};
+}
 demand demand_of(const logprob& what)
 {
     demand all{.prompts = what.items.size()};
@@ -45,18 +48,23 @@ demand demand_of(const logprob& what)
 
 failure too_many_tokens(std::size_t found, std::size_t allowed)
 {
-    return {errc::invalid_params,
-            "the request has " + std::to_string(found) + " tokens; max_tokens allows " + std::to_string(allowed)};
+    return {errc::invalid_params, "the request has " + std::to_string(found) +
+                                      " tokens; max_tokens allows " + std::to_string(allowed)};
 }
 
-std::optional<failure> too_much_to_list(const operation& what, std::size_t vocab_size, std::size_t max_reply_bytes)
+std::optional<failure> too_much_to_list(const operation& what, std::size_t vocab_size,
+                                        std::size_t max_reply_bytes)
 {
-    constexpr std::size_t least_bytes = 4; // of a token in a list: a digit of its id, a digit of its logprob, two commas
-    const auto listed_by = [vocab_size](const auto& each) { return each.prompts.size() * std::min(each.top_k, vocab_size); };
+    constexpr std::size_t least_bytes =
+        4; // of a token in a list: a digit of its id, a digit of its logprob, two commas
+    const auto listed_by = [vocab_size](const auto& each) {
+        return each.prompts.size() * std::min(each.top_k, vocab_size);
+    };
     const auto* const slices = std::get_if<next_token>(&what);
     const auto* const compared = std::get_if<diverge>(&what);
     const std::size_t listed = slices ? listed_by(*slices) : compared ? listed_by(*compared) : 0;
-    return listed > max_reply_bytes / least_bytes ? std::optional(reply_too_large(max_reply_bytes)) : std::nullopt;
+    return listed > max_reply_bytes / least_bytes ? std::optional(reply_too_large(max_reply_bytes))
+                                                  : std::nullopt;
 }
 
 std::optional<failure> over_limits(const operation& what, const request_limits& limits)

@@ -1,6 +1,6 @@
 #pragma once
-// How long nothing has passed on a connection, and how long a frame on it has been under way. A read or write costs a count; the
-// clock is asked by those who look.
+// How long nothing has passed on a connection, and how long a frame on it has been under way. A
+// read or write costs a count; the clock is asked by those who look.
 
 #include <chrono>
 #include <cstdint>
@@ -17,8 +17,8 @@ public:
     /// A frame has come whole.
     void frame_came() noexcept { ++frames_; }
 
-    /// Notes what has happened since the last look. `in_use`: the connection does not count as quiet, whatever passes on it;
-    /// `in_frame`: a frame has begun and has not ended.
+    /// Notes what has happened since the last look. `in_use`: the connection does not count as
+    /// quiet, whatever passes on it; `in_frame`: a frame has begun and has not ended.
     void look(time_point now, bool in_use, bool in_frame) noexcept
     {
         if (std::exchange(seen_moves_, moves_) != moves_ || in_use)
@@ -39,7 +39,8 @@ public:
 
 private:
     std::uint64_t moves_ = 0, frames_ = 0;
-    std::uint64_t seen_moves_ = ~std::uint64_t{0}, seen_frames_ = ~std::uint64_t{0}; // at the last look
+    std::uint64_t seen_moves_ = ~std::uint64_t{0},
+                  seen_frames_ = ~std::uint64_t{0}; // at the last look
     time_point quiet_since_, frame_since_;
 };
 

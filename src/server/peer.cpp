@@ -20,7 +20,9 @@ std::vector<gid_t> supplementary_groups(int connected)
     std::vector<gid_t> groups(64);
     auto size = static_cast<socklen_t>(groups.size() * sizeof(gid_t));
     int done = ::getsockopt(connected, SOL_SOCKET, SO_PEERGROUPS, groups.data(), &size);
-    if (done != 0 && errno == ERANGE) { // the size they need is in `size`; a peer's groups do not change any more
+    if (done != 0 &&
+        errno ==
+            ERANGE) { // the size they need is in `size`; a peer's groups do not change any more
         groups.resize(size / sizeof(gid_t));
         done = ::getsockopt(connected, SOL_SOCKET, SO_PEERGROUPS, groups.data(), &size);
     }
@@ -50,7 +52,8 @@ std::optional<peer_identity> peer_of(int connected)
 bool may_talk(const access_rules& rules, const peer_identity& peer)
 {
     return peer.uid == ::geteuid() || peer.uid == 0 || contains(rules.uids, peer.uid) ||
-           std::any_of(rules.gids.begin(), rules.gids.end(), [&](gid_t each) { return contains(peer.gids, each); });
+           std::any_of(rules.gids.begin(), rules.gids.end(),
+                       [&](gid_t each) { return contains(peer.gids, each); });
 }
 
 std::string who_may_talk(const access_rules& rules)

@@ -23,7 +23,8 @@ bool may_talk(const access_rules& rules, const peer_identity& peer);
 /// "only user 7, root and group 9", for people.
 std::string who_may_talk(const access_rules& rules);
 
-/// Which refusals to log: a peer that comes back in a loop must not fill the disk. Time is an argument.
+/// Which refusals to log: a peer that comes back in a loop must not fill the disk. Time is an
+/// argument.
 class refusal_log {
 public:
     using time_point = std::chrono::steady_clock::time_point;

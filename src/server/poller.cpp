@@ -9,7 +9,8 @@ namespace warmd {
 
 namespace {
 
-constexpr std::uint32_t always = EPOLLIN | EPOLLRDHUP | EPOLLET; // EPOLLHUP and EPOLLERR come unasked
+constexpr std::uint32_t always =
+    EPOLLIN | EPOLLRDHUP | EPOLLET; // EPOLLHUP and EPOLLERR come unasked
 
 /// A busy poller looks this often for more before the context's other work has its turn.
 constexpr int rounds_in_a_row = 8;
@@ -63,12 +64,13 @@ void poller::wait()
     if (waiting_ || listeners_ == 0)
         return;
     waiting_ = true;
-    epoll_.async_wait(asio::posix::stream_descriptor::wait_read, [self = shared_from_this()](const error_code& ec) {
-        self->waiting_ = false;
-        if (!ec)
-            self->serve();
-        self->wait();
-    });
+    epoll_.async_wait(asio::posix::stream_descriptor::wait_read,
+                      [self = shared_from_this()](const error_code& ec) {
+                          self->waiting_ = false;
+                          if (!ec)
+                              self->serve();
+                          self->wait();
+                      });
 }
 
 void poller::serve()

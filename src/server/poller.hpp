@@ -1,6 +1,7 @@
 #pragma once
-// Which of many sockets are ready, at one system call for all of them. Asio's own reactor costs each request a read that finds
-// nothing, or an epoll_ctl; here a socket is registered once, and its owner reads and writes it directly.
+// Which of many sockets are ready, at one system call for all of them. Asio's own reactor costs
+// each request a read that finds nothing, or an epoll_ctl; here a socket is registered once, and
+// its owner reads and writes it directly.
 
 #include "base/asio.hpp"
 
@@ -14,7 +15,8 @@
 
 namespace warmd {
 
-/// An epoll instance that is served by an io_context: it keeps the context busy while anybody listens. Serial by its executor.
+/// An epoll instance that is served by an io_context: it keeps the context busy while anybody
+/// listens. Serial by its executor.
 class poller : public std::enable_shared_from_this<poller> {
 public:
     /// Told what its socket is ready for; may remove itself and others.
@@ -30,8 +32,9 @@ public:
     /// Throws boost::system::system_error if there is no epoll instance to be had.
     explicit poller(asio::any_io_executor executor);
 
-    /// From now on `to` is told when `socket` can be read and when the peer hangs up, wholly or its writing side, and with
-    /// `writable` when it can be written. REQUIRES: `to` lives until remove().
+    /// From now on `to` is told when `socket` can be read and when the peer hangs up, wholly or its
+    /// writing side, and with `writable` when it can be written. REQUIRES: `to` lives until
+    /// remove().
     error_code add(int socket, listener& to);
     void watch_writable(int socket, listener& to, bool writable);
     /// `to` is not told anything any more. REQUIRES: add() succeeded, and `socket` is still open.

@@ -26,13 +26,15 @@ constexpr int backlog = 4096; // the kernel cuts it to net.core.somaxconn
 /// After a failed accept (EMFILE and the like) it would fail again at once: pauses, doubling.
 constexpr std::chrono::milliseconds first_pause{100}, longest_pause{1600};
 
-/// How often sessions are looked at: a timeout is noticed when at most a quarter more of it has passed.
+/// How often sessions are looked at: a timeout is noticed when at most a quarter more of it has
+/// passed.
 std::chrono::nanoseconds look_interval(const session_limits& limits)
 {
     std::chrono::nanoseconds interval = std::chrono::seconds(1);
     for (const std::chrono::nanoseconds timeout : {limits.idle_timeout, limits.frame_timeout})
         if (timeout.count() != 0)
-            interval = std::min(interval, std::max<std::chrono::nanoseconds>(timeout / 4, std::chrono::milliseconds(1)));
+            interval = std::min(interval, std::max<std::chrono::nanoseconds>(
+                                              timeout / 4, std::chrono::milliseconds(1)));
     return interval;
 }
 
@@ -51,10 +53,12 @@ void turn_away(session::socket& connected, const failure& why)
 
 class service::impl : public std::enable_shared_from_this<impl> {
 public:
-    impl(asio::any_io_executor executor, server_config config, const dispatcher& methods, logger log, const time_source& time)
-        : executor_(executor), counts_(methods.counted()->connections), config_(std::move(config)), dispatcher_(methods),
-          log_(std::move(log)), acceptor_(executor), poller_(std::make_shared<poller>(executor)), pause_(executor),
-          now_(time.now), look_(time.make_alarm(executor)), ended_(executor, asio::steady_timer::time_point::max())
+    impl(asio::any_io_executor executor, server_config config, const dispatcher& methods,
+         logger log, const time_source& time)
+        : executor_(executor), counts_(methods.counted()->connections), config_(std::move(config)),
+          dispatcher_(methods), log_(std::move(log)), acceptor_(executor),
+          poller_(std::make_shared<poller>(executor)), pause_(executor), now_(time.now),
+          look_(time.make_alarm(executor)), ended_(executor, asio::steady_timer::time_point::max())
     {
     }
 
@@ -116,7 +120,8 @@ result<void> service::impl::take_over()
     error_code ec;
     acceptor_.assign(asio::local::stream_protocol(), config_.listening_socket, ec);
     if (ec)
-        return failure{errc::internal_error, "cannot serve on the socket that was passed: " + ec.message()};
+        return failure{errc::internal_error,
+                       "cannot serve on the socket that was passed: " + ec.message()};
     return {};
 }
 
@@ -131,13 +136,15 @@ result<void> service::impl::listen()
     if (!ec)
         acceptor.bind(asio::local::stream_protocol::endpoint(config_.socket_path), ec);
     if (ec)
-        return failure{ec == asio::error::access_denied ? errc::permission_denied : errc::invalid_params,
+        return failure{ec == asio::error::access_denied ? errc::permission_denied
+                                                        : errc::invalid_params,
                        "cannot bind " + config_.socket_path + ": " + ec.message()};
     if (auto ours = claimed->bound(config_.access); !ours)
         return ours;
     acceptor.listen(backlog, ec);
     if (ec)
-        return failure{errc::internal_error, "cannot listen on " + config_.socket_path + ": " + ec.message()};
+        return failure{errc::internal_error,
+                       "cannot listen on " + config_.socket_path + ": " + ec.message()};
     path_ = std::move(*claimed);
     acceptor_ = std::move(acceptor);
     return {};
@@ -162,11 +169,13 @@ asio::awaitable<void> service::impl::accept()
     }
 }
 
-/// Out of descriptors or memory: said once, until it works again. Who wants to connect waits in the backlog meanwhile.
+/// Out of descriptors or memory: said once, until it works again. Who wants to connect waits in the
+/// backlog meanwhile.
 std::chrono::milliseconds service::impl::next_pause(const error_code& why)
 {
     if (deaf_for_.count() == 0)
-        log_.error("cannot accept connections: " + why.message() + "; " + std::to_string(sessions_.size()) +
+        log_.error("cannot accept connections: " + why.message() + "; " +
+                   std::to_string(sessions_.size()) +
                    " are open, others wait until it works again");
     deaf_for_ = std::clamp(2 * deaf_for_, first_pause, longest_pause);
     return deaf_for_;
@@ -179,21 +188,26 @@ void service::impl::admit(session::socket connected)
         ++counts_.not_allowed;
         const std::string who = peer ? "user " + std::to_string(peer->uid) : "an unknown user";
         if (std::size_t more = 0; refusals_.admits(std::chrono::steady_clock::now(), more))
-            log_.warning("turned away " + who + (more == 0 ? "" : ", and " + std::to_string(more) + " connections before it"));
-        return turn_away(connected, failure{errc::permission_denied,
-                                            who + " may not use this daemon; " + who_may_talk(config_.access) + " may"});
+            log_.warning(
+                "turned away " + who +
+                (more == 0 ? "" : ", and " + std::to_string(more) + " connections before it"));
+        return turn_away(
+            connected, failure{errc::permission_denied, who + " may not use this daemon; " +
+                                                            who_may_talk(config_.access) + " may"});
     }
     if (sessions_.size() >= config_.max_connections) {
         ++counts_.too_many;
-        return turn_away(connected, failure{.code = errc::busy,
-                                            .detail = "there are " + std::to_string(sessions_.size()) +
-                                                      " connections, as many as max_connections allows",
-                                            .retry_after_seconds = 1});
+        return turn_away(connected,
+                         failure{.code = errc::busy,
+                                 .detail = "there are " + std::to_string(sessions_.size()) +
+                                           " connections, as many as max_connections allows",
+                                 .retry_after_seconds = 1});
     }
     ++counts_.accepted;
     ++counts_.open;
-    const auto fresh = std::make_shared<session>(std::move(connected), peer_name(peer->uid, peer->pid), poller_, dispatcher_,
-                                                 config_.session, log_);
+    const auto fresh =
+        std::make_shared<session>(std::move(connected), peer_name(peer->uid, peer->pid), poller_,
+                                  dispatcher_, config_.session, log_);
     if (sessions_.empty())
         look_later();
     sessions_.insert(fresh);
@@ -212,12 +226,14 @@ void service::impl::look_later()
     look_->set(look_due_, [self = shared_from_this()] { self->look(); });
 }
 
-/// Finds connections that have been silent for too long; that it comes late tells how busy the executor is.
+/// Finds connections that have been silent for too long; that it comes late tells how busy the
+/// executor is.
 void service::impl::look()
 {
     const time_point now = now_();
     dispatcher_.counted()->strand_lag_seconds.add(now - look_due_);
-    const auto open = sessions_; // a session may end, and leave sessions_, as soon as it is looked at
+    const auto open =
+        sessions_; // a session may end, and leave sessions_, as soon as it is looked at
     for (const auto& one : open)
         one->look(now);
     if (!sessions_.empty())
@@ -264,8 +280,10 @@ void service::impl::ring_if_ended()
         ended_.cancel();
 }
 
-service::service(asio::any_io_executor executor, server_config config, const dispatcher& methods, logger log, time_source time)
-    : impl_(std::make_shared<impl>(std::move(executor), std::move(config), methods, std::move(log), time))
+service::service(asio::any_io_executor executor, server_config config, const dispatcher& methods,
+                 logger log, time_source time)
+    : impl_(std::make_shared<impl>(std::move(executor), std::move(config), methods, std::move(log),
+                                   time))
 {
 }
 service::~service() { impl_->stop(); }

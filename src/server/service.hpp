@@ -2,31 +2,33 @@
 // The listening socket, the sessions it owns, and the order of their end. Knows nothing of models.
 
 #include "base/config.hpp"
+#include "base/time_source.hpp"
 #include "wire/dispatcher.hpp"
 #include <warmd/error.hpp>
 #include <warmd/log.hpp>
-#include "base/time_source.hpp"
 
 #include <cstddef>
 #include <memory>
 
 namespace warmd {
 
-/// Listens on one path and serves whoever connects and may (access_rules; by themselves, our own user and root). Its executor
-/// must be serial; members are called on it.
+/// Listens on one path and serves whoever connects and may (access_rules; by themselves, our own
+/// user and root). Its executor must be serial; members are called on it.
 ///
-/// One daemon per path: PATH.lock is held (flock) from start() to drain(). The directory is made 0700 if its parent exists;
-/// the socket is 0600, or what the rules say, before anybody can connect, because it does not listen until then. A socket that a
-/// service manager passed is served on as it is: path, modes and lock are the manager's.
+/// One daemon per path: PATH.lock is held (flock) from start() to drain(). The directory is made
+/// 0700 if its parent exists; the socket is 0600, or what the rules say, before anybody can
+/// connect, because it does not listen until then. A socket that a service manager passed is served
+/// on as it is: path, modes and lock are the manager's.
 class service {
 public:
     /// The dispatcher must outlive the service, and the service what runs on the executor.
-    service(asio::any_io_executor, server_config, const dispatcher&, logger, time_source = real_time());
+    service(asio::any_io_executor, server_config, const dispatcher&, logger,
+            time_source = real_time());
     ~service();
 
-    /// Binds and listens, or takes the socket that listens already; from then on accepts. Fails if the path cannot be had, and
-    /// says why: a bad configuration, another daemon listening (with its pid), a file that is no socket (never deleted), no
-    /// directory, no permission.
+    /// Binds and listens, or takes the socket that listens already; from then on accepts. Fails if
+    /// the path cannot be had, and says why: a bad configuration, another daemon listening (with
+    /// its pid), a file that is no socket (never deleted), no directory, no permission.
     result<void> start();
     /// Stops accepting, gives up the path and its lock, drains every session.
     void drain();

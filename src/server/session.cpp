@@ -20,21 +20,22 @@ namespace {
 
 constexpr std::size_t kept_output = 64 * 1024; // a larger buffer is given back once it is sent
 
-/// A client that writes without pause is read this often before others have their turn, and one that reads without pause is sent
-/// this many bytes.
+/// A client that writes without pause is read this often before others have their turn, and one
+/// that reads without pause is sent this many bytes.
 constexpr int reads_in_a_row = 8;
 constexpr std::size_t bytes_in_a_row = 1024 * 1024;
 
-/// How long a refused client has to read the error before the socket goes: closing while it still writes would have it see
-/// a broken pipe instead.
+/// How long a refused client has to read the error before the socket goes: closing while it still
+/// writes would have it see a broken pipe instead.
 constexpr std::chrono::seconds linger_time{2};
 
 } // namespace
 
-session::session(socket connected, peer_name peer, std::shared_ptr<poller> by, const dispatcher& methods, session_limits limits,
-                 logger log)
-    : executor_(connected.get_executor()), poller_(std::move(by)), socket_(connected.release()), peer_(peer),
-      dispatcher_(methods), limits_(limits), log_(std::move(log)), decoder_(limits.max_frame_bytes), linger_(executor_)
+session::session(socket connected, peer_name peer, std::shared_ptr<poller> by,
+                 const dispatcher& methods, session_limits limits, logger log)
+    : executor_(connected.get_executor()), poller_(std::move(by)), socket_(connected.release()),
+      peer_(peer), dispatcher_(methods), limits_(limits), log_(std::move(log)),
+      decoder_(limits.max_frame_bytes), linger_(executor_)
 {
 }
 
@@ -54,7 +55,8 @@ void session::start(std::function<void()> on_end)
     }
 }
 
-// A client that has not closed its side sees EPIPE from now on; what the kernel holds already is read to its end.
+// A client that has not closed its side sees EPIPE from now on; what the kernel holds already is
+// read to its end.
 void session::drain()
 {
     draining_ = true;
@@ -75,7 +77,7 @@ void session::stop()
     wind_up();
 }
 
-// -- input ----------------------------------------------------------------------------------------------------
+// -- input ------------------------------------------------------------
 
 void session::ready(std::uint32_t events)
 {
@@ -88,7 +90,8 @@ void session::ready(std::uint32_t events)
     work();
 }
 
-/// Starts every message that has come, as long as there is room for it; then sends the replies that are ready.
+/// Starts every message that has come, as long as there is room for it; then sends the replies that
+/// are ready.
 void session::work()
 {
     working_ = true;
@@ -117,8 +120,10 @@ void session::work()
         if (hung_up_ && (paused_ || input_ == input::ended))
             stop();
         flush();
-    } catch (const std::exception& trouble) { // out of memory, or a bug: this connection is lost, the others are not
-        log_.error(std::string("a connection's reader failed; the connection is closed: ") + trouble.what());
+    } catch (const std::exception&
+                 trouble) { // out of memory, or a bug: this connection is lost, the others are not
+        log_.error(std::string("a connection's reader failed; the connection is closed: ") +
+                   trouble.what());
         stop();
     }
     working_ = false;
@@ -159,7 +164,8 @@ void session::receive()
     if (n > 0) {
         decoder_.commit(static_cast<std::size_t>(n));
         times_.moved();
-        const bool filled = static_cast<std::size_t>(n) == space.size(); // else what there was is read: the poller tells of more
+        const bool filled = static_cast<std::size_t>(n) ==
+                            space.size(); // else what there was is read: the poller tells of more
         readable_ = ending_ || filled;
     } else if (n == 0) {
         at_end_ = true;
@@ -170,8 +176,8 @@ void session::receive()
     }
 }
 
-/// Reads what a client still sends after a frame that could not be read: it would see its own write fail otherwise,
-/// and might never look at the error.
+/// Reads what a client still sends after a frame that could not be read: it would see its own write
+/// fail otherwise, and might never look at the error.
 void session::throw_away()
 {
     flush();
@@ -196,7 +202,10 @@ void session::end_input()
 
 bool session::is_backed_up() const { return unsent() > max_queued_output; }
 
-bool session::is_full() const { return is_open() && (calls_.size() >= limits_.max_in_flight || is_backed_up()); }
+bool session::is_full() const
+{
+    return is_open() && (calls_.size() >= limits_.max_in_flight || is_backed_up());
+}
 
 /// Ends a pause; with many requests in flight not for every single one that ends.
 void session::make_room()
@@ -206,7 +215,7 @@ void session::make_room()
         work();
 }
 
-// -- requests -------------------------------------------------------------------------------------------------
+// -- requests ------------------------------------------------------------
 
 void session::start_message(const rpc::item& message)
 {
@@ -253,7 +262,8 @@ void session::start_call(const rpc::request& request)
     if (in_flight >= limits_.max_in_flight_total)
         return refuse(request,
                       {.code = errc::busy,
-                       .detail = std::to_string(in_flight) + " requests are under way, as many as max_in_flight_total allows",
+                       .detail = std::to_string(in_flight) +
+                                 " requests are under way, as many as max_in_flight_total allows",
                        .retry_after_seconds = 1});
     const auto self = shared_from_this();
     const auto one = std::make_shared<call>(self, request);
@@ -261,11 +271,14 @@ void session::start_call(const rpc::request& request)
     ++dispatcher_.counted()->in_flight;
     if (within_)
         ++within_->left;
-    // On this very executor: the handler starts inline, and its signal is emitted from where it runs.
-    asio::co_spawn(executor_, dispatcher_.answer(request, one),
-                   asio::bind_cancellation_slot(one->slot(), [self, one](std::exception_ptr thrown, result<std::string> reply) {
-                       self->finish(one, thrown, std::move(reply));
-                   }));
+    // On this very executor: the handler starts inline, and its signal is emitted from where it
+    // runs.
+    asio::co_spawn(
+        executor_, dispatcher_.answer(request, one),
+        asio::bind_cancellation_slot(
+            one->slot(), [self, one](std::exception_ptr thrown, result<std::string> reply) {
+                self->finish(one, thrown, std::move(reply));
+            }));
 }
 
 /// Nothing has been done.
@@ -279,14 +292,16 @@ void session::refuse(const rpc::request& request, const failure& why)
     answer(id_text, why, within_.get());
 }
 
-void session::finish(const std::shared_ptr<call>& done, std::exception_ptr thrown, result<std::string> reply)
+void session::finish(const std::shared_ptr<call>& done, std::exception_ptr thrown,
+                     result<std::string> reply)
 {
     calls_.erase(done);
     --dispatcher_.counted()->in_flight;
     done->end();
     if (thrown)
         reply = done->reason().value_or(
-            is_open() ? failure{errc::internal_error, "the request was aborted, and nobody had asked for that"}
+            is_open() ? failure{errc::internal_error,
+                                "the request was aborted, and nobody had asked for that"}
                       : failure{errc::disconnected, "its client has gone"});
     if (reply && reply->size() > limits_.max_reply_bytes)
         reply = reply_too_large(limits_.max_reply_bytes);
@@ -303,9 +318,10 @@ void session::finish(const std::shared_ptr<call>& done, std::exception_ptr throw
             flush_soon();
         make_room();
         if (blocked_ && unsent() > limits_.max_unread_bytes)
-            cut_off(dispatcher_.counted()->connections.slow_reader, "it has not read " + std::to_string(unsent()) +
-                                                                        " bytes of replies; max_unread_bytes allows " +
-                                                                        std::to_string(limits_.max_unread_bytes));
+            cut_off(dispatcher_.counted()->connections.slow_reader,
+                    "it has not read " + std::to_string(unsent()) +
+                        " bytes of replies; max_unread_bytes allows " +
+                        std::to_string(limits_.max_unread_bytes));
     }
     wind_up();
 }
@@ -313,22 +329,29 @@ void session::finish(const std::shared_ptr<call>& done, std::exception_ptr throw
 void session::log_end(const call& done, const result<std::string>& reply) const
 {
     if (!reply && reply.error().code == errc::internal_error)
-        log_.error("request " + done.id_text() + " from " + peer_text() + ": " + reply.error().detail);
+        log_.error("request " + done.id_text() + " from " + peer_text() + ": " +
+                   reply.error().detail);
     if (const auto& noted = done.what_was_noted()) {
-        const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - noted->began;
+        const std::chrono::duration<double, std::milli> took =
+            std::chrono::steady_clock::now() - noted->began;
         log_request(done.id_text(), noted->method,
-                    std::string(reply ? "ok" : name(reply.error().code)) + " in " + std::to_string(took.count()) + " ms" +
+                    std::string(reply ? "ok" : name(reply.error().code)) + " in " +
+                        std::to_string(took.count()) + " ms" +
                         (noted->key.empty() ? "" : ", " + noted->key));
     }
 }
 
-void session::log_request(std::string_view id_text, std::string_view method, std::string_view outcome) const
+void session::log_request(std::string_view id_text, std::string_view method,
+                          std::string_view outcome) const
 {
-    log_.debug("request " + std::string(id_text) + " from " + peer_text() + ": " + shortened(method) + ": " +
-               std::string(outcome));
+    log_.debug("request " + std::string(id_text) + " from " + peer_text() + ": " +
+               shortened(method) + ": " + std::string(outcome));
 }
 
-std::string session::peer_text() const { return "user " + std::to_string(peer_.uid) + ", process " + std::to_string(peer_.pid); }
+std::string session::peer_text() const
+{
+    return "user " + std::to_string(peer_.uid) + ", process " + std::to_string(peer_.pid);
+}
 
 void session::cancel(const json_node& params)
 {
@@ -343,7 +366,7 @@ void session::cancel(const json_node& params)
     }
 }
 
-// -- output ---------------------------------------------------------------------------------------------------
+// -- output ------------------------------------------------------------
 
 /// Where one reply, or one of a batch's, begins.
 std::size_t session::begin_reply(batch* within)
@@ -424,7 +447,8 @@ void session::flush()
 /// How many bytes the socket took.
 std::size_t session::send_some()
 {
-    const ssize_t n = ::send(socket_, sending_.data() + sent_, sending_.size() - sent_, MSG_NOSIGNAL | MSG_DONTWAIT);
+    const ssize_t n = ::send(socket_, sending_.data() + sent_, sending_.size() - sent_,
+                             MSG_NOSIGNAL | MSG_DONTWAIT);
     if (n < 0 && errno == EAGAIN) {
         blocked_ = true;
         if (!std::exchange(watching_writable_, true))
@@ -454,10 +478,10 @@ void session::caught_up()
         make_room();
 }
 
-// -- the end --------------------------------------------------------------------------------------------------
+// -- the end ------------------------------------------------------------
 
-/// Called after anything that may have been the last: closes the socket once everything is answered, and says so once
-/// nothing is left.
+/// Called after anything that may have been the last: closes the socket once everything is
+/// answered, and says so once nothing is left.
 void session::wind_up()
 {
     const bool answered = calls_.empty() && out_.empty() && sending_.empty();
@@ -474,15 +498,21 @@ void session::look(std::chrono::steady_clock::time_point now)
     if (!is_open())
         return;
     connection_counts& counted = dispatcher_.counted()->connections;
-    const bool in_frame = input_ == input::open && !paused_ && !readable_ && !at_end_ && decoder_.in_frame();
+    const bool in_frame =
+        input_ == input::open && !paused_ && !readable_ && !at_end_ && decoder_.in_frame();
     times_.look(now, !calls_.empty() || !kept_.empty(), in_frame);
     if (times_.quiet_for(now, limits_.idle_timeout))
-        return cut_off(counted.idle, "nothing has passed on it for as long as idle_connection_timeout");
+        return cut_off(counted.idle,
+                       "nothing has passed on it for as long as idle_connection_timeout");
     if (times_.in_frame_for(now, limits_.frame_timeout)) {
         ++counted.half_sent_frame;
-        log_.info("closing a connection of " + peer_text() + ": a request on it has not arrived whole");
+        log_.info("closing a connection of " + peer_text() +
+                  ": a request on it has not arrived whole");
         input_ = input::refused;
-        answer("null", failure{errc::timeout, "a request has begun and has not arrived whole within frame_timeout"}, nullptr);
+        answer("null",
+               failure{errc::timeout,
+                       "a request has begun and has not arrived whole within frame_timeout"},
+               nullptr);
         work();
     }
 }

@@ -20,30 +20,34 @@ namespace warmd {
 /// The replies to one batch, sent together when all are there.
 struct session::batch {
     std::size_t left = 1; // requests begun, and reading the rest
-    std::string text; // "[reply,reply"
+    std::string text;     // "[reply,reply"
 };
 
-/// One request in flight, and its handler's view of the client. Shared with the handler's helpers on other threads, which
-/// may only notify(); the rest belongs to the session's executor.
+/// One request in flight, and its handler's view of the client. Shared with the handler's helpers
+/// on other threads, which may only notify(); the rest belongs to the session's executor.
 class session::call : public caller, public std::enable_shared_from_this<call> {
 public:
     call(const std::shared_ptr<session>& owner, const rpc::request& request)
-        : owner_(owner), executor_(owner->executor_), counts_(owner->dispatcher_.counts_of(request.method)),
-          peer_uid_(owner->peer_.uid), id_(request.id ? request.id->value() : nullptr), answered_(!request.notification()),
+        : owner_(owner), executor_(owner->executor_),
+          counts_(owner->dispatcher_.counts_of(request.method)), peer_uid_(owner->peer_.uid),
+          id_(request.id ? request.id->value() : nullptr), answered_(!request.notification()),
           batch_(owner->within_)
     {
         rpc::append_id(id_text_, request.id);
         if (owner->log_.enabled(log_level::debug))
-            noted_.emplace(noted{std::string(request.method), {}, std::chrono::steady_clock::now()});
+            noted_.emplace(
+                noted{std::string(request.method), {}, std::chrono::steady_clock::now()});
     }
 
     const json::value& id() const noexcept override { return id_; }
     unsigned peer_uid() const noexcept override { return peer_uid_; }
 
-    // On the session's executor this runs at once: a notification must not be overtaken by the reply that follows it.
+    // On the session's executor this runs at once: a notification must not be overtaken by the
+    // reply that follows it.
     void notify(std::string_view name, std::string params) override
     {
-        asio::dispatch(executor_, [self = shared_from_this(), name = std::string(name), params = std::move(params)] {
+        asio::dispatch(executor_, [self = shared_from_this(), name = std::string(name),
+                                   params = std::move(params)] {
             const auto owner = self->owner_.lock();
             if (owner && self->open_ && !owner->notify(name, params))
                 ++self->dropped_;
@@ -58,9 +62,12 @@ public:
             deadline_.emplace(executor_);
         deadline_->expires_after(limit);
         deadline_->async_wait([self = shared_from_this()](error_code ec) {
-            // A wait that was cancelled too late reports success: whether the deadline is still there and past tells.
-            if (!ec && self->deadline_ && self->deadline_->expiry() <= std::chrono::steady_clock::now())
-                self->end_early(failure{errc::timeout, "the request's timeout passed before there was a result"});
+            // A wait that was cancelled too late reports success: whether the deadline is still
+            // there and past tells.
+            if (!ec && self->deadline_ &&
+                self->deadline_->expiry() <= std::chrono::steady_clock::now())
+                self->end_early(failure{errc::timeout,
+                                        "the request's timeout passed before there was a result"});
         });
     }
 
@@ -88,7 +95,8 @@ public:
             caught_up_(dropped);
     }
 
-    /// Asks the handler to stop; the first reason given is the answer, unless the handler has a result all the same.
+    /// Asks the handler to stop; the first reason given is the answer, unless the handler has a
+    /// result all the same.
     void end_early(failure why)
     {
         if (!running_ || reason_)

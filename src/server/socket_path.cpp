@@ -20,7 +20,8 @@ namespace {
 
 failure unusable(const std::string& what, int error)
 {
-    return failure{error == EACCES || error == EPERM ? errc::permission_denied : errc::invalid_params,
+    return failure{error == EACCES || error == EPERM ? errc::permission_denied
+                                                     : errc::invalid_params,
                    what + ": " + std::generic_category().message(error)};
 }
 
@@ -34,7 +35,9 @@ result<std::optional<pid_t>> listener_at(const std::string& path)
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     std::memcpy(address.sun_path, path.data(), path.size());
-    const int error = ::connect(probe, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 ? 0 : errno;
+    const int error =
+        ::connect(probe, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 ? 0
+                                                                                           : errno;
     ucred peer{};
     socklen_t size = sizeof peer;
     if (error == 0)
@@ -51,8 +54,8 @@ failure taken(const std::string& path)
 {
     const auto listener = listener_at(path);
     const bool known = listener && *listener && **listener > 0;
-    return failure{errc::busy,
-                   "another daemon is listening on " + path + (known ? " (pid " + std::to_string(**listener) + ")" : "")};
+    return failure{errc::busy, "another daemon is listening on " + path +
+                                   (known ? " (pid " + std::to_string(**listener) + ")" : "")};
 }
 
 } // namespace
@@ -61,19 +64,22 @@ namespace {
 
 result<void> give_to_group(const std::string& path, const access_rules& rules)
 {
-    if (rules.socket_group && ::lchown(path.c_str(), static_cast<uid_t>(-1), *rules.socket_group) != 0)
-        return unusable("cannot give " + path + " to group " + std::to_string(*rules.socket_group), errno);
+    if (rules.socket_group &&
+        ::lchown(path.c_str(), static_cast<uid_t>(-1), *rules.socket_group) != 0)
+        return unusable("cannot give " + path + " to group " + std::to_string(*rules.socket_group),
+                        errno);
     return {};
 }
 
 result<void> make_directory(const std::string& directory, const access_rules& rules)
 {
     if (::mkdir(directory.c_str(), 0700) != 0)
-        return errno == EEXIST ? result<void>{} : unusable("cannot make the socket's directory " + directory, errno);
+        return errno == EEXIST ? result<void>{}
+                               : unusable("cannot make the socket's directory " + directory, errno);
     if (auto given = give_to_group(directory, rules); !given)
         return given;
-    const mode_t passable =
-        0700U | ((rules.socket_mode & 0060U) != 0 ? 0010U : 0U) | ((rules.socket_mode & 0006U) != 0 ? 0001U : 0U);
+    const mode_t passable = 0700U | ((rules.socket_mode & 0060U) != 0 ? 0010U : 0U) |
+                            ((rules.socket_mode & 0006U) != 0 ? 0001U : 0U);
     if (passable != 0700U && ::chmod(directory.c_str(), passable) != 0)
         return unusable("cannot set the mode of " + directory, errno);
     return {};
@@ -84,7 +90,8 @@ result<void> make_directory(const std::string& directory, const access_rules& ru
 result<socket_path> socket_path::claim(const std::string& path, const access_rules& rules)
 {
     if (path.empty() || path.front() != '/' || path.size() >= sizeof(sockaddr_un::sun_path))
-        return failure{errc::invalid_params, "socket path '" + path + "' is not absolute, or too long"};
+        return failure{errc::invalid_params,
+                       "socket path '" + path + "' is not absolute, or too long"};
     const std::string directory = path.substr(0, std::max<std::size_t>(path.rfind('/'), 1));
     if (auto made = make_directory(directory, rules); !made)
         return made.error();
@@ -98,7 +105,8 @@ result<socket_path> socket_path::claim(const std::string& path, const access_rul
 }
 
 socket_path::socket_path(socket_path&& other) noexcept
-    : path_(std::exchange(other.path_, {})), lock_(std::exchange(other.lock_, -1)), device_(other.device_), inode_(other.inode_)
+    : path_(std::exchange(other.path_, {})), lock_(std::exchange(other.lock_, -1)),
+      device_(other.device_), inode_(other.inode_)
 {
 }
 
@@ -114,7 +122,8 @@ socket_path& socket_path::operator=(socket_path&& other) noexcept
 
 socket_path::~socket_path() { release(); }
 
-/// Whoever held the lock before may have removed the file after we opened it: then ours locks nothing, and again.
+/// Whoever held the lock before may have removed the file after we opened it: then ours locks
+/// nothing, and again.
 result<void> socket_path::take_lock()
 {
     const std::string name = path_ + ".lock";
@@ -127,9 +136,10 @@ result<void> socket_path::take_lock()
             ::close(std::exchange(lock_, -1));
             return error == EWOULDBLOCK ? taken(path_) : unusable("cannot lock " + name, error);
         }
-        struct stat locked{}, named{};
-        if (::fstat(lock_, &locked) == 0 && ::stat(name.c_str(), &named) == 0 && locked.st_ino == named.st_ino &&
-            locked.st_dev == named.st_dev)
+        struct stat locked {
+        }, named{};
+        if (::fstat(lock_, &locked) == 0 && ::stat(name.c_str(), &named) == 0 &&
+            locked.st_ino == named.st_ino && locked.st_dev == named.st_dev)
             return {};
         ::close(std::exchange(lock_, -1));
     }
@@ -137,11 +147,12 @@ result<void> socket_path::take_lock()
 
 result<void> socket_path::clear_stale_socket() const
 {
-    struct stat there{};
+    struct stat there {};
     if (::lstat(path_.c_str(), &there) != 0)
         return errno == ENOENT ? result<void>{} : unusable("cannot look at " + path_, errno);
     if (!S_ISSOCK(there.st_mode))
-        return failure{errc::invalid_params, path_ + " exists and is not a socket; it is left alone"};
+        return failure{errc::invalid_params,
+                       path_ + " exists and is not a socket; it is left alone"};
     const auto listener = listener_at(path_);
     if (!listener)
         return listener.error();
@@ -154,7 +165,7 @@ result<void> socket_path::clear_stale_socket() const
 
 result<void> socket_path::bound(const access_rules& rules)
 {
-    struct stat made{};
+    struct stat made {};
     if (auto given = give_to_group(path_, rules); !given)
         return given;
     if (::chmod(path_.c_str(), rules.socket_mode) != 0 || ::lstat(path_.c_str(), &made) != 0)
@@ -168,8 +179,9 @@ void socket_path::release() noexcept
 {
     if (lock_ < 0)
         return;
-    struct stat there{};
-    if (inode_ != 0 && ::lstat(path_.c_str(), &there) == 0 && there.st_ino == inode_ && there.st_dev == device_)
+    struct stat there {};
+    if (inode_ != 0 && ::lstat(path_.c_str(), &there) == 0 && there.st_ino == inode_ &&
+        there.st_dev == device_)
         ::unlink(path_.c_str());
     ::unlink((path_ + ".lock").c_str()); // still locked: nobody else can hold the file of this name
     ::close(std::exchange(lock_, -1));

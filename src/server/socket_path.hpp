@@ -1,5 +1,6 @@
 #pragma once
-// One daemon per socket path: taking the path at start, giving it up at the end. Blocking system calls, no Asio.
+// One daemon per socket path: taking the path at start, giving it up at the end. Blocking system
+// calls, no Asio.
 
 #include "base/config.hpp"
 #include <warmd/error.hpp>
@@ -12,9 +13,9 @@ namespace warmd {
 /// The claim to one socket path: a lock on PATH.lock, held as long as this lives. Move-only.
 class socket_path {
 public:
-    /// Makes the directory (its last component only; 0700, and passable for those whom the socket's mode lets in), takes the
-    /// lock, and removes the socket of a daemon that is gone. Fails if another daemon listens there, or if something that is
-    /// no socket is in the way.
+    /// Makes the directory (its last component only; 0700, and passable for those whom the socket's
+    /// mode lets in), takes the lock, and removes the socket of a daemon that is gone. Fails if
+    /// another daemon listens there, or if something that is no socket is in the way.
     static result<socket_path> claim(const std::string& path, const access_rules& rules);
 
     socket_path() noexcept = default;
@@ -25,7 +26,8 @@ public:
     /// Gives the socket that was bound at the path its mode and group, and remembers it as ours.
     /// REQUIRES: called before it listens, so that nobody has connected yet.
     result<void> bound(const access_rules& rules);
-    /// Removes our socket, unless another one stands there by now, and gives the lock back. No effect when empty.
+    /// Removes our socket, unless another one stands there by now, and gives the lock back. No
+    /// effect when empty.
     void release() noexcept;
 
 private:

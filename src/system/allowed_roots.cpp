@@ -14,18 +14,22 @@ namespace {
 bool is_beneath(const std::vector<std::string>& roots, int descriptor)
 {
     std::error_code ec;
-    const auto path = std::filesystem::read_symlink("/proc/self/fd/" + std::to_string(descriptor), ec);
-    return !ec && beneath(roots, path.native()); // " (deleted)" follows the path of one that is no more, which stays where it was
+    const auto path =
+        std::filesystem::read_symlink("/proc/self/fd/" + std::to_string(descriptor), ec);
+    return !ec && beneath(roots, path.native()); // " (deleted)" follows the path of one that is no
+                                                 // more, which stays where it was
 }
 
-std::optional<failure> objection(const std::vector<std::string>& roots, const char* member, const std::string& path,
-                                 const std::string& asked)
+std::optional<failure> objection(const std::vector<std::string>& roots, const char* member,
+                                 const std::string& path, const std::string& asked)
 {
     // A name is looked up by its kind, and what it finds asked again.
     if (!path.starts_with('/') || beneath(roots, real_path(path)))
         return {};
-    return failure{errc::permission_denied, "model." + std::string(member) + " '" + asked +
-                                                "' is not beneath a directory that models may be loaded from (--allow-root)"};
+    return failure{
+        errc::permission_denied,
+        "model." + std::string(member) + " '" + asked +
+            "' is not beneath a directory that models may be loaded from (--allow-root)"};
 }
 
 } // namespace
@@ -41,7 +45,8 @@ loader limited_to(std::vector<std::string> roots, loader how)
 {
     if (roots.empty())
         return how;
-    const auto resolve = [roots, by = std::move(how.resolve)](const model_spec& asked) -> result<resolved_model> {
+    const auto resolve =
+        [roots, by = std::move(how.resolve)](const model_spec& asked) -> result<resolved_model> {
         const std::string adapter = asked.adapter.value_or("");
         if (auto why = objection(roots, "base", asked.base, asked.base))
             return *why;
@@ -56,7 +61,8 @@ loader limited_to(std::vector<std::string> roots, loader how)
             return *why;
         return model;
     };
-    const auto load = [roots, by = std::move(how.load)](const resolved_model& model, load_context& context) {
+    const auto load = [roots, by = std::move(how.load)](const resolved_model& model,
+                                                        load_context& context) {
         context.may_read = [&roots](int descriptor) { return is_beneath(roots, descriptor); };
         return by(model, context);
     };

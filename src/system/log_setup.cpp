@@ -3,6 +3,7 @@
 #include <warmd/json_writer.hpp>
 
 #include <boost/core/null_deleter.hpp>
+#include <boost/date_time/posix_time/conversion.hpp>
 #include <boost/date_time/posix_time/posix_time_types.hpp>
 #include <boost/log/attributes/clock.hpp>
 #include <boost/log/attributes/value_extraction.hpp>
@@ -15,7 +16,6 @@
 #include <boost/log/sources/severity_logger.hpp>
 #include <boost/log/utility/exception_handler.hpp>
 #include <boost/make_shared.hpp>
-#include <boost/date_time/posix_time/conversion.hpp>
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -32,7 +32,8 @@ namespace {
 namespace logging = boost::log;
 namespace sinks = boost::log::sinks;
 using sink_frontend =
-    sinks::asynchronous_sink<sinks::text_ostream_backend, sinks::bounded_fifo_queue<8192, sinks::drop_on_overflow>>;
+    sinks::asynchronous_sink<sinks::text_ostream_backend,
+                             sinks::bounded_fifo_queue<8192, sinks::drop_on_overflow>>;
 
 struct level_style {
     std::string_view name, colour, journal; // ECMA-48 §8.3.117; sd-daemon(3)
@@ -49,10 +50,12 @@ bool stderr_is_journal()
 {
     const char* stream = std::getenv("JOURNAL_STREAM");
     struct stat s {};
-    return stream && ::fstat(STDERR_FILENO, &s) == 0 && std::to_string(s.st_dev) + ':' + std::to_string(s.st_ino) == stream;
+    return stream && ::fstat(STDERR_FILENO, &s) == 0 &&
+           std::to_string(s.st_dev) + ':' + std::to_string(s.st_ino) == stream;
 }
 
-/// `line` with control characters replaced: what a client sent may be quoted in it, and must not forge lines or colours.
+/// `line` with control characters replaced: what a client sent may be quoted in it, and must not
+/// forge lines or colours.
 std::string one_line(std::string_view line)
 {
     std::string text(line);
@@ -93,9 +96,12 @@ void format_record(look how, const logging::record_view& record, logging::format
     const level_style& style = styles[static_cast<std::size_t>(level.get())];
     switch (how) {
     case look::journal: out << style.journal << one_line(message.get()); break;
-    case look::plain: out << written(time.get(), "%F %T") << ' ' << style.name << ": " << one_line(message.get()); break;
+    case look::plain:
+        out << written(time.get(), "%F %T") << ' ' << style.name << ": " << one_line(message.get());
+        break;
     case look::coloured:
-        out << written(time.get(), "%F %T") << ' ' << style.colour << style.name << "\x1b[0m: " << one_line(message.get());
+        out << written(time.get(), "%F %T") << ' ' << style.colour << style.name
+            << "\x1b[0m: " << one_line(message.get());
         break;
     case look::json: {
         std::string text;
@@ -120,7 +126,8 @@ public:
         to_stderr->add_stream(boost::shared_ptr<std::ostream>(&std::clog, boost::null_deleter()));
         to_stderr->auto_flush(true);
         sink_ = boost::make_shared<sink_frontend>(to_stderr);
-        sink_->set_formatter([how = look_for(format)](const logging::record_view& record, logging::formatting_ostream& out) {
+        sink_->set_formatter([how = look_for(format)](const logging::record_view& record,
+                                                      logging::formatting_ostream& out) {
             format_record(how, record, out);
         });
         // A stderr that cannot be written to is no reason to stop serving.
@@ -146,12 +153,17 @@ private:
     boost::shared_ptr<sink_frontend> sink_;
 };
 
-process_log::process_log(log_level threshold, log_format format) : threshold_(threshold), impl_(std::make_unique<impl>(format)) {}
+process_log::process_log(log_level threshold, log_format format)
+    : threshold_(threshold), impl_(std::make_unique<impl>(format))
+{
+}
 process_log::~process_log() = default;
 
 logger process_log::make_logger() const
 {
-    return logger(threshold_, [to = impl_.get()](log_level level, std::string_view line) { to->write(level, line); });
+    return logger(threshold_, [to = impl_.get()](log_level level, std::string_view line) {
+        to->write(level, line);
+    });
 }
 
 void process_log::flush() { impl_->flush(); }

@@ -1,5 +1,6 @@
 #pragma once
-// Where the daemon's log lines go: to stderr, through Boost.Log. Only main knows this; everything else has a logger.
+// Where the daemon's log lines go: to stderr, through Boost.Log. Only main knows this; everything
+// else has a logger.
 
 #include <warmd/log.hpp>
 
@@ -8,12 +9,13 @@
 namespace warmd {
 
 enum class log_format {
-    text, ///< for people: with the time; under journald, which adds its own, with sd-daemon(3) level prefixes instead
+    text, ///< for people: with the time; under journald, which adds its own, with sd-daemon(3)
+          ///< level prefixes instead
     json, ///< one object per line: time (UTC), level, message
 };
 
-/// The process's log. One at a time. Lines are queued and written by a thread of its own, so that a slow stderr never
-/// stalls the daemon; when the queue is full, lines are dropped.
+/// The process's log. One at a time. Lines are queued and written by a thread of its own, so that a
+/// slow stderr never stalls the daemon; when the queue is full, lines are dropped.
 class process_log {
 public:
     process_log(log_level threshold, log_format format);

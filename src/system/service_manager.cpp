@@ -34,7 +34,9 @@ std::optional<long long> number(const std::string& text)
 {
     long long value = 0;
     const auto [end, trouble] = std::from_chars(text.data(), text.data() + text.size(), value);
-    return trouble == std::errc() && end == text.data() + text.size() && value >= 0 ? std::optional(value) : std::nullopt;
+    return trouble == std::errc() && end == text.data() + text.size() && value >= 0
+               ? std::optional(value)
+               : std::nullopt;
 }
 
 /// A variable that says which process is meant may be that of an ancestor.
@@ -52,29 +54,34 @@ std::string path_of(int socket)
 {
     sockaddr_un address{};
     socklen_t size = sizeof address;
-    if (::getsockname(socket, reinterpret_cast<sockaddr*>(&address), &size) != 0 || size <= offsetof(sockaddr_un, sun_path))
+    if (::getsockname(socket, reinterpret_cast<sockaddr*>(&address), &size) != 0 ||
+        size <= offsetof(sockaddr_un, sun_path))
         return {};
     return {address.sun_path, ::strnlen(address.sun_path, sizeof address.sun_path)};
 }
 
-/// The one socket that was passed, if any. All of them are made close-on-exec, as sd_listen_fds(3) does.
+/// The one socket that was passed, if any. All of them are made close-on-exec, as sd_listen_fds(3)
+/// does.
 result<std::optional<int>> passed_socket(const std::string& pid, const std::string& count)
 {
     const auto sockets = number(count);
     if (!is_us(pid) || !sockets || *sockets == 0)
         return std::nullopt;
     if (*sockets != 1)
-        return failure{errc::invalid_params,
-                       "the service manager passed " + count + " sockets (LISTEN_FDS); warmd serves on one"};
+        return failure{errc::invalid_params, "the service manager passed " + count +
+                                                 " sockets (LISTEN_FDS); warmd serves on one"};
     const auto unfit = [](const std::string& why) {
-        return failure{errc::invalid_params, "the socket that the service manager passed cannot be served on: " + why};
+        return failure{errc::invalid_params,
+                       "the socket that the service manager passed cannot be served on: " + why};
     };
     const int flags = ::fcntl(first_passed, F_GETFD);
     if (flags < 0 || ::fcntl(first_passed, F_SETFD, flags | FD_CLOEXEC) != 0)
         return unfit(system_reason());
-    if (option_of(first_passed, SO_DOMAIN) != AF_UNIX || option_of(first_passed, SO_TYPE) != SOCK_STREAM ||
+    if (option_of(first_passed, SO_DOMAIN) != AF_UNIX ||
+        option_of(first_passed, SO_TYPE) != SOCK_STREAM ||
         option_of(first_passed, SO_ACCEPTCONN) != 1 || !path_of(first_passed).starts_with('/'))
-        return unfit("it is no Unix stream socket that listens at a path (ListenStream=/a/path, Accept=no)");
+        return unfit(
+            "it is no Unix stream socket that listens at a path (ListenStream=/a/path, Accept=no)");
     return first_passed;
 }
 
@@ -83,7 +90,8 @@ result<std::optional<int>> passed_socket(const std::string& pid, const std::stri
 result<notify_socket> notify_socket::open(const std::string& address)
 {
     const auto unusable = [&](const std::string& why) {
-        return failure{errc::invalid_params, "cannot notify the service manager at NOTIFY_SOCKET=" + address + ": " + why};
+        return failure{errc::invalid_params, "cannot notify the service manager at NOTIFY_SOCKET=" +
+                                                 address + ": " + why};
     };
     sockaddr_un to{};
     to.sun_family = AF_UNIX;
@@ -96,12 +104,16 @@ result<notify_socket> notify_socket::open(const std::string& address)
         to.sun_path[0] = '\0';
     notify_socket made(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + address.size());
-    if (made.handle_ < 0 || ::connect(made.handle_, reinterpret_cast<const sockaddr*>(&to), size) != 0)
+    if (made.handle_ < 0 ||
+        ::connect(made.handle_, reinterpret_cast<const sockaddr*>(&to), size) != 0)
         return unusable(system_reason());
     return made;
 }
 
-notify_socket::notify_socket(notify_socket&& other) noexcept : handle_(std::exchange(other.handle_, -1)) {}
+notify_socket::notify_socket(notify_socket&& other) noexcept
+    : handle_(std::exchange(other.handle_, -1))
+{
+}
 
 notify_socket& notify_socket::operator=(notify_socket&& other) noexcept
 {
@@ -123,7 +135,8 @@ void notify_socket::send(std::string_view message) const noexcept
 
 result<service_manager> service_manager::found()
 {
-    const std::string address = taken("NOTIFY_SOCKET"), watchdog = taken("WATCHDOG_USEC"), watched = taken("WATCHDOG_PID");
+    const std::string address = taken("NOTIFY_SOCKET"), watchdog = taken("WATCHDOG_USEC"),
+                      watched = taken("WATCHDOG_PID");
     const std::string pid = taken("LISTEN_PID"), count = taken("LISTEN_FDS");
     taken("LISTEN_FDNAMES");
     service_manager manager;

@@ -1,6 +1,7 @@
 #pragma once
-// What a service manager such as systemd passes to a daemon, and how it is told: sd_notify(3), sd_watchdog_enabled(3),
-// sd_listen_fds(3). All of it is a few environment variables and, per message, one datagram of text: no library is needed.
+// What a service manager such as systemd passes to a daemon, and how it is told: sd_notify(3),
+// sd_watchdog_enabled(3), sd_listen_fds(3). All of it is a few environment variables and, per
+// message, one datagram of text: no library is needed.
 
 #include <warmd/error.hpp>
 
@@ -11,7 +12,8 @@
 
 namespace warmd {
 
-/// Where a service manager hears what the service has to say. One without an address drops everything. Move-only.
+/// Where a service manager hears what the service has to say. One without an address drops
+/// everything. Move-only.
 class notify_socket {
 public:
     notify_socket() noexcept = default;
@@ -35,13 +37,16 @@ private:
 /// What a service manager left in the environment.
 struct service_manager {
     notify_socket notify;
-    std::chrono::nanoseconds watchdog{0}; ///< it wants to hear WATCHDOG=1 at least this often; 0: it does not
-    std::optional<int> listening;         ///< a Unix stream socket that listens already, close-on-exec; ours to close
-    std::string socket_path;              ///< of that one
-    std::string deaf;                     ///< why it cannot be notified, though it should be; "": no trouble
+    std::chrono::nanoseconds watchdog{
+        0}; ///< it wants to hear WATCHDOG=1 at least this often; 0: it does not
+    std::optional<int>
+        listening; ///< a Unix stream socket that listens already, close-on-exec; ours to close
+    std::string socket_path; ///< of that one
+    std::string deaf;        ///< why it cannot be notified, though it should be; "": no trouble
 
-    /// Reads the environment and clears it, so that nobody started from here takes it for his own. Fails if a socket was
-    /// passed that cannot be served on, or several. REQUIRES: called once, while no other thread runs.
+    /// Reads the environment and clears it, so that nobody started from here takes it for his own.
+    /// Fails if a socket was passed that cannot be served on, or several. REQUIRES: called once,
+    /// while no other thread runs.
     static result<service_manager> found();
 };
 

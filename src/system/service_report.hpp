@@ -1,5 +1,6 @@
 #pragma once
-// What a service manager is told, and when: events in, datagrams of sd_notify(3) out. No I/O and no clock: events carry the time.
+// What a service manager is told, and when: events in, datagrams of sd_notify(3) out. No I/O and no
+// clock: events carry the time.
 
 #include <chrono>
 #include <cstddef>
@@ -10,11 +11,12 @@
 
 namespace warmd {
 
-/// The daemon as its cache describes it. That there is one means that the cache's executor has answered.
+/// The daemon as its cache describes it. That there is one means that the cache's executor has
+/// answered.
 struct daemon_look {
-    std::size_t models = 0;  ///< resident
+    std::size_t models = 0; ///< resident
     std::size_t loading = 0;
-    std::uint64_t bytes = 0; ///< of all of them
+    std::uint64_t bytes = 0;    ///< of all of them
     std::uint64_t requests = 0; ///< for models, since the start
     std::size_t leases = 0;
     std::vector<std::string> stuck; ///< by the rule of `health`; empty: nothing is
@@ -34,8 +36,9 @@ public:
 
     /// It listens. Feeds the watchdog, whose time begins now.
     std::string listening(time_point now);
-    /// The cache answered. The watchdog is fed if that is all there is to say: nothing is stuck, or, once it is stopping, the
-    /// deadline for that is still ahead; then more time is asked for, too.
+    /// The cache answered. The watchdog is fed if that is all there is to say: nothing is stuck,
+    /// or, once it is stopping, the deadline for that is still ahead; then more time is asked for,
+    /// too.
     std::string looked(const daemon_look& found, time_point now);
     /// Reloads may overlap; the manager sees one, from the first to the end of the last.
     std::string reload_begins(time_point now);

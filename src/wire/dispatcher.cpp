@@ -40,11 +40,13 @@ bool dispatcher::answer_at_once(const rpc::request& request, std::string& out) c
     return false;
 }
 
-asio::awaitable<result<std::string>> dispatcher::answer(rpc::request request, std::shared_ptr<caller> from) const
+asio::awaitable<result<std::string>> dispatcher::answer(rpc::request request,
+                                                        std::shared_ptr<caller> from) const
 {
     const named_method* const found = find(request.method);
     if (!found)
-        co_return failure{errc::method_not_found, "there is no method '" + shortened(request.method) + '\''};
+        co_return failure{errc::method_not_found,
+                          "there is no method '" + shortened(request.method) + '\''};
     std::string thrown = "an exception of unknown type";
     const std::string called = shortened(request.method);
     try {

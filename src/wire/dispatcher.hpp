@@ -15,8 +15,9 @@
 
 namespace warmd {
 
-/// The client behind one request, as far as a handler needs it. Made by the session for each request and
-/// shared with whatever works on it, so it may outlive the connection: then nothing it does has an effect.
+/// The client behind one request, as far as a handler needs it. Made by the session for each
+/// request and shared with whatever works on it, so it may outlive the connection: then nothing it
+/// does has an effect.
 class caller {
 public:
     virtual ~caller() = default;
@@ -24,18 +25,20 @@ public:
     virtual const json::value& id() const noexcept = 0;
     /// The user at the other end of the connection (SO_PEERCRED).
     virtual unsigned peer_uid() const noexcept = 0;
-    /// Sends a notification unless the reply has been sent or the client has gone. Any thread; those sent from one
-    /// thread arrive in order, and before the reply if sent before the handler returned.
-    /// `params`: JSON text.
+    /// Sends a notification unless the reply has been sent or the client has gone. Any thread;
+    /// those sent from one thread arrive in order, and before the reply if sent before the handler
+    /// returned. `params`: JSON text.
     virtual void notify(std::string_view method, std::string params) = 0;
-    /// Ends the request with `timeout` unless it is answered within `limit` from now. Session executor only.
+    /// Ends the request with `timeout` unless it is answered within `limit` from now. Session
+    /// executor only.
     virtual void set_timeout(std::chrono::nanoseconds limit) = 0;
     /// For the log: the request is about the model of this key.
     virtual void about(std::string_view key) { (void)key; }
-    /// Keeps this caller, and what notify() sends, until the connection's end instead of the reply's (subscribe): whoever
-    /// sends holds a weak_ptr, which expires then. `caught_up` is kept as long: it is told how many of this caller's
-    /// notifications were dropped for a client that did not read, once it reads again and before it is sent another.
-    /// False if the connection keeps too many. Session executor only.
+    /// Keeps this caller, and what notify() sends, until the connection's end instead of the
+    /// reply's (subscribe): whoever sends holds a weak_ptr, which expires then. `caught_up` is kept
+    /// as long: it is told how many of this caller's notifications were dropped for a client that
+    /// did not read, once it reads again and before it is sent another. False if the connection
+    /// keeps too many. Session executor only.
     virtual bool outlive_reply(std::function<void(std::size_t dropped)> caught_up = {})
     {
         (void)caught_up;
@@ -43,32 +46,43 @@ public:
     }
 };
 
-/// How a method is carried out. Both run on the session's serial executor and are given the request's parameters, an object,
-/// as it stands in its frame: gone when the function returns, or first suspends.
+/// How a method is carried out. Both run on the session's serial executor and are given the
+/// request's parameters, an object, as it stands in its frame: gone when the function returns, or
+/// first suspends.
 struct method {
-    /// Answers if that takes no waiting: appends the result, JSON text, to `out`. False: it does, or the answer is a failure;
-    /// nothing has been done but perhaps for writing to `out`, and `run` will answer. May be empty.
+    /// Answers if that takes no waiting: appends the result, JSON text, to `out`. False: it does,
+    /// or the answer is a failure; nothing has been done but perhaps for writing to `out`, and
+    /// `run` will answer. May be empty.
     std::function<bool(const json_node& params, std::string& out)> at_once;
-    /// Answers in its own time; result: JSON text. Cancelled by `terminal`, which it lets travel as operation_aborted.
-    std::function<asio::awaitable<result<std::string>>(const json_node& params, std::shared_ptr<caller> from)> run;
+    /// Answers in its own time; result: JSON text. Cancelled by `terminal`, which it lets travel as
+    /// operation_aborted.
+    std::function<asio::awaitable<result<std::string>>(const json_node& params,
+                                                       std::shared_ptr<caller> from)>
+        run;
 };
 
 class dispatcher {
 public:
     /// Requests are counted in `to`.
-    explicit dispatcher(std::shared_ptr<metrics> to = std::make_shared<metrics>()) : metrics_(std::move(to)) {}
+    explicit dispatcher(std::shared_ptr<metrics> to = std::make_shared<metrics>())
+        : metrics_(std::move(to))
+    {
+    }
 
     /// REQUIRES: called before the first answer(); names are unique.
     void add(std::string name, method how);
 
-    /// Appends the request's result to `out` if its method has one without waiting; else false, and `out` as it was.
+    /// Appends the request's result to `out` if its method has one without waiting; else false, and
+    /// `out` as it was.
     bool answer_at_once(const rpc::request& request, std::string& out) const;
-    /// Runs the request's method. The result is the JSON text of its `result` member. A handler that throws
-    /// anything but operation_aborted has a bug: internal_error. What `request` refers to need only live until the
-    /// first suspension.
-    asio::awaitable<result<std::string>> answer(rpc::request request, std::shared_ptr<caller> from) const;
+    /// Runs the request's method. The result is the JSON text of its `result` member. A handler
+    /// that throws anything but operation_aborted has a bug: internal_error. What `request` refers
+    /// to need only live until the first suspension.
+    asio::awaitable<result<std::string>> answer(rpc::request request,
+                                                std::shared_ptr<caller> from) const;
 
-    /// Where the caller of answer() counts how that ended; answer_at_once() counts by itself. Stays where it is.
+    /// Where the caller of answer() counts how that ended; answer_at_once() counts by itself. Stays
+    /// where it is.
     request_counts& counts_of(std::string_view method) const;
     const std::shared_ptr<metrics>& counted() const noexcept { return metrics_; }
 
@@ -81,7 +95,8 @@ private:
     const named_method* find(std::string_view name) const noexcept;
 
     const std::shared_ptr<metrics> metrics_;
-    std::vector<named_method> methods_; // so few that looking through them is faster than hashing a name
+    std::vector<named_method>
+        methods_; // so few that looking through them is faster than hashing a name
 };
 
 } // namespace warmd

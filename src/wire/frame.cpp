@@ -10,8 +10,9 @@ namespace warmd {
 namespace {
 
 constexpr std::size_t first_capacity = 16 * 1024;
-constexpr std::size_t least_space = 4 * 1024;       // a read smaller than this is not worth its system call
-constexpr std::size_t kept_capacity = 256 * 1024;   // more is given back as soon as it is empty
+constexpr std::size_t least_space =
+    4 * 1024; // a read smaller than this is not worth its system call
+constexpr std::size_t kept_capacity = 256 * 1024; // more is given back as soon as it is empty
 
 failure unreadable(std::string detail) { return failure{errc::parse_error, std::move(detail)}; }
 
@@ -44,8 +45,11 @@ bool is_content_length(std::string_view name)
 /// A header name as HTTP has it (RFC 9110 §5.6.2, token).
 bool is_name(std::string_view text)
 {
-    const auto allowed = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) || std::strchr("!#$%&'*+-.^_`|~", c); };
-    return !text.empty() && text.find('\0') == std::string_view::npos && std::all_of(text.begin(), text.end(), allowed);
+    const auto allowed = [](char c) {
+        return std::isalnum(static_cast<unsigned char>(c)) || std::strchr("!#$%&'*+-.^_`|~", c);
+    };
+    return !text.empty() && text.find('\0') == std::string_view::npos &&
+           std::all_of(text.begin(), text.end(), allowed);
 }
 
 } // namespace
@@ -61,11 +65,13 @@ std::span<char> frame_decoder::prepare()
         }
     }
     if (capacity_ - end_ < least_space) {
-        // Moving costs no more than the bytes used up since the last move, growing no more than those held: linear in all.
+        // Moving costs no more than the bytes used up since the last move, growing no more than
+        // those held: linear in all.
         if (begin_ >= held && capacity_ - held >= least_space) {
             std::memmove(buffer_.get(), buffer_.get() + begin_, held);
         } else {
-            const std::size_t most = std::max(max_frame_, max_header_bytes) + 2 + least_space; // 2: "\r\n"
+            const std::size_t most =
+                std::max(max_frame_, max_header_bytes) + 2 + least_space; // 2: "\r\n"
             const std::size_t wanted = std::max(first_capacity, 2 * (held + least_space));
             capacity_ = std::max(std::min(wanted, most), held + least_space);
             auto larger = std::make_unique_for_overwrite<char[]>(capacity_);
@@ -100,8 +106,10 @@ result<std::optional<std::string_view>> frame_decoder::last()
         return *broken_;
     const std::string_view rest = pending();
     if (kind_ == framing::content_length && (in_body_ || header_bytes_ != 0 || !rest.empty())) {
-        const std::string where = in_body_ ? "a frame of " + std::to_string(*length_) + " bytes" : "a header block";
-        return *(broken_ = unreadable("the input ended within " + where + ", after " + std::to_string(rest.size())));
+        const std::string where =
+            in_body_ ? "a frame of " + std::to_string(*length_) + " bytes" : "a header block";
+        return *(broken_ = unreadable("the input ended within " + where + ", after " +
+                                      std::to_string(rest.size())));
     }
     begin_ = scanned_ = end_;
     if (blank(rest))
@@ -118,7 +126,8 @@ result<void> frame_decoder::pick_framing()
         kind_ = framing::content_length;
     else if (!std::strchr("{[ \t\r\n", first) || first == '\0')
         return unreadable("the first byte, " + std::to_string(static_cast<unsigned char>(first)) +
-                          ", begins neither a JSON text ('{', '[') nor a Content-Length header; HTTP is not spoken here");
+                          ", begins neither a JSON text ('{', '[') nor a Content-Length header; "
+                          "HTTP is not spoken here");
     picked_ = true;
     return {};
 }
@@ -127,13 +136,15 @@ result<void> frame_decoder::pick_framing()
 std::optional<std::string_view> frame_decoder::take_line()
 {
     const char* const from = buffer_.get() + scanned_;
-    const void* const newline = end_ == scanned_ ? nullptr : std::memchr(from, '\n', end_ - scanned_);
+    const void* const newline =
+        end_ == scanned_ ? nullptr : std::memchr(from, '\n', end_ - scanned_);
     if (!newline) {
         scanned_ = end_;
         return std::nullopt;
     }
     const char* const start = buffer_.get() + begin_;
-    const std::string_view line(start, static_cast<std::size_t>(static_cast<const char*>(newline) - start));
+    const std::string_view line(
+        start, static_cast<std::size_t>(static_cast<const char*>(newline) - start));
     begin_ = scanned_ = begin_ + line.size() + 1;
     return line;
 }
@@ -160,7 +171,8 @@ frame_decoder::found frame_decoder::next_measured()
     while (!in_body_) {
         const auto line = take_line();
         if (header_bytes_ + (line ? line->size() + 1 : pending().size()) > max_header_bytes)
-            return unreadable("header lines of more than " + std::to_string(max_header_bytes) + " bytes");
+            return unreadable("header lines of more than " + std::to_string(max_header_bytes) +
+                              " bytes");
         if (!line)
             return std::nullopt;
         header_bytes_ += line->size() + 1;
@@ -188,7 +200,8 @@ result<void> frame_decoder::read_header(std::string_view line)
         return {};
     }
     const std::size_t colon = line.find(':');
-    const bool names_length = colon != std::string_view::npos && is_content_length(line.substr(0, colon));
+    const bool names_length =
+        colon != std::string_view::npos && is_content_length(line.substr(0, colon));
     if (!names_length && (colon == std::string_view::npos || !is_name(line.substr(0, colon))))
         return unreadable("a header line is not of the form 'Name: value'");
     if (!names_length)
@@ -197,7 +210,8 @@ result<void> frame_decoder::read_header(std::string_view line)
         return unreadable("Content-Length stands twice before one frame");
     const std::string_view digits = trimmed(line.substr(colon + 1));
     std::size_t bytes = 0;
-    const auto [behind, trouble] = std::from_chars(digits.data(), digits.data() + digits.size(), bytes);
+    const auto [behind, trouble] =
+        std::from_chars(digits.data(), digits.data() + digits.size(), bytes);
     if (digits.empty() || behind != digits.data() + digits.size())
         return unreadable("Content-Length is not a number of bytes in decimal digits");
     if (trouble != std::errc{})
@@ -210,7 +224,8 @@ result<void> frame_decoder::read_header(std::string_view line)
 
 failure frame_decoder::too_large(std::size_t bytes) const
 {
-    return failure{errc::frame_too_large, "a frame of " + std::to_string(bytes) + " bytes or more exceeds the limit of " +
+    return failure{errc::frame_too_large, "a frame of " + std::to_string(bytes) +
+                                              " bytes or more exceeds the limit of " +
                                               std::to_string(max_frame_) + " (max_frame_bytes)"};
 }
 
@@ -224,7 +239,8 @@ void close_frame(std::string& out, framing kind, std::size_t start)
     char header[name.size() + 20 + end.size()];
     char* const digits = std::copy(name.begin(), name.end(), header);
     char* const rest = std::to_chars(digits, digits + 20, out.size() - start).ptr;
-    out.insert(start, header, static_cast<std::size_t>(std::copy(end.begin(), end.end(), rest) - header));
+    out.insert(start, header,
+               static_cast<std::size_t>(std::copy(end.begin(), end.end(), rest) - header));
 }
 
 void append_frame(std::string& out, framing kind, std::string_view payload)

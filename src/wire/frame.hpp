@@ -15,14 +15,16 @@ namespace warmd {
 /// How a connection's frames are told apart; replies are framed like requests.
 enum class framing {
     json_lines,     ///< one JSON text per line, `\n` or `\r\n`; blank lines are ignored
-    content_length, ///< "Content-Length: N\r\n\r\n" and N bytes (Language Server Protocol 3.17, base protocol)
+    content_length, ///< "Content-Length: N\r\n\r\n" and N bytes (Language Server Protocol 3.17,
+                    ///< base protocol)
 };
 
 /// Most bytes of header lines before one frame.
 inline constexpr std::size_t max_header_bytes = 4096;
 
-/// Cuts what one connection sends into frames. The first byte picks the framing: `{`, `[` or white space means lines,
-/// `C` or `c` means Content-Length. Holds at most one frame of max_frame bytes and one read more; looks at each byte once.
+/// Cuts what one connection sends into frames. The first byte picks the framing: `{`, `[` or white
+/// space means lines, `C` or `c` means Content-Length. Holds at most one frame of max_frame bytes
+/// and one read more; looks at each byte once.
 ///
 ///     for (;;) { while (frame = next()) use(frame);   read into prepare(); commit(n); }   last();
 class frame_decoder {
@@ -35,11 +37,12 @@ public:
     /// The first `n` bytes of prepare() have been filled.
     void commit(std::size_t n) { end_ += n; }
 
-    /// The next frame, or nothing until more is read. frame_too_large, or parse_error for bytes that are neither framing:
-    /// from then on there is no telling where a frame begins, and every call fails alike.
+    /// The next frame, or nothing until more is read. frame_too_large, or parse_error for bytes
+    /// that are neither framing: from then on there is no telling where a frame begins, and every
+    /// call fails alike.
     result<std::optional<std::string_view>> next();
-    /// After the end of input, once next() has found nothing more: a last line need not end in `\n`.
-    /// Input that ends within a Content-Length frame is a parse_error.
+    /// After the end of input, once next() has found nothing more: a last line need not end in
+    /// `\n`. Input that ends within a Content-Length frame is a parse_error.
     result<std::optional<std::string_view>> last();
 
     /// Once next() has found nothing more: a frame has begun and is not whole.
@@ -65,7 +68,8 @@ private:
     bool picked_ = false;
     std::optional<failure> broken_;
 
-    // buffer_: [0, begin_) used up, [begin_, scanned_) known to hold no '\n', [scanned_, end_) not looked at.
+    // buffer_: [0, begin_) used up, [begin_, scanned_) known to hold no '\n', [scanned_, end_) not
+    // looked at.
     std::unique_ptr<char[]> buffer_;
     std::size_t capacity_ = 0;
     std::size_t begin_ = 0;
@@ -78,7 +82,8 @@ private:
     bool in_body_ = false;
 };
 
-/// Makes one frame of what was appended to `out` since it was `start` bytes long. REQUIRES: no line break in it.
+/// Makes one frame of what was appended to `out` since it was `start` bytes long. REQUIRES: no line
+/// break in it.
 void close_frame(std::string& out, framing kind, std::size_t start);
 
 /// Appends `payload` as one frame.

@@ -12,8 +12,8 @@ namespace warmd::rpc {
 
 namespace {
 
-/// The one table of errc -> JSON-RPC code. -32700..-32600 are the specification's, -32800 is the Language Server
-/// Protocol's RequestCancelled, -32001.. are ours.
+/// The one table of errc -> JSON-RPC code. -32700..-32600 are the specification's, -32800 is the
+/// Language Server Protocol's RequestCancelled, -32001.. are ours.
 constexpr std::array<std::pair<errc, int>, 17> wire_codes{{
     // the client's message
     {errc::parse_error, -32700},
@@ -39,13 +39,18 @@ constexpr std::array<std::pair<errc, int>, 17> wire_codes{{
     {errc::internal_error, -32603},
 }};
 
-failure not_a_request(std::string detail) { return failure{errc::invalid_request, std::move(detail)}; }
+failure not_a_request(std::string detail)
+{
+    return failure{errc::invalid_request, std::move(detail)};
+}
 
 /// Reads one message; nothing when it is to be ignored.
 std::optional<item> read_message(const json_node& value)
 {
     if (!value.is_object())
-        return malformed{nullptr, not_a_request("a message must be a JSON object, or a batch: an array of them")};
+        return malformed{
+            nullptr,
+            not_a_request("a message must be a JSON object, or a batch: an array of them")};
     const json_node *id = nullptr, *version = nullptr, *name = nullptr, *params = nullptr;
     for (const json_node* key = value.begin(); key != value.end(); key = (key + 1)->next()) {
         const std::string_view member = key->string();
@@ -66,7 +71,9 @@ std::optional<item> read_message(const json_node& value)
     if (params && params->is_array()) {
         if (!id)
             return {};
-        return malformed{id, failure{errc::invalid_params, "'params' is an array; parameters are given by name, in an object"}};
+        return malformed{
+            id, failure{errc::invalid_params,
+                        "'params' is an array; parameters are given by name, in an object"}};
     }
     if (params && !params->is_object())
         return malformed{id, not_a_request("'params' must be an object")};
@@ -91,8 +98,10 @@ void reader::read(std::string_view frame)
     } else if ((*root)->size() == 0) {
         whole_ = malformed{nullptr, not_a_request("the batch is empty")};
     } else if ((*root)->size() > max_batch_items) {
-        whole_ = malformed{nullptr, not_a_request("the batch of " + std::to_string((*root)->size()) +
-                                                  " messages exceeds the limit of " + std::to_string(max_batch_items))};
+        whole_ =
+            malformed{nullptr, not_a_request("the batch of " + std::to_string((*root)->size()) +
+                                             " messages exceeds the limit of " +
+                                             std::to_string(max_batch_items))};
     } else {
         batch_ = true;
         next_ = (*root)->begin();
@@ -140,14 +149,15 @@ void append_success(std::string& out, std::string_view id_text, std::string_view
 
 namespace {
 
-/// `words` as a JSON string. They may quote file names and other people's exceptions: what is not UTF-8 loses its bytes
-/// above 127.
+/// `words` as a JSON string. They may quote file names and other people's exceptions: what is not
+/// UTF-8 loses its bytes above 127.
 std::string quoted(std::string_view words)
 {
     std::string out;
     append_quoted(out, words);
     if (!parse_json(out))
-        std::replace_if(out.begin(), out.end(), [](char c) { return (c & 0x80) != 0; }, '?');
+        std::replace_if(
+            out.begin(), out.end(), [](char c) { return (c & 0x80) != 0; }, '?');
     return out;
 }
 
@@ -228,8 +238,8 @@ std::string request_text(const json::value& id, std::string_view method, std::st
 
 int wire_code(errc code) noexcept
 {
-    const auto row =
-        std::find_if(wire_codes.begin(), wire_codes.end(), [code](const auto& entry) { return entry.first == code; });
+    const auto row = std::find_if(wire_codes.begin(), wire_codes.end(),
+                                  [code](const auto& entry) { return entry.first == code; });
     return row == wire_codes.end() ? -32603 : row->second;
 }
 

@@ -1,9 +1,9 @@
 #pragma once
 // JSON-RPC 2.0 text <-> values (https://www.jsonrpc.org/specification). Knows no transport.
 
+#include "json/json_document.hpp"
 #include <warmd/error.hpp>
 #include <warmd/json.hpp>
-#include "json/json_document.hpp"
 
 #include <cstddef>
 #include <optional>
@@ -36,9 +36,10 @@ using item = std::variant<request, malformed>;
 /// Reads frames, one message or a batch of them each. Reusable; keeps its memory.
 class reader {
 public:
-    /// `frame` must live for as long as what next() returns is used; that ends with the next read(), too. Never fails as a whole:
-    /// what cannot be read becomes `malformed`, with invalid_params when it is a request but for params in an array. A
-    /// notification like that is left out: JSON-RPC answers none. An array that is empty is one `malformed`, and no batch.
+    /// `frame` must live for as long as what next() returns is used; that ends with the next
+    /// read(), too. Never fails as a whole: what cannot be read becomes `malformed`, with
+    /// invalid_params when it is a request but for params in an array. A notification like that is
+    /// left out: JSON-RPC answers none. An array that is empty is one `malformed`, and no batch.
     void read(std::string_view frame);
     /// The messages in order, then nothing.
     std::optional<item> next();

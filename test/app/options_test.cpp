@@ -25,7 +25,10 @@ daemon_options read(std::vector<const char*> arguments)
         throw std::runtime_error(refused->text);
     return std::get<daemon_options>(outcome);
 }
-leave refusal(std::vector<const char*> arguments) { return std::get<leave>(outcome_of(std::move(arguments))); }
+leave refusal(std::vector<const char*> arguments)
+{
+    return std::get<leave>(outcome_of(std::move(arguments)));
+}
 
 } // namespace
 
@@ -102,10 +105,13 @@ BOOST_AUTO_TEST_CASE(who_may_use_it_is_read_by_name_and_number)
 {
     BOOST_TEST(read({}).server.access.socket_mode == 0600U);
     BOOST_TEST(read({}).server.access.uids.empty());
-    const daemon_options options = read({"--allow-uid", "1234", "--allow-uid", "root", "--allow-gid", "daemon", "--allow-gid=7",
-                                         "--socket-mode", "0660", "--socket-group", "daemon", "--core-dumps"});
-    BOOST_TEST(options.server.access.uids == (std::vector<uid_t>{1234, 0}), boost::test_tools::per_element());
-    BOOST_TEST(options.server.access.gids == (std::vector<gid_t>{1, 7}), boost::test_tools::per_element());
+    const daemon_options options = read({"--allow-uid", "1234", "--allow-uid", "root",
+                                         "--allow-gid", "daemon", "--allow-gid=7", "--socket-mode",
+                                         "0660", "--socket-group", "daemon", "--core-dumps"});
+    BOOST_TEST(options.server.access.uids == (std::vector<uid_t>{1234, 0}),
+               boost::test_tools::per_element());
+    BOOST_TEST(options.server.access.gids == (std::vector<gid_t>{1, 7}),
+               boost::test_tools::per_element());
     BOOST_TEST(options.server.access.socket_mode == 0660U);
     BOOST_TEST((options.server.access.socket_group == gid_t{1}));
     BOOST_TEST(options.core_dumps);
@@ -117,7 +123,8 @@ BOOST_AUTO_TEST_CASE(an_allowed_root_is_a_real_directory)
     const test::scratch_directory scratch;
     const std::string real = std::filesystem::canonical(scratch.path), link = real + "/link";
     std::filesystem::create_directory_symlink(real, link);
-    BOOST_TEST(read({"--allow-root", link.c_str(), "--allow-root", "/usr/"}).roots == (std::vector<std::string>{real, "/usr"}),
+    BOOST_TEST(read({"--allow-root", link.c_str(), "--allow-root", "/usr/"}).roots ==
+                   (std::vector<std::string>{real, "/usr"}),
                boost::test_tools::per_element());
 }
 
@@ -183,7 +190,8 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_read_is_named_with_its_option)
 
 BOOST_AUTO_TEST_CASE(mistakes_of_usage_end_with_status_2)
 {
-    for (const auto& [arguments, named] : std::vector<std::pair<std::vector<const char*>, const char*>>{
+    for (const auto& [arguments, named] :
+         std::vector<std::pair<std::vector<const char*>, const char*>>{
              {{"--no-such"}, "--no-such"},
              {{"--max-loaded"}, "--max-loaded"}, // no guessing
              {{"serve"}, "serve"},
@@ -199,10 +207,11 @@ BOOST_AUTO_TEST_CASE(mistakes_of_usage_end_with_status_2)
         BOOST_TEST(said.text.starts_with("warmd: "));
     }
     const std::string long_path = '/' + std::string(200, 'x');
-    BOOST_TEST(refusal({"--socket", long_path.c_str()}).text.starts_with("warmd: --socket: socket path of 201 bytes"));
+    BOOST_TEST(refusal({"--socket", long_path.c_str()})
+                   .text.starts_with("warmd: --socket: socket path of 201 bytes"));
 }
 
-// -- the configuration file --------------------------------------------------------------------------------
+// -- the configuration file -------------------------------------------------
 
 namespace {
 
@@ -210,8 +219,14 @@ namespace {
 struct configured {
     explicit configured(const std::string& text) { test::write_file(path, text); }
 
-    daemon_options with(std::vector<const char*> more = {}) const { return read(arguments(std::move(more))); }
-    leave refused(std::vector<const char*> more = {}) const { return refusal(arguments(std::move(more))); }
+    daemon_options with(std::vector<const char*> more = {}) const
+    {
+        return read(arguments(std::move(more)));
+    }
+    leave refused(std::vector<const char*> more = {}) const
+    {
+        return refusal(arguments(std::move(more)));
+    }
 
     test::scratch_directory directory;
     std::string path = directory.path / "warmd.conf";
@@ -249,21 +264,27 @@ BOOST_AUTO_TEST_CASE(the_example_sets_every_limit_there_is)
     const std::string known = configured(R"({"limits": {"x": 1}})").refused().mistake;
     for (const setting& each : options.file.limits)
         BOOST_TEST(known.find(each.name) != std::string::npos, each.name);
-    BOOST_TEST(std::count(known.begin(), known.end(), ',') + 1 == static_cast<std::ptrdiff_t>(options.file.limits.size()), known);
+    BOOST_TEST(std::count(known.begin(), known.end(), ',') + 1 ==
+                   static_cast<std::ptrdiff_t>(options.file.limits.size()),
+               known);
 }
 
 BOOST_AUTO_TEST_CASE(the_file_says_who_may_use_it_and_what_the_command_line_repeats_replaces_it)
 {
     const test::scratch_directory here;
-    const configured file(R"({"access": {"allow_uid": [7, 8], "allow_gid": 9, "socket_mode": "0660", "allow_root": [")" +
-                          here.path.native() + "\"]}}");
+    const configured file(
+        R"({"access": {"allow_uid": [7, 8], "allow_gid": 9, "socket_mode": "0660", "allow_root": [")" +
+        here.path.native() + "\"]}}");
     const daemon_options options = file.with();
-    BOOST_TEST(options.server.access.uids == (std::vector<uid_t>{7, 8}), boost::test_tools::per_element());
-    BOOST_TEST(options.server.access.gids == (std::vector<gid_t>{9}), boost::test_tools::per_element());
+    BOOST_TEST(options.server.access.uids == (std::vector<uid_t>{7, 8}),
+               boost::test_tools::per_element());
+    BOOST_TEST(options.server.access.gids == (std::vector<gid_t>{9}),
+               boost::test_tools::per_element());
     BOOST_TEST(options.server.access.socket_mode == 0660U);
     BOOST_TEST(options.roots.size() == 1U);
     const daemon_options narrower = file.with({"--allow-uid", "5"});
-    BOOST_TEST(narrower.server.access.uids == (std::vector<uid_t>{5}), boost::test_tools::per_element());
+    BOOST_TEST(narrower.server.access.uids == (std::vector<uid_t>{5}),
+               boost::test_tools::per_element());
     BOOST_TEST(narrower.server.access.gids.size() == 1U);
 }
 
@@ -273,8 +294,10 @@ BOOST_AUTO_TEST_CASE(a_mistake_in_the_file_is_named_with_line_and_column_and_sta
              {"{\n  ?", ":2:3: syntax error, found '?'"},
              {"{\"limits\": {\n \"max_loaded_models\": 0}}",
               ":2:2: limits.max_loaded_models is '0'; it must be a whole number, at least 1"},
-             {"{\"limits\": {\"max_loaded_models\": 2.5}}", ":1:13: limits.max_loaded_models is '2.5'; it must be"},
-             {"{\"limits\": {\"max_wait\": \"soon\"}}", ":1:13: limits.max_wait is 'soon'; it must be a time such as 90"},
+             {"{\"limits\": {\"max_loaded_models\": 2.5}}",
+              ":1:13: limits.max_loaded_models is '2.5'; it must be"},
+             {"{\"limits\": {\"max_wait\": \"soon\"}}",
+              ":1:13: limits.max_wait is 'soon'; it must be a time such as 90"},
              {"{\"limits\": {\"max_wait\": \"\"}}", ":1:13: limits.max_wait is ''; it must be"},
              {"{\"limits\": {\"max_wait\": -1}}", ":1:13: limits.max_wait is '-1'; it must be"},
              {"{\"limits\": {\"socket\": \"/x\"}}",
@@ -283,12 +306,14 @@ BOOST_AUTO_TEST_CASE(a_mistake_in_the_file_is_named_with_line_and_column_and_sta
              {"{\"limits\": {\"\": 1}}", ":1:13: limits. is unknown"},
              {"{\"access\": {\"allow_root\": [\"/no/such\"]}}",
               ":1:28: access.allow_root is '/no/such'; it must be a directory that exists"},
-             {"{\"access\": {\"max_wait\": 1}}", ":1:13: access.max_wait is unknown; there are allow_uid, allow_gid,"},
+             {"{\"access\": {\"max_wait\": 1}}",
+              ":1:13: access.max_wait is unknown; there are allow_uid, allow_gid,"},
          }) {
         const configured file(text);
         const leave said = file.refused();
         BOOST_TEST(said.status == 2);
-        BOOST_TEST(said.mistake.find(file.path + named) == 0U, said.mistake << "\n  lacks " << named);
+        BOOST_TEST(said.mistake.find(file.path + named) == 0U,
+                   said.mistake << "\n  lacks " << named);
         BOOST_TEST(said.text == "warmd: " + said.mistake + '\n');
     }
     BOOST_TEST(refusal({"--config", "/no/such"}).mistake ==
@@ -303,7 +328,8 @@ BOOST_AUTO_TEST_CASE(check_config_only_says_whether_the_file_is_sound)
     BOOST_TEST(said.status == 0);
     BOOST_TEST(said.text == sound.path + ": OK, 1 models\n");
     BOOST_TEST(faulty.refused({"--check-config"}).status == 2);
-    BOOST_TEST(refusal({"--check-config"}).text.find("--check-config needs --config") != std::string::npos);
+    BOOST_TEST(refusal({"--check-config"}).text.find("--check-config needs --config") !=
+               std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(help_and_version_end_with_status_0)

@@ -1,4 +1,5 @@
-// The watchdog is fed from evidence: a cache that does not answer, or has somebody waiting for ever, feeds nothing.
+// The watchdog is fed from evidence: a cache that does not answer, or has somebody waiting for
+// ever, feeds nothing.
 
 #include "app/supervision.hpp"
 
@@ -51,17 +52,26 @@ struct fixture {
     asio::io_context io{1}, cache_io{1}, workers;
     backend_registry registry;
     test::notify_receiver manager;
-    time_source cache_time{[this] { return now; },
-                           [this](const asio::any_io_executor&) { return std::make_unique<hand_alarm>(cache_ring); }};
-    time_source time{[this] { return now; }, [this](const asio::any_io_executor&) { return std::make_unique<hand_alarm>(ring); }};
-    backend_cache cache{cache_io.get_executor(),
-                        worker_executors{workers.get_executor(), workers.get_executor(), workers.get_executor()},
-                        registry,
-                        cache_limits{},
-                        logger(),
-                        cache_time};
+    time_source cache_time{
+        [this] { return now; },
+        [this](const asio::any_io_executor&) { return std::make_unique<hand_alarm>(cache_ring); }};
+    time_source time{
+        [this] { return now; },
+        [this](const asio::any_io_executor&) { return std::make_unique<hand_alarm>(ring); }};
+    backend_cache cache{
+        cache_io.get_executor(),
+        worker_executors{workers.get_executor(), workers.get_executor(), workers.get_executor()},
+        registry,
+        cache_limits{},
+        logger(),
+        cache_time};
     daemon_info daemon{};
-    supervision supervised{io.get_executor(), notify_socket::open(manager.address()).value(), 10s, cache, daemon, time};
+    supervision supervised{io.get_executor(),
+                           notify_socket::open(manager.address()).value(),
+                           10s,
+                           cache,
+                           daemon,
+                           time};
 };
 
 } // namespace
@@ -89,12 +99,15 @@ BOOST_FIXTURE_TEST_CASE(a_cache_that_is_stalled_feeds_nothing_until_it_goes_on, 
     BOOST_TEST(!!ring);
 }
 
-BOOST_FIXTURE_TEST_CASE(a_request_that_waits_longer_than_every_deadline_starves_the_watchdog, fixture)
+BOOST_FIXTURE_TEST_CASE(a_request_that_waits_longer_than_every_deadline_starves_the_watchdog,
+                        fixture)
 {
     supervised.start();
     manager.next();
-    asio::co_spawn(cache_io, cache.get_or_load({.kind = "dummy", .base = "a"}), [](std::exception_ptr, result<backend_lease>) {});
-    cache_io.poll(), workers.poll_one(), cache_io.restart(), cache_io.poll(); // resolved, wanted, and no worker ever loads it
+    asio::co_spawn(cache_io, cache.get_or_load({.kind = "dummy", .base = "a"}),
+                   [](std::exception_ptr, result<backend_lease>) {});
+    cache_io.poll(), workers.poll_one(), cache_io.restart(),
+        cache_io.poll(); // resolved, wanted, and no worker ever loads it
     now += daemon.limits.max_wait + daemon.limits.close_timeout + daemon.limits.load_timeout;
     look();
     test::settle(cache_io);
@@ -102,7 +115,10 @@ BOOST_FIXTURE_TEST_CASE(a_request_that_waits_longer_than_every_deadline_starves_
     test::settle(cache_io);
     test::settle(io);
     const std::string told = manager.next();
-    BOOST_TEST(told.starts_with("STATUS=0 models and 1 loading, 1.0 MiB, 1 requests/s; degraded: a request has waited"), told);
+    BOOST_TEST(
+        told.starts_with(
+            "STATUS=0 models and 1 loading, 1.0 MiB, 1 requests/s; degraded: a request has waited"),
+        told);
 }
 
 BOOST_FIXTURE_TEST_CASE(without_a_manager_nothing_is_looked_at, fixture)

@@ -38,10 +38,11 @@ struct consumer {
     {
         asio::dispatch(io, [this] {
             asio::co_spawn(io, take_from(from),
-                           asio::bind_cancellation_slot(cancel.slot(), [this](std::exception_ptr thrown, parcel value) {
-                               resumed_on = std::this_thread::get_id();
-                               outcome = thrown ? what(thrown) : *value;
-                           }));
+                           asio::bind_cancellation_slot(
+                               cancel.slot(), [this](std::exception_ptr thrown, parcel value) {
+                                   resumed_on = std::this_thread::get_id();
+                                   outcome = thrown ? what(thrown) : *value;
+                               }));
         });
         settle(io);
     }
@@ -51,7 +52,8 @@ struct consumer {
         try {
             std::rethrow_exception(thrown);
         } catch (const boost::system::system_error& error) {
-            return error.code() == asio::error::operation_aborted ? "operation_aborted" : error.what();
+            return error.code() == asio::error::operation_aborted ? "operation_aborted"
+                                                                  : error.what();
         }
     }
 };

@@ -27,10 +27,12 @@ struct pending {
     bool done() const { return got.has_value() || cancelled; }
 };
 
-/// A cache on two io_contexts that the test steps by hand: `io` for everything serial, `workers` for what may block.
+/// A cache on two io_contexts that the test steps by hand: `io` for everything serial, `workers`
+/// for what may block.
 struct fixture {
     explicit fixture(std::size_t models = 2) : fixture(limits(models)) {}
-    explicit fixture(const cache_limits& with) : cache(io.get_executor(), {ex(), ex(), ex()}, registry, with, log)
+    explicit fixture(const cache_limits& with)
+        : cache(io.get_executor(), {ex(), ex(), ex()}, registry, with, log)
     {
         world.on_worker = [this] {
             BOOST_TEST(workers.get_executor().running_in_this_thread()); // invariant 10
@@ -83,12 +85,13 @@ struct fixture {
     {
         auto under_way = std::make_shared<pending<T>>();
         asio::co_spawn(io, std::move(what),
-                       asio::bind_cancellation_slot(under_way->signal.slot(), [under_way](std::exception_ptr thrown, T told) {
-                           if (!thrown)
-                               under_way->got.emplace(std::move(told));
-                           else
-                               under_way->cancelled = is_abort(thrown);
-                       }));
+                       asio::bind_cancellation_slot(under_way->signal.slot(),
+                                                    [under_way](std::exception_ptr thrown, T told) {
+                                                        if (!thrown)
+                                                            under_way->got.emplace(std::move(told));
+                                                        else
+                                                            under_way->cancelled = is_abort(thrown);
+                                                    }));
         return under_way;
     }
     static bool is_abort(const std::exception_ptr& thrown)
@@ -136,7 +139,8 @@ struct fixture {
     test::fake_world world;
     backend_registry registry = world.registry();
     std::vector<std::string> warnings;
-    logger log{log_level::warning, [this](log_level, std::string_view line) { warnings.emplace_back(line); }};
+    logger log{log_level::warning,
+               [this](log_level, std::string_view line) { warnings.emplace_back(line); }};
     backend_cache cache;
 };
 
@@ -334,7 +338,8 @@ BOOST_AUTO_TEST_CASE(calls_run_on_the_lane_and_calls_that_queued_up_run_together
     const auto a = f.want("a");
     f.settle();
     backend_lease& lease = a->got->value();
-    const auto one = f.start(lease.run(tokenize{"x", true})), two = f.start(lease.run(tokenize{"yz", true}));
+    const auto one = f.start(lease.run(tokenize{"x", true})),
+               two = f.start(lease.run(tokenize{"yz", true}));
     f.settle();
     BOOST_TEST(std::get<tokens>(one->got->value()).ids.size() == 1U);
     BOOST_TEST(std::get<tokens>(two->got->value()).ids.size() == 2U);
@@ -348,7 +353,8 @@ BOOST_AUTO_TEST_CASE(a_backend_that_throws_while_running_fails_its_calls_and_sta
     f.world.run_throws = {"a"};
     const auto a = f.want("a");
     f.settle();
-    const auto one = f.start(a->got->value().run(tokenize{"x", true})), two = f.start(a->got->value().run(tokenize{"y", true}));
+    const auto one = f.start(a->got->value().run(tokenize{"x", true})),
+               two = f.start(a->got->value().run(tokenize{"y", true}));
     f.settle();
     BOOST_TEST((one->got->error().code == errc::backend_failed));
     BOOST_TEST(two->got->error().detail.find("run of a broke") != std::string::npos);
@@ -488,10 +494,11 @@ BOOST_AUTO_TEST_CASE(progress_tells_the_stages_up_to_the_load)
     std::vector<std::string> stages;
     acquire_options options;
     options.progress = [&](const load_progress& now) {
-        stages.push_back(now.stage == load_progress::stage::queued             ? "queued"
-                         : now.stage == load_progress::stage::waiting_for_room ? "room " + std::to_string(now.position.value())
-                         : now.bytes_done                                      ? "bytes " + std::to_string(*now.bytes_done)
-                                                                               : "loading");
+        stages.push_back(now.stage == load_progress::stage::queued ? "queued"
+                         : now.stage == load_progress::stage::waiting_for_room
+                             ? "room " + std::to_string(now.position.value())
+                         : now.bytes_done ? "bytes " + std::to_string(*now.bytes_done)
+                                          : "loading");
     };
     const auto b = f.want("b", options);
     f.settle();
@@ -505,7 +512,8 @@ BOOST_AUTO_TEST_CASE(two_specs_that_differ_only_in_entry_point_or_options_are_tw
 {
     fixture f(3);
     for (const model_spec& spec :
-         {model_spec{.kind = "fake", .base = "a"}, model_spec{.kind = "fake", .base = "a", .entry_point = "f"},
+         {model_spec{.kind = "fake", .base = "a"},
+          model_spec{.kind = "fake", .base = "a", .entry_point = "f"},
           model_spec{.kind = "fake", .base = "a", .options = R"({"x":1})"}}) {
         const auto got = f.start(f.cache.get_or_load(spec));
         f.settle();
@@ -518,12 +526,13 @@ BOOST_AUTO_TEST_CASE(auto_and_what_it_resolves_to_are_one_entry)
 {
     fixture f;
     f.use("a");
-    const auto got = f.start(f.cache.get_or_load({.kind = "fake", .base = "a", .dtype = "fp32", .device = "cpu"}));
+    const auto got = f.start(
+        f.cache.get_or_load({.kind = "fake", .base = "a", .dtype = "fp32", .device = "cpu"}));
     f.settle();
     BOOST_TEST(got->got->value().cached());
 }
 
-// -- events ---------------------------------------------------------------------------------------------------------
+// -- events ------------------------------------------------------------
 
 namespace {
 
@@ -535,7 +544,8 @@ struct listener {
             BOOST_TEST((happened.time >= last));
             last = happened.time;
             const std::string& key = happened.key.text;
-            told.push_back(std::string(event_names[happened.what.index()]) + ' ' + key.substr(0, key.find('-')) + ' ' +
+            told.push_back(std::string(event_names[happened.what.index()]) + ' ' +
+                           key.substr(0, key.find('-')) + ' ' +
                            std::visit([](const auto& what) { return words(what); }, happened.what));
         }));
         to.settle();
@@ -570,9 +580,11 @@ BOOST_AUTO_TEST_CASE(who_listens_is_told_of_the_eviction_before_the_newcomers_lo
     listener all(f, all_events);
     f.use("a"), f.use("b");
     const std::vector<std::string> expected{
-        "state a none waiting requested", "state a waiting loading admitted", "state a loading ready loaded",
-        "state b none waiting requested", "state a ready closing capacity",   "evicted a capacity",
-        "state a closing none closed",    "state b waiting loading admitted", "state b loading ready loaded"};
+        "state a none waiting requested", "state a waiting loading admitted",
+        "state a loading ready loaded",   "state b none waiting requested",
+        "state a ready closing capacity", "evicted a capacity",
+        "state a closing none closed",    "state b waiting loading admitted",
+        "state b loading ready loaded"};
     BOOST_TEST(all.told == expected, boost::test_tools::per_element());
 }
 
@@ -586,7 +598,8 @@ BOOST_AUTO_TEST_CASE(who_listens_is_told_of_failures_in_their_own_words)
     f.use("b");
     const auto unloaded = f.start(f.cache.unload({.keys = {}, .all = true}));
     f.settle();
-    const std::vector<std::string> expected{"load_failed a " + broken->got->error().detail + "|load of a broke",
+    const std::vector<std::string> expected{"load_failed a " + broken->got->error().detail +
+                                                "|load of a broke",
                                             "close_failed b close of b broke"};
     BOOST_TEST(failures.told == expected, boost::test_tools::per_element());
 }
@@ -606,7 +619,8 @@ BOOST_AUTO_TEST_CASE(evictions_say_why)
     f.settle();
     f.use("c");
     f.drain();
-    const std::vector<std::string> expected{"evicted a bytes", "evicted b stale", "evicted b admin", "evicted c shutdown"};
+    const std::vector<std::string> expected{"evicted a bytes", "evicted b stale", "evicted b admin",
+                                            "evicted c shutdown"};
     BOOST_TEST(evictions.told == expected, boost::test_tools::per_element());
 }
 

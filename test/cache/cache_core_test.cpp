@@ -15,9 +15,11 @@ using test::text;
 
 namespace {
 
-std::shared_ptr<const resolved_model> model(const std::string& key, const std::string& files, std::uint64_t bytes = 1)
+std::shared_ptr<const resolved_model> model(const std::string& key, const std::string& files,
+                                            std::uint64_t bytes = 1)
 {
-    return std::make_shared<resolved_model>(resolved_model{.spec = {}, .key = {key}, .files = {files}, .estimated_bytes = bytes});
+    return std::make_shared<resolved_model>(
+        resolved_model{.spec = {}, .key = {key}, .files = {files}, .estimated_bytes = bytes});
 }
 
 /// A core with a clock that stands still until told otherwise, and every event in one word.
@@ -34,21 +36,27 @@ struct fixture {
     explicit fixture(const cache_limits& given) : limits(given), core(given) {}
     ~fixture() { BOOST_TEST(core.broken_invariant() == ""); }
 
-    std::string want(waiter_id waiter, const std::string& key, std::uint64_t bytes = 1, const std::string& files = "g1")
+    std::string want(waiter_id waiter, const std::string& key, std::uint64_t bytes = 1,
+                     const std::string& files = "g1")
     {
         return text(core.acquire(waiter, {.model = model(key, files, bytes)}, now));
     }
     std::string insist(waiter_id waiter, const std::string& key) // an explicit load
     {
-        return text(core.acquire(waiter, {.model = model(key, "g1", 1), .retry_failed = true}, now));
+        return text(
+            core.acquire(waiter, {.model = model(key, "g1", 1), .retry_failed = true}, now));
     }
     std::string want_pinned(waiter_id waiter, const std::string& key)
     {
         return text(core.acquire(waiter, {.model = model(key, "g1", 1), .pin = true}, now));
     }
-    std::string loaded(entry_id entry, std::uint64_t bytes = 1) { return text(core.loaded(entry, footprint{.all = bytes}, now)); }
+    std::string loaded(entry_id entry, std::uint64_t bytes = 1)
+    {
+        return text(core.loaded(entry, footprint{.all = bytes}, now));
+    }
     /// A model of `own` bytes besides `base` bytes of weights that all such models share.
-    std::string want_adapter(waiter_id waiter, const std::string& key, std::uint64_t own, std::uint64_t base)
+    std::string want_adapter(waiter_id waiter, const std::string& key, std::uint64_t own,
+                             std::uint64_t base)
     {
         resolved_model made{.spec = {},
                             .key = {key},
@@ -56,13 +64,17 @@ struct fixture {
                             .estimated_bytes = own + base,
                             .shared_weights = "base",
                             .shared_bytes = base};
-        return text(core.acquire(waiter, {.model = std::make_shared<resolved_model>(std::move(made))}, now));
+        return text(core.acquire(
+            waiter, {.model = std::make_shared<resolved_model>(std::move(made))}, now));
     }
     std::string loaded_adapter(entry_id entry, std::uint64_t own, std::uint64_t base)
     {
         return text(core.loaded(entry, footprint{.all = own + base, .shared = base}, now));
     }
-    std::string failed(entry_id entry) { return text(core.loaded(entry, failure{errc::load_failed, "no"}, now)); }
+    std::string failed(entry_id entry)
+    {
+        return text(core.loaded(entry, failure{errc::load_failed, "no"}, now));
+    }
     std::string released(entry_id entry, std::chrono::nanoseconds keep_alive = 0s)
     {
         return text(core.released(entry, keep_alive, now));
@@ -85,7 +97,10 @@ struct fixture {
         change(limits);
         return text(core.set_limits(limits, now));
     }
-    std::string renewed(const std::string& key, const std::string& files) { return text(core.renewed(model(key, files), now)); }
+    std::string renewed(const std::string& key, const std::string& files)
+    {
+        return text(core.renewed(model(key, files), now));
+    }
     std::string after(std::chrono::nanoseconds time)
     {
         now += time;
@@ -132,7 +147,7 @@ cache_limits limits_with(std::size_t models, auto&& change)
 
 } // namespace
 
-// -- the contract of the reference system -------------------------------------------------------------------------------
+// -- the contract of the reference system -----------------------------------
 
 BOOST_AUTO_TEST_CASE(a_limit_of_0_models_is_refused)
 {
@@ -193,7 +208,8 @@ BOOST_AUTO_TEST_CASE(concurrent_requests_for_one_cold_key_share_one_load)
         const effects granted = f.core.loaded(1, footprint{.all = 1}, f.now);
         BOOST_TEST_REQUIRE(granted.size() == n);
         for (waiter_id waiter = 1; waiter <= n; ++waiter) // first come, first served
-            BOOST_TEST_REQUIRE((std::get<effect::grant>(granted[waiter - 1]) == effect::grant{waiter, 1, false, waiter != 1}));
+            BOOST_TEST_REQUIRE((std::get<effect::grant>(granted[waiter - 1]) ==
+                                effect::grant{waiter, 1, false, waiter != 1}));
         BOOST_TEST(f.core.find({"a"})->leases == n);
         BOOST_TEST(f.core.stats().loads == 1U);
     }
@@ -222,7 +238,7 @@ BOOST_AUTO_TEST_CASE(a_leased_backend_is_never_closed_for_a_newcomer)
     BOOST_TEST(f.closed(1) == "gone 1; load 2");
 }
 
-// -- waiting, joining, leaving ------------------------------------------------------------------------------------------
+// -- waiting, joining, leaving ----------------------------------------------
 
 BOOST_AUTO_TEST_CASE(the_first_caller_leaving_does_not_stop_the_load_of_the_others)
 {
@@ -369,7 +385,8 @@ BOOST_AUTO_TEST_CASE(min_residency_never_makes_a_newcomer_wait_longer_than_max_w
 
 BOOST_AUTO_TEST_CASE(the_end_of_a_min_residency_does_not_put_off_max_wait)
 {
-    fixture f(limits_with(2, [](cache_limits& l) { l.min_residency = 4s, l.max_loaded_bytes = 60; }));
+    fixture f(
+        limits_with(2, [](cache_limits& l) { l.min_residency = 4s, l.max_loaded_bytes = 60; }));
     f.want(1, "a", 50), f.loaded(1, 50); // leased
     f.use("b", 10);
     f.want(2, "c", 60);
@@ -421,7 +438,7 @@ BOOST_AUTO_TEST_CASE(requests_for_one_model_are_grouped_so_loads_are_bounded)
     BOOST_TEST(f.core.stats().waiters == 0U);
 }
 
-// -- room ---------------------------------------------------------------------------------------------------------------
+// -- room ------------------------------------------------------------
 
 BOOST_AUTO_TEST_CASE(bytes_and_count_both_limit)
 {
@@ -498,12 +515,13 @@ BOOST_AUTO_TEST_CASE(shared_weights_are_free_only_when_their_last_user_goes)
     fixture f(4, 100);
     f.want_adapter(1, "a", 5, 80), f.loaded_adapter(1, 5, 80), f.released(1);
     f.want_adapter(2, "b", 5, 80), f.loaded_adapter(2, 5, 80), f.released(2);
-    BOOST_TEST(f.want(3, "other", 20) == "close 1 bytes; close 2 bytes"); // closing a alone frees 5 bytes
+    BOOST_TEST(f.want(3, "other", 20) ==
+               "close 1 bytes; close 2 bytes"); // closing a alone frees 5 bytes
     f.closed(1);
     BOOST_TEST(f.closed(2) == "gone 2; load 3");
 }
 
-// -- pins ---------------------------------------------------------------------------------------------------------------
+// -- pins ------------------------------------------------------------
 
 BOOST_AUTO_TEST_CASE(when_everything_is_pinned_a_new_key_is_refused_at_once)
 {
@@ -534,7 +552,7 @@ BOOST_AUTO_TEST_CASE(a_pinned_model_is_passed_over_for_eviction_and_idle_expiry)
     BOOST_TEST(f.after(1h).find("close 1") == std::string::npos);
 }
 
-// -- time ---------------------------------------------------------------------------------------------------------------
+// -- time ------------------------------------------------------------
 
 BOOST_AUTO_TEST_CASE(idleness_counts_from_the_last_release)
 {
@@ -670,7 +688,7 @@ BOOST_AUTO_TEST_CASE(a_close_that_hangs_keeps_its_charge_and_refuses_its_key)
     BOOST_TEST(f.closed(1) == "gone 1; load 4"); // until it returns
 }
 
-// -- failures -----------------------------------------------------------------------------------------------------------
+// -- failures ------------------------------------------------------------
 
 BOOST_AUTO_TEST_CASE(within_the_back_off_the_failure_is_answered_from_memory)
 {
@@ -719,7 +737,7 @@ BOOST_AUTO_TEST_CASE(a_load_that_fails_after_an_eviction_ends_in_an_error_and_no
     BOOST_TEST(f.want(2, "a") == "load 3");
 }
 
-// -- unload, stale, drain -------------------------------------------------------------------------------------------------
+// -- unload, stale, drain ---------------------------------------------------
 
 BOOST_AUTO_TEST_CASE(unload_while_leased_waits_for_the_last_lease_and_admits_nobody)
 {
@@ -809,7 +827,8 @@ BOOST_AUTO_TEST_CASE(drain_refuses_who_waits_stops_loads_and_closes_what_ends_la
     f.want(1, "leased"), f.loaded(1);
     f.want(2, "loading");
     f.want(3, "waiting");
-    BOOST_TEST(text(f.core.drain(f.now)) == "refuse 2 shutting_down; stop 2; refuse 3 shutting_down; gone 3");
+    BOOST_TEST(text(f.core.drain(f.now)) ==
+               "refuse 2 shutting_down; stop 2; refuse 3 shutting_down; gone 3");
     BOOST_TEST(f.want(4, "leased") == "refuse 4 shutting_down");
     BOOST_TEST(f.released(1) == "close 1 shutdown");
     BOOST_TEST(f.loaded(2) == "close 2 shutdown");
@@ -819,7 +838,7 @@ BOOST_AUTO_TEST_CASE(drain_refuses_who_waits_stops_loads_and_closes_what_ends_la
     BOOST_TEST(f.core.empty());
 }
 
-// -- new limits ---------------------------------------------------------------------------------------------------------
+// -- new limits ------------------------------------------------------------
 
 namespace {
 
@@ -909,7 +928,8 @@ BOOST_AUTO_TEST_CASE(who_waits_for_what_can_never_fit_any_more_is_refused)
     f.want(1, "a", 60), f.loaded(1, 60);
     BOOST_TEST(f.want(2, "b", 50) == "");
     BOOST_TEST(f.want(3, "c", 40) == "");
-    BOOST_TEST(f.set_limits([](cache_limits& to) { to.max_loaded_bytes = 45; }) == "refuse 2 too_large; gone 2");
+    BOOST_TEST(f.set_limits([](cache_limits& to) { to.max_loaded_bytes = 45; }) ==
+               "refuse 2 too_large; gone 2");
     BOOST_TEST(f.released(1) == "close 1 bytes");
     BOOST_TEST(f.closed(1) == "gone 1; load 3");
 }
@@ -946,7 +966,7 @@ BOOST_AUTO_TEST_CASE(a_shorter_max_wait_holds_for_those_who_wait_already)
     BOOST_TEST(f.released(1) == "close 1 capacity");
 }
 
-// -- random events --------------------------------------------------------------------------------------------------------
+// -- random events ----------------------------------------------------------
 
 namespace {
 
@@ -968,7 +988,10 @@ struct random_shell {
         return made;
     }
     std::size_t pick(std::size_t n) { return static_cast<std::size_t>(random() % n); }
-    entry_id any(const std::set<entry_id>& of) { return *std::next(of.begin(), static_cast<std::ptrdiff_t>(pick(of.size()))); }
+    entry_id any(const std::set<entry_id>& of)
+    {
+        return *std::next(of.begin(), static_cast<std::ptrdiff_t>(pick(of.size())));
+    }
 
     std::shared_ptr<const resolved_model> any_model()
     {
@@ -985,7 +1008,8 @@ struct random_shell {
     }
     footprint sized(entry_id entry)
     {
-        const std::uint64_t shared = core.model_of(entry)->shared_weights.empty() ? 0 : 25 + pick(10);
+        const std::uint64_t shared =
+            core.model_of(entry)->shared_weights.empty() ? 0 : 25 + pick(10);
         return {.all = pick(70) + shared, .shared = shared};
     }
 
@@ -999,7 +1023,8 @@ struct random_shell {
     void on(const effect::load& e)
     {
         BOOST_TEST_REQUIRE(loading.insert(e.entry).second);
-        BOOST_TEST_REQUIRE((bytes_limit == 0 || core.stats().charged_bytes <= bytes_limit)); // invariant 7
+        BOOST_TEST_REQUIRE(
+            (bytes_limit == 0 || core.stats().charged_bytes <= bytes_limit)); // invariant 7
         BOOST_TEST_REQUIRE(loading.size() + resident.size() + closing.size() <= models_limit);
     }
     void on(const effect::close& e)
@@ -1017,12 +1042,16 @@ struct random_shell {
     void on(const effect::refuse& e) { BOOST_TEST_REQUIRE(waiting.erase(e.waiter) == 1U); }
     void on(const effect::overdue&) {}
     void on(const effect::stop_load&) {}
-    void on(const effect::gone& e) { BOOST_TEST_REQUIRE((!loading.contains(e.entry) && !resident.contains(e.entry))); }
+    void on(const effect::gone& e)
+    {
+        BOOST_TEST_REQUIRE((!loading.contains(e.entry) && !resident.contains(e.entry)));
+    }
     void on(const effect::wake& e) { BOOST_TEST_REQUIRE((e.at > time_point())); }
     void on(const effect::moved& e)
     {
         const auto known = states.find(e.entry);
-        BOOST_TEST_REQUIRE((e.from == (known == states.end() ? std::nullopt : std::optional(known->second))));
+        BOOST_TEST_REQUIRE(
+            (e.from == (known == states.end() ? std::nullopt : std::optional(known->second))));
         BOOST_TEST_REQUIRE((e.from != e.to));
         BOOST_TEST_REQUIRE(!e.why.empty());
         if (e.to)
@@ -1043,14 +1072,15 @@ struct random_shell {
     {
         now += std::chrono::milliseconds(random() % 50);
         switch (pick(13)) {
-        case 0: case 1: case 2: case 3: {
+        case 0:
+        case 1:
+        case 2:
+        case 3: {
             const waiter_id waiter = next_waiter++;
             waiting.insert(waiter);
-            apply(core.acquire(waiter,
-                               {.model = any_model(),
-                                .pin = pick(40) == 0,
-                                .retry_failed = pick(5) == 0},
-                               now));
+            apply(core.acquire(
+                waiter, {.model = any_model(), .pin = pick(40) == 0, .retry_failed = pick(5) == 0},
+                now));
             break;
         }
         case 4:
@@ -1060,7 +1090,8 @@ struct random_shell {
                 apply(core.abandon(waiter, now));
             }
             break;
-        case 5: case 6:
+        case 5:
+        case 6:
             if (!loading.empty()) {
                 const entry_id entry = any(loading);
                 loading.erase(entry);
@@ -1072,7 +1103,8 @@ struct random_shell {
                 }
             }
             break;
-        case 7: case 8:
+        case 7:
+        case 8:
             for (auto& [entry, count] : leases)
                 if (count > 0 && pick(2)) {
                     --count;
@@ -1091,18 +1123,18 @@ struct random_shell {
             std::vector<entry_id> left;
             bool found = false;
             const cache_key key{std::string(1, static_cast<char>('a' + pick(6)))};
-            apply(pick(3) ? core.set_pinned(key, pick(3) == 0, now, found) : core.unload(key, now, left));
+            apply(pick(3) ? core.set_pinned(key, pick(3) == 0, now, found)
+                          : core.unload(key, now, left));
             break;
         }
         case 11:
             if (pick(10) == 0)
                 apply(core.set_limits(limits(), now));
-            else if (const entry_id entry = 1 + pick(next_waiter); core.touch(entry, std::chrono::seconds(pick(5)), now))
+            else if (const entry_id entry = 1 + pick(next_waiter);
+                     core.touch(entry, std::chrono::seconds(pick(5)), now))
                 BOOST_TEST_REQUIRE(resident.contains(entry));
             break;
-        default:
-            now += std::chrono::seconds(pick(8) == 0 ? 15 : 0);
-            apply(core.tick(now));
+        default: now += std::chrono::seconds(pick(8) == 0 ? 15 : 0); apply(core.tick(now));
         }
     }
     /// Everything comes to an end: who waits is answered, what is there is closed.
@@ -1159,7 +1191,8 @@ BOOST_AUTO_TEST_CASE(random_events_keep_the_invariants)
             shell.finish();
         }
     }
-    BOOST_TEST_MESSAGE("random events: " << runs * events << ", seeds " << first << " to " << first + runs - 1);
+    BOOST_TEST_MESSAGE("random events: " << runs * events << ", seeds " << first << " to "
+                                         << first + runs - 1);
 }
 
 BOOST_AUTO_TEST_CASE(every_change_of_state_is_told_once_and_watching_changes_nothing_else)
@@ -1198,15 +1231,17 @@ BOOST_AUTO_TEST_CASE(who_watches_is_told_the_way_of_an_entry_through_its_states)
 {
     fixture f(1);
     f.core.observe(true);
-    BOOST_TEST(f.want(1, "a") == "1: none -> waiting requested; 1: waiting -> loading admitted; load 1");
+    BOOST_TEST(f.want(1, "a") ==
+               "1: none -> waiting requested; 1: waiting -> loading admitted; load 1");
     BOOST_TEST(f.loaded(1) == "1: loading -> ready loaded; grant 1 of 1");
     BOOST_TEST(f.want(2, "b") == "2: none -> waiting requested");
     BOOST_TEST(f.after(11s) == "1: ready -> draining capacity"); // max_wait
     BOOST_TEST(f.released(1) == "1: draining -> closing capacity; close 1 capacity");
-    BOOST_TEST(f.closed(1) == "1: closing -> none closed; gone 1; 2: waiting -> loading admitted; load 2");
+    BOOST_TEST(f.closed(1) ==
+               "1: closing -> none closed; gone 1; 2: waiting -> loading admitted; load 2");
     BOOST_TEST(f.failed(2) == "refuse 2 load_failed; 2: loading -> failed load_failed");
-    BOOST_TEST(f.insist(3, "b") ==
-               "2: failed -> none retried; gone 2; 3: none -> waiting requested; 3: waiting -> loading admitted; load 3");
+    BOOST_TEST(f.insist(3, "b") == "2: failed -> none retried; gone 2; 3: none -> waiting "
+                                   "requested; 3: waiting -> loading admitted; load 3");
     BOOST_TEST(f.want(4, "c") == "4: none -> waiting requested");
     BOOST_TEST(f.abandon(4) == "4: waiting -> none abandoned; gone 4");
     f.core.observe(false);

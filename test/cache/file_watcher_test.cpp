@@ -1,4 +1,5 @@
-// Real files, real inotify; the io_context is run by hand, and nothing waits but for the descriptor to become readable.
+// Real files, real inotify; the io_context is run by hand, and nothing waits but for the descriptor
+// to become readable.
 
 #include "cache/file_watcher.hpp"
 
@@ -46,7 +47,8 @@ struct fixture {
 
 struct listening : fixture {
     listening() { listen(); }
-    /// What was done before is seen to have changed nothing in `watch`: events come in order, and a later one is seen.
+    /// What was done before is seen to have changed nothing in `watch`: events come in order, and a
+    /// later one is seen.
     void expect_unchanged(const file_watch& watch)
     {
         write_file(root / "last", "1");
@@ -62,7 +64,8 @@ void overwrite(const fs::path& path, std::string_view text)
 {
     const int handle = ::open(path.c_str(), O_WRONLY);
     BOOST_TEST_REQUIRE(handle >= 0);
-    BOOST_TEST(::pwrite(handle, text.data(), text.size(), 0) == static_cast<::ssize_t>(text.size()));
+    BOOST_TEST(::pwrite(handle, text.data(), text.size(), 0) ==
+               static_cast<::ssize_t>(text.size()));
     ::close(handle);
 }
 
@@ -99,7 +102,8 @@ BOOST_FIXTURE_TEST_CASE(a_file_replaced_by_rename_has_changed, listening)
 BOOST_FIXTURE_TEST_CASE(a_file_that_is_deleted_or_appears_has_changed, listening)
 {
     write_file(root / "a", "1");
-    const auto there = watch({root / "a"}), absent = watch({root / "b"}), below_absent = watch({root / "c" / "d"});
+    const auto there = watch({root / "a"}), absent = watch({root / "b"}),
+               below_absent = watch({root / "c" / "d"});
     fs::remove(root / "a");
     run_until_changed(*there);
     BOOST_TEST(!absent->changed());
@@ -160,7 +164,8 @@ BOOST_FIXTURE_TEST_CASE(neighbours_and_readers_change_nothing, listening)
     expect_unchanged(*watch);
 }
 
-BOOST_FIXTURE_TEST_CASE(every_watch_of_a_file_sees_the_change_and_one_that_goes_takes_nothing_along, listening)
+BOOST_FIXTURE_TEST_CASE(every_watch_of_a_file_sees_the_change_and_one_that_goes_takes_nothing_along,
+                        listening)
 {
     write_file(root / "a", "1");
     write_file(root / "b", "1");
@@ -193,7 +198,8 @@ BOOST_FIXTURE_TEST_CASE(when_the_system_lost_count_everything_may_have_changed, 
     BOOST_TEST_REQUIRE(limit > 0U);
     write_file(root / "a", "1");
     const auto watch = this->watch({root / "a"});
-    for (std::size_t events = 0; events <= limit; events += 2) { // a neighbour's, which alone would change nothing
+    for (std::size_t events = 0; events <= limit;
+         events += 2) { // a neighbour's, which alone would change nothing
         write_file(root / "neighbour", "");
         fs::remove(root / "neighbour");
     }
@@ -202,8 +208,11 @@ BOOST_FIXTURE_TEST_CASE(when_the_system_lost_count_everything_may_have_changed, 
 
 BOOST_FIXTURE_TEST_CASE(what_cannot_be_watched_is_refused_with_the_reason, listening)
 {
-    const auto refused = [&](const fs::path& path) { return watcher->watch(std::vector<fs::path>{path}).error().detail; };
-    BOOST_TEST(refused("/proc/version").find("/proc/version: its file system") == 0U); // as a network file system would be
+    const auto refused = [&](const fs::path& path) {
+        return watcher->watch(std::vector<fs::path>{path}).error().detail;
+    };
+    BOOST_TEST(refused("/proc/version").find("/proc/version: its file system") ==
+               0U); // as a network file system would be
     fs::create_symlink("/proc/self", root / "link");
     BOOST_TEST(refused(root / "link/status").find("file system") != std::string::npos);
     fs::create_symlink("loop", root / "loop");

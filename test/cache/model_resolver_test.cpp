@@ -1,4 +1,5 @@
-// A loader that counts, files in a scratch directory, a clock that stands until it is moved, and two contexts run by hand.
+// A loader that counts, files in a scratch directory, a clock that stands until it is moved, and
+// two contexts run by hand.
 
 #include "cache/model_resolver.hpp"
 
@@ -26,8 +27,9 @@ struct fixture {
     {
         write_file(file, "g1");
         registry.add("file", {[this](const model_spec& asked) { return look(asked); }, {}});
-        const time_source time{[this] { return now; },
-                               [this](const asio::any_io_executor&) { return std::make_unique<hand_alarm>(ring); }};
+        const time_source time{
+            [this] { return now; },
+            [this](const asio::any_io_executor&) { return std::make_unique<hand_alarm>(ring); }};
         resolver = std::make_shared<model_resolver>(
             io.get_executor(), workers.get_executor(), registry, 500ms, time,
             watched ? file_watcher::open(io.get_executor()).value() : nullptr,
@@ -44,7 +46,10 @@ struct fixture {
     {
         BOOST_TEST(workers.get_executor().running_in_this_thread()); // invariant 10
         ++looks;
-        resolved_model model{.spec = asked, .key = key_of(asked), .files = {content()}, .watched = {path(asked.base)}};
+        resolved_model model{.spec = asked,
+                             .key = key_of(asked),
+                             .files = {content()},
+                             .watched = {path(asked.base)}};
         std::exchange(during_look, [] {})();
         if (!std::filesystem::exists(file))
             return failure{errc::not_found, "no file"};
@@ -128,7 +133,8 @@ BOOST_FIXTURE_TEST_CASE(a_change_of_a_watched_file_is_found_by_the_next_request,
     BOOST_TEST((changed == std::vector<std::string>{"g2", "g3"}));
 }
 
-BOOST_FIXTURE_TEST_CASE(what_is_not_watched_is_looked_at_again_after_the_recheck_and_no_sooner, unwatched)
+BOOST_FIXTURE_TEST_CASE(what_is_not_watched_is_looked_at_again_after_the_recheck_and_no_sooner,
+                        unwatched)
 {
     BOOST_TEST(ask() == "found g1");
     write_file(file, "g2");
@@ -154,14 +160,18 @@ BOOST_FIXTURE_TEST_CASE(a_file_that_cannot_be_watched_is_looked_at_again_after_t
 
 BOOST_FIXTURE_TEST_CASE(a_change_between_the_look_and_the_watch_is_noticed, fixture)
 {
-    during_look = [this] { write_file(file, "g2"); }; // the first look, which tells what to watch: g1
+    during_look = [this] {
+        write_file(file, "g2");
+    }; // the first look, which tells what to watch: g1
     BOOST_TEST(ask() == "found g2");
     BOOST_TEST(ask() == "known g2");
 }
 
 BOOST_FIXTURE_TEST_CASE(a_change_just_after_the_look_is_noticed, fixture)
 {
-    during_look = [this] { during_look = [this] { write_file(file, "g2"); }; }; // the look under the watch: g1
+    during_look = [this] {
+        during_look = [this] { write_file(file, "g2"); };
+    }; // the look under the watch: g1
     BOOST_TEST(ask() == "found g1");
     run_until_unknown();
     BOOST_TEST(ask() == "found g2");
@@ -175,14 +185,16 @@ BOOST_FIXTURE_TEST_CASE(many_who_ask_after_a_change_share_one_look, fixture)
     const int before = looks;
     std::vector<std::string> told;
     for (int i = 0; i != 100; ++i)
-        resolver->resolve({.kind = "file", .base = "a"},
-                          [&](const model_resolver::answer& found) { told.push_back((*found)->files.text); });
+        resolver->resolve({.kind = "file", .base = "a"}, [&](const model_resolver::answer& found) {
+            told.push_back((*found)->files.text);
+        });
     settle();
     BOOST_TEST((told == std::vector<std::string>(100, "g2")));
     BOOST_TEST(looks == before + 1);
 }
 
-BOOST_FIXTURE_TEST_CASE(a_change_nobody_asks_about_is_looked_into_once_the_writer_had_time_to_end, fixture)
+BOOST_FIXTURE_TEST_CASE(a_change_nobody_asks_about_is_looked_into_once_the_writer_had_time_to_end,
+                        fixture)
 {
     ask();
     BOOST_TEST(!ring);

@@ -19,7 +19,8 @@ namespace {
 /// A connection without manners: nothing it does waits longer than a moment.
 class raw_connection {
 public:
-    explicit raw_connection(const std::string& path) : socket_(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0))
+    explicit raw_connection(const std::string& path)
+        : socket_(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0))
     {
         const timeval moment{.tv_sec = 0, .tv_usec = 200'000};
         ::setsockopt(socket_, SOL_SOCKET, SO_SNDTIMEO, &moment, sizeof moment);
@@ -34,7 +35,10 @@ public:
         if (socket_ >= 0)
             ::close(socket_);
     }
-    raw_connection(raw_connection&& other) noexcept : socket_(std::exchange(other.socket_, -1)), connected_(other.connected_) {}
+    raw_connection(raw_connection&& other) noexcept
+        : socket_(std::exchange(other.socket_, -1)), connected_(other.connected_)
+    {
+    }
     raw_connection(const raw_connection&) = delete;
     raw_connection& operator=(const raw_connection&) = delete;
 
@@ -64,14 +68,15 @@ std::size_t below(std::minstd_rand& random, std::size_t limit) { return random()
 
 std::string request(std::size_t id, std::string_view method, const std::string& params)
 {
-    return R"({"jsonrpc":"2.0","id":)" + std::to_string(id) + R"(,"method":")" + std::string(method) + R"(","params":)" + params +
-           "}\n";
+    return R"({"jsonrpc":"2.0","id":)" + std::to_string(id) + R"(,"method":")" +
+           std::string(method) + R"(","params":)" + params + "}\n";
 }
 
 /// A dummy that nobody else asks for.
 std::string odd_model(std::size_t which, const std::string& options)
 {
-    return R"({"model":{"kind":"dummy","base":"odd-)" + std::to_string(which) + R"(","options":{)" + options + "}}";
+    return R"({"model":{"kind":"dummy","base":"odd-)" + std::to_string(which) + R"(","options":{)" +
+           options + "}}";
 }
 
 void write_and_replace(const std::string& file, std::string_view content)
@@ -95,7 +100,9 @@ void hang_up_at_once_after_asking(const surroundings& at, std::minstd_rand& rand
 {
     const raw_connection to(at.socket);
     for (std::size_t left = 1 + below(random, 20), i = 0; i != left; ++i)
-        to.send(request(i, "next_token", R"({"prompts":["x"],)" + odd_model(below(random, 3), R"("call_ms":5)").substr(1) + "}"));
+        to.send(request(i, "next_token",
+                        R"({"prompts":["x"],)" +
+                            odd_model(below(random, 3), R"("call_ms":5)").substr(1) + "}"));
 }
 
 void never_read(const surroundings& at, std::minstd_rand& random)
@@ -136,9 +143,10 @@ void cancel_at_random(const surroundings& at, std::minstd_rand& random)
 {
     const raw_connection to(at.socket);
     for (std::size_t id = 0; id != 50; ++id) {
-        to.send(request(id, "next_token", R"({"prompts":["x"],)" + odd_model(9, R"("call_ms":20)").substr(1) + "}"));
-        to.send(R"({"jsonrpc":"2.0","method":"$/cancelRequest","params":{"id":)" + std::to_string(below(random, id + 1)) +
-                "}}\n");
+        to.send(request(id, "next_token",
+                        R"({"prompts":["x"],)" + odd_model(9, R"("call_ms":20)").substr(1) + "}"));
+        to.send(R"({"jsonrpc":"2.0","method":"$/cancelRequest","params":{"id":)" +
+                std::to_string(below(random, id + 1)) + "}}\n");
     }
     to.read_some();
 }
@@ -147,12 +155,14 @@ void ask_for_models_that_fail(const surroundings& at, std::minstd_rand& random)
 {
     const raw_connection to(at.socket);
     const std::vector<std::string> kinds{
-        R"("load_error":"no luck")", R"("load_ms":5000)",           R"("close_ms":2000)",
-        R"("close_error":"no end")", R"("call_error":"no answer")", R"("load_ms":50,"load_error":"late","load_error_times":2)"};
+        R"("load_error":"no luck")",   R"("load_ms":5000)",
+        R"("close_ms":2000)",          R"("close_error":"no end")",
+        R"("call_error":"no answer")", R"("load_ms":50,"load_error":"late","load_error_times":2)"};
     for (std::size_t id = 0; id != 5; ++id) {
         const std::size_t which = below(random, kinds.size());
         to.send(request(id, id % 2 ? "load" : "next_token",
-                        (id % 2 ? "{" : R"({"prompts":["x"],)") + odd_model(20 + which, kinds[which]).substr(1) + "}"));
+                        (id % 2 ? "{" : R"({"prompts":["x"],)") +
+                            odd_model(20 + which, kinds[which]).substr(1) + "}"));
     }
     to.read_some();
 }
@@ -160,7 +170,8 @@ void ask_for_models_that_fail(const surroundings& at, std::minstd_rand& random)
 void move_the_adapter(const surroundings& at, std::minstd_rand& random)
 {
     std::error_code ec;
-    std::filesystem::create_symlink(below(random, 2) == 0 ? at.first_adapter : at.second_adapter, at.adapter + ".new", ec);
+    std::filesystem::create_symlink(below(random, 2) == 0 ? at.first_adapter : at.second_adapter,
+                                    at.adapter + ".new", ec);
     std::filesystem::rename(at.adapter + ".new", at.adapter, ec);
     const raw_connection pause(at.socket);
     pause.read_some(); // nothing comes
@@ -170,7 +181,8 @@ void rewrite_the_configuration(const surroundings& at, std::minstd_rand& random)
 {
     static constexpr std::string_view contents[] = {
         R"({"models": {"named": {"kind": "dummy", "base": "named"}}})",
-        R"({"models": {"named": {"kind": "dummy", "base": "other"}}, "preload": ["named"]})", R"({"models": {"named")", ""};
+        R"({"models": {"named": {"kind": "dummy", "base": "other"}}, "preload": ["named"]})",
+        R"({"models": {"named")", ""};
     write_and_replace(at.config, contents[below(random, std::size(contents))]);
     ::kill(at.daemon, SIGHUP);
     const raw_connection pause(at.socket);

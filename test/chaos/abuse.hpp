@@ -1,5 +1,6 @@
 #pragma once
-// Clients as no daemon deserves them. Each does its worst once and returns; what it was told it throws away.
+// Clients as no daemon deserves them. Each does its worst once and returns; what it was told it
+// throws away.
 
 #include <cstddef>
 #include <random>

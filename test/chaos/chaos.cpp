@@ -1,5 +1,6 @@
-// The built daemon among clients that do their worst, while every answer to some that behave is checked.
-// See tools/chaos. Exits with 1 if an answer was wrong or lost, the daemon died, or something of it did not come back.
+// The built daemon among clients that do their worst, while every answer to some that behave is
+// checked. See tools/chaos. Exits with 1 if an answer was wrong or lost, the daemon died, or
+// something of it did not come back.
 
 #include "chaos/abuse.hpp"
 #include "support/scratch.hpp"
@@ -37,17 +38,21 @@ namespace {
 constexpr ::rlim_t descriptors = 512; // fewer than the clients would like
 constexpr std::chrono::milliseconds patience = std::chrono::minutes(2);
 
-/// Where a sanitizer's reports go: the daemon's standard output, which it does not use itself. It is open from the start, for a
-/// report when the daemon has no descriptor left would be lost otherwise.
+/// Where a sanitizer's reports go: the daemon's standard output, which it does not use itself. It
+/// is open from the start, for a report when the daemon has no descriptor left would be lost
+/// otherwise.
 constexpr const char* reports = "warmd-reports.log";
 
-/// AddressSanitizer's own memory, as small as it can be: what has been freed goes back to the system, as it does without it.
-constexpr const char* asan_options = "quarantine_size_mb=4:thread_local_quarantine_size_kb=16:malloc_context_size=5:"
-                                     "allocator_release_to_os_interval_ms=100:handle_abort=1:log_path=stdout";
+/// AddressSanitizer's own memory, as small as it can be: what has been freed goes back to the
+/// system, as it does without it.
+constexpr const char* asan_options =
+    "quarantine_size_mb=4:thread_local_quarantine_size_kb=16:malloc_context_size=5:"
+    "allocator_release_to_os_interval_ms=100:handle_abort=1:log_path=stdout";
 
-/// Before the first figures are taken, for threads and buffers that come with the first use and stay. AddressSanitizer keeps freed
-/// blocks of each size for each thread and every stack that ever allocated: both end, but it takes minutes, while what it has given
-/// out, __sanitizer_get_current_allocated_bytes(), stays as it is.
+/// Before the first figures are taken, for threads and buffers that come with the first use and
+/// stay. AddressSanitizer keeps freed blocks of each size for each thread and every stack that ever
+/// allocated: both end, but it takes minutes, while what it has given out,
+/// __sanitizer_get_current_allocated_bytes(), stays as it is.
 #ifdef WARMD_SANITIZED
 constexpr double rehearsal_minutes = 20;
 #else
@@ -103,7 +108,8 @@ public:
         std::ifstream statm(proc / "statm");
         double all = 0, resident = 0;
         statm >> all >> resident;
-        return {count(proc / "fd"), count(proc / "task"), resident * static_cast<double>(::sysconf(_SC_PAGESIZE)) / 1e6};
+        return {count(proc / "fd"), count(proc / "task"),
+                resident * static_cast<double>(::sysconf(_SC_PAGESIZE)) / 1e6};
     }
 
     pid_t id;
@@ -115,7 +121,8 @@ private:
 
 std::ostream& operator<<(std::ostream& to, const daemon_process::holdings& what)
 {
-    return to << what.descriptors << " descriptors, " << what.threads << " threads, " << what.megabytes << " MB resident";
+    return to << what.descriptors << " descriptors, " << what.threads << " threads, "
+              << what.megabytes << " MB resident";
 }
 
 /// A request and the answers that are right.
@@ -151,10 +158,15 @@ struct tally {
 std::vector<question> questions(const surroundings& at, const std::string& base)
 {
     client ask = client::connect(at.socket, patience).value();
-    const std::string demo = R"({"prompts":["Once upon a time","The"],"top_k":5,"model":{"base":")" + base + "\"";
+    const std::string demo =
+        R"({"prompts":["Once upon a time","The"],"top_k":5,"model":{"base":")" + base + "\"";
     std::vector<question> all{
-        {"logprob", R"({"model":{"kind":"dummy","base":"steady"},"items":[{"prompt":"a b","completion":"c d"}]})", {}},
-        {"next_token", R"({"model":{"kind":"dummy","base":"steady"},"prompts":["a","b c"],"top_k":3})", {}},
+        {"logprob",
+         R"({"model":{"kind":"dummy","base":"steady"},"items":[{"prompt":"a b","completion":"c d"}]})",
+         {}},
+        {"next_token",
+         R"({"model":{"kind":"dummy","base":"steady"},"prompts":["a","b c"],"top_k":3})",
+         {}},
         {"next_token", demo + "}}", {}},
         {"next_token", demo + R"(,"adapter":")" + at.adapter + R"("},"view":"ft"})", {}}};
     for (question& each : all)
@@ -165,7 +177,8 @@ std::vector<question> questions(const surroundings& at, const std::string& base)
     return all;
 }
 
-void behave(const surroundings& at, const std::vector<question>& all, unsigned seed, tally& seen, const std::atomic<bool>& enough)
+void behave(const surroundings& at, const std::vector<question>& all, unsigned seed, tally& seen,
+            const std::atomic<bool>& enough)
 {
     std::minstd_rand random(seed);
     while (!enough) {
@@ -186,14 +199,17 @@ void behave(const surroundings& at, const std::vector<question>& all, unsigned s
 }
 
 /// Nothing loaded, nothing on its way out, and hang-ups noticed; what the daemon has then.
-daemon_process::holdings at_rest(const daemon_process& daemon, const std::string& socket, std::size_t least_descriptors = 0)
+daemon_process::holdings at_rest(const daemon_process& daemon, const std::string& socket,
+                                 std::size_t least_descriptors = 0)
 {
     client ask = client::connect(socket, patience).value();
     (void)ask.call("unload", R"({"all":true})");
-    const auto stats = [&](const char* what) { return ask.call("stats").value().at(what).to_number<double>(); };
-    for (int i = 0; i != 600 &&
-                               (stats("loaded_models") + stats("loading") + stats("closing") != 0 ||
-                                (least_descriptors != 0 && daemon.holds().descriptors > least_descriptors));
+    const auto stats = [&](const char* what) {
+        return ask.call("stats").value().at(what).to_number<double>();
+    };
+    for (int i = 0;
+         i != 600 && (stats("loaded_models") + stats("loading") + stats("closing") != 0 ||
+                      (least_descriptors != 0 && daemon.holds().descriptors > least_descriptors));
          ++i) {
         pause(100);
         (void)ask.call("unload", R"({"all":true,"wait":false})");
@@ -201,7 +217,8 @@ daemon_process::holdings at_rest(const daemon_process& daemon, const std::string
     return daemon.holds();
 }
 
-/// Thousands of requests under way, then SIGTERM: what the daemon took is answered, in whatever order, without a hole.
+/// Thousands of requests under way, then SIGTERM: what the daemon took is answered, in whatever
+/// order, without a hole.
 bool drains_under_load(daemon_process& daemon, const std::string& socket)
 {
     constexpr std::size_t connections = 8, each = 500;
@@ -209,7 +226,8 @@ bool drains_under_load(daemon_process& daemon, const std::string& socket)
     for (std::size_t i = 0; i != connections; ++i) {
         all.push_back(client::connect(socket, patience).value());
         for (std::size_t n = 0; n != each; ++n)
-            (void)all.back().send("next_token", R"({"prompts":["x"],"model":{"kind":"dummy","base":"steady"}})");
+            (void)all.back().send("next_token",
+                                  R"({"prompts":["x"],"model":{"kind":"dummy","base":"steady"}})");
     }
     std::vector<std::set<std::uint64_t>> ids(connections);
     ids[0].insert(all[0].receive().value().id); // all is under way
@@ -224,26 +242,34 @@ bool drains_under_load(daemon_process& daemon, const std::string& socket)
             ids[i].insert(reply->id);
         }
         answered += ids[i].size();
-        whole = whole && (ids[i].empty() || *ids[i].rbegin() - *ids[i].begin() + 1 == ids[i].size());
+        whole =
+            whole && (ids[i].empty() || *ids[i].rbegin() - *ids[i].begin() + 1 == ids[i].size());
     }
     const int status = daemon.end();
-    std::cout << "drain: SIGTERM with " << connections * each << " requests sent: " << answered << " answered or refused, "
-              << (whole ? "no hole" : "WITH HOLES") << ", exit status " << status << '\n';
+    std::cout << "drain: SIGTERM with " << connections * each << " requests sent: " << answered
+              << " answered or refused, " << (whole ? "no hole" : "WITH HOLES") << ", exit status "
+              << status << '\n';
     return whole && status == 0;
 }
 
 /// Lets all of them at the daemon for a while; how often something was done to it.
-std::uint64_t crowd(daemon_process& daemon, const surroundings& at, const std::vector<question>& all, unsigned seed,
-                    double seconds, tally& seen)
+std::uint64_t crowd(daemon_process& daemon, const surroundings& at,
+                    const std::vector<question>& all, unsigned seed, double seconds, tally& seen)
 {
     std::atomic<bool> enough = false;
     std::atomic<std::uint64_t> abuses = 0;
     std::vector<std::jthread> clients;
     for (unsigned i = 0; i != 3; ++i)
         clients.emplace_back([&, i] { behave(at, all, seed + i, seen, enough); });
-    constexpr std::array<abuser, 9> abusers{
-        send_half_a_conversation, hang_up_at_once_after_asking, never_read,       flood_with_nonsense,      open_many_connections,
-        cancel_at_random,         ask_for_models_that_fail,     move_the_adapter, rewrite_the_configuration};
+    constexpr std::array<abuser, 9> abusers{send_half_a_conversation,
+                                            hang_up_at_once_after_asking,
+                                            never_read,
+                                            flood_with_nonsense,
+                                            open_many_connections,
+                                            cancel_at_random,
+                                            ask_for_models_that_fail,
+                                            move_the_adapter,
+                                            rewrite_the_configuration};
     for (unsigned i = 0; i != abusers.size(); ++i)
         clients.emplace_back([&, i] {
             for (std::minstd_rand random(seed + 100 + i); !enough; ++abuses)
@@ -261,7 +287,8 @@ bool lives(daemon_process& daemon)
 {
     if (daemon.alive())
         return true;
-    std::cout << "the daemon DIED: exit status, or a signal's number, negative: " << daemon.end() << '\n';
+    std::cout << "the daemon DIED: exit status, or a signal's number, negative: " << daemon.end()
+              << '\n';
     return false;
 }
 
@@ -271,7 +298,8 @@ bool nothing_reported()
     std::ifstream all(reports);
     std::size_t lines = 0;
     for (std::string line; std::getline(all, line); ++lines)
-        if (lines == 0 || line.find("ERROR") != line.npos || line.find("runtime error") != line.npos)
+        if (lines == 0 || line.find("ERROR") != line.npos ||
+            line.find("runtime error") != line.npos)
             std::cout << "REPORTED: " << line << '\n';
     if (lines != 0)
         std::cout << lines << " lines in " << reports << '\n';
@@ -297,35 +325,39 @@ int run(const settings& given)
                     .second_adapter = demo / "adapter-early-05"};
     fs::create_directory_symlink(at.first_adapter, at.adapter);
     test::write_file(at.config, "{}");
-    daemon_process daemon({given.warmd, "--socket", at.socket, "--enable-dummy", "--config", at.config, "--max-loaded-models",
-                           "5", "--max-wait", "500ms", "--load-timeout", "1s", "--close-timeout", "1s", "--drain-seconds", "30"},
+    daemon_process daemon({given.warmd, "--socket", at.socket, "--enable-dummy", "--config",
+                           at.config, "--max-loaded-models", "5", "--max-wait", "500ms",
+                           "--load-timeout", "1s", "--close-timeout", "1s", "--drain-seconds",
+                           "30"},
                           given.log);
     at.daemon = daemon.id;
     while (!client::connect(at.socket, patience) && daemon.alive())
         pause(50);
     const std::vector<question> all = questions(at, demo / "model");
     for (const question& each : all)
-        at.conversation += R"({"jsonrpc":"2.0","id":1,"method":")" + each.method + R"(","params":)" + each.params + "}\n";
+        at.conversation += R"({"jsonrpc":"2.0","id":1,"method":")" + each.method +
+                           R"(","params":)" + each.params + "}\n";
     tally seen;
     std::uint64_t abuses = crowd(daemon, at, all, given.seed + 1000, given.rehearsal * 60, seen);
     if (!lives(daemon))
         return 1;
     const auto before = at_rest(daemon, at.socket);
-    std::cout << "at the start: " << before << ", after a rehearsal of " << given.rehearsal << " minutes" << std::endl;
+    std::cout << "at the start: " << before << ", after a rehearsal of " << given.rehearsal
+              << " minutes" << std::endl;
     abuses += crowd(daemon, at, all, given.seed, given.minutes * 60, seen);
     if (!lives(daemon))
         return 1;
     const auto after = at_rest(daemon, at.socket, before.descriptors);
     std::cout << "at the end:   " << after << ", after " << given.minutes << " minutes\n"
-              << abuses << " abuses; requests of clients that behave: " << seen.sent << " sent, " << seen.right
-              << " answered right";
+              << abuses << " abuses; requests of clients that behave: " << seen.sent << " sent, "
+              << seen.right << " answered right";
     for (const auto& [why, count] : seen.refused)
         std::cout << ", " << count << " refused as " << why;
     std::cout << '\n';
     for (const auto& [what, count] : seen.wrong)
         std::cout << "WRONG, " << count << " times: " << what << '\n';
-    const bool kept =
-        after.descriptors > before.descriptors || after.threads > before.threads || after.megabytes > before.megabytes * 1.05;
+    const bool kept = after.descriptors > before.descriptors || after.threads > before.threads ||
+                      after.megabytes > before.megabytes * 1.05;
     if (kept)
         std::cout << "something did NOT COME BACK\n";
     return drains_under_load(daemon, at.socket) && seen.wrong.empty() && !kept ? 0 : 1;
@@ -337,12 +369,13 @@ int main(int count, char** arguments)
 {
     settings given;
     po::options_description options("chaos: the built warmd among clients that do their worst");
-    options.add_options()("help", "this")("minutes", po::value(&given.minutes)->default_value(given.minutes),
-                                          "how long")("rehearsal", po::value(&given.rehearsal)->default_value(given.rehearsal),
-                                                      "minutes of the same before the first figures are taken")(
-        "seed", po::value(&given.seed)->default_value(given.seed),
-        "of the clients' choices")("warmd", po::value(&given.warmd)->default_value(given.warmd),
-                                   "the daemon")("log", po::value(&given.log)->default_value(given.log), "where its log goes");
+    options.add_options()("help", "this")(
+        "minutes", po::value(&given.minutes)->default_value(given.minutes),
+        "how long")("rehearsal", po::value(&given.rehearsal)->default_value(given.rehearsal),
+                    "minutes of the same before the first figures are taken")(
+        "seed", po::value(&given.seed)->default_value(given.seed), "of the clients' choices")(
+        "warmd", po::value(&given.warmd)->default_value(given.warmd),
+        "the daemon")("log", po::value(&given.log)->default_value(given.log), "where its log goes");
     try {
         po::variables_map chosen;
         po::store(po::parse_command_line(count, arguments, options), chosen);

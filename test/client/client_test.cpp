@@ -38,7 +38,8 @@ public:
         sockaddr_un address{};
         address.sun_family = AF_UNIX;
         std::memcpy(address.sun_path, path().c_str(), path().size());
-        BOOST_REQUIRE(::bind(listener_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+        BOOST_REQUIRE(
+            ::bind(listener_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
         BOOST_REQUIRE(::listen(listener_, 0) == 0);
     }
     ~one_at_a_time() { ::close(listener_); }
@@ -57,7 +58,8 @@ private:
 
 BOOST_AUTO_TEST_CASE(a_call_is_one_json_rpc_line_and_returns_the_result)
 {
-    scripted_peer peer([](const json::object& request) { return answer(request, R"({"status":"ok"})"); });
+    scripted_peer peer(
+        [](const json::object& request) { return answer(request, R"({"status":"ok"})"); });
     {
         auto daemon = client::connect(peer.path()).value();
         BOOST_TEST(daemon.call("health").value().at("status").as_string() == "ok");
@@ -65,15 +67,19 @@ BOOST_AUTO_TEST_CASE(a_call_is_one_json_rpc_line_and_returns_the_result)
     }
     const auto& requests = peer.finish();
     BOOST_REQUIRE(requests.size() == 2u);
-    BOOST_TEST(json::serialize(requests[0]) == R"({"jsonrpc":"2.0","id":1,"method":"health","params":{}})");
-    BOOST_TEST(json::serialize(requests[1]) == R"({"jsonrpc":"2.0","id":2,"method":"load","params":{"model":{"base":"/m"}}})");
+    BOOST_TEST(json::serialize(requests[0]) ==
+               R"({"jsonrpc":"2.0","id":1,"method":"health","params":{}})");
+    BOOST_TEST(json::serialize(requests[1]) ==
+               R"({"jsonrpc":"2.0","id":2,"method":"load","params":{"model":{"base":"/m"}}})");
 }
 
 BOOST_AUTO_TEST_CASE(an_error_becomes_a_failure_with_all_it_said)
 {
     scripted_peer peer([](const json::object& request) {
-        return refusal(request, R"({"code":-32002,"message":"cannot load /m","data":{"kind":"load_failed","cause":"no config",)"
-                                R"("cached":true,"retry_after_seconds":1.5}})");
+        return refusal(
+            request,
+            R"({"code":-32002,"message":"cannot load /m","data":{"kind":"load_failed","cause":"no config",)"
+            R"("cached":true,"retry_after_seconds":1.5}})");
     });
     auto daemon = client::connect(peer.path()).value();
     const failure expected{errc::load_failed, "cannot load /m", "no config", true, 1.5};
@@ -83,7 +89,8 @@ BOOST_AUTO_TEST_CASE(an_error_becomes_a_failure_with_all_it_said)
 BOOST_AUTO_TEST_CASE(an_error_of_unknown_kind_keeps_its_name_in_the_message)
 {
     scripted_peer peer([](const json::object& request) {
-        return refusal(request, R"({"code":-32099,"message":"too hot","data":{"kind":"overheated"}})");
+        return refusal(request,
+                       R"({"code":-32099,"message":"too hot","data":{"kind":"overheated"}})");
     });
     auto daemon = client::connect(peer.path()).value();
     const failure why = daemon.call("load").error();
@@ -102,9 +109,10 @@ BOOST_AUTO_TEST_CASE(notifications_are_passed_on_in_order_before_the_result)
     });
     auto daemon = client::connect(peer.path()).value();
     std::string seen;
-    const auto outcome = daemon.call("generate", "{}", [&](std::string_view method, const json::value& params) {
-        seen += std::string(method) + ' ' + std::string(params.at("text").as_string()) + ';';
-    });
+    const auto outcome =
+        daemon.call("generate", "{}", [&](std::string_view method, const json::value& params) {
+            seen += std::string(method) + ' ' + std::string(params.at("text").as_string()) + ';';
+        });
     BOOST_TEST(outcome.value().as_string() == "done");
     BOOST_TEST(seen == "$/token a;$/token b;");
 }
@@ -115,7 +123,8 @@ BOOST_AUTO_TEST_CASE(pipelined_answers_are_told_apart_by_number_in_any_order)
     scripted_peer peer([&](const json::object& request) {
         asked.push_back(request);
         return asked.size() < 2 ? std::string()
-                                : answer(asked[1], "\"second\"") + refusal(asked[0], R"({"code":-1,"message":"first"})");
+                                : answer(asked[1], "\"second\"") +
+                                      refusal(asked[0], R"({"code":-1,"message":"first"})");
     });
     auto daemon = client::connect(peer.path()).value();
     const auto first = daemon.send("one").value();
@@ -131,7 +140,8 @@ BOOST_AUTO_TEST_CASE(pipelined_answers_are_told_apart_by_number_in_any_order)
 BOOST_AUTO_TEST_CASE(an_answer_larger_than_any_buffer_arrives_whole)
 {
     const std::string text(3'000'000, 'x');
-    scripted_peer peer([&](const json::object& request) { return answer(request, '"' + text + '"'); });
+    scripted_peer peer(
+        [&](const json::object& request) { return answer(request, '"' + text + '"'); });
     auto daemon = client::connect(peer.path()).value();
     BOOST_TEST((daemon.call("generate").value().as_string() == text));
 }
@@ -140,7 +150,8 @@ BOOST_AUTO_TEST_CASE(no_socket_and_a_hang_up_are_disconnected)
 {
     const auto nobody = client::connect("/nonexistent/warmd.sock");
     BOOST_TEST((nobody.error().code == errc::disconnected));
-    BOOST_TEST(nobody.error().detail.find("/nonexistent/warmd.sock: No such file") != std::string::npos);
+    BOOST_TEST(nobody.error().detail.find("/nonexistent/warmd.sock: No such file") !=
+               std::string::npos);
     BOOST_TEST((client::connect(std::string(200, 'x')).error().code == errc::disconnected));
 
     scripted_peer peer([](const json::object&) { return std::nullopt; });
@@ -186,7 +197,7 @@ BOOST_AUTO_TEST_CASE(parameters_that_would_break_the_framing_are_not_sent)
 BOOST_AUTO_TEST_CASE(a_signal_while_connecting_changes_nothing)
 {
     static std::atomic<int> signals;
-    struct sigaction counting{};
+    struct sigaction counting {};
     counting.sa_handler = [](int) { ++signals; };
     ::sigaction(SIGUSR1, &counting, nullptr);
     const one_at_a_time peer;
@@ -233,9 +244,10 @@ BOOST_AUTO_TEST_CASE(what_is_no_answer_is_a_parse_error_and_never_a_result)
 
 BOOST_AUTO_TEST_CASE(an_error_for_the_whole_connection_is_reported_as_it_is)
 {
-    const failure why = failure_of(R"({"jsonrpc":"2.0","id":null,"error":{"code":-32010,"message":"frame of 17 MiB",)"
-                                   R"("data":{"kind":"frame_too_large"}}})"
-                                   "\n");
+    const failure why = failure_of(
+        R"({"jsonrpc":"2.0","id":null,"error":{"code":-32010,"message":"frame of 17 MiB",)"
+        R"("data":{"kind":"frame_too_large"}}})"
+        "\n");
     BOOST_TEST((why.code == errc::frame_too_large));
     BOOST_TEST(why.detail == "frame of 17 MiB");
 }

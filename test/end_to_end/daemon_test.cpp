@@ -1,4 +1,5 @@
-// The built warmd: what it says, how it ends, and that it speaks. Nothing here waits but for a line, an answer or an end.
+// The built warmd: what it says, how it ends, and that it speaks. Nothing here waits but for a
+// line, an answer or an end.
 
 #include "support/daemon.hpp"
 
@@ -129,16 +130,20 @@ BOOST_FIXTURE_TEST_CASE(a_client_of_the_same_user_may_shut_it_down_and_is_answer
     BOOST_TEST(daemon.status() == 0);
 }
 
-BOOST_FIXTURE_TEST_CASE(beside_an_endless_load_and_a_close_that_hangs_hits_and_health_answer_and_the_stuck_key_is_named, place)
+BOOST_FIXTURE_TEST_CASE(
+    beside_an_endless_load_and_a_close_that_hangs_hits_and_health_answer_and_the_stuck_key_is_named,
+    place)
 {
-    running daemon(socket, {"--max-loaded-models", "4", "--close-timeout", "10ms", "--drain-seconds", "0"});
+    running daemon(socket,
+                   {"--max-loaded-models", "4", "--close-timeout", "10ms", "--drain-seconds", "0"});
     BOOST_REQUIRE(!daemon.line_with("ready").empty());
     client ask = daemon.connect();
     const std::string warm = R"({"model":{"kind":"dummy","base":"warm"}})";
     BOOST_REQUIRE(ask.call("load", warm).has_value());
     const std::string hangs = dummy(R"("close_ms":3600000)");
     const std::string key(ask.call("load", hangs).value().at("key").as_string());
-    BOOST_REQUIRE(ask.call("unload", hangs.substr(0, hangs.size() - 1) + R"(,"wait":false})").has_value());
+    BOOST_REQUIRE(
+        ask.call("unload", hangs.substr(0, hangs.size() - 1) + R"(,"wait":false})").has_value());
     client waits = daemon.connect();
     (void)waits.send("load", dummy(R"("load_ms":3600000)"));
     BOOST_REQUIRE(!daemon.line_with(key + " is overdue").empty()); // overdue by now
@@ -152,7 +157,8 @@ BOOST_FIXTURE_TEST_CASE(beside_an_endless_load_and_a_close_that_hangs_hits_and_h
     BOOST_TEST(daemon.status() == 3);
 }
 
-BOOST_FIXTURE_TEST_CASE(out_of_descriptors_it_says_so_once_serves_those_it_has_and_goes_on_when_it_can, place)
+BOOST_FIXTURE_TEST_CASE(
+    out_of_descriptors_it_says_so_once_serves_those_it_has_and_goes_on_when_it_can, place)
 {
     running daemon(socket, {}, "ulimit -n 48 && exec"); // it takes some twenty itself
     BOOST_REQUIRE(!daemon.line_with("ready").empty());
@@ -167,25 +173,30 @@ BOOST_FIXTURE_TEST_CASE(out_of_descriptors_it_says_so_once_serves_those_it_has_a
     crowd.clear();
     client late = daemon.connect();
     BOOST_TEST(late.call("health").has_value());
-    BOOST_TEST(daemon.line().find("accepts connections again") != std::string::npos); // the very next line: nothing else was said
+    BOOST_TEST(daemon.line().find("accepts connections again") !=
+               std::string::npos); // the very next line: nothing else was said
     daemon.signal(SIGTERM);
     BOOST_TEST(daemon.status() == 0);
 }
 
 BOOST_FIXTURE_TEST_CASE(memory_is_closed_to_dumps_and_debuggers_unless_wanted, place)
 {
-    // As root, another user is needed to see it: what may not be dumped belongs to root in /proc (proc(5)).
+    // As root, another user is needed to see it: what may not be dumped belongs to root in /proc
+    // (proc(5)).
     const std::filesystem::path copy = directory.path / "warmd-copy";
     std::filesystem::copy_file(WARMD, copy);
     std::filesystem::permissions(directory.path, std::filesystem::perms(0777));
-    const std::string other =
-        ::geteuid() == 0 ? "exec setpriv --reuid=65534 --clear-groups " + copy.string() + " \"$@\" #" : "exec";
+    const std::string other = ::geteuid() == 0 ? "exec setpriv --reuid=65534 --clear-groups " +
+                                                     copy.string() + " \"$@\" #"
+                                               : "exec";
     const uid_t user = ::geteuid() == 0 ? 65534 : ::geteuid();
     for (const bool wanted : {false, true}) {
-        running daemon(directory.path / "own" / "warmd.sock", wanted ? words{"--core-dumps"} : words{}, other);
+        running daemon(directory.path / "own" / "warmd.sock",
+                       wanted ? words{"--core-dumps"} : words{}, other);
         BOOST_REQUIRE(!daemon.line_with("ready").empty());
         struct stat s {};
-        BOOST_REQUIRE(::stat(("/proc/" + std::to_string(daemon.id()) + "/environ").c_str(), &s) == 0);
+        BOOST_REQUIRE(::stat(("/proc/" + std::to_string(daemon.id()) + "/environ").c_str(), &s) ==
+                      0);
         BOOST_TEST(s.st_uid == (wanted ? user : 0U));
         daemon.signal(SIGTERM);
         BOOST_TEST(daemon.status() == 0);
@@ -211,7 +222,7 @@ BOOST_FIXTURE_TEST_CASE(with_allowed_roots_models_come_from_there_only, place)
     BOOST_TEST(daemon.status() == 0);
 }
 
-// -- the configuration file ------------------------------------------------------------------------------
+// -- the configuration file -------------------------------------------------
 
 namespace {
 
@@ -234,12 +245,16 @@ std::vector<std::string> states(client& ask)
     std::vector<std::string> all;
     const json::value answer = ask.call("models").value();
     for (const json::value& each : answer.at("models").as_array())
-        all.push_back(std::string(each.at("model").at("base").as_string()) + ' ' + std::string(each.at("state").as_string()) +
+        all.push_back(std::string(each.at("model").at("base").as_string()) + ' ' +
+                      std::string(each.at("state").as_string()) +
                       (each.at("pinned").as_bool() ? " pinned" : ""));
     std::sort(all.begin(), all.end());
     return all;
 }
-std::int64_t counter(client& ask, const char* name) { return ask.call("stats").value().at(name).to_number<std::int64_t>(); }
+std::int64_t counter(client& ask, const char* name)
+{
+    return ask.call("stats").value().at(name).to_number<std::int64_t>();
+}
 std::string reloaded(client& ask) { return json::serialize(ask.call("reload").value()); }
 
 } // namespace
@@ -249,14 +264,16 @@ BOOST_FIXTURE_TEST_CASE(sighup_without_a_configuration_file_changes_nothing, pla
     running daemon(socket);
     BOOST_REQUIRE(!daemon.line_with("ready").empty());
     daemon.signal(SIGHUP);
-    BOOST_TEST(daemon.line_with("SIGHUP changes nothing").find("no configuration file") != std::string::npos);
+    BOOST_TEST(daemon.line_with("SIGHUP changes nothing").find("no configuration file") !=
+               std::string::npos);
     client ask = daemon.connect();
     BOOST_TEST((ask.call("reload").error().code == errc::unsupported));
     daemon.signal(SIGTERM);
     BOOST_TEST(daemon.status() == 0);
 }
 
-BOOST_FIXTURE_TEST_CASE(what_the_file_lists_is_loaded_in_order_pins_first_and_a_failure_stops_nothing, configured_place)
+BOOST_FIXTURE_TEST_CASE(
+    what_the_file_lists_is_loaded_in_order_pins_first_and_a_failure_stops_nothing, configured_place)
 {
     write(R"({"models": {"a": {"kind": "dummy", "base": "a"}, "b": {"kind": "dummy", "base": "b"},
                          "bad": {"kind": "dummy", "base": "bad", "options": {"load_error": "out of luck"}}},
@@ -276,7 +293,8 @@ BOOST_FIXTURE_TEST_CASE(what_the_file_lists_is_loaded_in_order_pins_first_and_a_
 
 BOOST_FIXTURE_TEST_CASE(a_slow_preload_does_not_keep_the_socket_waiting, configured_place)
 {
-    write(R"({"models": {"slow": {"kind": "dummy", "base": "s", "options": {"load_ms": 3600000}}}, "preload": ["slow"]})");
+    write(
+        R"({"models": {"slow": {"kind": "dummy", "base": "s", "options": {"load_ms": 3600000}}}, "preload": ["slow"]})");
     running daemon(socket, with_file);
     BOOST_REQUIRE(!daemon.line_with("loading").empty());
     BOOST_TEST(daemon.connect().call("health").has_value());
@@ -285,7 +303,8 @@ BOOST_FIXTURE_TEST_CASE(a_slow_preload_does_not_keep_the_socket_waiting, configu
 
 BOOST_FIXTURE_TEST_CASE(sighup_applies_the_file_and_unchanged_models_stay_warm, configured_place)
 {
-    write(R"({"models": {"a": {"kind": "dummy", "base": "a"}, "b": {"kind": "dummy", "base": "b"}}, "preload": ["a"]})");
+    write(
+        R"({"models": {"a": {"kind": "dummy", "base": "a"}, "b": {"kind": "dummy", "base": "b"}}, "preload": ["a"]})");
     running daemon(socket, with_file);
     BOOST_REQUIRE(!daemon.line_with("loaded a-").empty());
     write(R"({"models": {"a": {"kind": "dummy", "base": "a"}, "b": {"kind": "dummy", "base": "c"},
@@ -293,11 +312,13 @@ BOOST_FIXTURE_TEST_CASE(sighup_applies_the_file_and_unchanged_models_stay_warm, 
               "limits": {"max_loaded_models": 4, "max_connections": 7}, "preload": ["a", "b"]})");
     daemon.signal(SIGHUP);
     BOOST_TEST(!daemon.line_with("1 added, 0 removed, 1 changed, 1 unchanged").empty());
-    BOOST_TEST(daemon.line_with("takes effect only when warmd is started again").ends_with(": max_connections"));
+    BOOST_TEST(daemon.line_with("takes effect only when warmd is started again")
+                   .ends_with(": max_connections"));
     BOOST_REQUIRE(!daemon.line_with("loaded c-").empty());
     client ask = daemon.connect();
     BOOST_TEST(ask.call("load", R"({"model":"a"})").value().at("cached").as_bool());
-    BOOST_TEST(ask.call("load", R"({"model":"b"})").value().at("model").at("base").as_string() == "c");
+    BOOST_TEST(ask.call("load", R"({"model":"b"})").value().at("model").at("base").as_string() ==
+               "c");
     BOOST_TEST(counter(ask, "loads_total") == 2);
     BOOST_TEST(ask.call("health").value().at("max_loaded_models") == 4);
     end(daemon);
@@ -305,7 +326,8 @@ BOOST_FIXTURE_TEST_CASE(sighup_applies_the_file_and_unchanged_models_stay_warm, 
 
 BOOST_FIXTURE_TEST_CASE(a_bad_file_changes_nothing_and_says_where_it_is_wrong, configured_place)
 {
-    write(R"({"models": {"a": {"kind": "dummy", "base": "a"}}, "limits": {"max_loaded_models": 5}})");
+    write(
+        R"({"models": {"a": {"kind": "dummy", "base": "a"}}, "limits": {"max_loaded_models": 5}})");
     running daemon(socket, with_file);
     BOOST_REQUIRE(!daemon.line_with("ready").empty());
     client ask = daemon.connect();
@@ -313,31 +335,38 @@ BOOST_FIXTURE_TEST_CASE(a_bad_file_changes_nothing_and_says_where_it_is_wrong, c
     const auto refused = ask.call("reload");
     BOOST_REQUIRE(!refused);
     BOOST_TEST((refused.error().code == errc::invalid_params));
-    BOOST_TEST(refused.error().detail.starts_with(file + ":3:3: limits.max_wait is 'soon'; it must be "), refused.error().detail);
+    BOOST_TEST(
+        refused.error().detail.starts_with(file + ":3:3: limits.max_wait is 'soon'; it must be "),
+        refused.error().detail);
     daemon.signal(SIGHUP);
-    BOOST_TEST(daemon.line_with("SIGHUP changes nothing").find(file + ":3:3: ") != std::string::npos);
+    BOOST_TEST(daemon.line_with("SIGHUP changes nothing").find(file + ":3:3: ") !=
+               std::string::npos);
     BOOST_TEST(ask.call("load", R"({"model":"a"})").has_value());
     BOOST_TEST(ask.call("health").value().at("max_loaded_models") == 5);
     end(daemon);
 }
 
-BOOST_FIXTURE_TEST_CASE(reloads_in_quick_succession_load_nothing_twice_and_the_last_file_holds, configured_place)
+BOOST_FIXTURE_TEST_CASE(reloads_in_quick_succession_load_nothing_twice_and_the_last_file_holds,
+                        configured_place)
 {
     const std::string models =
         R"({"models": {"a": {"kind": "dummy", "base": "a"}, "b": {"kind": "dummy", "base": "b", "options": {"load_ms": 50}}},
                                    "limits": {"max_loaded_models": 4}, "preload": ["a", "b"], "pin": [)";
     write(models + "]}");
     running daemon(socket, with_file);
-    BOOST_REQUIRE(!daemon.line_with("loading dummy model b").empty()); // the first round is under way
+    BOOST_REQUIRE(
+        !daemon.line_with("loading dummy model b").empty()); // the first round is under way
     client ask = daemon.connect();
     for (const char* pin : {"", R"("a")", R"("a","b")", R"("b")"}) {
         write(models + pin + "]}");
         for (int twice = 0; twice != 2; ++twice)
-            BOOST_TEST(reloaded(ask) == R"({"added":[],"removed":[],"changed":[],"unchanged":["a","b"]})");
+            BOOST_TEST(reloaded(ask) ==
+                       R"({"added":[],"removed":[],"changed":[],"unchanged":["a","b"]})");
     }
     for (int each = 0; each != 8; ++each)
         BOOST_REQUIRE(!daemon.line_with(file + " again").empty());
-    BOOST_REQUIRE(!daemon.line_with("warm: 2 of the 2 models").empty()); // only now is the last file through
+    BOOST_REQUIRE(
+        !daemon.line_with("warm: 2 of the 2 models").empty()); // only now is the last file through
     const std::vector<std::string> expected{"a ready", "b ready pinned"};
     BOOST_TEST(states(ask) == expected, boost::test_tools::per_element());
     BOOST_TEST(counter(ask, "loads_total") == 2);
@@ -360,23 +389,28 @@ BOOST_FIXTURE_TEST_CASE(what_the_file_no_longer_pins_is_unpinned_and_stays_warm,
     end(daemon);
 }
 
-BOOST_FIXTURE_TEST_CASE(a_lower_limit_applies_at_once_and_the_command_line_still_beats_the_file, configured_place)
+BOOST_FIXTURE_TEST_CASE(a_lower_limit_applies_at_once_and_the_command_line_still_beats_the_file,
+                        configured_place)
 {
     write(R"({"limits": {"max_loaded_models": 4, "max_waiters": 9}})");
     running daemon(socket, {"--config", file, "--max-waiters", "7"});
     BOOST_REQUIRE(!daemon.line_with("ready").empty());
     client ask = daemon.connect();
     for (const char* base : {"a", "b", "c"})
-        BOOST_REQUIRE(ask.call("load", R"({"model":{"kind":"dummy","base":")" + std::string(base) + "\"}}").has_value());
+        BOOST_REQUIRE(
+            ask.call("load", R"({"model":{"kind":"dummy","base":")" + std::string(base) + "\"}}")
+                .has_value());
     write(R"({"limits": {"max_loaded_models": 1}})");
     BOOST_REQUIRE(ask.call("reload").has_value());
     for (const char* base : {"a", "b"})
-        BOOST_TEST(daemon.line_with("closing").find(std::string("closing ") + base + "-") != std::string::npos);
+        BOOST_TEST(daemon.line_with("closing").find(std::string("closing ") + base + "-") !=
+                   std::string::npos);
     BOOST_TEST(ask.call("health").value().at("max_loaded_models") == 1);
     end(daemon);
 }
 
-BOOST_FIXTURE_TEST_CASE(a_daemon_with_a_bad_file_does_not_start_and_check_config_tells, configured_place)
+BOOST_FIXTURE_TEST_CASE(a_daemon_with_a_bad_file_does_not_start_and_check_config_tells,
+                        configured_place)
 {
     write("{\n  \"modells\": {}}");
     running daemon(socket, with_file);
@@ -396,7 +430,8 @@ BOOST_FIXTURE_TEST_CASE(the_log_can_be_json_and_quotes_clients_safely, place)
     BOOST_TEST(first.at("level").as_string() == "info");
     BOOST_TEST(first.at("time").as_string().back() == 'Z');
     BOOST_REQUIRE(!daemon.line_with("ready").empty());
-    BOOST_TEST(!daemon.connect().call("load", R"({"model":{"kind":"dummy","base":"a\n\"b","options":{"load_error":"x\ny"}}})"));
+    BOOST_TEST(!daemon.connect().call(
+        "load", R"({"model":{"kind":"dummy","base":"a\n\"b","options":{"load_error":"x\ny"}}})"));
     for (const char* part : {"loading", "x\\ny"})
         BOOST_TEST(parse_json(daemon.line_with(part)).has_value(), part);
     daemon.signal(SIGTERM);
@@ -407,7 +442,8 @@ BOOST_FIXTURE_TEST_CASE(a_client_cannot_forge_a_line_of_the_log, place)
 {
     running daemon(socket);
     BOOST_REQUIRE(!daemon.line_with("ready").empty());
-    BOOST_TEST(!daemon.connect().call("load", R"({"model":{"kind":"dummy","base":"a","options":{"load_error":"x\nforged"}}})"));
+    BOOST_TEST(!daemon.connect().call(
+        "load", R"({"model":{"kind":"dummy","base":"a","options":{"load_error":"x\nforged"}}})"));
     BOOST_TEST(daemon.line_with("forged").find("x?forged") != std::string::npos);
     daemon.signal(SIGTERM);
     BOOST_TEST(daemon.status() == 0);
@@ -420,22 +456,28 @@ BOOST_FIXTURE_TEST_CASE(a_subscriber_sees_one_model_make_room_for_another, place
     client watching = daemon.connect(), loading = daemon.connect();
     BOOST_REQUIRE(watching.call("subscribe").has_value());
     std::vector<std::string> keys;
-    for (const char* model : {R"({"model":{"kind":"dummy","base":"first"}})", R"({"model":{"kind":"dummy","base":"second"}})"})
+    for (const char* model : {R"({"model":{"kind":"dummy","base":"first"}})",
+                              R"({"model":{"kind":"dummy","base":"second"}})"})
         keys.emplace_back(loading.call("load", model).value().at("key").as_string());
     std::vector<std::string> told;
     const auto note = [&](std::string_view method, const json::value& params) {
         BOOST_TEST(method == "event");
         const bool first = params.at("key").as_string() == keys[0];
-        const json::value& what = params.at(params.at("type").as_string() == "state" ? "to" : "type");
-        told.push_back((first ? "first " : "second ") + (what.is_null() ? "none" : std::string(what.as_string())));
+        const json::value& what =
+            params.at(params.at("type").as_string() == "state" ? "to" : "type");
+        told.push_back((first ? "first " : "second ") +
+                       (what.is_null() ? "none" : std::string(what.as_string())));
     };
-    BOOST_REQUIRE(watching.call("health", "{}", note).has_value()); // what happened before is sent before
-    const words expected{"first waiting", "first loading", "first ready",    "second waiting", "first closing",
-                         "first evicted", "first none",    "second loading", "second ready"};
+    BOOST_REQUIRE(
+        watching.call("health", "{}", note).has_value()); // what happened before is sent before
+    const words expected{"first waiting",  "first loading",  "first ready",
+                         "second waiting", "first closing",  "first evicted",
+                         "first none",     "second loading", "second ready"};
     BOOST_TEST(told == expected, boost::test_tools::per_element());
 
     bp::ipstream out;
-    bp::child top(WARMCTL, bp::args = words{"--socket", socket, "top", "--count", "1"}, bp::std_out > out);
+    bp::child top(WARMCTL, bp::args = words{"--socket", socket, "top", "--count", "1"},
+                  bp::std_out > out);
     const std::string shown{std::istreambuf_iterator<char>(out), {}};
     top.wait();
     BOOST_TEST(top.exit_code() == 0);

@@ -33,10 +33,16 @@ std::set<std::string> all(const std::string& text, const std::regex& form)
     return found;
 }
 
-std::set<std::string> options_in(const std::string& text) { return all(text, std::regex("--([a-z][a-z-]+)")); }
+std::set<std::string> options_in(const std::string& text)
+{
+    return all(text, std::regex("--([a-z][a-z-]+)"));
+}
 
 /// What each command's --help is called by.
-std::set<std::string> commands() { return all(help_of({WARMCTL, "--help"}), std::regex("\n  ([a-z]+)  +[a-z]")); }
+std::set<std::string> commands()
+{
+    return all(help_of({WARMCTL, "--help"}), std::regex("\n  ([a-z]+)  +[a-z]"));
+}
 
 std::set<std::string> options_of_warmctl()
 {
@@ -46,7 +52,8 @@ std::set<std::string> options_of_warmctl()
     return options_in(text);
 }
 
-void check(const std::string& name, const std::set<std::string>& known, const std::set<std::string>& found)
+void check(const std::string& name, const std::set<std::string>& known,
+           const std::set<std::string>& found)
 {
     for (const std::string& option : known)
         BOOST_TEST(found.contains(option), name << " lacks --" << option);
@@ -54,13 +61,16 @@ void check(const std::string& name, const std::set<std::string>& known, const st
         BOOST_TEST(known.contains(option), name << " has --" << option << ", which --help has not");
 }
 
-void check_all(const std::string& program, const std::string& page, const std::set<std::string>& known)
+void check_all(const std::string& program, const std::string& page,
+               const std::set<std::string>& known)
 {
     BOOST_TEST(known.size() > 10U);
-    check(page, known, options_in(std::regex_replace(read(tools + "man/" + page), std::regex("\\\\-"), "-")));
+    check(page, known,
+          options_in(std::regex_replace(read(tools + "man/" + page), std::regex("\\\\-"), "-")));
     check(program + ".bash", known, options_in(read(tools + "completions/" + program + ".bash")));
     check("_" + program, known, options_in(read(tools + "completions/_" + program)));
-    check(program + ".fish", known, all(read(tools + "completions/" + program + ".fish"), std::regex(" -l ([a-z-]+)")));
+    check(program + ".fish", known,
+          all(read(tools + "completions/" + program + ".fish"), std::regex(" -l ([a-z-]+)")));
 }
 
 } // namespace
@@ -79,7 +89,8 @@ BOOST_AUTO_TEST_CASE(every_command_is_in_the_page_and_the_completions)
 {
     const std::set<std::string> known = commands();
     BOOST_TEST(known.size() >= 15U);
-    for (const char* file : {"man/warmctl.1", "completions/warmctl.bash", "completions/_warmctl", "completions/warmctl.fish"}) {
+    for (const char* file : {"man/warmctl.1", "completions/warmctl.bash", "completions/_warmctl",
+                             "completions/warmctl.fish"}) {
         const std::set<std::string> words = all(read(tools + file), std::regex("\\b([a-z]+)\\b"));
         for (const std::string& command : known)
             BOOST_TEST(words.contains(command), file << " lacks " << command);
@@ -89,8 +100,9 @@ BOOST_AUTO_TEST_CASE(every_command_is_in_the_page_and_the_completions)
 BOOST_AUTO_TEST_CASE(the_completion_of_bash_offers_options_and_commands)
 {
     const auto offered = [](const std::string& program, const std::string& line) {
-        const std::string script = ". " + tools + "completions/" + program + ".bash; COMP_WORDS=(" + line +
-                                   "); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _" + program + "; echo ${COMPREPLY[*]}";
+        const std::string script = ". " + tools + "completions/" + program + ".bash; COMP_WORDS=(" +
+                                   line + "); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _" + program +
+                                   "; echo ${COMPREPLY[*]}";
         return help_of({"/bin/bash", "-c", script});
     };
     BOOST_TEST(offered("warmd", "warmd --allow-") == "--allow-uid --allow-gid --allow-root\n");

@@ -1,5 +1,6 @@
-// The built warmd and the demo model, whose adapter is rewritten in every way while it is warm. Every answer must be that of
-// the old adapter or that of the new one, by transformers' numbers; nothing waits but for an answer or a line.
+// The built warmd and the demo model, whose adapter is rewritten in every way while it is warm.
+// Every answer must be that of the old adapter or that of the new one, by transformers' numbers;
+// nothing waits but for an answer or a line.
 
 #include "support/daemon.hpp"
 
@@ -38,7 +39,8 @@ void overwrite(const fs::path& adapter, const fs::path& with)
         BOOST_TEST_REQUIRE(handle >= 0);
         for (std::size_t at = 0; at < bytes.size(); at += 50'000) {
             const std::size_t size = std::min<std::size_t>(50'000, bytes.size() - at);
-            BOOST_TEST(::pwrite(handle, bytes.data() + at, size, static_cast<::off_t>(at)) == static_cast<::ssize_t>(size));
+            BOOST_TEST(::pwrite(handle, bytes.data() + at, size, static_cast<::off_t>(at)) ==
+                       static_cast<::ssize_t>(size));
         }
         ::close(handle);
     }
@@ -79,11 +81,13 @@ struct warm_demo : place {
 
     std::string model() const
     {
-        return R"("model":{"base":")" + (root / "model").native() + R"(","adapter":")" + (root / "current").native() + "\"}";
+        return R"("model":{"base":")" + (root / "model").native() + R"(","adapter":")" +
+               (root / "current").native() + "\"}";
     }
     json::value next_token()
     {
-        const auto answer = ask->call("next_token", "{" + model() + R"(,"prompts":["The database"],"top_k":16})");
+        const auto answer =
+            ask->call("next_token", "{" + model() + R"(,"prompts":["The database"],"top_k":16})");
         BOOST_TEST_REQUIRE(answer.has_value(), answer.error().detail);
         return answer->at("distributions").at(0);
     }
@@ -95,7 +99,8 @@ struct warm_demo : place {
             const json::array& top = view.at("last").at(0).at("top").as_array();
             for (std::size_t i = 0; same && i != top.size(); ++i)
                 same = slice.at("token_ids").at(i) == top[i].at(0) &&
-                       std::abs(slice.at("logprobs").at(i).to_number<double>() - top[i].at(1).to_number<double>()) < 1e-3;
+                       std::abs(slice.at("logprobs").at(i).to_number<double>() -
+                                top[i].at(1).to_number<double>()) < 1e-3;
             if (same)
                 return std::string(view.at("adapter").as_string());
         }
@@ -110,7 +115,8 @@ struct warm_demo : place {
             const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - began;
             BOOST_TEST_REQUIRE(passed.count() < 60); // a hang
             if (now != old) {
-                BOOST_TEST_MESSAGE("answer " << asked << " is new, " << passed.count() << " s after the change");
+                BOOST_TEST_MESSAGE("answer " << asked << " is new, " << passed.count()
+                                             << " s after the change");
                 return now;
             }
         }
@@ -142,24 +148,27 @@ BOOST_FIXTURE_TEST_CASE(an_adapter_rewritten_replaced_or_pointed_elsewhere_answe
 
 BOOST_FIXTURE_TEST_CASE(a_generation_under_way_finishes_on_the_old_weights, warm_demo)
 {
-    const std::string request = "{" + model() + R"(,"prompt":"The database","max_new_tokens":400,"stream":true})";
+    const std::string request =
+        "{" + model() + R"(,"prompt":"The database","max_new_tokens":400,"stream":true})";
     const json::value before = ask->call("generate", request).value();
     client other = daemon.connect();
     bool rewritten = false;
     std::string told_meanwhile;
-    const auto under_way = other.call("generate", request, [&](std::string_view, const json::value&) {
-        if (std::exchange(rewritten, true))
-            return;
-        overwrite(root / "store/adapter", demo / "adapter-early-05");
-        told_meanwhile = next_after("adapter");
-    });
+    const auto under_way =
+        other.call("generate", request, [&](std::string_view, const json::value&) {
+            if (std::exchange(rewritten, true))
+                return;
+            overwrite(root / "store/adapter", demo / "adapter-early-05");
+            told_meanwhile = next_after("adapter");
+        });
     BOOST_TEST_REQUIRE(rewritten);
     BOOST_TEST(told_meanwhile == "adapter-early-05");
     BOOST_TEST(under_way.value().at("token_ids") == before.at("token_ids"));
     BOOST_TEST(ask->call("generate", request).value().at("token_ids") != before.at("token_ids"));
 }
 
-BOOST_FIXTURE_TEST_CASE(weights_nobody_asks_for_any_more_are_closed_when_their_files_change, warm_demo)
+BOOST_FIXTURE_TEST_CASE(weights_nobody_asks_for_any_more_are_closed_when_their_files_change,
+                        warm_demo)
 {
     BOOST_TEST(whose(next_token()) == "adapter");
     overwrite(root / "store/adapter", demo / "adapter-early-05");

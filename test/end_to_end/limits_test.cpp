@@ -1,5 +1,5 @@
-// Each limit passed from outside, at a daemon of its own, while another client is served. Nothing here waits but for a line, an
-// answer or an end.
+// Each limit passed from outside, at a daemon of its own, while another client is served. Nothing
+// here waits but for a line, an answer or an end.
 
 #include "support/daemon.hpp"
 #include "support/exposition.hpp"
@@ -30,7 +30,8 @@ public:
 
     void send(const std::string& bytes)
     {
-        error_code broken; // the daemon may have closed already: what it answered is still to be read
+        error_code
+            broken; // the daemon may have closed already: what it answered is still to be read
         asio::write(socket_, asio::buffer(bytes), broken);
     }
     std::string line()
@@ -41,7 +42,11 @@ public:
         in_.erase(0, n);
         return text;
     }
-    std::string kind() { return std::string(parse_json(line()).value().at("error").at("data").at("kind").as_string()); }
+    std::string kind()
+    {
+        return std::string(
+            parse_json(line()).value().at("error").at("data").at("kind").as_string());
+    }
     json::value id() { return parse_json(line()).value().at("id"); }
     bool at_end()
     {
@@ -58,12 +63,15 @@ private:
 
 std::string request(int id, const std::string& method, const std::string& params)
 {
-    return R"({"jsonrpc":"2.0","id":)" + std::to_string(id) + R"(,"method":")" + method + R"(","params":)" + params + "}\n";
+    return R"({"jsonrpc":"2.0","id":)" + std::to_string(id) + R"(,"method":")" + method +
+           R"(","params":)" + params + "}\n";
 }
 const std::string model = R"("model":{"kind":"dummy","base":"quick"})";
-const std::string slow_load = R"({"model":{"kind":"dummy","base":"slow","options":{"load_ms":3600000}}})";
+const std::string slow_load =
+    R"({"model":{"kind":"dummy","base":"slow","options":{"load_ms":3600000}}})";
 
-/// A daemon with limits, and another client, which is to be served whatever happens: it never counts as idle.
+/// A daemon with limits, and another client, which is to be served whatever happens: it never
+/// counts as idle.
 struct limited : place {
     explicit limited(words limits) : daemon(socket, std::move(limits))
     {
@@ -79,10 +87,14 @@ struct limited : place {
     }
     void other_is_served()
     {
-        BOOST_TEST(other->call("next_token", "{" + model + R"(,"prompts":["a"],"top_k":1})").has_value());
+        BOOST_TEST(
+            other->call("next_token", "{" + model + R"(,"prompts":["a"],"top_k":1})").has_value());
         BOOST_TEST(other->call("health").value().at("status").as_string() == "ok");
     }
-    double stat(const char* name) { return other->call("stats").value().at(name).to_number<double>(); }
+    double stat(const char* name)
+    {
+        return other->call("stats").value().at(name).to_number<double>();
+    }
 
     running daemon;
     std::optional<client> other;
@@ -97,8 +109,9 @@ BOOST_AUTO_TEST_CASE(health_names_every_limit)
     BOOST_TEST(limits.at("max_prompts") == json::value(7));
     BOOST_TEST(limits.at("frame_timeout").to_number<double>() == 90);
     BOOST_TEST(limits.at("max_unread_bytes") == json::value(1 << 30));
-    for (const char* name : {"max_frame_bytes", "max_json_depth", "max_in_flight", "max_in_flight_total", "max_connections",
-                             "max_waiters", "max_tokens", "max_reply_bytes", "idle_connection_timeout"})
+    for (const char* name : {"max_frame_bytes", "max_json_depth", "max_in_flight",
+                             "max_in_flight_total", "max_connections", "max_waiters", "max_tokens",
+                             "max_reply_bytes", "idle_connection_timeout"})
         BOOST_TEST(limits.contains(name), name);
 }
 
@@ -126,8 +139,11 @@ BOOST_AUTO_TEST_CASE(past_max_in_flight_the_daemon_reads_no_more_until_one_is_an
 {
     limited d({"--max-in-flight", "1"});
     raw_client full(d.socket);
-    full.send(request(1, "load", R"({"model":{"kind":"dummy","base":"slow","options":{"load_ms":3600000}},"timeout":0.2})") +
-              request(2, "health", "{}")); // which is answered at once when it is read
+    full.send(
+        request(
+            1, "load",
+            R"({"model":{"kind":"dummy","base":"slow","options":{"load_ms":3600000}},"timeout":0.2})") +
+        request(2, "health", "{}")); // which is answered at once when it is read
     BOOST_REQUIRE(!d.daemon.line_with("loading").empty());
     d.other_is_served();
     BOOST_TEST(full.id() == json::value(1));
@@ -192,7 +208,8 @@ BOOST_AUTO_TEST_CASE(a_request_of_too_many_tokens_is_refused_be_they_ids_text_or
     limited d({"--max-tokens", "8"});
     raw_client bad(d.socket);
     for (const char* more : {R"("prompt":[1,2,3,4,5,6,7,8,9],"max_new_tokens":1})",
-                             R"("prompt":"a text of many bytes","max_new_tokens":1})", R"("prompt":"a","max_new_tokens":9})"}) {
+                             R"("prompt":"a text of many bytes","max_new_tokens":1})",
+                             R"("prompt":"a","max_new_tokens":9})"}) {
         bad.send(request(1, "generate", "{" + model + ',' + more));
         BOOST_TEST(bad.kind() == "invalid_params", more);
     }
@@ -204,10 +221,11 @@ BOOST_AUTO_TEST_CASE(a_reply_above_max_reply_bytes_is_an_error_instead)
     limited d({"--max-reply-bytes", "1K"});
     raw_client bad(d.socket);
     const std::string text = '"' + std::string(400, 'a') + '"';
-    for (const auto& [method, more] : {std::pair("next_token", std::string(R"("top_k":60,"prompts":["a","b"])")),
-                                       {"rolling_logprob", R"("texts":[)" + text + ']'},
-                                       {"logprob", R"("items":[{"prompt":"a","completion":)" + text + "}]"},
-                                       {"tokenize", R"("text":)" + text}}) {
+    for (const auto& [method, more] :
+         {std::pair("next_token", std::string(R"("top_k":60,"prompts":["a","b"])")),
+          {"rolling_logprob", R"("texts":[)" + text + ']'},
+          {"logprob", R"("items":[{"prompt":"a","completion":)" + text + "}]"},
+          {"tokenize", R"("text":)" + text}}) {
         bad.send(request(1, method, "{" + model + ',' + more + '}'));
         BOOST_TEST(bad.kind() == "too_large", method);
     }
@@ -218,7 +236,8 @@ BOOST_AUTO_TEST_CASE(distributions_that_no_reply_can_hold_are_refused_before_the
 {
     limited d({"--max-reply-bytes", "1K"});
     raw_client bad(d.socket);
-    const std::string slow = R"("model":{"kind":"dummy","base":"slow","options":{"call_ms":3600000}})";
+    const std::string slow =
+        R"("model":{"kind":"dummy","base":"slow","options":{"call_ms":3600000}})";
     for (const char* method : {"next_token", "divergence"}) {
         bad.send(request(1, method, "{" + slow + R"(,"prompts":["a","b"],"top_k":1000000})"));
         BOOST_TEST(bad.kind() == "too_large", method);
@@ -268,7 +287,11 @@ BOOST_AUTO_TEST_CASE(metrics_are_what_prometheus_reads)
 {
     limited d({});
     d.other_is_served();
-    BOOST_TEST(!d.other->call("load", R"({"model":{"kind":"dummy","base":"bad","options":{"load_error":"no"}}})").has_value());
+    BOOST_TEST(
+        !d.other
+             ->call("load",
+                    R"({"model":{"kind":"dummy","base":"bad","options":{"load_error":"no"}}})")
+             .has_value());
     const json::value told = d.other->call("metrics").value();
     BOOST_TEST(told.at("content_type").as_string() == "text/plain; version=0.0.4");
     const std::string text(told.at("text").as_string());
@@ -276,7 +299,8 @@ BOOST_AUTO_TEST_CASE(metrics_are_what_prometheus_reads)
     for (const std::string& fault : read.faults())
         BOOST_ERROR(fault);
     BOOST_TEST(read.samples().at(R"(warmd_requests_total{method="next_token",outcome="ok"})") == 1);
-    BOOST_TEST(read.samples().at(R"(warmd_requests_total{method="load",outcome="load_failed"})") == 1);
+    BOOST_TEST(read.samples().at(R"(warmd_requests_total{method="load",outcome="load_failed"})") ==
+               1);
     BOOST_TEST(read.samples().at("warmd_load_seconds_count") == 2);
     BOOST_TEST(read.samples().at("warmd_run_seconds_count") == 1);
     BOOST_TEST(read.samples().at("warmd_tokens_in_total") == 1);

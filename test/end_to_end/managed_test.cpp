@@ -1,4 +1,5 @@
-// The built warmd under a service manager: what systemd passes is passed, what systemd reads is read.
+// The built warmd under a service manager: what systemd passes is passed, what systemd reads is
+// read.
 
 #include "support/notify_receiver.hpp"
 #include "support/program.hpp"
@@ -24,7 +25,8 @@ struct listening_socket {
         sockaddr_un at{};
         at.sun_family = AF_UNIX;
         std::memcpy(at.sun_path, path.data(), path.size());
-        if (::bind(handle, reinterpret_cast<const sockaddr*>(&at), sizeof at) != 0 || ::listen(handle, 8) != 0)
+        if (::bind(handle, reinterpret_cast<const sockaddr*>(&at), sizeof at) != 0 ||
+            ::listen(handle, 8) != 0)
             throw std::runtime_error("cannot listen on " + path);
     }
     ~listening_socket() { ::close(handle); }
@@ -36,14 +38,16 @@ struct listening_socket {
 
 struct managed_place {
     /// Starts warmd with what a manager would set. `passed`: becomes descriptor 3.
-    program start(std::vector<std::string> options, std::vector<std::string> environment = {}, int passed = -1)
+    program start(std::vector<std::string> options, std::vector<std::string> environment = {},
+                  int passed = -1)
     {
         environment.push_back("NOTIFY_SOCKET=" + manager.address());
         const std::string pass = passed < 0 ? "" : "LISTEN_PID=$$ LISTEN_FDS=1 ";
         const std::string moved = passed < 0 ? "" : " 3<&" + std::to_string(passed);
-        options.insert(options.begin(),
-                       {"/bin/bash", "-c", pass + "exec \"$0\" \"$@\"" + moved, WARMD, "--enable-dummy", "--socket", socket});
-        return program({.words = std::move(options), .in = {}, .environment = std::move(environment)});
+        options.insert(options.begin(), {"/bin/bash", "-c", pass + "exec \"$0\" \"$@\"" + moved,
+                                         WARMD, "--enable-dummy", "--socket", socket});
+        return program(
+            {.words = std::move(options), .in = {}, .environment = std::move(environment)});
     }
     client connect() const { return client::connect(socket, std::chrono::minutes(1)).value(); }
 
@@ -56,7 +60,8 @@ const std::string a_model = R"({"model":{"kind":"dummy","base":"a"}})";
 
 } // namespace
 
-BOOST_FIXTURE_TEST_CASE(it_is_ready_once_it_listens_says_how_it_is_and_stops_in_order, managed_place)
+BOOST_FIXTURE_TEST_CASE(it_is_ready_once_it_listens_says_how_it_is_and_stops_in_order,
+                        managed_place)
 {
     program daemon = start({});
     BOOST_TEST(manager.next() == "READY=1\nSTATUS=ready");
@@ -64,7 +69,8 @@ BOOST_FIXTURE_TEST_CASE(it_is_ready_once_it_listens_says_how_it_is_and_stops_in_
     BOOST_TEST(ask.call("load", a_model).has_value());
     BOOST_TEST(manager.next().starts_with("STATUS=1 model, 1.0 MiB, 1 requests/s\n"));
     ::kill(daemon.id(), SIGTERM);
-    BOOST_TEST(manager.next_with("STOPPING=1").starts_with("STOPPING=1\nSTATUS=stopping\nEXTEND_TIMEOUT_USEC="));
+    BOOST_TEST(manager.next_with("STOPPING=1")
+                   .starts_with("STOPPING=1\nSTATUS=stopping\nEXTEND_TIMEOUT_USEC="));
     BOOST_TEST(daemon.result().status == 0);
 }
 
@@ -85,15 +91,21 @@ BOOST_FIXTURE_TEST_CASE(a_reload_is_framed_whoever_asks_for_it_and_however_it_en
     BOOST_TEST(daemon.result().status == 0);
 }
 
-BOOST_FIXTURE_TEST_CASE(the_watchdog_is_fed_and_a_long_drain_asks_for_time_until_the_last_call_is_answered, managed_place)
+BOOST_FIXTURE_TEST_CASE(
+    the_watchdog_is_fed_and_a_long_drain_asks_for_time_until_the_last_call_is_answered,
+    managed_place)
 {
     program daemon = start({"--drain-seconds", "1h"}, {"WATCHDOG_USEC=100000"});
     for (int each = 0; each != 3; ++each)
         BOOST_TEST(!manager.next_with("WATCHDOG=1").empty());
     client ask = connect();
-    (void)ask.send("next_token", R"({"prompts":["x"],"model":{"kind":"dummy","base":"a","options":{"call_ms":3600000}}})");
+    (void)ask.send(
+        "next_token",
+        R"({"prompts":["x"],"model":{"kind":"dummy","base":"a","options":{"call_ms":3600000}}})");
     client other = connect();
-    BOOST_TEST(other.call("load", R"({"model":{"kind":"dummy","base":"a","options":{"call_ms":3600000}}})").has_value());
+    BOOST_TEST(
+        other.call("load", R"({"model":{"kind":"dummy","base":"a","options":{"call_ms":3600000}}})")
+            .has_value());
     ::kill(daemon.id(), SIGTERM);
     BOOST_TEST(!manager.next_with("STOPPING=1").empty());
     for (int each = 0; each != 3; ++each) {
@@ -108,7 +120,8 @@ BOOST_FIXTURE_TEST_CASE(it_serves_on_the_socket_it_was_passed_and_leaves_its_fil
 {
     const std::string path = directory.path / "passed.sock";
     const listening_socket passed(path);
-    const auto early = client::connect(path, std::chrono::minutes(1)); // in the backlog: the one that starts the service
+    const auto early = client::connect(
+        path, std::chrono::minutes(1)); // in the backlog: the one that starts the service
     BOOST_REQUIRE(early.has_value());
     for (int start_over = 0; start_over != 2; ++start_over) {
         program daemon = start({}, {}, passed.handle);
@@ -133,7 +146,10 @@ BOOST_FIXTURE_TEST_CASE(what_was_passed_and_is_no_listening_unix_socket_is_refus
     for (const int passed : {no_listener, no_unix_socket, no_socket}) {
         const program_result said = start({}, {}, passed).result();
         BOOST_TEST(said.status == 1);
-        BOOST_TEST(said.err.find("warmd: the socket that the service manager passed cannot be served on") == 0U, said.err);
+        BOOST_TEST(said.err.find(
+                       "warmd: the socket that the service manager passed cannot be served on") ==
+                       0U,
+                   said.err);
         ::close(passed);
     }
     BOOST_TEST(manager.waiting() == "");

@@ -1,4 +1,5 @@
-// The built warmd and the demo model: a request's reply is the same to the byte whatever else it is batched with.
+// The built warmd and the demo model: a request's reply is the same to the byte whatever else it is
+// batched with.
 
 #include "support/daemon.hpp"
 
@@ -51,7 +52,8 @@ std::string some_text(std::minstd_rand& random)
 {
     std::string text;
     for (std::size_t i = 0, words = 1 + random() % (random() % 4 == 0 ? 60 : 8); i != words; ++i)
-        text += (i == 0 ? "" : " ") + std::string(1 + random() % 7, static_cast<char>('a' + random() % 26));
+        text += (i == 0 ? "" : " ") +
+                std::string(1 + random() % 7, static_cast<char>('a' + random() % 26));
     return text;
 }
 
@@ -59,7 +61,11 @@ std::string some_text(std::minstd_rand& random)
 std::string random_request(std::minstd_rand& random, std::size_t number, const std::string& dtype)
 {
     const json::value views[]{"base", "ft", {{"scaled", 0.25}}, {{"null", {{"seed", 7}}}}};
-    json::object params{{"model", {{"kind", "hf"}, {"base", demo + "/model"}, {"adapter", demo + "/adapter"}, {"dtype", dtype}}}};
+    json::object params{{"model",
+                         {{"kind", "hf"},
+                          {"base", demo + "/model"},
+                          {"adapter", demo + "/adapter"},
+                          {"dtype", dtype}}}};
     const std::string text = some_text(random);
     const char* method = "divergence";
     const auto kind = random() % 4;
@@ -67,14 +73,20 @@ std::string random_request(std::minstd_rand& random, std::size_t number, const s
         params["view"] = views[random() % std::size(views)];
     switch (kind) {
     case 0: params["prompts"] = {text, some_text(random)}; break;
-    case 1: method = "rolling_logprob", params["texts"] = {text + " end", some_text(random) + " end"}; break;
+    case 1:
+        method = "rolling_logprob", params["texts"] = {text + " end", some_text(random) + " end"};
+        break;
     case 2:
         method = "generate", params["prompt"] = text, params["max_new_tokens"] = 1 + random() % 8;
         params["temperature"] = 0.9, params["seed"] = random() % 100;
         break;
-    default: method = "next_token", params["prompts"] = {text, some_text(random)}, params["top_k"] = 1 + random() % 64;
+    default:
+        method = "next_token", params["prompts"] = {text, some_text(random)},
+        params["top_k"] = 1 + random() % 64;
     }
-    return json::serialize(json::object{{"jsonrpc", "2.0"}, {"id", number}, {"method", method}, {"params", params}}) + '\n';
+    return json::serialize(json::object{
+               {"jsonrpc", "2.0"}, {"id", number}, {"method", method}, {"params", params}}) +
+           '\n';
 }
 
 } // namespace
@@ -94,7 +106,8 @@ BOOST_DATA_TEST_CASE(each_of_200_random_requests_gets_the_same_bytes_alone_and_a
         requests.push_back(random_request(random, i, dtype));
         first.say(requests.back());
         alone.push_back(first.hear());
-        BOOST_TEST_REQUIRE(alone.back().find("\"result\"") != std::string::npos, requests.back() << alone.back());
+        BOOST_TEST_REQUIRE(alone.back().find("\"result\"") != std::string::npos,
+                           requests.back() << alone.back());
     }
     std::vector<std::size_t> order(count);
     std::iota(order.begin(), order.end(), std::size_t{0});

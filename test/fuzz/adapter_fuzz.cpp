@@ -1,8 +1,9 @@
-// adapter_config.json and, after a line of "----", adapter_model.safetensors, for a base of two layers. Promises: it ends, and
-// every factor of what is accepted can be read in the shape its module needs, or is refused.
+// adapter_config.json and, after a line of "----", adapter_model.safetensors, for a base of two
+// layers. Promises: it ends, and every factor of what is accepted can be read in the shape its
+// module needs, or is refused.
 
-#include "hf/model/adapter.hpp"
 #include "fuzz/input.hpp"
+#include "hf/model/adapter.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -37,7 +38,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         std::vector<float> a(each.rank * each.module.in), b(each.module.out * each.rank);
         for (const auto& [name, values] : {std::tie(each.a_name, a), std::tie(each.b_name, b)})
             fuzz::check(!opened->read(name, values) ||
-                            std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); }),
+                            std::all_of(values.begin(), values.end(),
+                                        [](float v) { return std::isfinite(v); }),
                         "what is read is finite");
     }
     return 0;

@@ -1,7 +1,8 @@
-// config.json and, after a line of "----", generation_config.json. Promises: it ends, and what is accepted is consistent.
+// config.json and, after a line of "----", generation_config.json. Promises: it ends, and what is
+// accepted is consistent.
 
-#include "hf/model/model_config.hpp"
 #include "fuzz/input.hpp"
+#include "hf/model/model_config.hpp"
 
 using namespace warmd;
 
@@ -14,11 +15,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto read = hf::read_model_config(memory.path);
     if (!read)
         return 0;
-    fuzz::check(read->layers != 0 && read->vocab_size != 0 && read->hidden_size != 0 && read->max_positions != 0,
+    fuzz::check(read->layers != 0 && read->vocab_size != 0 && read->hidden_size != 0 &&
+                    read->max_positions != 0,
                 "sizes are above 0");
     fuzz::check(read->kv_heads != 0 && read->heads % read->kv_heads == 0, "kv_heads divides heads");
     fuzz::check(read->head_dim % 2 == 0, "head_dim is even");
     if (read->head_dim < 1 << 16)
-        fuzz::check(hf::rope_frequencies(read->rope, read->head_dim).size() == read->head_dim / 2, "a frequency for each pair");
+        fuzz::check(hf::rope_frequencies(read->rope, read->head_dim).size() == read->head_dim / 2,
+                    "a frequency for each pair");
     return 0;
 }

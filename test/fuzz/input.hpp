@@ -20,17 +20,22 @@ inline std::string_view text_of(const std::uint8_t* data, std::size_t size)
 }
 
 /// The input before and after the first `separator`; all of it is before where there is none.
-inline std::pair<std::string_view, std::string_view> split(std::string_view input, std::string_view separator)
+inline std::pair<std::string_view, std::string_view> split(std::string_view input,
+                                                           std::string_view separator)
 {
     const std::size_t at = input.find(separator);
-    return at == std::string_view::npos ? std::pair(input, std::string_view())
-                                        : std::pair(input.substr(0, at), input.substr(at + separator.size()));
+    return at == std::string_view::npos
+               ? std::pair(input, std::string_view())
+               : std::pair(input.substr(0, at), input.substr(at + separator.size()));
 }
 
 /// A directory in memory, removed at the end of the process.
 class memory_directory {
 public:
-    memory_directory() : path("/dev/shm/warmd-fuzz-" + std::to_string(::getpid())) { std::filesystem::create_directories(path); }
+    memory_directory() : path("/dev/shm/warmd-fuzz-" + std::to_string(::getpid()))
+    {
+        std::filesystem::create_directories(path);
+    }
     ~memory_directory()
     {
         std::error_code ec;
@@ -57,7 +62,8 @@ inline void check(bool holds, std::string_view promise)
 {
     if (holds)
         return;
-    std::fprintf(stderr, "broken promise: %.*s\n", static_cast<int>(promise.size()), promise.data());
+    std::fprintf(stderr, "broken promise: %.*s\n", static_cast<int>(promise.size()),
+                 promise.data());
     std::abort();
 }
 

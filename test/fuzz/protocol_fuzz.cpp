@@ -1,13 +1,14 @@
-// Bytes on a connection: framing, JSON-RPC, every method's parameters, the dispatcher and the cache, over a dummy model.
-// Promises: it ends, nothing is thrown, and what comes back can be read by a client.
+// Bytes on a connection: framing, JSON-RPC, every method's parameters, the dispatcher and the
+// cache, over a dummy model. Promises: it ends, nothing is thrown, and what comes back can be read
+// by a client.
 
 #include "fuzz/input.hpp"
 
-#include "wire/frame.hpp"
-#include <warmd/json.hpp>
+#include "base/time_source.hpp"
 #include "methods/methods.hpp"
 #include "server/session.hpp"
-#include "base/time_source.hpp"
+#include "wire/frame.hpp"
+#include <warmd/json.hpp>
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
@@ -43,23 +44,27 @@ loader patient_loader()
             dummy.load};
 }
 
-/// A daemon without a socket, its workers stepped by hand. It serves one input after the other, and is as it was after each.
+/// A daemon without a socket, its workers stepped by hand. It serves one input after the other, and
+/// is as it was after each.
 class served {
 public:
     served()
     {
         registry_.add("dummy", patient_loader());
         const asio::any_io_executor work = workers_.get_executor();
-        const time_source frozen{[] { return time_point(); },
-                                 [](const asio::any_io_executor&) { return std::make_unique<mute_alarm>(); }};
-        cache_.emplace(io_.get_executor(), worker_executors{work, work, work}, registry_, info_.limits, logger(), frozen);
+        const time_source frozen{
+            [] { return time_point(); },
+            [](const asio::any_io_executor&) { return std::make_unique<mute_alarm>(); }};
+        cache_.emplace(io_.get_executor(), worker_executors{work, work, work}, registry_,
+                       info_.limits, logger(), frozen);
         add_methods(methods_, *cache_, info_);
     }
     ~served()
     {
-        asio::co_spawn(io_, cache_->drain(std::chrono::minutes(1)), [](std::exception_ptr thrown, bool clean) {
-            fuzz::check(!thrown && clean, "the cache drains");
-        });
+        asio::co_spawn(io_, cache_->drain(std::chrono::minutes(1)),
+                       [](std::exception_ptr thrown, bool clean) {
+                           fuzz::check(!thrown && clean, "the cache drains");
+                       });
         settle();
         cache_.reset();
         settle();
@@ -73,7 +78,9 @@ public:
         bool ended = false;
         const auto serving = std::make_shared<session>(
             std::move(there), ::geteuid(), poller_, methods_,
-            session_limits{.max_frame_bytes = 8 << 10, .max_in_flight_total = 8, .max_reply_bytes = 64 << 10}, logger());
+            session_limits{
+                .max_frame_bytes = 8 << 10, .max_in_flight_total = 8, .max_reply_bytes = 64 << 10},
+            logger());
         serving->start([&ended] { ended = true; });
         ::send(here.native_handle(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
         ::shutdown(here.native_handle(), SHUT_WR);
@@ -91,11 +98,13 @@ public:
     void forget_everything()
     {
         const unload_request all{.keys = {}, .all = true, .wait = true};
-        asio::co_spawn(io_, cache_->unload(all),
-                       [](std::exception_ptr thrown, const auto&) { fuzz::check(!thrown, "everything can be unloaded"); });
+        asio::co_spawn(io_, cache_->unload(all), [](std::exception_ptr thrown, const auto&) {
+            fuzz::check(!thrown, "everything can be unloaded");
+        });
         settle();
         cache_->models_now(left_);
-        fuzz::check(left_.empty() && cache_->stats_now().waiters == 0, "nothing is left of a client that has gone");
+        fuzz::check(left_.empty() && cache_->stats_now().waiters == 0,
+                    "nothing is left of a client that has gone");
         fuzz::check(cache_->broken_invariant().empty(), "the cache's invariants hold");
     }
 
@@ -117,14 +126,19 @@ private:
 
     asio::io_context io_{1}, workers_{1};
     backend_registry registry_;
-    daemon_info info_{.version = "0",
-                      .started = {},
-                      .limits = {},
-                      .request = {.max_prompts = 16, .max_tokens = 64}, // what a request asks for takes as long as it takes
-                      .models = {},
-                      .draining = [] { return false; },
-                      .shut_down = [](auto) {},
-                      .reload = [](auto told) { told(failure{errc::unsupported, "no file"}); }};
+    daemon_info info_{
+        .version = "0",
+        .started = {},
+        .limits = {},
+        .request = {.max_prompts = 16,
+                    .max_tokens = 64}, // what a request asks for takes as long as it takes
+        .models = {},
+        .draining = [] { return false; },
+        .shut_down = [](auto) {},
+        .reload =
+            [](auto told) {
+                told(failure{errc::unsupported, "no file"});
+            }};
     std::optional<backend_cache> cache_;
     dispatcher methods_;
     const std::shared_ptr<poller> poller_ = std::make_shared<poller>(io_.get_executor());

@@ -1,4 +1,5 @@
-// Gives a fuzz target each file named, or in a directory named, once: what fuzzing found stays found, with any compiler.
+// Gives a fuzz target each file named, or in a directory named, once: what fuzzing found stays
+// found, with any compiler.
 
 #include <algorithm>
 #include <cstdint>
@@ -25,7 +26,8 @@ int main(int count, char** arguments)
     for (const fs::path& each : files) {
         std::ifstream file(each, std::ios::binary);
         const std::vector<char> bytes{std::istreambuf_iterator<char>(file), {}};
-        std::fprintf(stderr, "%s\n", each.filename().c_str()); // before it runs: the last line names what crashed
+        std::fprintf(stderr, "%s\n",
+                     each.filename().c_str()); // before it runs: the last line names what crashed
         LLVMFuzzerTestOneInput(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
     }
     std::printf("%zu inputs\n", files.size());

@@ -1,8 +1,8 @@
-// Text for the tokenizers of the fixtures; the first byte chooses one. Promises: encoding ends, gives known tokens, and text that
-// is UTF-8 comes back from a byte-level tokenizer as it was.
+// Text for the tokenizers of the fixtures; the first byte chooses one. Promises: encoding ends,
+// gives known tokens, and text that is UTF-8 comes back from a byte-level tokenizer as it was.
 
-#include "hf/text/tokenizer.hpp"
 #include "fuzz/input.hpp"
+#include "hf/text/tokenizer.hpp"
 
 #include <array>
 
@@ -18,11 +18,14 @@ struct known {
 const known& chosen(std::uint8_t by)
 {
     const auto load = [](const std::string& name, bool returns_text) {
-        return known{hf::tokenizer::load(WARMD_TEST_DATA "/fixtures/" + name + "/tokenizer.json").value(), returns_text};
+        return known{
+            hf::tokenizer::load(WARMD_TEST_DATA "/fixtures/" + name + "/tokenizer.json").value(),
+            returns_text};
     };
-    static const std::array<known, 6> all{load("llama-smol/model", true),    load("llama3-mini/model", true),
-                                          load("qwen2-mini/model", false),   load("qwen3-mini/model", false),
-                                          load("mistral-mini/model", false), load("llama2-mini/model", false)};
+    static const std::array<known, 6> all{
+        load("llama-smol/model", true),    load("llama3-mini/model", true),
+        load("qwen2-mini/model", false),   load("qwen3-mini/model", false),
+        load("mistral-mini/model", false), load("llama2-mini/model", false)};
     return all[by % all.size()];
 }
 

@@ -1,7 +1,8 @@
-// tokenizer.json, and after a line of "----" a text for it. Promises: reading, encoding and decoding end; ids are known tokens.
+// tokenizer.json, and after a line of "----" a text for it. Promises: reading, encoding and
+// decoding end; ids are known tokens.
 
-#include "hf/text/tokenizer.hpp"
 #include "fuzz/input.hpp"
+#include "hf/text/tokenizer.hpp"
 
 #include <stdexcept>
 

@@ -1,5 +1,5 @@
-// Text that people write: a configuration file, and the ModelSpecs in it. Promises: what is refused names a place, and a model's
-// key depends on its identity alone.
+// Text that people write: a configuration file, and the ModelSpecs in it. Promises: what is refused
+// names a place, and a model's key depends on its identity alone.
 
 #include "fuzz/input.hpp"
 

@@ -43,11 +43,13 @@ const char* const texts[] = {
     R"(  { "x" : [ 1 , 2 ] }  )",
 };
 
-const char* const broken[] = {"",        "{",   "[1",   "[1,]",     "{\"a\"}",     "{\"a\":}", "{\"a\":1,}",
-                              "01",      "+1",  "1.",   "tru",      "nul l",       "\"a",      "\"\x01\"",
-                              "\"\\x\"", "1 2", "[1]]", "\"\xff\"", "\"\\ud800\"", "{1:2}",    "NaN"};
+const char* const broken[] = {
+    "",        "{",   "[1",   "[1,]",     "{\"a\"}",     "{\"a\":}", "{\"a\":1,}",
+    "01",      "+1",  "1.",   "tru",      "nul l",       "\"a",      "\"\x01\"",
+    "\"\\x\"", "1 2", "[1]]", "\"\xff\"", "\"\\ud800\"", "{1:2}",    "NaN"};
 
-/// Equal, but for the last bits of a double: Boost.JSON 1.81 does not always round to the nearest, and takes 0e400 for no number.
+/// Equal, but for the last bits of a double: Boost.JSON 1.81 does not always round to the nearest,
+/// and takes 0e400 for no number.
 bool same(const json::value& a, const json::value& b)
 {
     if (a.kind() != b.kind() || (a.is_array() && a.get_array().size() != b.get_array().size()) ||
@@ -108,7 +110,8 @@ std::string mutated(std::mt19937& random)
                                          "",
                                          std::string(1, '\0')};
     const auto below = [&](std::size_t n) { return static_cast<std::size_t>(random()) % n; };
-    std::string text = below(4) == 0 ? broken[below(std::size(broken))] : texts[below(std::size(texts))];
+    std::string text =
+        below(4) == 0 ? broken[below(std::size(broken))] : texts[below(std::size(texts))];
     for (std::size_t i = 0, changes = below(4); i != changes; ++i)
         text.replace(below(text.size() + 1), below(3), pieces[below(std::size(pieces))]);
     return text;
@@ -122,7 +125,8 @@ BOOST_AUTO_TEST_CASE(a_document_reads_what_the_tree_parser_reads)
     for (const std::string text : texts) {
         const auto root = document.read(text);
         BOOST_REQUIRE_MESSAGE(root.has_value(), text);
-        BOOST_TEST(json::serialize((*root)->value()) == json::serialize(parse_json(text).value()), text);
+        BOOST_TEST(json::serialize((*root)->value()) == json::serialize(parse_json(text).value()),
+                   text);
     }
 }
 

@@ -1,5 +1,5 @@
-#include <warmd/json.hpp>
 #include "json/json_document.hpp"
+#include <warmd/json.hpp>
 #include <warmd/json_writer.hpp>
 
 #include <boost/test/unit_test.hpp>
@@ -10,7 +10,9 @@ using namespace warmd;
 
 BOOST_AUTO_TEST_CASE(nesting_is_accepted_to_the_limit_and_no_deeper)
 {
-    const auto nested = [](std::size_t depth) { return std::string(depth, '[') + std::string(depth, ']'); };
+    const auto nested = [](std::size_t depth) {
+        return std::string(depth, '[') + std::string(depth, ']');
+    };
     BOOST_TEST(parse_json(nested(max_json_depth)).has_value());
     BOOST_TEST((parse_json(nested(max_json_depth + 1)).error().code == errc::parse_error));
     BOOST_TEST((parse_json(std::string(1'000'000, '[')).error().code == errc::parse_error));
@@ -26,8 +28,11 @@ BOOST_AUTO_TEST_CASE(text_that_is_not_json_is_refused_with_its_place)
 
 BOOST_AUTO_TEST_CASE(equal_values_have_equal_canonical_text)
 {
-    const auto canonical = [](const char* text) { return canonical_json(parse_json(text).value()); };
-    BOOST_TEST(canonical("{\"b\": [1, {\"y\":2,\"x\":null}], \"a\": \"\\u0041\"}") == R"({"a":"A","b":[1,{"x":null,"y":2}]})");
+    const auto canonical = [](const char* text) {
+        return canonical_json(parse_json(text).value());
+    };
+    BOOST_TEST(canonical("{\"b\": [1, {\"y\":2,\"x\":null}], \"a\": \"\\u0041\"}") ==
+               R"({"a":"A","b":[1,{"x":null,"y":2}]})");
     BOOST_TEST(canonical("{}") == "{}");
     BOOST_TEST(canonical("[[],[]]") == "[[],[]]");
 }
@@ -39,14 +44,20 @@ BOOST_AUTO_TEST_CASE(written_json_reads_back_the_same)
         .begin_object()
         .member("text", "quote \" slash \\ line \n control \x01 \xC3\xA9")
         .member("yes", true)
-        .key("numbers").array(std::vector<float>{1.5F, -0.1F, 0.0F})
-        .key("none").begin_array().end_array()
+        .key("numbers")
+        .array(std::vector<float>{1.5F, -0.1F, 0.0F})
+        .key("none")
+        .begin_array()
+        .end_array()
         .member("nan", std::numeric_limits<double>::quiet_NaN())
-        .key("inner").begin_object().member("n", std::uint64_t(18446744073709551615U)).end_object()
+        .key("inner")
+        .begin_object()
+        .member("n", std::uint64_t(18446744073709551615U))
+        .end_object()
         .end_object();
-    BOOST_TEST(out ==
-               "{\"text\":\"quote \\\" slash \\\\ line \\n control \\u0001 \xC3\xA9\",\"yes\":true,\"numbers\":[1.5,-0.1,0],"
-               "\"none\":[],\"nan\":null,\"inner\":{\"n\":18446744073709551615}}");
+    BOOST_TEST(out == "{\"text\":\"quote \\\" slash \\\\ line \\n control \\u0001 "
+                      "\xC3\xA9\",\"yes\":true,\"numbers\":[1.5,-0.1,0],"
+                      "\"none\":[],\"nan\":null,\"inner\":{\"n\":18446744073709551615}}");
     const json::value back = parse_json(out).value();
     BOOST_TEST(back.at("text").as_string() == "quote \" slash \\ line \n control \x01 \xC3\xA9");
     BOOST_TEST(back.at("inner").at("n").as_uint64() == 18446744073709551615U);
@@ -69,7 +80,8 @@ BOOST_AUTO_TEST_CASE(a_character_to_escape_is_noticed_wherever_it_stands)
     json_document document;
     for (std::size_t length = 1; length != 40; ++length)
         for (std::size_t place = 0; place != length; ++place)
-            for (const std::string special : {"\"", "\\", "\n", "\x1F", "\x01", " ", "\x7F", "\xC3\xA9", "\xF4\x8F\xBF\xBF"}) {
+            for (const std::string special :
+                 {"\"", "\\", "\n", "\x1F", "\x01", " ", "\x7F", "\xC3\xA9", "\xF4\x8F\xBF\xBF"}) {
                 std::string text(length, 'x');
                 text.replace(place, 1, special);
                 std::string quoted;
@@ -78,8 +90,9 @@ BOOST_AUTO_TEST_CASE(a_character_to_escape_is_noticed_wherever_it_stands)
                 const auto read = document.read(array);
                 BOOST_REQUIRE_MESSAGE(read.has_value(), quoted);
                 BOOST_REQUIRE((*read)->begin()->string() == text);
-                BOOST_REQUIRE(special[0] == '\x7F' || special[0] == ' ' || special.size() > 1 ? quoted == '"' + text + '"'
-                                                                                              : quoted != '"' + text + '"');
+                BOOST_REQUIRE(special[0] == '\x7F' || special[0] == ' ' || special.size() > 1
+                                  ? quoted == '"' + text + '"'
+                                  : quoted != '"' + text + '"');
                 if (static_cast<unsigned char>(special[0]) < 0x20)
                     BOOST_REQUIRE(!document.read(unquoted)); // it must be escaped
             }

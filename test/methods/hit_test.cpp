@@ -52,12 +52,14 @@ struct daemon_of_test {
         change(info.limits);
         registry.add("dummy", dummy_loader());
         const asio::any_io_executor work = workers.get_executor();
-        cache.emplace(io.get_executor(), worker_executors{work, work, work}, registry, info.limits, logger());
+        cache.emplace(io.get_executor(), worker_executors{work, work, work}, registry, info.limits,
+                      logger());
         add_methods(methods, *cache, info);
         session::socket near(io);
         asio::local::connect_pair(near, client);
         client.non_blocking(true);
-        serving = std::make_shared<session>(std::move(near), 0U, std::make_shared<poller>(io.get_executor()), methods,
+        serving = std::make_shared<session>(std::move(near), 0U,
+                                            std::make_shared<poller>(io.get_executor()), methods,
                                             session_limits{}, logger());
         asio::dispatch(io, [this] { serving->start([] {}); });
     }
@@ -84,9 +86,15 @@ struct daemon_of_test {
         error_code ec;
         return client.read_some(asio::buffer(reply), ec);
     }
-    json::value answer(const std::string& request) { return parse_json(std::string_view(reply.data(), ask(request))).value(); }
+    json::value answer(const std::string& request)
+    {
+        return parse_json(std::string_view(reply.data(), ask(request))).value();
+    }
     json::value result_of(const std::string& request) { return answer(request).at("result"); }
-    json::value stats() { return result_of("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"stats\"}\n"); }
+    json::value stats()
+    {
+        return result_of("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"stats\"}\n");
+    }
 
     asio::io_context io{1}, workers{1};
     backend_registry registry;
@@ -120,7 +128,9 @@ BOOST_AUTO_TEST_CASE(a_hit_is_answered_as_the_load_was_but_for_cached)
 BOOST_AUTO_TEST_CASE(a_hit_counts_as_use)
 {
     daemon_of_test d;
-    const auto named = [](const std::string& base) { return R"({"kind":"dummy","base":"/)" + base + "\"}"; };
+    const auto named = [](const std::string& base) {
+        return R"({"kind":"dummy","base":"/)" + base + "\"}";
+    };
     for (const char* base : {"a", "b", "a", "c"}) // room for two: the load of c evicts b
         d.ask(load_of(named(base)));
     BOOST_TEST(d.stats().at("hits_total") == json::value(1));
@@ -168,7 +178,8 @@ BOOST_AUTO_TEST_CASE(a_faulty_request_for_a_resident_model_is_refused)
     daemon_of_test d;
     d.ask(load_of(resident));
     for (const char* more : {R"(,"pin":1)", R"(,"timeout":0)", R"(,"nonsense":1)"})
-        BOOST_TEST(d.answer(load_of(resident, more)).at("error").at("code") == json::value(-32602), more);
+        BOOST_TEST(d.answer(load_of(resident, more)).at("error").at("code") == json::value(-32602),
+                   more);
 }
 
 BOOST_AUTO_TEST_CASE(hits_in_a_batch_are_answered_with_the_rest)
@@ -188,7 +199,8 @@ BOOST_AUTO_TEST_CASE(hits_and_health_allocate_nothing)
 {
     daemon_of_test d([](cache_limits& limits) { limits.idle_timeout = 1h; });
     const std::string health = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"health\"}\n";
-    for (const std::string& one : {load_of(resident), load_of(resident, R"(,"keep_alive":5.5,"timeout":1e1)"), health}) {
+    for (const std::string& one :
+         {load_of(resident), load_of(resident, R"(,"keep_alive":5.5,"timeout":1e1)"), health}) {
         d.ask(load_of(resident));
         std::string many;
         for (int i = 0; i != 16; ++i)

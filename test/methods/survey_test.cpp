@@ -17,10 +17,14 @@ namespace {
 struct counted_daemon {
     metrics counted;
     cache_stats cache;
-    daemon_info info{.version = "1", .started = {}, .limits = {}, .draining = {}, .shut_down = {}, .reload = {}};
+    daemon_info info{
+        .version = "1", .started = {}, .limits = {}, .draining = {}, .shut_down = {}, .reload = {}};
     std::vector<model_info> models;
 
-    std::vector<family> all() const { return survey(counted, models, cache, info, time_point(90s)); }
+    std::vector<family> all() const
+    {
+        return survey(counted, models, cache, info, time_point(90s));
+    }
     std::map<std::string, double> samples() const
     {
         const std::string text = exposition(all());
@@ -63,7 +67,8 @@ BOOST_AUTO_TEST_CASE(a_histogram_counts_a_value_under_the_first_bound_that_is_no
         h.add(value);
     h.add(500ms);
     const auto read = h.read();
-    BOOST_TEST(read.up_to == (std::vector<std::uint64_t>{3, 5, 6}), boost::test_tools::per_element());
+    BOOST_TEST(read.up_to == (std::vector<std::uint64_t>{3, 5, 6}),
+               boost::test_tools::per_element());
     BOOST_TEST(read.sum == 24);
 }
 
@@ -162,16 +167,21 @@ BOOST_AUTO_TEST_CASE(calls_are_counted_before_they_are_answered)
 {
     asio::io_context workers{1};
     const auto counted = std::make_shared<metrics>();
-    const auto where = std::make_shared<lane>(workers.get_executor(), workers.get_executor(), counted);
-    const loader how{{}, [](const resolved_model&, load_context&) -> result<std::unique_ptr<backend>> {
+    const auto where =
+        std::make_shared<lane>(workers.get_executor(), workers.get_executor(), counted);
+    const loader how{{},
+                     [](const resolved_model&, load_context&) -> result<std::unique_ptr<backend>> {
                          return std::make_unique<counting_backend>();
                      }};
-    where->load(how, std::make_shared<resolved_model>(), load_context{{}, [](auto, auto) {}}, [](const result<footprint>&) {});
+    where->load(how, std::make_shared<resolved_model>(), load_context{{}, [](auto, auto) {}},
+                [](const result<footprint>&) {});
     std::uint64_t counted_by_then = 0;
     for (int i = 0; i != 2; ++i)
-        where->run(call{.what = generate{}, .stop = {}, .on_token = {}, .complete = [&](const result<outcome>&) {
-                            counted_by_then = counted->tokens_in;
-                        }});
+        where->run(call{
+            .what = generate{},
+            .stop = {},
+            .on_token = {},
+            .complete = [&](const result<outcome>&) { counted_by_then = counted->tokens_in; }});
     workers.run();
     BOOST_TEST(counted_by_then == 14U);
     BOOST_TEST(counted->tokens_out == 6U);

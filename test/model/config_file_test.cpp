@@ -78,7 +78,8 @@ BOOST_AUTO_TEST_CASE(what_the_readme_shows_is_read)
 
 BOOST_AUTO_TEST_CASE(access_is_one_setting_for_each_value)
 {
-    const config_file file = parsed(R"({"access": {"socket_mode": "0660", "allow_uid": ["alice", 7]}})");
+    const config_file file =
+        parsed(R"({"access": {"socket_mode": "0660", "allow_uid": ["alice", 7]}})");
     BOOST_REQUIRE(file.access.size() == 3U);
     BOOST_TEST(file.access[0].name == "socket_mode");
     BOOST_TEST(file.access[1].value == "alice");
@@ -91,22 +92,26 @@ BOOST_AUTO_TEST_CASE(a_number_beyond_every_double_in_a_model_is_refused_with_its
     const auto read = parse_config("{\"models\": {\n \"a\": 1e99999}}", "/etc/warmd/warmd.conf");
     BOOST_REQUIRE(!read);
     BOOST_TEST(read.error().detail.find(":2:") != std::string::npos, read.error().detail);
-    BOOST_TEST(!parse_config(R"({"models": {"a": {"base": "/a", "options": {"x": -1e99999}}}})", "/etc/warmd/warmd.conf"));
+    BOOST_TEST(!parse_config(R"({"models": {"a": {"base": "/a", "options": {"x": -1e99999}}}})",
+                             "/etc/warmd/warmd.conf"));
 }
 
 BOOST_AUTO_TEST_CASE(an_empty_object_is_a_configuration)
 {
     const config_file file = parsed("{}");
-    BOOST_TEST((file.models.empty() && file.limits.empty() && file.preload.empty() && file.pin.empty()));
+    BOOST_TEST(
+        (file.models.empty() && file.limits.empty() && file.preload.empty() && file.pin.empty()));
 }
 
 BOOST_AUTO_TEST_CASE(comments_and_trailing_commas_may_stand_anywhere)
 {
-    for (const char* text : {"// a\n{}", "{} // a", "{}\n/* a */", "/* { */ {\"preload\" /* : */ : [ /* ] */ ], } // \"",
-                             "{\"preload\": [],\n // a\n}"})
+    for (const char* text :
+         {"// a\n{}", "{} // a", "{}\n/* a */",
+          "/* { */ {\"preload\" /* : */ : [ /* ] */ ], } // \"", "{\"preload\": [],\n // a\n}"})
         parsed(text);
-    BOOST_TEST(parsed(R"({"models": {"a": {"base": "/*no*/", "adapter": "//comment"}}})").models.at("a").adapter.value() ==
-               "//comment");
+    BOOST_TEST(parsed(R"({"models": {"a": {"base": "/*no*/", "adapter": "//comment"}}})")
+                   .models.at("a")
+                   .adapter.value() == "//comment");
 }
 
 BOOST_AUTO_TEST_CASE(relative_paths_are_relative_to_the_files_directory)
@@ -119,7 +124,9 @@ BOOST_AUTO_TEST_CASE(relative_paths_are_relative_to_the_files_directory)
     BOOST_TEST(base("../a/b") == "/etc/a/b");
     BOOST_TEST(base("org/name") == "org/name"); // a repository in the local cache
     const auto adapter = [](const std::string& written) {
-        return parsed(R"({"models":{"a":{"base":"x","adapter":")" + written + "\"}}}").models.at("a").adapter.value();
+        return parsed(R"({"models":{"a":{"base":"x","adapter":")" + written + "\"}}}")
+            .models.at("a")
+            .adapter.value();
     };
     BOOST_TEST(adapter("/m/a") == "/m/a");
     BOOST_TEST(adapter("a/b") == "/etc/warmd/a/b");
@@ -144,7 +151,8 @@ BOOST_AUTO_TEST_CASE(a_syntax_error_is_named_with_line_and_column)
         {"{ /* a", "1:7: incomplete JSON, found the end of the file"},
     };
     for (const auto& [text, expected] : faults)
-        BOOST_TEST(mistake(text) == expected, text << "\n  expected " << expected << "\n  got      " << mistake(text));
+        BOOST_TEST(mistake(text) == expected,
+                   text << "\n  expected " << expected << "\n  got      " << mistake(text));
     BOOST_TEST(mistake(std::string(65, '[') + std::string(65, ']')).starts_with("1:65: "));
 }
 
@@ -154,7 +162,8 @@ BOOST_AUTO_TEST_CASE(a_member_that_is_not_as_it_must_be_is_named_with_line_and_c
         std::string text, place, named;
     } const faults[] = {
         {"[]", "1:1", "must be an object, found []"},
-        {"{\n \"model\": {}}", "2:2", "'model' is unknown; a configuration has models, limits, access, preload, pin"},
+        {"{\n \"model\": {}}", "2:2",
+         "'model' is unknown; a configuration has models, limits, access, preload, pin"},
         {"{\"models\": []}", "1:2", "models must be an object, found []"},
         {"{\"models\": {\n\t\"a\": 7}}", "2:2", "models.a must be a ModelSpec object, found 7"},
         {"{\"models\": {\"a\": {}}}", "1:13", "models.a.base is missing"},
@@ -162,28 +171,38 @@ BOOST_AUTO_TEST_CASE(a_member_that_is_not_as_it_must_be_is_named_with_line_and_c
          "models.a.dtype must be one of auto, fp32, bf16, fp16, found \"fp8\""},
         {"{\"models\": {\"a\": {\"base\": \"/x\", \"adaptor\": 1}}}", "1:33",
          "models.a.adaptor is unknown; a ModelSpec has kind, base, adapter"},
-        {"{\"models\": {\"a\": {\"base\": \"~/x\"}}}", "1:19", "models.a.base must be an absolute path"},
-        {"{\"models\": {\"a\": {\"base\": \"x\", \"adapter\": \"~\"}}}", "1:32", "without ~; found '~'"},
-        {"{\"models\": {\"a\": {\"base\": \"x\", \"adapter\": \"\"}}}", "1:32", "adapter must be a non-empty string"},
+        {"{\"models\": {\"a\": {\"base\": \"~/x\"}}}", "1:19",
+         "models.a.base must be an absolute path"},
+        {"{\"models\": {\"a\": {\"base\": \"x\", \"adapter\": \"~\"}}}", "1:32",
+         "without ~; found '~'"},
+        {"{\"models\": {\"a\": {\"base\": \"x\", \"adapter\": \"\"}}}", "1:32",
+         "adapter must be a non-empty string"},
         {"{\"models\": {\"a\": {\"base\": \"./\\u0000\"}}}", "1:19", "without NUL"},
         {"{\"models\": {\"\": {\"base\": \"x\"}}}", "1:13", "cannot name a model"},
-        {"{\"models\": {\"/a\": {\"base\": \"x\"}}}", "1:13", "'/a' cannot name a model: a name is not empty"},
+        {"{\"models\": {\"/a\": {\"base\": \"x\"}}}", "1:13",
+         "'/a' cannot name a model: a name is not empty"},
         {"{\"models\": {\"a b\": {\"base\": \"x\"}}}", "1:13", "white space"},
         {"{\"models\": {\"a\\u001b\": {\"base\": \"x\"}}}", "1:13", "control characters"},
-        {"{\"models\": {\"a\": {\"base\": \"x\"},\n\"\\u0061\": {\"base\": \"y\"}}}", "2:1", "'a' is there twice"},
+        {"{\"models\": {\"a\": {\"base\": \"x\"},\n\"\\u0061\": {\"base\": \"y\"}}}", "2:1",
+         "'a' is there twice"},
         {"{\"pin\": [],\n \"pin\": []}", "2:2", "'pin' is there twice"},
-        {"{\"models\": {\"a\": {\"base\": \"x\", \"options\": {\"n\": 1, \"n\": 2}}}}", "1:52", "'n' is there twice"},
+        {"{\"models\": {\"a\": {\"base\": \"x\", \"options\": {\"n\": 1, \"n\": 2}}}}", "1:52",
+         "'n' is there twice"},
         {"{\"limits\": 3}", "1:2", "limits must be an object, found 3"},
-        {"{\"limits\": {\n\n  \"max_wait\": true}}", "3:3", "limits.max_wait must be a string or a number, found true"},
+        {"{\"limits\": {\n\n  \"max_wait\": true}}", "3:3",
+         "limits.max_wait must be a string or a number, found true"},
         {"{\"preload\": \"a\"}", "1:2", "preload must be an array of names of models, found \"a\""},
-        {"{\"preload\": [\n \"a\"], \"models\": {}}", "2:2", "preload[0] must be one of the names in models, found \"a\""},
+        {"{\"preload\": [\n \"a\"], \"models\": {}}", "2:2",
+         "preload[0] must be one of the names in models, found \"a\""},
         {"{\"models\": {\"a\": {\"base\": \"x\"}}, \"pin\": [\"a\", 1]}", "1:47",
          "pin[1] must be one of the names in models, found 1"},
     };
     for (const auto& [text, place, named] : faults) {
         const std::string said = mistake(text);
-        BOOST_TEST(said.starts_with(place + ": "), text << ": expected " << place << ", got " << said);
-        BOOST_TEST(said.find(named) != std::string::npos, text << ": expected " << named << ", got " << said);
+        BOOST_TEST(said.starts_with(place + ": "),
+                   text << ": expected " << place << ", got " << said);
+        BOOST_TEST(said.find(named) != std::string::npos,
+                   text << ": expected " << named << ", got " << said);
     }
 }
 
@@ -196,7 +215,8 @@ BOOST_AUTO_TEST_CASE(a_file_is_read_up_to_its_limit_of_size)
     write_file(path, text);
     BOOST_TEST(read_config(path).value().models.at("a").base == (directory.path / "m").string());
     write_file(path, text + ' ');
-    BOOST_TEST(read_config(path).error().detail.find("more than 1048576 bytes") != std::string::npos);
+    BOOST_TEST(read_config(path).error().detail.find("more than 1048576 bytes") !=
+               std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(what_cannot_be_read_is_named_with_the_reason)
@@ -204,19 +224,23 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_read_is_named_with_the_reason)
     const scratch_directory directory;
     const std::string absent = directory.path / "absent", pipe = directory.path / "pipe";
     BOOST_REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
-    for (const auto& [path, reason] :
-         {std::pair(absent, "No such file"), {directory.path.string(), "not a regular file"}, {pipe, "not a regular file"}}) {
+    for (const auto& [path, reason] : {std::pair(absent, "No such file"),
+                                       {directory.path.string(), "not a regular file"},
+                                       {pipe, "not a regular file"}}) {
         const auto refused = read_config(path);
         BOOST_REQUIRE(!refused);
         BOOST_TEST(refused.error().detail.find(path + ": ") != std::string::npos);
-        BOOST_TEST(refused.error().detail.find(reason) != std::string::npos, refused.error().detail);
+        BOOST_TEST(refused.error().detail.find(reason) != std::string::npos,
+                   refused.error().detail);
     }
 }
 
 BOOST_AUTO_TEST_CASE(names_are_compared_by_what_they_stand_for)
 {
-    const named_models before{{"gone", {.base = "g"}}, {"kept", {.base = "k"}}, {"other", {.base = "o"}}};
-    const named_models after{{"kept", {.base = "k"}}, {"new", {.base = "g"}}, {"other", {.base = "o", .dtype = "bf16"}}};
+    const named_models before{
+        {"gone", {.base = "g"}}, {"kept", {.base = "k"}}, {"other", {.base = "o"}}};
+    const named_models after{
+        {"kept", {.base = "k"}}, {"new", {.base = "g"}}, {"other", {.base = "o", .dtype = "bf16"}}};
     const model_changes found = compare(before, after);
     BOOST_TEST((found.added == names{"new"}));
     BOOST_TEST((found.removed == names{"gone"}));
@@ -237,18 +261,20 @@ BOOST_AUTO_TEST_CASE(whatever_is_in_the_file_it_is_read_or_refused_with_a_place_
         if (run < static_cast<int>(whole.size()))
             text.resize(static_cast<std::size_t>(run)); // every place to break off
         for (auto changes = random() % 4; changes != 0 && !text.empty(); --changes)
-            text[random() % text.size()] =
-                random() % 2 ? interesting[random() % interesting.size()] : static_cast<char>(random());
+            text[random() % text.size()] = random() % 2 ? interesting[random() % interesting.size()]
+                                                        : static_cast<char>(random());
         const auto file = parse_config(text, "/c");
         if (file)
             continue;
         const std::string said = file.error().detail;
         std::size_t line = 0, column = 0;
-        BOOST_TEST_REQUIRE(std::sscanf(said.c_str(), "/c:%zu:%zu: ", &line, &column) == 2, "seed " << seed << ": " << said);
+        BOOST_TEST_REQUIRE(std::sscanf(said.c_str(), "/c:%zu:%zu: ", &line, &column) == 2,
+                           "seed " << seed << ": " << said);
         const auto lines = static_cast<std::size_t>(1 + std::count(text.begin(), text.end(), '\n'));
         BOOST_TEST_REQUIRE((line >= 1 && line <= lines && column >= 1 && column <= text.size() + 1),
                            "seed " << seed << ": " << said);
         const json::value quoted = json::string(said);
-        BOOST_TEST_REQUIRE(parse_json(canonical_json(quoted)).has_value(), "seed " << seed << ": " << said); // UTF-8: can be sent
+        BOOST_TEST_REQUIRE(parse_json(canonical_json(quoted)).has_value(),
+                           "seed " << seed << ": " << said); // UTF-8: can be sent
     }
 }

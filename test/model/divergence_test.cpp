@@ -30,7 +30,8 @@ void expect(const top_slice& from, const top_slice& to, double js, double kl)
 
 BOOST_AUTO_TEST_CASE(overlapping_slices_share_the_tail_over_unlisted_slots)
 {
-    expect(slice({{0, .5}, {1, .3}, {2, .1}}), slice({{0, .4}, {3, .3}, {1, .2}}), 0.033979804872, 0.159233228415);
+    expect(slice({{0, .5}, {1, .3}, {2, .1}}), slice({{0, .4}, {3, .3}, {1, .2}}), 0.033979804872,
+           0.159233228415);
 }
 
 BOOST_AUTO_TEST_CASE(identical_id_sets_drop_the_tail)
@@ -55,10 +56,13 @@ BOOST_AUTO_TEST_CASE(a_degenerate_side_is_named)
     top_slice broken = good;
     broken.logprobs[1] = std::numeric_limits<float>::quiet_NaN();
     const auto why = [](const result<double>& r) { return r.error().detail; };
-    BOOST_TEST(why(divergence(divergence_kind::js, broken, uniform)).find("from") != std::string::npos);
+    BOOST_TEST(why(divergence(divergence_kind::js, broken, uniform)).find("from") !=
+               std::string::npos);
     BOOST_TEST(why(divergence(divergence_kind::js, good, broken)).find("to") != std::string::npos);
-    BOOST_TEST(why(divergence(divergence_kind::kl, good, uniform)).find("effectively uniform") != std::string::npos);
-    BOOST_TEST((divergence(divergence_kind::kl, good, uniform).error().code == errc::backend_failed));
+    BOOST_TEST(why(divergence(divergence_kind::kl, good, uniform)).find("effectively uniform") !=
+               std::string::npos);
+    BOOST_TEST(
+        (divergence(divergence_kind::kl, good, uniform).error().code == errc::backend_failed));
 }
 
 BOOST_AUTO_TEST_CASE(the_interval_holds_the_mean_and_is_the_same_every_time)
@@ -77,7 +81,8 @@ BOOST_AUTO_TEST_CASE(the_interval_holds_the_mean_and_is_the_same_every_time)
 
 BOOST_AUTO_TEST_CASE(equal_values_give_an_interval_of_no_width)
 {
-    const std::vector<top_slice> from(5, slice({{0, .6}, {1, .2}})), to(5, slice({{0, .5}, {1, .2}}));
+    const std::vector<top_slice> from(5, slice({{0, .6}, {1, .2}})),
+        to(5, slice({{0, .5}, {1, .2}}));
     const divergence_report report = compare(divergence_kind::kl, from, to).value();
     BOOST_TEST(report.ci_95_low == report.ci_95_high);
 }

@@ -1,5 +1,5 @@
-#include <warmd/backend_registry.hpp>
 #include "json/json_document.hpp"
+#include <warmd/backend_registry.hpp>
 
 #include <warmd/model_spec.hpp>
 
@@ -55,7 +55,8 @@ BOOST_AUTO_TEST_CASE(every_member_of_the_identity_makes_a_different_key)
 
 BOOST_AUTO_TEST_CASE(trust_remote_code_does_not_change_the_key)
 {
-    BOOST_TEST(key(R"({"kind":"dummy","base":"a","trust_remote_code":true})").text == key(R"({"kind":"dummy","base":"a"})").text);
+    BOOST_TEST(key(R"({"kind":"dummy","base":"a","trust_remote_code":true})").text ==
+               key(R"({"kind":"dummy","base":"a"})").text);
 }
 
 BOOST_AUTO_TEST_CASE(auto_equals_what_it_resolves_to)
@@ -69,7 +70,9 @@ BOOST_AUTO_TEST_CASE(paths_are_normalised)
     const scratch_directory scratch;
     fs::create_directories(scratch.path / "real/model");
     fs::create_symlink(scratch.path / "real", scratch.path / "link");
-    const auto key_at = [](const fs::path& p) { return key(R"({"kind":"dummy","base":")" + p.string() + "\"}").text; };
+    const auto key_at = [](const fs::path& p) {
+        return key(R"({"kind":"dummy","base":")" + p.string() + "\"}").text;
+    };
     const std::string same = key_at(scratch.path / "real/model");
     BOOST_TEST(key_at(scratch.path / "link/model") == same);
     BOOST_TEST(key_at(scratch.path / "real/model/") == same);
@@ -79,7 +82,8 @@ BOOST_AUTO_TEST_CASE(paths_are_normalised)
 
 BOOST_AUTO_TEST_CASE(no_two_identities_share_their_text)
 {
-    const model_spec a{.kind = "k", .base = "b1:c", .entry_point = "d"}, b{.kind = "k", .base = "b1", .entry_point = "cd"};
+    const model_spec a{.kind = "k", .base = "b1:c", .entry_point = "d"},
+        b{.kind = "k", .base = "b1", .entry_point = "cd"};
     BOOST_TEST(key_of(a).text != key_of(b).text);
     const model_spec none{.base = "b"}, empty{.base = "b", .entry_point = ""};
     BOOST_TEST(key_of(none).text != key_of(empty).text);

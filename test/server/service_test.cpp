@@ -48,7 +48,8 @@ struct served {
     }
     result<void> start()
     {
-        const logger log(log_level::debug, [this](log_level, std::string_view line) { logged.emplace_back(line); });
+        const logger log(log_level::debug,
+                         [this](log_level, std::string_view line) { logged.emplace_back(line); });
         server.emplace(io.get_executor(), config, methods, log);
         return server->start();
     }
@@ -75,7 +76,8 @@ struct served {
     /// What `whoami` answers to a fresh client.
     std::string ask(client_socket& client)
     {
-        asio::write(client, asio::buffer(std::string("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"whoami\"}\n")));
+        asio::write(client, asio::buffer(std::string(
+                                "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"whoami\"}\n")));
         return receive(client);
     }
     bool ended()
@@ -95,11 +97,12 @@ struct served {
     std::optional<service> server;
 };
 
-const std::string own_uid = "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":" + std::to_string(::geteuid()) + "}\n";
+const std::string own_uid =
+    "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":" + std::to_string(::geteuid()) + "}\n";
 
 unsigned mode_of(const std::filesystem::path& path)
 {
-    struct stat found{};
+    struct stat found {};
     BOOST_REQUIRE_EQUAL(::stat(path.c_str(), &found), 0);
     return found.st_mode & 0777;
 }
@@ -170,7 +173,8 @@ BOOST_AUTO_TEST_CASE(a_second_daemon_is_refused_and_the_first_one_named)
     served s;
     BOOST_TEST(s.start().has_value());
     served second({.socket_path = s.path});
-    const std::string expected = "another daemon is listening on " + s.path + " (pid " + std::to_string(::getpid()) + ')';
+    const std::string expected =
+        "another daemon is listening on " + s.path + " (pid " + std::to_string(::getpid()) + ')';
     BOOST_TEST(fails_with(second.start(), expected));
     second.server.reset();
     auto client = s.connect();
@@ -209,7 +213,8 @@ BOOST_AUTO_TEST_CASE(draining_gives_up_the_path_at_once_and_answers_what_was_sen
     served s;
     BOOST_TEST(s.start().has_value());
     auto client = s.connect();
-    asio::write(client, asio::buffer(std::string("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"whoami\"}\n")));
+    asio::write(client, asio::buffer(
+                            std::string("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"whoami\"}\n")));
     s.server->drain();
     BOOST_TEST(!std::filesystem::exists(s.path));
     BOOST_TEST(!std::filesystem::exists(s.path + ".lock"));
@@ -292,8 +297,12 @@ client_socket stranger_of(served& s)
     if (child == 0) { // the socket's credentials are those of whoever connects it
         const asio::local::stream_protocol::endpoint there(s.path);
         const gid_t also = 65532;
-        const bool is_other = ::setgroups(1, &also) == 0 && ::setgid(65533) == 0 && ::setuid(65534) == 0;
-        ::_exit(is_other && ::connect(stranger, there.data(), static_cast<socklen_t>(there.size())) == 0 ? 0 : 1);
+        const bool is_other =
+            ::setgroups(1, &also) == 0 && ::setgid(65533) == 0 && ::setuid(65534) == 0;
+        ::_exit(is_other &&
+                        ::connect(stranger, there.data(), static_cast<socklen_t>(there.size())) == 0
+                    ? 0
+                    : 1);
     }
     int status = -1;
     BOOST_REQUIRE_EQUAL(::waitpid(child, &status, 0), child);
@@ -307,7 +316,8 @@ const auto open_to_all = std::filesystem::perms(0755);
 
 } // namespace
 
-BOOST_AUTO_TEST_CASE(another_user_is_turned_away_and_that_is_logged_once, *boost::unit_test::precondition(is_root))
+BOOST_AUTO_TEST_CASE(another_user_is_turned_away_and_that_is_logged_once,
+                     *boost::unit_test::precondition(is_root))
 {
     served s;
     BOOST_TEST(s.start().has_value());
@@ -321,15 +331,18 @@ BOOST_AUTO_TEST_CASE(another_user_is_turned_away_and_that_is_logged_once, *boost
         BOOST_TEST(told.find("\"kind\":\"permission_denied\"") != std::string::npos);
         BOOST_TEST(told.ends_with("\n<end>"));
     }
-    BOOST_TEST(std::count_if(s.logged.begin(), s.logged.end(),
-                             [](const auto& line) { return line.starts_with("turned away user 65534"); }) == 1);
+    BOOST_TEST(std::count_if(s.logged.begin(), s.logged.end(), [](const auto& line) {
+                   return line.starts_with("turned away user 65534");
+               }) == 1);
 }
 
-BOOST_AUTO_TEST_CASE(a_user_who_is_allowed_by_number_or_group_is_served, *boost::unit_test::precondition(is_root))
+BOOST_AUTO_TEST_CASE(a_user_who_is_allowed_by_number_or_group_is_served,
+                     *boost::unit_test::precondition(is_root))
 {
     const std::string their_uid = "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":65534}\n";
     for (const access_rules& rules :
-         {access_rules{.socket_mode = 0666, .uids = {65534}}, access_rules{.socket_mode = 0666, .gids = {65533}},
+         {access_rules{.socket_mode = 0666, .uids = {65534}},
+          access_rules{.socket_mode = 0666, .gids = {65533}},
           access_rules{.socket_mode = 0660, .socket_group = 65532, .gids = {65532}}}) {
         served s({.access = rules});
         BOOST_TEST(s.start().has_value());
@@ -366,7 +379,8 @@ BOOST_AUTO_TEST_CASE(running_out_of_files_does_not_end_the_service)
     settle(s.io);
     ::setrlimit(RLIMIT_NOFILE, &before);
     BOOST_REQUIRE_EQUAL(s.logged.size(), 1U);
-    BOOST_TEST(s.logged[0].find("cannot accept connections: Too many open files") != std::string::npos);
+    BOOST_TEST(s.logged[0].find("cannot accept connections: Too many open files") !=
+               std::string::npos);
     run_until(s.io, [&] { return s.server->connections() == 1; });
     BOOST_TEST(s.logged.back() == "accepts connections again");
     client.non_blocking(true);

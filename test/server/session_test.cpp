@@ -25,12 +25,15 @@ using gate = std::shared_ptr<handoff<result<std::string>>>;
 /// Methods that do what a test tells them.
 struct fake_methods {
     asio::any_io_executor executor;
-    std::map<std::string, gate> gates;                     // open requests of `wait`, by their param `gate`
+    std::map<std::string, gate> gates; // open requests of `wait`, by their param `gate`
     std::map<std::string, std::shared_ptr<caller>> callers; // likewise; theirs to notify with
-    std::set<std::string> aborted;                         // gates whose request was cancelled
-    std::vector<std::string> seen;                         // notifications to `note`
+    std::set<std::string> aborted;                          // gates whose request was cancelled
+    std::vector<std::string> seen;                          // notifications to `note`
 
-    answer_of echo(json::object params, std::shared_ptr<caller>) { co_return json::serialize(params); }
+    answer_of echo(json::object params, std::shared_ptr<caller>)
+    {
+        co_return json::serialize(params);
+    }
     answer_of fail(json::object, std::shared_ptr<caller>)
     {
         throw std::logic_error("a bug");
@@ -43,7 +46,8 @@ struct fake_methods {
     }
     answer_of big(json::object params, std::shared_ptr<caller>)
     {
-        co_return '"' + std::string(static_cast<std::size_t>(params.at("bytes").as_int64()), 'x') + '"';
+        co_return '"' + std::string(static_cast<std::size_t>(params.at("bytes").as_int64()), 'x') +
+            '"';
     }
     /// Waits until its gate opens; `timeout_ns` sets a timeout.
     answer_of wait(json::object params, std::shared_ptr<caller> from)
@@ -83,11 +87,14 @@ struct fake_methods {
 
     void add_to(dispatcher& to)
     {
-        const auto bind = [this](answer_of (fake_methods::*what)(json::object, std::shared_ptr<caller>)) {
-            return method{.at_once = {}, .run = [this, what](const json_node& params, std::shared_ptr<caller> from) {
-                              return (this->*what)(params.value().as_object(), std::move(from));
-                          }};
-        };
+        const auto bind =
+            [this](answer_of (fake_methods::*what)(json::object, std::shared_ptr<caller>)) {
+                return method{
+                    .at_once = {},
+                    .run = [this, what](const json_node& params, std::shared_ptr<caller> from) {
+                        return (this->*what)(params.value().as_object(), std::move(from));
+                    }};
+            };
         to.add("echo", bind(&fake_methods::echo));
         to.add("fail", bind(&fake_methods::fail));
         to.add("note", bind(&fake_methods::note));
@@ -99,8 +106,8 @@ struct fake_methods {
 
 std::string request(std::string_view id, std::string_view name, std::string_view params = "{}")
 {
-    return R"({"jsonrpc":"2.0","id":)" + std::string(id) + R"(,"method":")" + std::string(name) + R"(","params":)" +
-           std::string(params) + '}';
+    return R"({"jsonrpc":"2.0","id":)" + std::string(id) + R"(,"method":")" + std::string(name) +
+           R"(","params":)" + std::string(params) + '}';
 }
 std::string waiting(std::string_view id, std::string_view name)
 {
@@ -108,11 +115,13 @@ std::string waiting(std::string_view id, std::string_view name)
 }
 std::string cancelling(std::string_view id)
 {
-    return R"({"jsonrpc":"2.0","method":"$/cancelRequest","params":{"id":)" + std::string(id) + "}}\n";
+    return R"({"jsonrpc":"2.0","method":"$/cancelRequest","params":{"id":)" + std::string(id) +
+           "}}\n";
 }
 std::string success(std::string_view id, std::string_view value)
 {
-    return R"({"jsonrpc":"2.0","id":)" + std::string(id) + R"(,"result":)" + std::string(value) + '}';
+    return R"({"jsonrpc":"2.0","id":)" + std::string(id) + R"(,"result":)" + std::string(value) +
+           '}';
 }
 
 using lines = std::vector<std::string>;
@@ -126,9 +135,11 @@ struct connection {
         session::socket near(io);
         asio::local::connect_pair(near, client);
         client.non_blocking(true);
-        const logger log(level, [this](log_level, std::string_view line) { logged.emplace_back(line); });
-        serving =
-            std::make_shared<session>(std::move(near), 1234U, std::make_shared<poller>(io.get_executor()), methods, limits, log);
+        const logger log(level,
+                         [this](log_level, std::string_view line) { logged.emplace_back(line); });
+        serving = std::make_shared<session>(std::move(near), 1234U,
+                                            std::make_shared<poller>(io.get_executor()), methods,
+                                            limits, log);
         asio::dispatch(io, [this] { serving->start([this] { ++ends; }); });
         settle(io);
     }
@@ -208,7 +219,8 @@ struct connection {
         const lines all = received();
         BOOST_REQUIRE_EQUAL(all.size(), 1U);
         const json::value reply = parse_json(all[0]).value();
-        return json::serialize(reply.at("id")) + ' ' + std::string(reply.at("error").at("data").at("kind").as_string());
+        return json::serialize(reply.at("id")) + ' ' +
+               std::string(reply.at("error").at("data").at("kind").as_string());
     }
 
     asio::io_context io{1};
@@ -224,9 +236,10 @@ struct connection {
 
 } // namespace
 
-#define TEST_LINES(got, ...) BOOST_TEST((got) == (lines{__VA_ARGS__}), boost::test_tools::per_element())
+#define TEST_LINES(got, ...)                                                                       \
+    BOOST_TEST((got) == (lines{__VA_ARGS__}), boost::test_tools::per_element())
 
-// -- framing ------------------------------------------------------------------------------------------------------
+// -- framing ------------------------------------------------------------
 
 BOOST_AUTO_TEST_CASE(a_line_is_answered_with_a_line)
 {
@@ -257,10 +270,12 @@ BOOST_AUTO_TEST_CASE(another_first_byte_gets_one_error_line_and_the_end)
     BOOST_TEST(c.closed_by_session());
 }
 
-BOOST_AUTO_TEST_CASE(a_frame_above_the_limit_gets_an_error_and_the_end_even_while_the_client_still_writes)
+BOOST_AUTO_TEST_CASE(
+    a_frame_above_the_limit_gets_an_error_and_the_end_even_while_the_client_still_writes)
 {
     connection c({.max_frame_bytes = 1024});
-    c.send(request("1", "echo") + '\n' + '[' + std::string(4'000'000, ' ') + "]\n" + request("2", "echo") + '\n');
+    c.send(request("1", "echo") + '\n' + '[' + std::string(4'000'000, ' ') + "]\n" +
+           request("2", "echo") + '\n');
     const lines all = c.received();
     BOOST_REQUIRE_EQUAL(all.size(), 2U);
     BOOST_TEST(parse_json(all[0]).value().at("error").at("code") == json::value(-32010));
@@ -288,7 +303,7 @@ BOOST_AUTO_TEST_CASE(what_is_not_json_is_answered_and_the_connection_kept)
     TEST_LINES(c.received(), success("1", "{}"));
 }
 
-// -- requests -----------------------------------------------------------------------------------------------------
+// -- requests ------------------------------------------------------------
 
 BOOST_AUTO_TEST_CASE(replies_come_in_the_order_in_which_they_are_ready)
 {
@@ -351,21 +366,23 @@ BOOST_AUTO_TEST_CASE(a_notification_is_carried_out_and_never_answered)
     BOOST_TEST(c.received().empty());
 }
 
-// -- batches ------------------------------------------------------------------------------------------------------
+// -- batches ------------------------------------------------------------
 
 BOOST_AUTO_TEST_CASE(a_batch_is_answered_with_one_array_once_all_are_done)
 {
     connection c;
     std::string wait = waiting("1", "a");
     wait.pop_back();
-    c.send('[' + wait + ',' + request("2", "echo") + R"(,7,{"jsonrpc":"2.0","method":"note"}])" + '\n');
+    c.send('[' + wait + ',' + request("2", "echo") + R"(,7,{"jsonrpc":"2.0","method":"note"}])" +
+           '\n');
     BOOST_TEST(c.received().empty());
     c.open_gate("a");
     const lines all = c.received();
     BOOST_REQUIRE_EQUAL(all.size(), 1U);
     const json::array replies = parse_json(all[0]).value().as_array();
     BOOST_TEST(replies.size() == 3);
-    BOOST_TEST(replies.at(0).at("error").at("code") == json::value(-32600)); // in the order in which they were ready
+    BOOST_TEST(replies.at(0).at("error").at("code") ==
+               json::value(-32600)); // in the order in which they were ready
     BOOST_TEST(replies.at(1).at("id") == json::value(2));
     BOOST_TEST(replies.at(2).at("id") == json::value(1));
 }
@@ -373,8 +390,9 @@ BOOST_AUTO_TEST_CASE(a_batch_is_answered_with_one_array_once_all_are_done)
 BOOST_AUTO_TEST_CASE(a_batch_of_notifications_is_not_answered)
 {
     connection c;
-    c.send(R"([{"jsonrpc":"2.0","method":"note"},{"jsonrpc":"2.0","method":"$/cancelRequest","params":{"id":1}}])"
-           "\n");
+    c.send(
+        R"([{"jsonrpc":"2.0","method":"note"},{"jsonrpc":"2.0","method":"$/cancelRequest","params":{"id":1}}])"
+        "\n");
     BOOST_TEST(c.fakes.seen.size() == 1);
     BOOST_TEST(c.received().empty());
 }
@@ -398,7 +416,7 @@ BOOST_AUTO_TEST_CASE(a_batch_larger_than_max_in_flight_is_carried_out_in_turn)
     BOOST_TEST(parse_json(all[0]).value().as_array().size() == 100);
 }
 
-// -- cancelling ---------------------------------------------------------------------------------------------------
+// -- cancelling ------------------------------------------------------------
 
 BOOST_AUTO_TEST_CASE(a_cancelled_request_is_answered_with_cancelled)
 {
@@ -422,8 +440,8 @@ BOOST_AUTO_TEST_CASE(a_request_whose_reply_is_under_way_is_not_cancelled)
 BOOST_AUTO_TEST_CASE(ids_to_cancel_are_compared_by_value_and_type)
 {
     connection c;
-    c.send(waiting("1", "a") + waiting("\"1\"", "b") + cancelling("1.0") + cancelling("true") + cancelling("2") +
-           cancelling("null"));
+    c.send(waiting("1", "a") + waiting("\"1\"", "b") + cancelling("1.0") + cancelling("true") +
+           cancelling("2") + cancelling("null"));
     BOOST_TEST(c.received().empty());
     c.send(cancelling("\"1\""));
     BOOST_TEST(c.only_error() == "\"1\" cancelled");
@@ -467,17 +485,20 @@ BOOST_AUTO_TEST_CASE(a_timeout_that_has_not_passed_changes_nothing)
 BOOST_AUTO_TEST_CASE(the_first_reason_to_end_early_is_the_answer)
 {
     connection c;
-    c.send(request("1", "wait", R"({"gate":"a","timeout_ns":1})") + '\n' + cancelling("1") + cancelling("1"));
+    c.send(request("1", "wait", R"({"gate":"a","timeout_ns":1})") + '\n' + cancelling("1") +
+           cancelling("1"));
     BOOST_TEST(c.received().size() == 1);
 }
 
-// -- notifications to the client ----------------------------------------------------------------------------------
+// -- notifications to the client --------------------------------------------
 
 BOOST_AUTO_TEST_CASE(notifications_arrive_in_order_and_before_the_reply)
 {
     connection c;
     c.send(request("1", "chatty") + '\n');
-    const auto token = [](int n) { return R"({"jsonrpc":"2.0","method":"$/token","params":{"n":)" + std::to_string(n) + "}}"; };
+    const auto token = [](int n) {
+        return R"({"jsonrpc":"2.0","method":"$/token","params":{"n":)" + std::to_string(n) + "}}";
+    };
     TEST_LINES(c.received(), token(1), token(2), token(3), token(4), success("1", "\"done\""));
 }
 
@@ -513,7 +534,7 @@ BOOST_AUTO_TEST_CASE(a_subscribers_notifications_go_on_until_the_connections_end
     BOOST_TEST(from.expired());
 }
 
-// -- limits -------------------------------------------------------------------------------------------------------
+// -- limits ------------------------------------------------------------
 
 BOOST_AUTO_TEST_CASE(at_max_in_flight_reading_stops_and_nothing_is_refused)
 {
@@ -556,7 +577,8 @@ BOOST_AUTO_TEST_CASE(progress_is_dropped_and_tokens_are_kept_while_output_is_bac
     BOOST_TEST(c.received().size() == 1);
 }
 
-BOOST_AUTO_TEST_CASE(a_subscriber_that_did_not_read_is_told_how_much_it_missed_before_it_is_sent_more)
+BOOST_AUTO_TEST_CASE(
+    a_subscriber_that_did_not_read_is_told_how_much_it_missed_before_it_is_sent_more)
 {
     connection c;
     c.send(request("1", "wait", R"({"gate":"a","subscribe":1})") + '\n');
@@ -575,19 +597,21 @@ BOOST_AUTO_TEST_CASE(a_subscriber_that_did_not_read_is_told_how_much_it_missed_b
     TEST_LINES(c.received(), R"({"jsonrpc":"2.0","method":"event","params":{}})");
 }
 
-// -- the end ------------------------------------------------------------------------------------------------------
+// -- the end ------------------------------------------------------------
 
 BOOST_AUTO_TEST_CASE(after_a_half_close_everything_sent_is_answered_and_then_the_session_ends)
 {
     connection c({.max_in_flight = 2});
-    c.send(waiting("1", "a") + waiting("2", "b") + waiting("3", "c") + request("4", "echo")); // the last without '\n'
+    c.send(waiting("1", "a") + waiting("2", "b") + waiting("3", "c") +
+           request("4", "echo")); // the last without '\n'
     c.half_close();
     BOOST_TEST(c.ends == 0);
     for (const char* name : {"a", "b", "c"})
         c.open_gate(name);
     lines all = c.received();
     std::sort(all.begin(), all.end());
-    TEST_LINES(all, success("1", "\"open\""), success("2", "\"open\""), success("3", "\"open\""), success("4", "{}"));
+    TEST_LINES(all, success("1", "\"open\""), success("2", "\"open\""), success("3", "\"open\""),
+               success("4", "{}"));
     BOOST_TEST(c.closed_by_session());
     BOOST_TEST(c.ends == 1);
 }
@@ -695,7 +719,8 @@ BOOST_AUTO_TEST_CASE(stopping_cancels_everything_at_once_and_answers_nothing_mor
 BOOST_AUTO_TEST_CASE(stopping_while_paused_or_writing_ends_the_session)
 {
     connection c({.max_in_flight = 1});
-    c.send(request("1", "big", R"({"bytes":6000000})") + '\n' + waiting("2", "a") + waiting("3", "b"));
+    c.send(request("1", "big", R"({"bytes":6000000})") + '\n' + waiting("2", "a") +
+           waiting("3", "b"));
     c.serving->stop();
     settle(c.io);
     BOOST_TEST(c.ends == 1);
@@ -714,7 +739,7 @@ BOOST_AUTO_TEST_CASE(replies_that_become_ready_together_leave_in_one_write)
     BOOST_TEST(arrived == 3 * (success("1", "0").size() + 1));
 }
 
-// -- what a client may keep the daemon waiting for: time is given ----------------------------------------------------------
+// -- what a client may keep the daemon waiting for: time is given -----------
 
 BOOST_AUTO_TEST_CASE(a_connection_nothing_passes_on_is_closed_and_counted)
 {
@@ -777,7 +802,8 @@ BOOST_AUTO_TEST_CASE(frames_that_come_whole_are_never_too_slow)
 BOOST_AUTO_TEST_CASE(past_max_in_flight_total_a_request_is_busy_and_a_notification_is_left_out)
 {
     connection c({.max_in_flight_total = 1});
-    c.send(waiting("1", "gate") + request("2", "echo") + "\n" + R"({"jsonrpc":"2.0","method":"note"})" + '\n');
+    c.send(waiting("1", "gate") + request("2", "echo") + "\n" +
+           R"({"jsonrpc":"2.0","method":"note"})" + '\n');
     BOOST_TEST(c.only_error() == "2 busy");
     BOOST_TEST(c.methods.counted()->in_flight == 1U);
     c.open_gate("gate");
@@ -789,11 +815,13 @@ BOOST_AUTO_TEST_CASE(past_max_in_flight_total_a_request_is_busy_and_a_notificati
 BOOST_AUTO_TEST_CASE(requests_are_counted_by_method_and_outcome)
 {
     connection c;
-    c.send(request("1", "echo") + '\n' + request("2", "fail") + '\n' + request("3", "no_such") + "\n{}\n" + waiting("4", "gate") +
-           cancelling("4"));
+    c.send(request("1", "echo") + '\n' + request("2", "fail") + '\n' + request("3", "no_such") +
+           "\n{}\n" + waiting("4", "gate") + cancelling("4"));
     c.received();
     const auto& requests = c.methods.counted()->requests;
-    const auto failed = [&](const char* method, errc why) { return requests.at(method).failed[static_cast<std::size_t>(why)]; };
+    const auto failed = [&](const char* method, errc why) {
+        return requests.at(method).failed[static_cast<std::size_t>(why)];
+    };
     BOOST_TEST(requests.at("echo").ok == 1U);
     BOOST_TEST(failed("fail", errc::internal_error) == 1U);
     BOOST_TEST(failed("unknown", errc::method_not_found) == 1U);
@@ -807,5 +835,6 @@ BOOST_AUTO_TEST_CASE(a_request_is_logged_at_debug_with_its_id_who_asked_and_how_
     c.send(request("\"req-7\"", "echo") + '\n');
     c.received();
     BOOST_REQUIRE_EQUAL(c.logged.size(), 1U);
-    BOOST_TEST(c.logged[0].starts_with("request \"req-7\" from user 1234, process 0: echo: ok in "), c.logged[0]);
+    BOOST_TEST(c.logged[0].starts_with("request \"req-7\" from user 1234, process 0: echo: ok in "),
+               c.logged[0]);
 }

@@ -1,6 +1,6 @@
 #pragma once
-// Worker threads without threads: jobs lie in a pool until somebody picks one to run. A job that is not picked is a thread
-// that hangs.
+// Worker threads without threads: jobs lie in a pool until somebody picks one to run. A job that is
+// not picked is a thread that hangs.
 
 #include <boost/asio/execution.hpp>
 #include <boost/asio/execution_context.hpp>
@@ -57,14 +57,24 @@ public:
     {
         pool_->jobs_.push_back(std::make_unique<posted<Function>>(std::move(f)));
     }
-    boost::asio::execution_context& query(boost::asio::execution::context_t) const noexcept { return *pool_; }
+    boost::asio::execution_context& query(boost::asio::execution::context_t) const noexcept
+    {
+        return *pool_;
+    }
     executor require(boost::asio::execution::blocking_t::never_t) const noexcept { return *this; }
-    static constexpr boost::asio::execution::blocking_t query(boost::asio::execution::blocking_t) noexcept
+    static constexpr boost::asio::execution::blocking_t query(
+        boost::asio::execution::blocking_t) noexcept
     {
         return boost::asio::execution::blocking.never;
     }
-    friend bool operator==(const executor& a, const executor& b) noexcept { return a.pool_ == b.pool_; }
-    friend bool operator!=(const executor& a, const executor& b) noexcept { return a.pool_ != b.pool_; }
+    friend bool operator==(const executor& a, const executor& b) noexcept
+    {
+        return a.pool_ == b.pool_;
+    }
+    friend bool operator!=(const executor& a, const executor& b) noexcept
+    {
+        return a.pool_ != b.pool_;
+    }
 
 private:
     job_pool* pool_;

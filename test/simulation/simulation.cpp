@@ -27,7 +27,9 @@ class hand_clock {
 public:
     time_source source()
     {
-        return {[this] { return now_; }, [this](const asio::any_io_executor&) { return std::make_unique<hand_alarm>(*this); }};
+        return {
+            [this] { return now_; },
+            [this](const asio::any_io_executor&) { return std::make_unique<hand_alarm>(*this); }};
     }
     void move(std::chrono::nanoseconds by)
     {
@@ -91,8 +93,9 @@ class player {
 public:
     explicit player(const simulation& what)
         : world_(what.max_models, what.max_bytes), registry_(registry()), limits_(limits_of(what)),
-          cache_(io_.get_executor(), {jobs_.get_executor(), jobs_.get_executor(), jobs_.get_executor()}, registry_, limits_, {},
-                 clock_.source())
+          cache_(io_.get_executor(),
+                 {jobs_.get_executor(), jobs_.get_executor(), jobs_.get_executor()}, registry_,
+                 limits_, {}, clock_.source())
     {
     }
     ~player() { callers_.clear(); }
@@ -117,7 +120,7 @@ private:
         return made;
     }
 
-    // -- events ---------------------------------------------------------------------------------------------------------
+    // -- events --------------------
     void happen(const sim_event& event)
     {
         using kind = sim_event::kind;
@@ -126,26 +129,45 @@ private:
         case kind::ask: ask(model, {.keep_alive = std::chrono::seconds(event.b % 3)}); break;
         case kind::ask_pinned: ask(model, {.pin = true}); break;
         case kind::insist: ask(model, {.retry_failed = true}); break;
-        case kind::cancel: if (!callers_.empty()) cancel(*callers_[event.a % callers_.size()]); break;
+        case kind::cancel:
+            if (!callers_.empty())
+                cancel(*callers_[event.a % callers_.size()]);
+            break;
         case kind::hang_up: // a client with half of all requests
             for (std::size_t i = event.a % 2; i < callers_.size(); i += 2)
                 cancel(*callers_[i]);
             break;
-        case kind::run: if (auto* by = holder(event.a)) run(by); break;
-        case kind::give_back: if (auto* by = holder(event.a)) give_back(*by); break;
+        case kind::run:
+            if (auto* by = holder(event.a))
+                run(by);
+            break;
+        case kind::give_back:
+            if (auto* by = holder(event.a))
+                give_back(*by);
+            break;
         case kind::step_io: step_io(); break;
-        case kind::run_job: if (jobs_.size() != 0) jobs_.run(event.a % jobs_.size()); break;
+        case kind::run_job:
+            if (jobs_.size() != 0)
+                jobs_.run(event.a % jobs_.size());
+            break;
         case kind::pass_time: clock_.move(std::chrono::milliseconds(event.a % 4000)); break;
-        case kind::jump_time: clock_.move(std::chrono::seconds(event.a % 900)); jumped_ = true; break;
+        case kind::jump_time:
+            clock_.move(std::chrono::seconds(event.a % 900));
+            jumped_ = true;
+            break;
         case kind::change_files: world_.change_files(model); break;
         case kind::fail_load: world_.fail_next_load(model); break;
         case kind::fail_close: world_.fail_next_close(model); break;
         case kind::fail_run: world_.fail_next_run(model); break;
-        case kind::unload: unload({.keys = {{world::base(model)}}, .wait = event.b % 2 == 0}); break;
+        case kind::unload:
+            unload({.keys = {{world::base(model)}}, .wait = event.b % 2 == 0});
+            break;
         case kind::unload_all: unload({.keys = {}, .all = true}); break;
         case kind::pin: set_pinned(model, true); break;
         case kind::unpin: set_pinned(model, false); break;
-        case kind::limit: limit(1 + event.a % world_.max_models(), std::chrono::seconds(event.b % 2 * 4)); break;
+        case kind::limit:
+            limit(1 + event.a % world_.max_models(), std::chrono::seconds(event.b % 2 * 4));
+            break;
         case kind::look: spawn(cache_.models(), [](auto) {}); break;
         }
     }
@@ -154,11 +176,12 @@ private:
     void spawn(asio::awaitable<T> what, Function told)
     {
         ++under_way_;
-        asio::co_spawn(io_, std::move(what), [this, told](const std::exception_ptr& thrown, T value) {
-            --under_way_;
-            world_.check(!thrown, "an administrator's request threw");
-            told(std::move(value));
-        });
+        asio::co_spawn(io_, std::move(what),
+                       [this, told](const std::exception_ptr& thrown, T value) {
+                           --under_way_;
+                           world_.check(!thrown, "an administrator's request threw");
+                           told(std::move(value));
+                       });
     }
 
     void ask(std::size_t model, acquire_options options)
@@ -168,15 +191,18 @@ private:
         made->files_when_asked = world_.files(model);
         pinned_once_ = pinned_once_ || options.pin;
         callers_.push_back(made);
-        asio::co_spawn(io_, cache_.get_or_load({.kind = "sim", .base = world::base(model)}, std::move(options)),
-                       asio::bind_cancellation_slot(made->signal.slot(),
-                                                    [this, made](const std::exception_ptr& thrown, result<backend_lease> told) {
-                                                        world_.check(!made->answered(), "5: answered twice");
-                                                        if (thrown)
-                                                            made->cancelled = true;
-                                                        else
-                                                            answered(*made, std::move(told));
-                                                    }));
+        asio::co_spawn(
+            io_,
+            cache_.get_or_load({.kind = "sim", .base = world::base(model)}, std::move(options)),
+            asio::bind_cancellation_slot(
+                made->signal.slot(),
+                [this, made](const std::exception_ptr& thrown, result<backend_lease> told) {
+                    world_.check(!made->answered(), "5: answered twice");
+                    if (thrown)
+                        made->cancelled = true;
+                    else
+                        answered(*made, std::move(told));
+                }));
     }
 
     void answered(caller& by, result<backend_lease> told)
@@ -185,9 +211,9 @@ private:
             by.granted_files = std::stoi(told->what().model->files.text);
             by.counted = true;
             world_.leased(by.model, by.granted_files);
-            world_.check(by.granted_files >= by.files_when_asked, "stale: files " + std::to_string(by.granted_files) +
-                                                                      " for a request made at " +
-                                                                      std::to_string(by.files_when_asked));
+            world_.check(by.granted_files >= by.files_when_asked,
+                         "stale: files " + std::to_string(by.granted_files) +
+                             " for a request made at " + std::to_string(by.files_when_asked));
         } else {
             check_refusal(by, told.error());
         }
@@ -198,15 +224,24 @@ private:
     void check_refusal(const caller& by, const failure& why)
     {
         switch (why.code) {
-        case errc::load_failed: world_.check(world_.load_failed_once(by.model), "refused: no load of it ever failed"); break;
+        case errc::load_failed:
+            world_.check(world_.load_failed_once(by.model), "refused: no load of it ever failed");
+            break;
         case errc::too_large:
-            world_.check(limits_.max_loaded_bytes != 0 && world::sizes[by.model] > limits_.max_loaded_bytes,
+            world_.check(limits_.max_loaded_bytes != 0 &&
+                             world::sizes[by.model] > limits_.max_loaded_bytes,
                          "refused: it would fit");
             break;
-        case errc::all_pinned: world_.check(pinned_once_, "refused: nothing was ever pinned"); break;
+        case errc::all_pinned:
+            world_.check(pinned_once_, "refused: nothing was ever pinned");
+            break;
         case errc::timeout: world_.check(jumped_, "refused: no deadline can have passed"); break;
-        case errc::busy: world_.check(limits_.max_waiters < 1000, "refused: no queue was full"); break;
-        case errc::shutting_down: world_.check(draining_, "refused: nobody is shutting down"); break;
+        case errc::busy:
+            world_.check(limits_.max_waiters < 1000, "refused: no queue was full");
+            break;
+        case errc::shutting_down:
+            world_.check(draining_, "refused: nobody is shutting down");
+            break;
         default: world_.check(false, "refused: " + why.detail);
         }
     }
@@ -227,7 +262,8 @@ private:
         else if (!by.answered() && started(by))
             by.signal.emit(asio::cancellation_type::terminal);
     }
-    /// A signal emitted before a coroutine first runs is lost in Asio 1.26; the daemon never does that.
+    /// A signal emitted before a coroutine first runs is lost in Asio 1.26; the daemon never does
+    /// that.
     bool started(const caller&) { return step_io(), true; }
 
     void run(caller* by)
@@ -239,13 +275,16 @@ private:
         asio::co_spawn(
             io_, (*by->got)->run(tokenize{"x", true}),
             asio::bind_cancellation_slot(
-                by->run->slot(), [this, self, signal = by->run](const std::exception_ptr& thrown, const result<outcome>& told) {
+                by->run->slot(), [this, self, signal = by->run](const std::exception_ptr& thrown,
+                                                                const result<outcome>& told) {
                     self->run.reset();
                     if (!thrown && told)
-                        world_.check(std::get<plain_text>(*told).text == std::to_string(self->granted_files),
+                        world_.check(std::get<plain_text>(*told).text ==
+                                         std::to_string(self->granted_files),
                                      "answered by another instance");
                     else if (!thrown)
-                        world_.check(told.error().code == errc::backend_failed || told.error().code == errc::cancelled,
+                        world_.check(told.error().code == errc::backend_failed ||
+                                         told.error().code == errc::cancelled,
                                      "run: " + told.error().detail);
                 }));
         step_io();
@@ -277,8 +316,9 @@ private:
     void set_pinned(std::size_t model, bool pinned)
     {
         pinned_once_ = pinned_once_ || pinned;
-        spawn(cache_.set_pinned({world::base(model)}, pinned),
-              [this](const result<void>& told) { world_.check(told || told.error().code == errc::not_found, "pin failed"); });
+        spawn(cache_.set_pinned({world::base(model)}, pinned), [this](const result<void>& told) {
+            world_.check(told || told.error().code == errc::not_found, "pin failed");
+        });
     }
 
     void limit(std::size_t models, std::chrono::seconds idle_timeout)
@@ -289,7 +329,7 @@ private:
         cache_.set_limits(fewer);
     }
 
-    // -- stepping and checking ----------------------------------------------------------------------------------------------
+    // -- stepping and checking --------------------
     std::size_t step_io()
     {
         io_.restart();
@@ -309,11 +349,13 @@ private:
             after_each();
         }
     }
-    /// Hung jobs come back, leases return, time passes: nobody may be left waiting, and drain must find nothing that stays.
+    /// Hung jobs come back, leases return, time passes: nobody may be left waiting, and drain must
+    /// find nothing that stays.
     void end()
     {
         const auto waiting = [this] {
-            return std::any_of(callers_.begin(), callers_.end(), [](const auto& each) { return !each->answered(); });
+            return std::any_of(callers_.begin(), callers_.end(),
+                               [](const auto& each) { return !each->answered(); });
         };
         for (int round = 0; round != 50; ++round) {
             settle();
@@ -349,29 +391,33 @@ private:
     bool jumped_ = false, pinned_once_ = false, draining_ = false;
 };
 
-constexpr std::array<const char*, 21> names{"ask",       "ask_pinned", "insist",   "cancel",    "hang_up",    "run",
-                                            "give_back", "step_io",    "run_job",  "pass_time", "jump_time",  "change_files",
-                                            "fail_load", "fail_close", "fail_run", "unload",    "unload_all", "pin",
-                                            "unpin",     "look",       "limit"};
-constexpr std::array<unsigned, 21> weights{24, 1, 2, 5, 1, 8, 18, 26, 26, 6, 2, 4, 4, 2, 2, 3, 1, 1, 2, 2, 1};
+constexpr std::array<const char*, 21> names{
+    "ask",      "ask_pinned", "insist",     "cancel",    "hang_up",      "run",       "give_back",
+    "step_io",  "run_job",    "pass_time",  "jump_time", "change_files", "fail_load", "fail_close",
+    "fail_run", "unload",     "unload_all", "pin",       "unpin",        "look",      "limit"};
+constexpr std::array<unsigned, 21> weights{24, 1, 2, 5, 1, 8, 18, 26, 26, 6, 2,
+                                           4,  4, 2, 2, 3, 1, 1,  2,  2,  1};
 
 } // namespace
 
 std::string text(const sim_event& event)
 {
-    return std::string(names[static_cast<std::size_t>(event.what)]) + '(' + std::to_string(event.a % 1000) + ',' +
-           std::to_string(event.b % 1000) + ')';
+    return std::string(names[static_cast<std::size_t>(event.what)]) + '(' +
+           std::to_string(event.a % 1000) + ',' + std::to_string(event.b % 1000) + ')';
 }
 
 simulation simulation::from(std::uint64_t seed)
 {
     std::mt19937_64 random(seed);
-    simulation made{
-        .seed = seed, .max_models = 1 + random() % 3, .max_bytes = random() % 2 ? 0 : 50 + random() % 60, .events = {}};
+    simulation made{.seed = seed,
+                    .max_models = 1 + random() % 3,
+                    .max_bytes = random() % 2 ? 0 : 50 + random() % 60,
+                    .events = {}};
     std::discrete_distribution<int> pick(weights.begin(), weights.end());
     const std::size_t count = 10 + random() % 40;
     for (std::size_t i = 0; i != count; ++i)
-        made.events.push_back({static_cast<sim_event::kind>(pick(random)), static_cast<std::uint32_t>(random()),
+        made.events.push_back({static_cast<sim_event::kind>(pick(random)),
+                               static_cast<std::uint32_t>(random()),
                                static_cast<std::uint32_t>(random())});
     return made;
 }
@@ -381,11 +427,13 @@ std::optional<std::string> simulation::play() const { return player(*this).play(
 simulation simulation::shrunk() const
 {
     simulation least = *this;
-    for (std::size_t chunk = least.events.size(); chunk != 0; chunk /= 2) { // ddmin (Zeller & Hildebrandt 2002), one-sided
+    for (std::size_t chunk = least.events.size(); chunk != 0;
+         chunk /= 2) { // ddmin (Zeller & Hildebrandt 2002), one-sided
         for (std::size_t at = 0; at < least.events.size();) {
             simulation fewer = least;
             const auto first = fewer.events.begin() + static_cast<std::ptrdiff_t>(at);
-            fewer.events.erase(first, first + static_cast<std::ptrdiff_t>(std::min(chunk, fewer.events.size() - at)));
+            fewer.events.erase(first, first + static_cast<std::ptrdiff_t>(
+                                                  std::min(chunk, fewer.events.size() - at)));
             if (fewer.play())
                 least = std::move(fewer);
             else

@@ -19,7 +19,10 @@ public:
         for (call& each : calls)
             each.complete(outcome(plain_text{std::to_string(which_.second)}));
     }
-    footprint bytes() const override { return {world::sizes[which_.first], which_.first < 2 ? world::shared_size : 0}; }
+    footprint bytes() const override
+    {
+        return {world::sizes[which_.first], which_.first < 2 ? world::shared_size : 0};
+    }
     void close() override
     {
         closed_ = true;
@@ -40,15 +43,18 @@ loader world::make_loader()
 {
     const auto resolve = [this](const model_spec& asked) -> result<resolved_model> {
         const std::size_t model = model_of(asked.base);
-        resolved_model found{
-            .spec = asked, .key = {asked.base}, .files = {std::to_string(files_[model])}, .estimated_bytes = sizes[model]};
+        resolved_model found{.spec = asked,
+                             .key = {asked.base},
+                             .files = {std::to_string(files_[model])},
+                             .estimated_bytes = sizes[model]};
         if (model < 2) {
             found.shared_weights = "shared";
             found.shared_bytes = shared_size;
         }
         return found;
     };
-    const auto load = [this](const resolved_model& what, load_context& context) -> result<std::unique_ptr<backend>> {
+    const auto load = [this](const resolved_model& what,
+                             load_context& context) -> result<std::unique_ptr<backend>> {
         const instance which{model_of(what.spec.base), std::stoi(what.files.text)};
         load_began(which);
         context.progress(1, 2);
@@ -77,7 +83,8 @@ void world::load_began(instance which)
     ++loads_;
     check(alive_.emplace(which, false).second, "4: two live instances of " + base(which.first));
     check(alive_.size() <= max_models_, "7: " + std::to_string(alive_.size()) + " models at once");
-    check(max_bytes_ == 0 || bytes_alive() <= max_bytes_, "7: " + std::to_string(bytes_alive()) + " bytes at once");
+    check(max_bytes_ == 0 || bytes_alive() <= max_bytes_,
+          "7: " + std::to_string(bytes_alive()) + " bytes at once");
 }
 
 void world::load_ended(instance which, bool well)

@@ -13,8 +13,9 @@
 
 namespace warmd::test {
 
-/// Models a, b, … with files that change, loads and closes that fail on demand, and every instance's true life. It knows
-/// nothing of what the cache believes; wherever a rule is broken it notes the first time.
+/// Models a, b, … with files that change, loads and closes that fail on demand, and every
+/// instance's true life. It knows nothing of what the cache believes; wherever a rule is broken it
+/// notes the first time.
 class world {
 public:
     static constexpr std::size_t models = 5;
@@ -22,23 +23,32 @@ public:
     static constexpr std::array<std::uint64_t, models> sizes{40, 35, 20, 60, 10};
     static constexpr std::uint64_t shared_size = 30;
 
-    world(std::size_t max_models, std::uint64_t max_bytes) : max_models_(max_models), max_bytes_(max_bytes) {}
+    world(std::size_t max_models, std::uint64_t max_bytes)
+        : max_models_(max_models), max_bytes_(max_bytes)
+    {
+    }
 
-    static std::string base(std::size_t model) { return std::string(1, static_cast<char>('a' + model)); }
-    static std::size_t model_of(const std::string& base) { return static_cast<std::size_t>(base.at(0) - 'a'); }
+    static std::string base(std::size_t model)
+    {
+        return std::string(1, static_cast<char>('a' + model));
+    }
+    static std::size_t model_of(const std::string& base)
+    {
+        return static_cast<std::size_t>(base.at(0) - 'a');
+    }
 
     std::size_t max_models() const { return max_models_; }
 
-    // -- what a schedule does to it -------------------------------------------------------------------------------------
+    // -- what a schedule does to it --------------------
     void change_files(std::size_t model) { ++files_[model]; }
     void fail_next_load(std::size_t model) { fail_load_.insert(model); }
     void fail_next_close(std::size_t model) { fail_close_.insert(model); }
     void fail_next_run(std::size_t model) { fail_run_.insert(model); }
 
-    // -- what the cache does to it --------------------------------------------------------------------------------------
+    // -- what the cache does to it --------------------
     loader make_loader();
 
-    // -- the account ------------------------------------------------------------------------------------------------------
+    // -- the account --------------------
     int files(std::size_t model) const { return files_[model]; }
     int loads() const { return loads_; }
     int closes() const { return closes_; }

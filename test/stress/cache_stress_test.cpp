@@ -1,6 +1,6 @@
-// The cache under real threads: callers on strands of their own, loads, runs and closes on pools, cancels and changes of files
-// at any moment.
-// What it proves needs ThreadSanitizer (invariants 1 to 3); what it asserts holds with or without.
+// The cache under real threads: callers on strands of their own, loads, runs and closes on pools,
+// cancels and changes of files at any moment. What it proves needs ThreadSanitizer (invariants 1 to
+// 3); what it asserts holds with or without.
 
 #include "support/scratch.hpp"
 
@@ -30,7 +30,8 @@ struct counts {
     std::atomic<int> loads = 0, closes = 0, destroyed = 0, overlaps = 0, failed_loads = 0;
 };
 
-/// Notices whether two of its members ever run at once (invariant 3). Its plain int is for ThreadSanitizer.
+/// Notices whether two of its members ever run at once (invariant 3). Its plain int is for
+/// ThreadSanitizer.
 class touchy_backend final : public backend {
 public:
     explicit touchy_backend(counts& seen) : seen_(seen) {}
@@ -68,21 +69,23 @@ private:
 backend_registry touchy_registry(counts& seen, const std::filesystem::path& file)
 {
     backend_registry registry;
-    registry.add("touchy",
-                 {[file](const model_spec& asked) -> result<resolved_model> {
-                      resolved_model model{.spec = asked, .key = {}, .files = fingerprint({&file, 1}), .estimated_bytes = 1};
-                      model.watched = {file};
-                      model.key = key_of(asked);
-                      return model;
-                  },
-                  [&seen](const resolved_model& model, load_context&) -> result<std::unique_ptr<backend>> {
-                      if (model.spec.base == "broken") {
-                          ++seen.failed_loads;
-                          throw std::runtime_error("broken");
-                      }
-                      ++seen.loads;
-                      return std::make_unique<touchy_backend>(seen);
-                  }});
+    registry.add(
+        "touchy",
+        {[file](const model_spec& asked) -> result<resolved_model> {
+             resolved_model model{
+                 .spec = asked, .key = {}, .files = fingerprint({&file, 1}), .estimated_bytes = 1};
+             model.watched = {file};
+             model.key = key_of(asked);
+             return model;
+         },
+         [&seen](const resolved_model& model, load_context&) -> result<std::unique_ptr<backend>> {
+             if (model.spec.base == "broken") {
+                 ++seen.failed_loads;
+                 throw std::runtime_error("broken");
+             }
+             ++seen.loads;
+             return std::make_unique<touchy_backend>(seen);
+         }});
     return registry;
 }
 
@@ -92,7 +95,8 @@ struct tally {
 
 asio::awaitable<void> ask_once(backend_cache& cache, std::string base, tally& count)
 {
-    model_spec spec{.kind = "touchy", .base = std::move(base)}; // named: GCC 12 destroys a temporary here twice
+    model_spec spec{.kind = "touchy",
+                    .base = std::move(base)}; // named: GCC 12 destroys a temporary here twice
     result<backend_lease> lease = co_await cache.get_or_load(std::move(spec));
     if (!lease) {
         ++count.refused;
@@ -116,16 +120,21 @@ void count_end(tally& count, const std::exception_ptr& thrown)
     }
 }
 
-/// One client on a strand of its own: asks again and again, and sometimes changes its mind at any moment.
+/// One client on a strand of its own: asks again and again, and sometimes changes its mind at any
+/// moment.
 class client : public std::enable_shared_from_this<client> {
 public:
-    client(asio::any_io_executor pool, backend_cache& cache, std::filesystem::path file, tally& count, unsigned seed)
-        : strand_(asio::make_strand(pool)), timer_(strand_), cache_(cache), file_(std::move(file)), count_(count), random_(seed)
+    client(asio::any_io_executor pool, backend_cache& cache, std::filesystem::path file,
+           tally& count, unsigned seed)
+        : strand_(asio::make_strand(pool)), timer_(strand_), cache_(cache), file_(std::move(file)),
+          count_(count), random_(seed)
     {
     }
     void start(int rounds, std::shared_ptr<std::promise<void>> all_ended)
     {
-        asio::post(strand_, [self = shared_from_this(), rounds, all_ended] { self->next(rounds, all_ended); });
+        asio::post(strand_, [self = shared_from_this(), rounds, all_ended] {
+            self->next(rounds, all_ended);
+        });
     }
 
 private:
@@ -137,13 +146,15 @@ private:
         if (random_() % 16 == 0)
             test::write_file(file_, std::to_string(random_()));
         signal_.emplace();
-        asio::co_spawn(strand_, ask_once(cache_, bases[random_() % bases.size()], count_),
-                       asio::bind_cancellation_slot(
-                           signal_->slot(), [self = shared_from_this(), rounds, all_ended](std::exception_ptr thrown) {
-                               self->timer_.cancel();
-                               count_end(self->count_, thrown);
-                               asio::post(self->strand_, [self, rounds, all_ended] { self->next(rounds - 1, all_ended); });
-                           }));
+        asio::co_spawn(
+            strand_, ask_once(cache_, bases[random_() % bases.size()], count_),
+            asio::bind_cancellation_slot(signal_->slot(), [self = shared_from_this(), rounds,
+                                                           all_ended](std::exception_ptr thrown) {
+                self->timer_.cancel();
+                count_end(self->count_, thrown);
+                asio::post(self->strand_,
+                           [self, rounds, all_ended] { self->next(rounds - 1, all_ended); });
+            }));
         if (random_() % 2) {
             timer_.expires_after(std::chrono::microseconds(random_() % 300));
             timer_.async_wait([self = shared_from_this()](const error_code& ec) {
@@ -181,21 +192,24 @@ BOOST_AUTO_TEST_CASE(callers_come_and_go_on_many_threads_and_nothing_is_lost)
     limits.max_wait = 1ms;
     limits.back_off_first = 1ms;
     limits.recheck = 1ms;
-    backend_cache cache(asio::make_strand(io), {loads.get_executor(), runs.get_executor(), checks.get_executor()}, registry,
-                        limits, {});
+    backend_cache cache(asio::make_strand(io),
+                        {loads.get_executor(), runs.get_executor(), checks.get_executor()},
+                        registry, limits, {});
 
     constexpr int clients = 16, rounds = 200;
     auto all_ended = std::make_shared<std::promise<void>>();
     std::future<void> ended = all_ended->get_future();
     // The promise is broken, and so ready, when the last client lets go of it.
     for (unsigned i = 0; i != clients; ++i)
-        std::make_shared<client>(io.get_executor(), cache, file, count, seed + i)->start(rounds, all_ended);
+        std::make_shared<client>(io.get_executor(), cache, file, count, seed + i)
+            ->start(rounds, all_ended);
     all_ended.reset();
     BOOST_TEST_REQUIRE((ended.wait_for(240s) == std::future_status::ready)); // a hang is a failure
 
     std::promise<bool> drained;
-    asio::co_spawn(asio::make_strand(io), cache.drain(60s),
-                   [&](const std::exception_ptr& thrown, bool clean) { drained.set_value(!thrown && clean); });
+    asio::co_spawn(
+        asio::make_strand(io), cache.drain(60s),
+        [&](const std::exception_ptr& thrown, bool clean) { drained.set_value(!thrown && clean); });
     BOOST_TEST(drained.get_future().get());
     io.join(), loads.join(), runs.join(), checks.join();
 
@@ -205,6 +219,7 @@ BOOST_AUTO_TEST_CASE(callers_come_and_go_on_many_threads_and_nothing_is_lost)
     BOOST_TEST(seen.overlaps == 0);
     BOOST_TEST(seen.loads == seen.closes);
     BOOST_TEST(seen.loads == seen.destroyed);
-    BOOST_TEST_MESSAGE(count.answered << " answered, " << count.refused << " refused, " << count.cancelled << " cancelled; "
-                                      << seen.loads << " loads, " << seen.failed_loads << " failed loads");
+    BOOST_TEST_MESSAGE(count.answered << " answered, " << count.refused << " refused, "
+                                      << count.cancelled << " cancelled; " << seen.loads
+                                      << " loads, " << seen.failed_loads << " failed loads");
 }

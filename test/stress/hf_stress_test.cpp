@@ -1,5 +1,6 @@
-// Backends of one loader under real threads: bases and adapters come and go, are asked and measured, all at once.
-// What it proves needs ThreadSanitizer, with one OpenMP thread, whose barriers that does not see; what it asserts holds without.
+// Backends of one loader under real threads: bases and adapters come and go, are asked and
+// measured, all at once. What it proves needs ThreadSanitizer, with one OpenMP thread, whose
+// barriers that does not see; what it asserts holds without.
 
 #include "support/hf_model.hpp"
 
@@ -19,14 +20,18 @@ const std::filesystem::path demo = test_data / "demo";
 
 std::vector<token_id> best_tokens(backend& model)
 {
-    return ask<distributions>(model, next_token{{}, {"Once upon", "The database"}, 5}).slices.at(1).token_ids;
+    return ask<distributions>(model, next_token{{}, {"Once upon", "The database"}, 5})
+        .slices.at(1)
+        .token_ids;
 }
 
 } // namespace
 
-BOOST_AUTO_TEST_CASE(bases_and_adapters_that_come_and_go_at_once_answer_alike_and_say_what_they_hold)
+BOOST_AUTO_TEST_CASE(
+    bases_and_adapters_that_come_and_go_at_once_answer_alike_and_say_what_they_hold)
 {
-    const std::array<model_spec, 3> specs{spec_of(demo / "model"), spec_of(demo / "model", demo / "adapter"),
+    const std::array<model_spec, 3> specs{spec_of(demo / "model"),
+                                          spec_of(demo / "model", demo / "adapter"),
                                           spec_of(demo / "model", demo / "adapter-early-05")};
     struct truth {
         std::vector<token_id> best;
@@ -48,7 +53,8 @@ BOOST_AUTO_TEST_CASE(bases_and_adapters_that_come_and_go_at_once_answer_alike_an
             for (std::size_t times = random() % 3; times != 0; --times)
                 wrong_answers += best_tokens(*model) != right[which].best;
             const std::uint64_t bytes = model->bytes().all, alone = right[which].bytes;
-            wrong_sizes += bytes < alone * 9 / 10 || bytes > alone * 2; // others' caches are among it, and come and go
+            wrong_sizes += bytes < alone * 9 / 10 ||
+                           bytes > alone * 2; // others' caches are among it, and come and go
             model->close();
         }
     };

@@ -26,8 +26,10 @@ class running {
 public:
     /// `by`: how a shell starts it.
     explicit running(const std::string& socket, words more = {}, const std::string& by = "exec")
-        : socket_(socket), process_(boost::process::exe = "/bin/sh", boost::process::args = with(socket, std::move(more), by),
-                                    boost::process::std_err > err_, boost::process::env["NO_COLOR"] = "1")
+        : socket_(socket),
+          process_(boost::process::exe = "/bin/sh",
+                   boost::process::args = with(socket, std::move(more), by),
+                   boost::process::std_err > err_, boost::process::env["NO_COLOR"] = "1")
     {
     }
 
@@ -45,13 +47,11 @@ public:
                 return text;
         return {};
     }
-    client connect()
-    {
-        return client::connect(socket_, std::chrono::minutes(1)).value();
-    }
+    client connect() { return client::connect(socket_, std::chrono::minutes(1)).value(); }
     pid_t id() const { return process_.id(); }
     void signal(int number) { ::kill(process_.id(), number); }
-    /// Waits for its end: the exit status; the number of a signal, negative. Shows what else it had to say if that is not 0.
+    /// Waits for its end: the exit status; the number of a signal, negative. Shows what else it had
+    /// to say if that is not 0.
     int status()
     {
         std::string rest;
@@ -67,7 +67,8 @@ public:
 private:
     static words with(const std::string& socket, words more, const std::string& by)
     {
-        more.insert(more.begin(), {"-c", by + " \"$0\" \"$@\"", WARMD, "--socket", socket, "--enable-dummy"});
+        more.insert(more.begin(),
+                    {"-c", by + " \"$0\" \"$@\"", WARMD, "--socket", socket, "--enable-dummy"});
         return more;
     }
 

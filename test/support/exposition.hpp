@@ -58,7 +58,8 @@ private:
 
     void read_sample(const std::string& line)
     {
-        static const std::regex form(R"re(([a-z_][a-z0-9_]*)(\{[a-z_]+="[^"\\]*"(,[a-z_]+="[^"\\]*")*\})? (\S+))re");
+        static const std::regex form(
+            R"re(([a-z_][a-z0-9_]*)(\{[a-z_]+="[^"\\]*"(,[a-z_]+="[^"\\]*")*\})? (\S+))re");
         std::smatch found;
         if (!std::regex_match(line, found, form))
             return wrong("no sample: " + line);
@@ -70,8 +71,9 @@ private:
         if (!samples_.emplace(found[1].str() + found[2].str(), number).second)
             wrong("a sample stands twice: " + line);
         const std::string of = found[1];
-        const bool fits =
-            type_ == "histogram" ? of == name_ + "_bucket" || of == name_ + "_sum" || of == name_ + "_count" : of == name_;
+        const bool fits = type_ == "histogram" ? of == name_ + "_bucket" || of == name_ + "_sum" ||
+                                                     of == name_ + "_count"
+                                               : of == name_;
         if (!fits)
             wrong("not of its family: " + line);
         if (type_ == "counter" && number < 0)

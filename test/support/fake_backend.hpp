@@ -14,12 +14,14 @@ namespace warmd::test {
 
 /// Everything the fake kind does goes through here. Must outlive the cache.
 struct fake_world {
-    std::vector<std::string> journal;               ///< "load a", "run a 2" (calls together), "close a", "destroy a"
+    std::vector<std::string>
+        journal; ///< "load a", "run a 2" (calls together), "close a", "destroy a"
     std::set<std::string> load_throws, close_throws, run_throws, load_throws_unknown; ///< by base
-    std::map<std::string, std::string> files;       ///< base -> generation; "g1" if absent
-    std::map<std::string, int> changes;             ///< base -> during how many loads its files will change
-    std::map<std::string, std::uint64_t> bytes;     ///< base -> measured and estimated; 1 if absent
-    std::function<void()> on_worker = [] {};        ///< called first by everything that must run on a worker
+    std::map<std::string, std::string> files; ///< base -> generation; "g1" if absent
+    std::map<std::string, int> changes; ///< base -> during how many loads its files will change
+    std::map<std::string, std::uint64_t> bytes; ///< base -> measured and estimated; 1 if absent
+    std::function<void()> on_worker = [] {
+    }; ///< called first by everything that must run on a worker
 
     std::size_t count(const std::string& line) const
     {
@@ -83,7 +85,8 @@ inline loader fake_world::make_loader()
         on_worker();
         if (asked.base == "absent")
             return failure{errc::not_found, "no model at absent"};
-        resolved_model model{.spec = asked, .key = {}, .files = {"g1"}, .estimated_bytes = size_of(asked.base)};
+        resolved_model model{
+            .spec = asked, .key = {}, .files = {"g1"}, .estimated_bytes = size_of(asked.base)};
         model.spec.dtype = "fp32";
         model.spec.device = "cpu";
         model.key = key_of(model.spec);
@@ -91,14 +94,17 @@ inline loader fake_world::make_loader()
             model.files.text = found->second;
         return model;
     };
-    const auto load = [this](const resolved_model& model, load_context& context) -> result<std::unique_ptr<backend>> {
+    const auto load = [this](const resolved_model& model,
+                             load_context& context) -> result<std::unique_ptr<backend>> {
         on_worker();
         const std::string& base = model.spec.base;
         journal.push_back("load " + base);
         context.progress(1, 2);
         if (changes[base] > 0) {
             files[base] = "change " + std::to_string(changes[base]--);
-            return failure{.code = errc::load_failed, .detail = "the files changed", .retry_after_seconds = 0.0};
+            return failure{.code = errc::load_failed,
+                           .detail = "the files changed",
+                           .retry_after_seconds = 0.0};
         }
         if (load_throws.contains(base))
             throw std::runtime_error("load of " + base + " broke");

@@ -26,7 +26,8 @@ inline json::value read_json_file(const std::filesystem::path& file)
     return parse_json(std::string(std::istreambuf_iterator<char>(in), {})).value();
 }
 
-inline model_spec spec_of(const std::filesystem::path& base, std::optional<std::filesystem::path> adapter = {})
+inline model_spec spec_of(const std::filesystem::path& base,
+                          std::optional<std::filesystem::path> adapter = {})
 {
     model_spec spec;
     spec.base = base;
@@ -44,7 +45,8 @@ inline result<std::unique_ptr<backend>> load_with(const loader& by, const model_
     return by.load(*resolved, context);
 }
 
-inline std::unique_ptr<backend> load_model(const std::filesystem::path& base, std::optional<std::filesystem::path> adapter = {})
+inline std::unique_ptr<backend> load_model(const std::filesystem::path& base,
+                                           std::optional<std::filesystem::path> adapter = {})
 {
     return std::move(load_with(hf_loader(), spec_of(base, std::move(adapter))).value());
 }
@@ -55,7 +57,10 @@ inline std::vector<result<outcome>> ask_all(backend& model, std::vector<operatio
     std::vector<std::optional<result<outcome>>> came(what.size());
     std::vector<call> calls;
     for (std::size_t i = 0; i != what.size(); ++i)
-        calls.push_back({.what = std::move(what[i]), .stop = {}, .on_token = {}, .complete = [&came, i](result<outcome> answer) {
+        calls.push_back({.what = std::move(what[i]),
+                         .stop = {},
+                         .on_token = {},
+                         .complete = [&came, i](result<outcome> answer) {
                              if (came[i])
                                  throw std::logic_error("a call completed twice");
                              came[i].emplace(std::move(answer));

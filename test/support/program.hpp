@@ -24,7 +24,7 @@ struct program_input {
     std::vector<std::string> environment; ///< NAME=value, besides what this process has
     std::string directory = "/";          ///< where it runs
     bool terminal = false;                ///< standard error is a terminal
-    bool screen = false;                  ///< with `terminal`: standard input and output are that terminal too
+    bool screen = false; ///< with `terminal`: standard input and output are that terminal too
 };
 
 struct program_result {
@@ -39,8 +39,8 @@ public:
     explicit program(const program_input& input)
     {
         write_file(in(), input.in);
-        if (input.terminal && ((terminal_ = ::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC)) < 0 || ::grantpt(terminal_) != 0 ||
-                               ::unlockpt(terminal_) != 0))
+        if (input.terminal && ((terminal_ = ::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC)) < 0 ||
+                               ::grantpt(terminal_) != 0 || ::unlockpt(terminal_) != 0))
             throw std::runtime_error("cannot open a terminal");
         if (input.terminal)
             modes_ = modes();
@@ -54,12 +54,15 @@ public:
         for (char** inherited = environ; *inherited; ++inherited)
             environment.push_back(*inherited);
         environment.push_back(nullptr);
-        const std::string in_path = input.screen ? err_path : in(), out_path = input.screen ? err_path : out();
+        const std::string in_path = input.screen ? err_path : in(),
+                          out_path = input.screen ? err_path : out();
         child_ = ::fork();
         if (child_ == 0) { // between fork and exec of a process with threads: system calls only
-            const bool ready = ::chdir(input.directory.c_str()) == 0 && move(::open(in_path.c_str(), O_RDONLY | O_NOCTTY), 0) &&
-                               move(::open(out_path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOCTTY, 0600), 1) &&
-                               move(::open(err_path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOCTTY, 0600), 2);
+            const bool ready =
+                ::chdir(input.directory.c_str()) == 0 &&
+                move(::open(in_path.c_str(), O_RDONLY | O_NOCTTY), 0) &&
+                move(::open(out_path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOCTTY, 0600), 1) &&
+                move(::open(err_path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOCTTY, 0600), 2);
             if (ready)
                 ::execve(arguments[0], arguments.data(), environment.data());
             ::_exit(126);
@@ -113,7 +116,8 @@ private:
     {
         std::string text;
         char space[4096];
-        for (ssize_t n; (n = ::read(terminal_, space, sizeof space)) > 0;) // EIO once the program's side is closed
+        for (ssize_t n; (n = ::read(terminal_, space, sizeof space)) >
+                        0;) // EIO once the program's side is closed
             text.append(space, static_cast<std::size_t>(n));
         ::close(terminal_);
         return text;

@@ -15,7 +15,8 @@ struct scratch_directory {
 
     scratch_directory()
     {
-        std::string pattern = (std::filesystem::temp_directory_path() / "warmd-test-XXXXXX").string();
+        std::string pattern =
+            (std::filesystem::temp_directory_path() / "warmd-test-XXXXXX").string();
         if (!::mkdtemp(pattern.data()))
             throw std::runtime_error("cannot make " + pattern);
         path = pattern;

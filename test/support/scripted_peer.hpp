@@ -29,12 +29,14 @@ public:
 
     /// `once`: hangs up after the first answer.
     explicit scripted_peer(script answers, bool once = false)
-        : answers_(std::move(answers)), once_(once), listener_(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0))
+        : answers_(std::move(answers)), once_(once),
+          listener_(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0))
     {
         sockaddr_un address{};
         address.sun_family = AF_UNIX;
         std::memcpy(address.sun_path, path().c_str(), path().size());
-        if (::bind(listener_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 || ::listen(listener_, 8) != 0)
+        if (::bind(listener_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
+            ::listen(listener_, 8) != 0)
             throw std::runtime_error("cannot listen on " + path());
         thread_ = std::thread([this] { serve(); });
     }
@@ -48,7 +50,8 @@ public:
 
     std::string path() const { return directory_.path / "peer.sock"; }
 
-    /// Waits for the connection to end (one that never came ends at once); then what was asked, in order.
+    /// Waits for the connection to end (one that never came ends at once); then what was asked, in
+    /// order.
     const std::vector<json::object>& finish()
     {
         ::shutdown(listener_, SHUT_RDWR); // wakes accept
@@ -80,7 +83,8 @@ private:
             const auto bytes = answers_(requests_.back());
             if (!bytes)
                 return false;
-            if (!bytes->empty() && ::send(connection, bytes->data(), bytes->size(), MSG_NOSIGNAL) < 0)
+            if (!bytes->empty() &&
+                ::send(connection, bytes->data(), bytes->size(), MSG_NOSIGNAL) < 0)
                 return false;
             if (once_)
                 return false;
@@ -99,13 +103,15 @@ private:
 /// One line that answers `request` with `result`, JSON text.
 inline std::string answer(const json::object& request, const std::string& result)
 {
-    return R"({"jsonrpc":"2.0","id":)" + json::serialize(request.at("id")) + R"(,"result":)" + result + "}\n";
+    return R"({"jsonrpc":"2.0","id":)" + json::serialize(request.at("id")) + R"(,"result":)" +
+           result + "}\n";
 }
 
 /// One line that refuses `request`; `error`: JSON text.
 inline std::string refusal(const json::object& request, const std::string& error)
 {
-    return R"({"jsonrpc":"2.0","id":)" + json::serialize(request.at("id")) + R"(,"error":)" + error + "}\n";
+    return R"({"jsonrpc":"2.0","id":)" + json::serialize(request.at("id")) + R"(,"error":)" +
+           error + "}\n";
 }
 
 } // namespace warmd::test

@@ -1,7 +1,7 @@
 // Models come from beneath the allowed directories only, whatever symbolic links say, and whenever.
 
-#include "system/allowed_roots.hpp"
 #include "hf/hf_loader.hpp"
+#include "system/allowed_roots.hpp"
 
 #include "support/scratch.hpp"
 
@@ -38,7 +38,8 @@ struct place {
     }
 
     test::scratch_directory scratch;
-    fs::path allowed = fs::canonical(scratch.path) / "allowed", elsewhere = fs::canonical(scratch.path) / "elsewhere";
+    fs::path allowed = fs::canonical(scratch.path) / "allowed",
+             elsewhere = fs::canonical(scratch.path) / "elsewhere";
     loader limited = limited_to({allowed}, hf::hf_loader());
 };
 
@@ -64,10 +65,11 @@ BOOST_FIXTURE_TEST_CASE(what_is_beneath_an_allowed_root_loads, place)
 
 BOOST_FIXTURE_TEST_CASE(what_is_elsewhere_is_refused_whether_or_not_it_exists, place)
 {
-    for (const fs::path& base :
-         {elsewhere / "model", elsewhere / "nothing", allowed / ".." / "elsewhere" / "model", fs::path("/etc")})
+    for (const fs::path& base : {elsewhere / "model", elsewhere / "nothing",
+                                 allowed / ".." / "elsewhere" / "model", fs::path("/etc")})
         BOOST_TEST((refusal({.base = base}) == errc::permission_denied), base);
-    BOOST_TEST((refusal({.base = allowed / "model", .adapter = elsewhere / "adapter"}) == errc::permission_denied));
+    BOOST_TEST((refusal({.base = allowed / "model", .adapter = elsewhere / "adapter"}) ==
+                errc::permission_denied));
     BOOST_TEST((refusal({.base = allowed / "nothing"}) == errc::not_found));
 }
 
@@ -89,7 +91,9 @@ BOOST_FIXTURE_TEST_CASE(a_file_that_is_a_link_out_of_the_root_is_not_read, place
         BOOST_REQUIRE(model.has_value());
         const auto loaded = load(*model);
         BOOST_REQUIRE(!loaded.has_value());
-        BOOST_TEST(loaded.error().detail.find("leads out of the directories that models may be loaded from") != std::string::npos,
+        BOOST_TEST(loaded.error().detail.find(
+                       "leads out of the directories that models may be loaded from") !=
+                       std::string::npos,
                    loaded.error().detail);
         fs::remove(here);
         fs::rename(here.string() + ".kept", here);
@@ -101,17 +105,20 @@ BOOST_FIXTURE_TEST_CASE(a_link_swapped_in_after_the_check_is_refused_by_the_open
     const auto model = limited.resolve({.base = allowed / "model"}); // the check
     BOOST_REQUIRE(model.has_value());
     fs::rename(allowed / "model", allowed / "kept");
-    fs::create_directory_symlink(elsewhere / "model", allowed / "model"); // the same content: only the place is wrong
+    fs::create_directory_symlink(elsewhere / "model",
+                                 allowed / "model"); // the same content: only the place is wrong
     bool asked = false, admitted = false;
-    const loader by =
-        limited_to({allowed}, {[](const model_spec&) -> result<resolved_model> { return resolved_model{}; },
-                               [&](const resolved_model& what, load_context& with) -> result<std::unique_ptr<backend>> {
-                                   const int file = ::open((what.spec.base + "/config.json").c_str(), O_RDONLY | O_CLOEXEC);
-                                   asked = file >= 0;
-                                   admitted = with.may_read(file);
-                                   ::close(file);
-                                   return failure{errc::load_failed, ""};
-                               }});
+    const loader by = limited_to(
+        {allowed},
+        {[](const model_spec&) -> result<resolved_model> { return resolved_model{}; },
+         [&](const resolved_model& what, load_context& with) -> result<std::unique_ptr<backend>> {
+             const int file =
+                 ::open((what.spec.base + "/config.json").c_str(), O_RDONLY | O_CLOEXEC);
+             asked = file >= 0;
+             admitted = with.may_read(file);
+             ::close(file);
+             return failure{errc::load_failed, ""};
+         }});
     load_context context{.stop = {}, .progress = [](std::uint64_t, std::uint64_t) {}};
     BOOST_TEST(!by.load(*model, context));
     BOOST_TEST(asked);

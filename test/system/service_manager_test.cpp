@@ -17,7 +17,8 @@ service_manager found_with(const std::map<std::string, std::string>& environment
     for (const auto& [name, value] : environment)
         ::setenv(name.c_str(), value.c_str(), 1);
     auto manager = service_manager::found();
-    for (const char* name : {"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"})
+    for (const char* name : {"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_PID",
+                             "LISTEN_FDS", "LISTEN_FDNAMES"})
         BOOST_TEST(std::getenv(name) == nullptr, name << " is left to whom we start");
     return std::move(manager).value();
 }
@@ -35,7 +36,8 @@ BOOST_AUTO_TEST_CASE(without_a_manager_there_is_nobody_to_tell)
 
 BOOST_AUTO_TEST_CASE(a_message_is_one_datagram_to_a_path_or_an_abstract_name)
 {
-    for (const std::string& address : {std::string(), "@warmd-test-" + std::to_string(::getpid())}) {
+    for (const std::string& address :
+         {std::string(), "@warmd-test-" + std::to_string(::getpid())}) {
         test::notify_receiver receiver(address);
         const service_manager manager = found_with({{"NOTIFY_SOCKET", receiver.address()}});
         manager.notify.send("");
@@ -61,7 +63,8 @@ BOOST_AUTO_TEST_CASE(an_address_nobody_listens_at_is_told_and_no_reason_to_fail)
         BOOST_TEST(!manager.notify);
         BOOST_TEST(manager.deaf.find(address) != std::string::npos);
     }
-    BOOST_TEST(found_with({{"NOTIFY_SOCKET", '/' + std::string(200, 'x')}}).deaf.find("too long") != std::string::npos);
+    BOOST_TEST(found_with({{"NOTIFY_SOCKET", '/' + std::string(200, 'x')}}).deaf.find("too long") !=
+               std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(the_watchdog_counts_for_the_process_it_names_only)
@@ -82,5 +85,6 @@ BOOST_AUTO_TEST_CASE(sockets_passed_to_an_ancestor_are_not_ours)
 {
     BOOST_TEST(!found_with({{"LISTEN_PID", "1"}, {"LISTEN_FDS", "1"}}).listening);
     BOOST_TEST(!found_with({{"LISTEN_FDS", "1"}}).listening);
-    BOOST_TEST(!found_with({{"LISTEN_PID", std::to_string(::getpid())}, {"LISTEN_FDS", "0"}}).listening);
+    BOOST_TEST(
+        !found_with({{"LISTEN_PID", std::to_string(::getpid())}, {"LISTEN_FDS", "0"}}).listening);
 }

@@ -26,9 +26,11 @@ BOOST_AUTO_TEST_CASE(the_status_says_models_size_and_rate)
     report.listening(start);
     BOOST_TEST(report.looked({.models = 2, .bytes = 1395864371, .requests = 70}, start + 5s) ==
                "STATUS=2 models, 1.3 GiB, 14 requests/s\n");
-    BOOST_TEST(report.looked({.models = 1, .loading = 1, .bytes = 1 << 20, .requests = 71}, start + 10s) ==
-               "STATUS=1 model and 1 loading, 1.0 MiB, 1 requests/s\n");
-    BOOST_TEST(report.looked({.requests = 71}, start + 15s) == "STATUS=0 models, 0 KiB, 0 requests/s\n");
+    BOOST_TEST(
+        report.looked({.models = 1, .loading = 1, .bytes = 1 << 20, .requests = 71}, start + 10s) ==
+        "STATUS=1 model and 1 loading, 1.0 MiB, 1 requests/s\n");
+    BOOST_TEST(report.looked({.requests = 71}, start + 15s) ==
+               "STATUS=0 models, 0 KiB, 0 requests/s\n");
 }
 
 BOOST_AUTO_TEST_CASE(the_status_is_sent_only_on_change_and_only_every_few_seconds)
@@ -39,7 +41,8 @@ BOOST_AUTO_TEST_CASE(the_status_is_sent_only_on_change_and_only_every_few_second
     BOOST_TEST(report.looked({.models = 1}, start + 5s) == "STATUS=1 model, 0 KiB, 0 requests/s\n");
     BOOST_TEST(report.looked({.models = 1}, start + 10s) == "");
     BOOST_TEST(report.looked({.models = 2}, start + 14s) == "");
-    BOOST_TEST(report.looked({.models = 2}, start + 15s) == "STATUS=2 models, 0 KiB, 0 requests/s\n");
+    BOOST_TEST(report.looked({.models = 2}, start + 15s) ==
+               "STATUS=2 models, 0 KiB, 0 requests/s\n");
 }
 
 BOOST_AUTO_TEST_CASE(what_is_stuck_stands_in_the_status_on_one_line)
@@ -89,12 +92,15 @@ BOOST_AUTO_TEST_CASE(a_long_drain_asks_for_time_and_feeds_the_watchdog_until_its
 {
     service_report report(10s);
     report.listening(start);
-    BOOST_TEST(report.stopping(start + 12s, start) == "STOPPING=1\nSTATUS=stopping\nEXTEND_TIMEOUT_USEC=12000000");
+    BOOST_TEST(report.stopping(start + 12s, start) ==
+               "STOPPING=1\nSTATUS=stopping\nEXTEND_TIMEOUT_USEC=12000000");
     // What still waits for a close that hangs is no news now: the deadline bounds it.
     BOOST_TEST(report.looked({.models = 1, .leases = 2, .stuck = {"a close"}}, start + 5s) ==
-               "EXTEND_TIMEOUT_USEC=7000000\nWATCHDOG=1\nSTATUS=stopping: 2 calls under way, 1 model left\n");
+               "EXTEND_TIMEOUT_USEC=7000000\nWATCHDOG=1\nSTATUS=stopping: 2 calls under way, 1 "
+               "model left\n");
     BOOST_TEST(report.looked({.models = 1, .leases = 1}, start + 10s) ==
-               "EXTEND_TIMEOUT_USEC=2000000\nWATCHDOG=1\nSTATUS=stopping: 1 call under way, 1 model left\n");
+               "EXTEND_TIMEOUT_USEC=2000000\nWATCHDOG=1\nSTATUS=stopping: 1 call under way, 1 "
+               "model left\n");
     BOOST_TEST(report.looked({.models = 1, .leases = 1}, start + 15s) == "");
 }
 

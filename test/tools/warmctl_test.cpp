@@ -55,10 +55,14 @@ std::string params_of(words typed, program_input input = {})
     return made.params();
 }
 
-void check_contains(const std::string& text, const std::string& part) { BOOST_TEST(text.find(part) != std::string::npos, text); }
+void check_contains(const std::string& text, const std::string& part)
+{
+    BOOST_TEST(text.find(part) != std::string::npos, text);
+}
 
-const words all_commands{"health", "stats",    "metrics", "ps",      "top",        "watch",    "load", "unload",
-                         "reload", "tokenize", "next",    "logprob", "perplexity", "generate", "kl",   "call"};
+const words all_commands{"health",     "stats",    "metrics", "ps",       "top",  "watch",
+                         "load",       "unload",   "reload",  "tokenize", "next", "logprob",
+                         "perplexity", "generate", "kl",      "call"};
 
 } // namespace
 
@@ -91,15 +95,18 @@ BOOST_AUTO_TEST_CASE(a_usage_error_says_what_was_wrong_and_where_help_is)
         {{"load", "-m", "/a", "--options", "[1]"}, "--options must be a JSON object, found '[1]'"},
         {{"load", "-m", "@big", "-a", "/b"}, "--adapter cannot go with a configured model"},
         {{"next", "-m", "/a"}, "no prompt"},
-        {{"next", "-m", "/a", "--top-k", "0", "x"}, "--top-k must be a whole number of at least 1, found '0'"},
+        {{"next", "-m", "/a", "--top-k", "0", "x"},
+         "--top-k must be a whole number of at least 1, found '0'"},
         {{"next", "-m", "/a", "--top-k", "-1", "x"}, "found '-1'"},
         {{"next", "-m", "/a", "--top-k", "3.5", "x"}, "found '3.5'"},
-        {{"next", "-m", "/a", "--view", "both", "x"}, "--view must be base, ft, scaled:NUMBER or null[:SEED], found 'both'"},
+        {{"next", "-m", "/a", "--view", "both", "x"},
+         "--view must be base, ft, scaled:NUMBER or null[:SEED], found 'both'"},
         {{"next", "-m", "/a", "--view", "scaled:nan", "x"}, "found 'nan'"},
         {{"next", "-m", "/a", "--view", "null:-1", "x"}, "found '-1'"},
         {{"next", "-m", "/a", "\xff"}, "is not UTF-8"},
         {{"logprob", "-m", "/a", "alone"}, "come in pairs, found 1 texts"},
-        {{"generate", "-m", "/a", "two", "prompts"}, "exactly one prompt is wanted (- for standard input), found 2"},
+        {{"generate", "-m", "/a", "two", "prompts"},
+         "exactly one prompt is wanted (- for standard input), found 2"},
         {{"generate", "-m", "/a", "--top-p", "1.5", "x"},
          "--top-p must be a finite number of at least 0 and at most 1, found '1.5'"},
         {{"kl", "-m", "/a", "--js", "--kl", "x"}, "--js and --kl exclude each other"},
@@ -146,19 +153,23 @@ BOOST_AUTO_TEST_CASE(the_socket_is_the_option_then_the_environment)
     program_input environment;
     environment.environment = {"WARMD_SOCKET=/nonexistent/from-environment.sock"};
     check_contains(run({"ps"}, environment).err, "/nonexistent/from-environment.sock");
-    check_contains(run({"ps", "--socket", "/nonexistent/option.sock"}, environment).err, "/nonexistent/option.sock");
+    check_contains(run({"ps", "--socket", "/nonexistent/option.sock"}, environment).err,
+                   "/nonexistent/option.sock");
 }
 
 BOOST_AUTO_TEST_CASE(a_refused_request_has_status_1_and_names_its_kind)
 {
     scripted_peer peer([](const json::object& request) {
-        return refusal(request, R"({"code":-32002,"message":"cannot load\n\u001b[2J","data":{"kind":"load_failed",)"
-                                R"("cause":"no config.json","retry_after_seconds":2}})");
+        return refusal(
+            request,
+            R"({"code":-32002,"message":"cannot load\n\u001b[2J","data":{"kind":"load_failed",)"
+            R"("cause":"no config.json","retry_after_seconds":2}})");
     });
     const program_result result = run({"--socket", peer.path(), "load", "-m", "/m"});
     BOOST_TEST(result.status == 1);
     BOOST_TEST(result.out == "");
-    BOOST_TEST(result.err == "warmctl: load_failed: cannot load\\n\\x1b[2J (no config.json); worth another try in 2.0 s\n");
+    BOOST_TEST(result.err == "warmctl: load_failed: cannot load\\n\\x1b[2J (no config.json); worth "
+                             "another try in 2.0 s\n");
 }
 
 BOOST_AUTO_TEST_CASE(an_answer_of_another_shape_is_a_failure_not_a_crash)
@@ -168,11 +179,13 @@ BOOST_AUTO_TEST_CASE(an_answer_of_another_shape_is_a_failure_not_a_crash)
         {{"stats"}, {"null", "[]"}},
         {{"ps"}, {"7", R"({"models":7})", R"({"models":[{"key":"k"}]})"}},
         {{"load", "-m", "/m"}, {R"({"key":"k","cached":1})"}},
-        {{"tokenize", "-m", "/m", "x"}, {R"({"ids":[1,2],"tokens":["a"]})", R"({"ids":["a"],"tokens":["a"]})"}},
+        {{"tokenize", "-m", "/m", "x"},
+         {R"({"ids":[1,2],"tokens":["a"]})", R"({"ids":["a"],"tokens":["a"]})"}},
         {{"next", "-m", "/m", "x"},
          {R"({"distributions":[{"token_ids":[1],"logprobs":[],"tail_logprob":null,"vocab_size":1}]})"}},
         {{"generate", "-m", "/m", "x"}, {R"({"text":null})"}},
-        {{"kl", "-m", "/m", "x"}, {R"({"kind":"js","per_prompt":[],"mean":0,"max":0,"ci_95":[0]})"}},
+        {{"kl", "-m", "/m", "x"},
+         {R"({"kind":"js","per_prompt":[],"mean":0,"max":0,"ci_95":[0]})"}},
     };
     for (const auto& [typed, results] : wrong)
         for (const std::string& result : results) {
@@ -192,7 +205,8 @@ BOOST_AUTO_TEST_CASE(health_has_status_0_only_when_ok_and_ready)
             R"("max_loaded_models":2,"oldest_waiter_seconds":0.5})";
         const exchange plain = run_answered(result, {"health"});
         BOOST_TEST(run_answered(result, {"--json", "health"}).said.status == plain.said.status);
-        for (const std::string part : {"r1", "0.1.0", "7", "1 min 15 s", "1 of at most 2", "k1", "500.0 ms"})
+        for (const std::string part :
+             {"r1", "0.1.0", "7", "1 min 15 s", "1 of at most 2", "k1", "500.0 ms"})
             check_contains(plain.said.out, part);
         return plain.said.status;
     };
@@ -203,7 +217,8 @@ BOOST_AUTO_TEST_CASE(health_has_status_0_only_when_ok_and_ready)
 
 BOOST_AUTO_TEST_CASE(json_prints_the_result_as_it_came)
 {
-    const std::string result = R"({"b":1.5,"a":[-0.25,18446744073709551615,null,true,"\"\n"],"e":1e-9})";
+    const std::string result =
+        R"({"b":1.5,"a":[-0.25,18446744073709551615,null,true,"\"\n"],"e":1e-9})";
     BOOST_TEST(run_answered(result, {"ps", "--json"}).said.out ==
                R"({"b":1.5,"a":[-0.25,18446744073709551615,null,true,"\"\n"],"e":1e-09})"
                "\n");
@@ -218,25 +233,28 @@ BOOST_AUTO_TEST_CASE(ps_lines_its_columns_up)
         R"("load_seconds":0,"idle_seconds":null,"expires_in_seconds":null,"generation":"g","calls":0}]})",
         {"ps"});
     BOOST_TEST(made.method() == "models");
-    BOOST_TEST(made.said.out == "KEY       STATE            SIZE  LEASES  WAITERS   IDLE    EXPIRES  CALLS\n"
-                                "a-1       ready, pinned  2.0 MB       0        0  3.2 s  1 h 1 min     12\n"
-                                "longer-2  loading        ~999 B       0        3      -          -      0\n");
+    BOOST_TEST(made.said.out ==
+               "KEY       STATE            SIZE  LEASES  WAITERS   IDLE    EXPIRES  CALLS\n"
+               "a-1       ready, pinned  2.0 MB       0        0  3.2 s  1 h 1 min     12\n"
+               "longer-2  loading        ~999 B       0        3      -          -      0\n");
     BOOST_TEST(run_answered(R"({"models":[]})", {"ps"}).said.out == "no models\n");
 }
 
 BOOST_AUTO_TEST_CASE(stats_have_the_units_that_their_names_say)
 {
-    BOOST_TEST(run_answered(R"({"a_total":1234567,"b_bytes":1500,"c_seconds":0,"d_seconds":7200})", {"stats"}).said.out ==
-               "a_total      1234567\n"
-               "b_bytes       1.5 kB\n"
-               "c_seconds        0 s\n"
-               "d_seconds  2 h 0 min\n");
+    BOOST_TEST(run_answered(R"({"a_total":1234567,"b_bytes":1500,"c_seconds":0,"d_seconds":7200})",
+                            {"stats"})
+                   .said.out == "a_total      1234567\n"
+                                "b_bytes       1.5 kB\n"
+                                "c_seconds        0 s\n"
+                                "d_seconds  2 h 0 min\n");
 }
 
 BOOST_AUTO_TEST_CASE(load_says_whose_load_it_was)
 {
     const auto out = [](const std::string& cached, const std::string& joined) {
-        return run_answered(R"({"key":"k1","model":{},"state":"ready","cached":)" + cached + R"(,"joined":)" + joined +
+        return run_answered(R"({"key":"k1","model":{},"state":"ready","cached":)" + cached +
+                                R"(,"joined":)" + joined +
                                 R"(,"load_seconds":3.21,"bytes":2005216,"generation":"g"})",
                             {"load", "-m", "/m"})
             .said.out;
@@ -249,7 +267,8 @@ BOOST_AUTO_TEST_CASE(load_says_whose_load_it_was)
 
 BOOST_AUTO_TEST_CASE(reload_prints_the_names_of_each_kind)
 {
-    const exchange made = run_answered(R"({"added":["c","d\u001b"],"removed":[],"changed":[],"unchanged":["a"]})", {"reload"});
+    const exchange made = run_answered(
+        R"({"added":["c","d\u001b"],"removed":[],"changed":[],"unchanged":["a"]})", {"reload"});
     BOOST_TEST(made.said.status == 0);
     check_contains(made.said.out, "added      c, d");
     BOOST_TEST(made.said.out.find('\x1b') == std::string::npos);
@@ -270,8 +289,8 @@ BOOST_AUTO_TEST_CASE(a_model_is_selected_alike_by_every_command_that_takes_one)
                                                    {"generate", "x"},
                                                    {"kl", "x"}}) {
         words typed = command;
-        typed.insert(typed.end(), {"-m", "/m", "-a", "/a", "--dtype", "fp32", "--kind", "dummy", "--entry-point", "e",
-                                   "--options", "{\"load_ms\": 5}"});
+        typed.insert(typed.end(), {"-m", "/m", "-a", "/a", "--dtype", "fp32", "--kind", "dummy",
+                                   "--entry-point", "e", "--options", "{\"load_ms\": 5}"});
         check_contains(params_of(typed), model);
     }
     BOOST_TEST(params_of({"load", "-m", "@big"}) == R"({"model":"big"})");
@@ -291,7 +310,9 @@ BOOST_AUTO_TEST_CASE(what_looks_like_a_path_or_is_one_is_sent_absolute_and_a_rep
         all.insert(all.end(), more.begin(), more.end());
         return params_of(all, input);
     };
-    const auto sent = [](const std::string& path) { return R"({"model":{"base":")" + path + "\"}}"; };
+    const auto sent = [](const std::string& path) {
+        return R"({"model":{"base":")" + path + "\"}}";
+    };
     const std::string here = home.path;
     BOOST_TEST(base("org/name") == sent("org/name"));
     BOOST_TEST(base("org/here") == sent(here + "/org/here"));
@@ -299,29 +320,37 @@ BOOST_AUTO_TEST_CASE(what_looks_like_a_path_or_is_one_is_sent_absolute_and_a_rep
     BOOST_TEST(base("../x") == sent(home.path.parent_path() / "x"));
     BOOST_TEST(base("~/m") == sent("/home/of/me/m"));
     BOOST_TEST(base("/m/./n") == sent("/m/n"));
-    BOOST_TEST(base("org/here", {"--kind", "dummy"}) == R"({"model":{"kind":"dummy","base":"org/here"}})");
-    BOOST_TEST(base("gpt2", {"-a", "adapter"}) == R"({"model":{"base":"gpt2","adapter":")" + here + "/adapter\"}}");
+    BOOST_TEST(base("org/here", {"--kind", "dummy"}) ==
+               R"({"model":{"kind":"dummy","base":"org/here"}})");
+    BOOST_TEST(base("gpt2", {"-a", "adapter"}) ==
+               R"({"model":{"base":"gpt2","adapter":")" + here + "/adapter\"}}");
 }
 
 BOOST_AUTO_TEST_CASE(views_are_sent_as_the_protocol_has_them)
 {
-    const auto view = [](const std::string& typed) { return params_of({"next", "-m", "/m", "--view", typed, "x"}); };
+    const auto view = [](const std::string& typed) {
+        return params_of({"next", "-m", "/m", "--view", typed, "x"});
+    };
     check_contains(view("base"), R"("view":"base")");
     check_contains(view("scaled:-0.5"), R"("view":{"scaled":-5E-1})");
     check_contains(view("null"), R"("view":{"null":{"seed":0}})");
-    check_contains(view("null:18446744073709551615"), R"("view":{"null":{"seed":18446744073709551615}})");
+    check_contains(view("null:18446744073709551615"),
+                   R"("view":{"null":{"seed":18446744073709551615}})");
 }
 
 BOOST_AUTO_TEST_CASE(texts_come_from_arguments_and_from_lines_of_standard_input)
 {
     program_input input;
     input.in = "one\n two \n";
-    check_contains(params_of({"next", "-m", "/m", "zero", "-"}, input), R"("prompts":["zero","one"," two "],"top_k":10)");
+    check_contains(params_of({"next", "-m", "/m", "zero", "-"}, input),
+                   R"("prompts":["zero","one"," two "],"top_k":10)");
     check_contains(params_of({"perplexity", "-m", "/m", "--", "-x"}), R"("texts":["-x"])");
     check_contains(params_of({"generate", "-m", "/m", "-"}, input), R"("prompt":"one\n two ")");
-    check_contains(params_of({"logprob", "-m", "/m", "a", "b"}), R"("items":[{"prompt":"a","completion":"b"}])");
+    check_contains(params_of({"logprob", "-m", "/m", "a", "b"}),
+                   R"("items":[{"prompt":"a","completion":"b"}])");
     input.in = "a\t b\n";
-    check_contains(params_of({"logprob", "-m", "/m", "-"}, input), R"("items":[{"prompt":"a","completion":" b"}])");
+    check_contains(params_of({"logprob", "-m", "/m", "-"}, input),
+                   R"("items":[{"prompt":"a","completion":" b"}])");
     input.in = "\xff\n";
     BOOST_TEST(run({"next", "-m", "/m", "-"}, input).status == 2);
 }
@@ -340,12 +369,13 @@ BOOST_AUTO_TEST_CASE(each_command_asks_its_method_with_its_own_options)
     BOOST_TEST(asked({"tokenize", "-m", "/m", "--no-special-tokens", "x"}) ==
                R"(tokenize {"model":{"base":"/m"},"text":"x","add_special_tokens":false})");
     BOOST_TEST(
-        asked({"generate", "-m", "/m", "--temperature", "1", "--top-p", "1", "--top-k", "5", "--seed", "3", "--max-new-tokens",
-               "7", "--stop", "a", "--stop", "b", "x"}) ==
+        asked({"generate", "-m", "/m", "--temperature", "1", "--top-p", "1", "--top-k", "5",
+               "--seed", "3", "--max-new-tokens", "7", "--stop", "a", "--stop", "b", "x"}) ==
         R"(generate {"model":{"base":"/m"},"prompt":"x","max_new_tokens":7,"temperature":1,"top_p":1,)"
         R"("top_k":5,"seed":3,"stop":["a","b"]})");
     BOOST_TEST(
-        asked({"kl", "-m", "/m", "--kl", "--from", "base", "--to", "null:1", "--top-k", "9", "x"}) ==
+        asked(
+            {"kl", "-m", "/m", "--kl", "--from", "base", "--to", "null:1", "--top-k", "9", "x"}) ==
         R"(divergence {"model":{"base":"/m"},"prompts":["x"],"kind":"kl","from":"base","to":{"null":{"seed":1}},"top_k":9})");
     check_contains(asked({"kl", "-m", "/m", "x"}), R"("kind":"js")");
 }
@@ -364,8 +394,10 @@ BOOST_AUTO_TEST_CASE(next_names_its_tokens_visibly_and_gives_probabilities)
 {
     scripted_peer peer([](const json::object& request) {
         if (request.at("method").as_string() == "next_token")
-            return answer(request, R"({"distributions":[{"token_ids":[5,6],"logprobs":[-0.6931472,-1.3862944],)"
-                                   R"("tail_logprob":-1.3862944,"vocab_size":10}]})");
+            return answer(
+                request,
+                R"({"distributions":[{"token_ids":[5,6],"logprobs":[-0.6931472,-1.3862944],)"
+                R"("tail_logprob":-1.3862944,"vocab_size":10}]})");
         const bool first = request.at("params").at("ids").at(0).as_int64() == 5;
         return answer(request, first ? R"({"text":" t\u001b\u202e\"\n"})" : R"({"text":"é"})");
     });
@@ -382,10 +414,14 @@ BOOST_AUTO_TEST_CASE(scores_are_tabulated_and_tokens_shown_on_request)
 {
     scripted_peer peer([](const json::object& request) {
         return request.at("method").as_string() == "logprob"
-                   ? answer(request, R"({"results":[{"logprob":-2.0,"num_tokens":1,"token_ids":[5,6],"logprobs":[-2.0]}]})")
-                   : refusal(request, R"({"code":-32009,"message":"no","data":{"kind":"unsupported"}})");
+                   ? answer(
+                         request,
+                         R"({"results":[{"logprob":-2.0,"num_tokens":1,"token_ids":[5,6],"logprobs":[-2.0]}]})")
+                   : refusal(request,
+                             R"({"code":-32009,"message":"no","data":{"kind":"unsupported"}})");
     });
-    const program_result said = run({"--socket", peer.path(), "logprob", "-m", "/m", "--tokens", "p", "c"});
+    const program_result said =
+        run({"--socket", peer.path(), "logprob", "-m", "/m", "--tokens", "p", "c"});
     BOOST_TEST(said.out == "COMPLETION  TOKENS       P  LOGPROB  PER TOKEN\n"
                            "\"c\"              1  0.1353  -2.0000    -2.0000\n"
                            "\n"
@@ -402,8 +438,9 @@ BOOST_AUTO_TEST_CASE(scores_are_tabulated_and_tokens_shown_on_request)
     BOOST_TEST(perplexity.said.out == "TEXT         TOKENS  LOGPROB  PER TOKEN  PERPLEXITY\n"
                                       "\"some text\"       2  -1.0000    -1.0000      2.7183\n");
 
-    const exchange divergence = run_answered(R"({"kind":"js","per_prompt":[0.25,0.5],"mean":0.375,"max":0.5,"ci_95":[0.25,0.5]})",
-                                             {"kl", "-m", "/m", "a", "b"});
+    const exchange divergence = run_answered(
+        R"({"kind":"js","per_prompt":[0.25,0.5],"mean":0.375,"max":0.5,"ci_95":[0.25,0.5]})",
+        {"kl", "-m", "/m", "a", "b"});
     BOOST_TEST(divergence.said.out == "PROMPT                            JS (NATS)\n"
                                       "\"a\"                                  0.2500\n"
                                       "\"b\"                                  0.5000\n"
@@ -411,10 +448,11 @@ BOOST_AUTO_TEST_CASE(scores_are_tabulated_and_tokens_shown_on_request)
                                       "max                                  0.5000\n"
                                       "95 % interval of the mean  0.2500 to 0.5000\n");
 
-    BOOST_TEST(run_answered(R"({"ids":[7,8],"tokens":["In","Ġthe"]})", {"tokenize", "-m", "/m", "In the"}).said.out ==
-               "#  ID  TOKEN\n"
-               "0   7  \"In\"\n"
-               "1   8  \"Ġthe\"\n");
+    BOOST_TEST(
+        run_answered(R"({"ids":[7,8],"tokens":["In","Ġthe"]})", {"tokenize", "-m", "/m", "In the"})
+            .said.out == "#  ID  TOKEN\n"
+                         "0   7  \"In\"\n"
+                         "1   8  \"Ġthe\"\n");
 }
 
 BOOST_AUTO_TEST_CASE(generate_prints_the_text_once_streamed_or_not)
@@ -425,14 +463,17 @@ BOOST_AUTO_TEST_CASE(generate_prints_the_text_once_streamed_or_not)
             for (const std::string text : {"In the", " beg\\n"})
                 lines += R"({"jsonrpc":"2.0","method":"$/token","params":{"id":1,"text":")" + text +
                          R"(","token_id":1,"logprob":-1}})" + '\n';
-        return lines + answer(request, R"({"text":"In the beg\n!","token_ids":[1],"finish_reason":"length"})");
+        return lines +
+               answer(request,
+                      R"({"text":"In the beg\n!","token_ids":[1],"finish_reason":"length"})");
     };
     for (const words& more : std::vector<words>{{}, {"--stream"}}) {
         scripted_peer peer(serve);
         words typed{"--socket", peer.path(), "generate", "-m", "/m", "x"};
         typed.insert(typed.end(), more.begin(), more.end());
         BOOST_TEST(run(typed).out == "In the beg\n!\n");
-        BOOST_TEST(peer.finish().at(0).at("params").as_object().contains("stream") == !more.empty());
+        BOOST_TEST(peer.finish().at(0).at("params").as_object().contains("stream") ==
+                   !more.empty());
     }
 }
 
@@ -442,20 +483,23 @@ BOOST_AUTO_TEST_CASE(a_load_is_watched_on_a_terminal_and_leaves_no_trace)
         std::string lines;
         for (const std::string value :
              {R"({"stage":"waiting_for_room","position":2})",
-              R"({"stage":"loading","bytes_done":500000000,"bytes_total":2000000000})", R"({"stage":"running"})"})
-            lines += R"({"jsonrpc":"2.0","method":"$/progress","params":{"id":1,"value":)" + value + "}}\n";
+              R"({"stage":"loading","bytes_done":500000000,"bytes_total":2000000000})",
+              R"({"stage":"running"})"})
+            lines += R"({"jsonrpc":"2.0","method":"$/progress","params":{"id":1,"value":)" + value +
+                     "}}\n";
         return lines + answer(request, R"({"text":"x"})");
     };
     for (const bool terminal : {true, false}) {
         scripted_peer peer(serve);
         program_input input;
         input.terminal = terminal;
-        const program_result said = run({"--socket", peer.path(), "generate", "-m", "/m", "x"}, input);
+        const program_result said =
+            run({"--socket", peer.path(), "generate", "-m", "/m", "x"}, input);
         BOOST_TEST(said.out == "x\n");
-        BOOST_TEST(said.err ==
-                   (terminal ? "waiting for room, position 2\033[K"
-                                "\rloading [#######-----------------------] 25 %, 500.0 MB of 2.0 GB\033[K\r\033[K"
-                              : ""));
+        BOOST_TEST(said.err == (terminal ? "waiting for room, position 2\033[K"
+                                           "\rloading [#######-----------------------] 25 %, 500.0 "
+                                           "MB of 2.0 GB\033[K\r\033[K"
+                                         : ""));
         BOOST_TEST(peer.finish().at(0).at("params").as_object().contains("progress") == terminal);
     }
 }
@@ -476,11 +520,14 @@ BOOST_AUTO_TEST_CASE(an_interrupt_hangs_up_and_exits_130)
     BOOST_TEST(peer.finish().size() == 1u); // returns only once the connection is closed
 }
 
-// -- watch ----------------------------------------------------------------------------------------------------------
+// -- watch ------------------------------------------------------------
 
 namespace {
 
-std::string event(const std::string& params) { return R"({"jsonrpc":"2.0","method":"event","params":)" + params + "}\n"; }
+std::string event(const std::string& params)
+{
+    return R"({"jsonrpc":"2.0","method":"event","params":)" + params + "}\n";
+}
 
 const std::vector<std::string> some_events{
     R"({"type":"state","time":1767225600.25,"key":"a-1","from":null,"to":"waiting","reason":"requested"})",
@@ -517,14 +564,15 @@ BOOST_AUTO_TEST_CASE(watch_prints_a_line_for_each_event_and_ends_with_status_3_w
 {
     std::vector<json::object> asked;
     const program_result said = watched({"evicted", "state"}, asked);
-    BOOST_TEST(
-        said.out ==
-        "2026-01-01 00:00:00.250  state         a-1  none -> waiting (requested)\n"
-        "2026-01-01 00:00:01.000  evicted       a-1  capacity\n"
-        "2026-01-01 00:00:02.000  load_failed   a-1  no\\x1b[2J\n"
-        "2026-01-01 00:00:03.000  close_failed  a-1  why\n"
-        "2026-01-01 00:00:04.000  lost          3 events were not sent, because what came before them was not read in time\n"
-        "2026-01-01 00:00:05.000  newer         a-1  {\"type\":\"newer\",\"time\":1767225605,\"key\":\"a-1\",\"x\":1}\n");
+    BOOST_TEST(said.out ==
+               "2026-01-01 00:00:00.250  state         a-1  none -> waiting (requested)\n"
+               "2026-01-01 00:00:01.000  evicted       a-1  capacity\n"
+               "2026-01-01 00:00:02.000  load_failed   a-1  no\\x1b[2J\n"
+               "2026-01-01 00:00:03.000  close_failed  a-1  why\n"
+               "2026-01-01 00:00:04.000  lost          3 events were not sent, because what came "
+               "before them was not read in time\n"
+               "2026-01-01 00:00:05.000  newer         a-1  "
+               "{\"type\":\"newer\",\"time\":1767225605,\"key\":\"a-1\",\"x\":1}\n");
     BOOST_TEST(said.status == 3);
     check_contains(said.err, "hung up");
     BOOST_REQUIRE(asked.size() == 1U);
@@ -558,7 +606,7 @@ BOOST_AUTO_TEST_CASE(watch_ends_quietly_at_an_interrupt)
     BOOST_TEST(said.out + said.err == "");
 }
 
-// -- top ------------------------------------------------------------------------------------------------------------
+// -- top ------------------------------------------------------------
 
 namespace {
 
@@ -572,22 +620,27 @@ struct daemon_to_look_at {
     {
         const auto method = request.at("method").as_string();
         if (method == "health")
-            return answer(request, R"({"status":"degraded","ready":true,"reasons":["a-1 is late"],"version":"1.2","pid":1,)"
-                                   R"("uptime_seconds":192,"loaded_models":[],"max_loaded_models":2,"oldest_waiter_seconds":0})");
+            return answer(
+                request,
+                R"({"status":"degraded","ready":true,"reasons":["a-1 is late"],"version":"1.2","pid":1,)"
+                R"("uptime_seconds":192,"loaded_models":[],"max_loaded_models":2,"oldest_waiter_seconds":0})");
         if (method == "stats")
-            return answer(request,
-                          R"({"hits_total":3,"misses_total":1,"joins_total":0,"loaded_models":1,"charged_bytes":2000000})");
+            return answer(
+                request,
+                R"({"hits_total":3,"misses_total":1,"joins_total":0,"loaded_models":1,"charged_bytes":2000000})");
         if (++looks == 1)
             looked.set_value();
-        return answer(request,
-                      R"({"models":[{"key":"a-1","state":"ready","bytes":2000000,"estimated_bytes":1,"leases":1,"waiters":0,)"
-                      R"("pinned":false,"load_seconds":1,"idle_seconds":null,"expires_in_seconds":null,"generation":"g",)"
-                      R"("calls":)" +
-                          std::to_string(looks == 3 ? 1'000'012 : 12) + "}]}");
+        return answer(
+            request,
+            R"({"models":[{"key":"a-1","state":"ready","bytes":2000000,"estimated_bytes":1,"leases":1,"waiters":0,)"
+            R"("pinned":false,"load_seconds":1,"idle_seconds":null,"expires_in_seconds":null,"generation":"g",)"
+            R"("calls":)" +
+                std::to_string(looks == 3 ? 1'000'012 : 12) + "}]}");
     }
 };
 
-const std::string header = "warmd 1.2: degraded, up 3 min 12 s; 1 of at most 2 models, 2.0 MB; hits 3 (75.0 %)\na-1 is late\n\n"
+const std::string header = "warmd 1.2: degraded, up 3 min 12 s; 1 of at most 2 models, 2.0 MB; "
+                           "hits 3 (75.0 %)\na-1 is late\n\n"
                            "KEY  STATE    SIZE  LEASES  WAITERS  IDLE  EXPIRES  CALLS/S\n";
 const std::string row = "a-1  ready  2.0 MB       1        0     -        -        ";
 
@@ -596,15 +649,18 @@ const std::string row = "a-1  ready  2.0 MB       1        0     -        -     
 BOOST_AUTO_TEST_CASE(top_in_a_pipe_prints_one_table_below_the_other)
 {
     daemon_to_look_at daemon;
-    const program_result said = run({"--socket", daemon.peer.path(), "top", "--count", "2", "--interval", "0.1"});
+    const program_result said =
+        run({"--socket", daemon.peer.path(), "top", "--count", "2", "--interval", "0.1"});
     BOOST_TEST(said.status == 0);
-    BOOST_TEST(said.out == header + row + "-\n\n" + header + row.substr(0, row.size() - 2) + "0.0\n");
+    BOOST_TEST(said.out ==
+               header + row + "-\n\n" + header + row.substr(0, row.size() - 2) + "0.0\n");
 }
 
 BOOST_AUTO_TEST_CASE(top_as_json_prints_each_look_on_a_line)
 {
     daemon_to_look_at daemon;
-    const program_result said = run({"--socket", daemon.peer.path(), "--json", "top", "--count", "2", "--interval", "0.1"});
+    const program_result said =
+        run({"--socket", daemon.peer.path(), "--json", "top", "--count", "2", "--interval", "0.1"});
     BOOST_TEST(std::count(said.out.begin(), said.out.end(), '\n') == 2);
     const json::value first = parse_json(said.out.substr(0, said.out.find('\n'))).value();
     BOOST_TEST(first.at("models").at(0).at("key").as_string() == "a-1");
@@ -614,7 +670,8 @@ BOOST_AUTO_TEST_CASE(top_as_json_prints_each_look_on_a_line)
 BOOST_AUTO_TEST_CASE(top_tells_calls_per_second)
 {
     daemon_to_look_at daemon;
-    const program_result said = run({"--socket", daemon.peer.path(), "top", "--count", "3", "--interval", "0.1"});
+    const program_result said =
+        run({"--socket", daemon.peer.path(), "top", "--count", "3", "--interval", "0.1"});
     const double rate = std::stod(said.out.substr(said.out.rfind(' ')));
     BOOST_TEST(rate > 0); // a million calls in at least a tenth of a second
     BOOST_TEST(rate <= 1e7);
@@ -632,7 +689,8 @@ BOOST_AUTO_TEST_CASE(top_on_a_terminal_draws_in_place_until_q_and_gives_it_back)
     const program_result said = looking.result();
     BOOST_TEST(said.status == 0);
     BOOST_TEST(said.restored);
-    BOOST_TEST(said.err.starts_with("\033[?1049h\033[?25l\033[?7l\033[Hwarmd 1.2: degraded"), said.err);
+    BOOST_TEST(said.err.starts_with("\033[?1049h\033[?25l\033[?7l\033[Hwarmd 1.2: degraded"),
+               said.err);
     const std::size_t given_back = said.err.find("\033[?7h\033[?25h\033[?1049l");
     BOOST_REQUIRE(given_back != std::string::npos);
     check_contains(said.err.substr(given_back), row); // the last table stays
@@ -679,6 +737,7 @@ BOOST_AUTO_TEST_CASE(a_reader_that_has_seen_enough_is_no_failure)
     program_input input;
     input.directory = scratch.path;
     input.words = {"/bin/sh", "-c",
-                   "trap '' PIPE; mkfifo go; (read line < go; exec " WARMCTL " --help) | (exec <&-; echo go > go)"};
+                   "trap '' PIPE; mkfifo go; (read line < go; exec " WARMCTL
+                   " --help) | (exec <&-; echo go > go)"};
     BOOST_TEST(program(input).result().err == "");
 }

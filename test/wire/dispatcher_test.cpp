@@ -16,7 +16,10 @@ namespace {
 using answer_of = asio::awaitable<result<std::string>>;
 
 answer_of echo(json::object params, std::shared_ptr<caller>) { co_return json::serialize(params); }
-answer_of refuse(json::object, std::shared_ptr<caller>) { co_return failure{errc::busy, "the line is full"}; }
+answer_of refuse(json::object, std::shared_ptr<caller>)
+{
+    co_return failure{errc::busy, "the line is full"};
+}
 answer_of fail(json::object, std::shared_ptr<caller>)
 {
     throw std::logic_error("a bug");
@@ -99,6 +102,7 @@ BOOST_AUTO_TEST_CASE(operation_aborted_travels)
 {
     const answered got = ask("abort");
     BOOST_REQUIRE(got.thrown);
-    BOOST_CHECK_EXCEPTION(std::rethrow_exception(got.thrown), boost::system::system_error,
-                          [](const auto& error) { return error.code() == asio::error::operation_aborted; });
+    BOOST_CHECK_EXCEPTION(
+        std::rethrow_exception(got.thrown), boost::system::system_error,
+        [](const auto& error) { return error.code() == asio::error::operation_aborted; });
 }

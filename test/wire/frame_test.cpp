@@ -76,7 +76,8 @@ std::string measured(std::string_view payload)
 
 bool broken_with(const cut& what, errc code, std::string_view words)
 {
-    return what.broken && what.broken->code == code && what.broken->detail.find(words) != std::string::npos;
+    return what.broken && what.broken->code == code &&
+           what.broken->detail.find(words) != std::string::npos;
 }
 
 } // namespace
@@ -88,7 +89,8 @@ BOOST_AUTO_TEST_CASE(two_frames_come_out_whole_wherever_the_stream_is_split)
         "{\"id\":1}\n[2,\"\\n\"]\n",
         " {\"id\":1}\r\n\n \r\n[2,\"\\n\"]\r\n",
         measured(expected[0]) + measured(expected[1]),
-        "content-LENGTH:8\r\nX-Other: a:b\r\n\r\n{\"id\":1}X-Other:\r\nContent-Length: \t8 \r\n\r\n[2,\"\\n\"]",
+        "content-LENGTH:8\r\nX-Other: a:b\r\n\r\n{\"id\":1}X-Other:\r\nContent-Length: \t8 "
+        "\r\n\r\n[2,\"\\n\"]",
     };
     for (std::string stream : streams) {
         for (std::size_t split = 0; split <= stream.size(); ++split) {
@@ -126,7 +128,8 @@ BOOST_AUTO_TEST_CASE(the_first_byte_picks_the_framing)
     for (int byte = 0; byte != 256; ++byte) {
         const char first = static_cast<char>(byte);
         if (std::string_view("{[ \t\r\nCc").find(first) == std::string_view::npos)
-            BOOST_TEST(broken_with(decode(std::string(1, first)), errc::parse_error, "first byte"), byte);
+            BOOST_TEST(broken_with(decode(std::string(1, first)), errc::parse_error, "first byte"),
+                       byte);
     }
     BOOST_TEST(broken_with(decode("GET / HTTP/1.1\r\n\r\n"), errc::parse_error, "HTTP"));
     BOOST_TEST(broken_with(decode("POST / HTTP/1.1\r\n\r\n"), errc::parse_error, "HTTP"));
@@ -134,7 +137,8 @@ BOOST_AUTO_TEST_CASE(the_first_byte_picks_the_framing)
 
 BOOST_AUTO_TEST_CASE(a_last_line_without_its_end_is_a_frame)
 {
-    BOOST_TEST(decode("{\"id\":1}").frames == frames{"{\"id\":1}"}, boost::test_tools::per_element());
+    BOOST_TEST(decode("{\"id\":1}").frames == frames{"{\"id\":1}"},
+               boost::test_tools::per_element());
     BOOST_TEST(decode("{}\n[1]").frames == (frames{"{}", "[1]"}), boost::test_tools::per_element());
     BOOST_TEST(decode("{}\n  \t").frames == frames{"{}"}, boost::test_tools::per_element());
     BOOST_TEST(decode("").frames.empty());
@@ -143,7 +147,8 @@ BOOST_AUTO_TEST_CASE(a_last_line_without_its_end_is_a_frame)
 BOOST_AUTO_TEST_CASE(blank_lines_are_ignored)
 {
     BOOST_TEST(decode("\n\r\n \t\r\n\n").frames.empty());
-    BOOST_TEST(decode("\n\n{}\n\n\r\n[]\n\n").frames == (frames{"{}", "[]"}), boost::test_tools::per_element());
+    BOOST_TEST(decode("\n\n{}\n\n\r\n[]\n\n").frames == (frames{"{}", "[]"}),
+               boost::test_tools::per_element());
 }
 
 BOOST_AUTO_TEST_CASE(a_line_may_be_as_long_as_the_limit_and_no_longer)
@@ -172,24 +177,32 @@ BOOST_AUTO_TEST_CASE(a_line_above_the_limit_is_refused_before_its_end_has_come)
 BOOST_AUTO_TEST_CASE(a_measured_frame_may_be_as_long_as_the_limit_and_no_longer)
 {
     for (const std::size_t size : {0U, 2047U, 2048U})
-        BOOST_TEST(decode(measured(std::string(size, 'x')), 2048).frames == frames{std::string(size, 'x')},
+        BOOST_TEST(decode(measured(std::string(size, 'x')), 2048).frames ==
+                       frames{std::string(size, 'x')},
                    boost::test_tools::per_element());
-    BOOST_TEST(broken_with(decode("Content-Length: 2049\r\n\r\n", 2048), errc::frame_too_large, "2049 bytes"));
-    for (const char* huge : {"18446744073709551615", "18446744073709551616", "99999999999999999999999999999999"})
-        BOOST_TEST(broken_with(decode("Content-Length: " + std::string(huge) + "\r\n\r\n"), errc::frame_too_large, "limit"));
+    BOOST_TEST(broken_with(decode("Content-Length: 2049\r\n\r\n", 2048), errc::frame_too_large,
+                           "2049 bytes"));
+    for (const char* huge :
+         {"18446744073709551615", "18446744073709551616", "99999999999999999999999999999999"})
+        BOOST_TEST(broken_with(decode("Content-Length: " + std::string(huge) + "\r\n\r\n"),
+                               errc::frame_too_large, "limit"));
 }
 
 BOOST_AUTO_TEST_CASE(a_malformed_content_length_is_refused)
 {
     for (const char* length : {"", " ", "-1", "+1", "1.0", "0x10", "1 2", "ten", "1,2", "1\t2"})
-        BOOST_TEST(
-            broken_with(decode("Content-Length: " + std::string(length) + "\r\n\r\n"), errc::parse_error, "decimal digits"),
-            length);
-    BOOST_TEST(broken_with(decode("Content-Length: 2\r\ncontent-length: 2\r\n\r\n{}"), errc::parse_error, "twice"));
-    BOOST_TEST(broken_with(decode("Content-Type: x\r\n\r\n{}"), errc::parse_error, "without Content-Length"));
-    BOOST_TEST(broken_with(decode(measured("{}") + "\r\n"), errc::parse_error, "without Content-Length"));
+        BOOST_TEST(broken_with(decode("Content-Length: " + std::string(length) + "\r\n\r\n"),
+                               errc::parse_error, "decimal digits"),
+                   length);
+    BOOST_TEST(broken_with(decode("Content-Length: 2\r\ncontent-length: 2\r\n\r\n{}"),
+                           errc::parse_error, "twice"));
+    BOOST_TEST(broken_with(decode("Content-Type: x\r\n\r\n{}"), errc::parse_error,
+                           "without Content-Length"));
+    BOOST_TEST(
+        broken_with(decode(measured("{}") + "\r\n"), errc::parse_error, "without Content-Length"));
     BOOST_TEST(broken_with(decode("Content-Length: 2\n\n{}"), errc::parse_error, "\\r\\n"));
-    for (const char* header : {"Content-Length 2\r\n", "CONNECT host:80 HTTP/1.1\r\n", "Content-Length : 2\r\n", "c\xff: 1\r\n"})
+    for (const char* header : {"Content-Length 2\r\n", "CONNECT host:80 HTTP/1.1\r\n",
+                               "Content-Length : 2\r\n", "c\xff: 1\r\n"})
         BOOST_TEST(broken_with(decode(header), errc::parse_error, "Name: value"), header);
 }
 
@@ -199,7 +212,8 @@ BOOST_AUTO_TEST_CASE(a_header_block_is_bounded)
     const auto with_block_of = [&](std::size_t bytes) {
         return length + "c:" + std::string(bytes - length.size() - 6, 'x') + "\r\n\r\n{}";
     };
-    BOOST_TEST(decode(with_block_of(max_header_bytes)).frames == frames{"{}"}, boost::test_tools::per_element());
+    BOOST_TEST(decode(with_block_of(max_header_bytes)).frames == frames{"{}"},
+               boost::test_tools::per_element());
     BOOST_TEST(broken_with(decode(with_block_of(max_header_bytes + 1)), errc::parse_error, "4096"));
     BOOST_TEST(broken_with(decode(std::string(100'000, 'c')), errc::parse_error, "4096"));
     std::string many;
@@ -212,7 +226,8 @@ BOOST_AUTO_TEST_CASE(input_that_ends_within_a_measured_frame_is_refused)
 {
     const std::string whole = measured("{\"id\":1}");
     for (std::size_t size = 1; size != whole.size(); ++size)
-        BOOST_TEST(broken_with(decode(whole.substr(0, size)), errc::parse_error, "ended within"), size);
+        BOOST_TEST(broken_with(decode(whole.substr(0, size)), errc::parse_error, "ended within"),
+                   size);
     BOOST_TEST(!decode(whole).broken);
 }
 
@@ -241,7 +256,8 @@ BOOST_AUTO_TEST_CASE(many_small_frames_in_one_read_need_no_larger_buffer)
 
 BOOST_AUTO_TEST_CASE(one_huge_frame_in_small_reads_is_bounded_and_given_back)
 {
-    constexpr std::size_t huge = 8 * 1024 * 1024; // quadratic work over 80'000 reads would hit the time-out
+    constexpr std::size_t huge =
+        8 * 1024 * 1024; // quadratic work over 80'000 reads would hit the time-out
     for (const framing kind : {framing::json_lines, framing::content_length}) {
         frame_decoder decoder(huge);
         cut out;

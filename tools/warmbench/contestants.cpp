@@ -29,7 +29,8 @@ void serve_echo(const std::string& path)
     address.sun_family = AF_UNIX;
     std::strncpy(address.sun_path, path.c_str(), sizeof address.sun_path - 1);
     const int listener = ::socket(AF_UNIX, SOCK_STREAM, 0);
-    if (::bind(listener, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 || ::listen(listener, 4096) != 0)
+    if (::bind(listener, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
+        ::listen(listener, 4096) != 0)
         std::_Exit(1);
     const int poll = ::epoll_create1(0);
     epoll_event event{};
@@ -56,7 +57,8 @@ void serve_echo(const std::string& path)
 
 } // namespace
 
-child::child(const std::function<void()>& body, int core, const std::filesystem::path& log) : pid_(::fork())
+child::child(const std::function<void()>& body, int core, const std::filesystem::path& log)
+    : pid_(::fork())
 {
     if (pid_ < 0)
         throw std::runtime_error("cannot fork");
@@ -82,7 +84,8 @@ child::~child()
 std::chrono::nanoseconds child::cpu_time() const
 {
     std::uint64_t sum = 0;
-    for (const auto& thread : std::filesystem::directory_iterator("/proc/" + std::to_string(pid_) + "/task")) {
+    for (const auto& thread :
+         std::filesystem::directory_iterator("/proc/" + std::to_string(pid_) + "/task")) {
         std::uint64_t ran = 0;
         std::ifstream(thread.path() / "schedstat") >> ran;
         sum += ran;
@@ -156,7 +159,7 @@ std::string ask(const std::string& socket_path, const std::string& request, cons
     return reply;
 }
 
-// -- the servers -----------------------------------------------------------------------------------------------
+// -- the servers ------------------------------------------------------------
 
 std::string warmd_socket(const scratch& in) { return in.path / "warmd.sock"; }
 
@@ -164,8 +167,8 @@ child start_warmd(const std::string& program, const scratch& in, int core)
 {
     return child(
         [&] {
-            execute({program, "--enable-dummy", "--log-level", "warning", "--max-loaded-models", "1000000", "--socket",
-                     warmd_socket(in)});
+            execute({program, "--enable-dummy", "--log-level", "warning", "--max-loaded-models",
+                     "1000000", "--socket", warmd_socket(in)});
         },
         core, in.path / "warmd.log");
 }
@@ -179,9 +182,11 @@ exchange warmd_exchange(const std::string& method, bool content_length)
         params += R"(,"text":"a warm request")";
     else if (method != "load")
         throw std::runtime_error("method " + method + " is none of load, health, tokenize");
-    const std::string text = R"({"jsonrpc":"2.0","id":12345,"method":")" + method + R"(","params":)" + params + "}}";
+    const std::string text =
+        R"({"jsonrpc":"2.0","id":12345,"method":")" + method + R"(","params":)" + params + "}}";
     if (content_length)
-        return {"Content-Length: " + std::to_string(text.size()) + "\r\n\r\n" + text, reply_end::content_length};
+        return {"Content-Length: " + std::to_string(text.size()) + "\r\n\r\n" + text,
+                reply_end::content_length};
     return {text + '\n', reply_end::line};
 }
 
@@ -190,13 +195,17 @@ contestant start_redis(const scratch& in, int core)
     const std::string path = in.path / "redis.sock";
     child server(
         [&] {
-            execute({"redis-server", "--port", "0", "--unixsocket", path, "--save", "", "--appendonly", "no", "--dir", in.path});
+            execute({"redis-server", "--port", "0", "--unixsocket", path, "--save", "",
+                     "--appendonly", "no", "--dir", in.path});
         },
         core, in.path / "redis.log");
     wait_for(path);
     const std::string value(value_bytes, 'x');
     ask(path, "*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$200\r\n" + value + "\r\n", "\r\n");
-    return {"redis", std::move(server), path, {"*2\r\n$3\r\nGET\r\n$1\r\nk\r\n", reply_end::fixed, value_bytes + 8}};
+    return {"redis",
+            std::move(server),
+            path,
+            {"*2\r\n$3\r\nGET\r\n$1\r\nk\r\n", reply_end::fixed, value_bytes + 8}};
 }
 
 contestant start_memcached(const scratch& in, int core)
@@ -209,7 +218,10 @@ contestant start_memcached(const scratch& in, int core)
         core, in.path / "memcached.log");
     wait_for(path);
     ask(path, "set k 0 0 200\r\n" + std::string(value_bytes, 'x') + "\r\n", "\r\n");
-    return {"memcached", std::move(server), path, {"get k\r\n", reply_end::fixed, value_bytes + 22}}; // "VALUE k 0 200" and "END"
+    return {"memcached",
+            std::move(server),
+            path,
+            {"get k\r\n", reply_end::fixed, value_bytes + 22}}; // "VALUE k 0 200" and "END"
 }
 
 contestant start_echo(const scratch& in, int core)
@@ -217,7 +229,10 @@ contestant start_echo(const scratch& in, int core)
     const std::string path = in.path / "echo.sock";
     child server([&] { serve_echo(path); }, core, in.path / "echo.log");
     wait_for(path);
-    return {"echo", std::move(server), path, {std::string(value_bytes, 'x'), reply_end::fixed, value_bytes}};
+    return {"echo",
+            std::move(server),
+            path,
+            {std::string(value_bytes, 'x'), reply_end::fixed, value_bytes}};
 }
 
 } // namespace warmbench

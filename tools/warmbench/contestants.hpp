@@ -1,5 +1,6 @@
 #pragma once
-// The servers under load: warmd, Redis, memcached and an echo of our own, each started for the occasion and pinned to a core.
+// The servers under load: warmd, Redis, memcached and an echo of our own, each started for the
+// occasion and pinned to a core.
 
 #include "generator.hpp"
 
@@ -62,7 +63,8 @@ void wait_for(const std::string& socket_path);
 child start_warmd(const std::string& program, const scratch& in, int core);
 /// Where start_warmd() listens.
 std::string warmd_socket(const scratch& in);
-/// The request as warmd's `method` has it, on the resident model; throws for a method this cannot drive.
+/// The request as warmd's `method` has it, on the resident model; throws for a method this cannot
+/// drive.
 exchange warmd_exchange(const std::string& method, bool content_length);
 
 contestant start_redis(const scratch& in, int core);     ///< GET of 200 bytes

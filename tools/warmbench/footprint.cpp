@@ -30,7 +30,8 @@ double start_up(const std::string& program)
     const child warmd = start_warmd(program, in, -1);
     wait_for(warmd_socket(in));
     ask(warmd_socket(in), std::string(health), "\n");
-    return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+    return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start)
+        .count();
 }
 
 void print_memory(const footprint_options& options)
@@ -59,8 +60,9 @@ void print_memory(const footprint_options& options)
     const auto each = [&](std::size_t bytes) {
         return static_cast<double>(bytes - idle) / 1e3 / static_cast<double>(open.size());
     };
-    std::printf("resident for each of %zu idle connections: %.2f KB, after a request on each: %.2f KB\n", open.size(),
-                each(connected), each(used));
+    std::printf(
+        "resident for each of %zu idle connections: %.2f KB, after a request on each: %.2f KB\n",
+        open.size(), each(connected), each(used));
     for (const int fd : open)
         ::close(fd);
 }
@@ -80,8 +82,8 @@ int footprint(int count, char** arguments)
     for (int i = 0; i != options.repeat; ++i)
         times.push_back(start_up(options.warmd));
     std::sort(times.begin(), times.end());
-    std::printf("exec to first answer: %.1f ms (median of %d, %.1f to %.1f)\n", times[times.size() / 2], options.repeat,
-                times.front(), times.back());
+    std::printf("exec to first answer: %.1f ms (median of %d, %.1f to %.1f)\n",
+                times[times.size() / 2], options.repeat, times.front(), times.back());
     print_memory(options);
     return 0;
 }

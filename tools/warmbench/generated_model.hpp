@@ -1,5 +1,6 @@
 #pragma once
-// Models of a wanted shape with random weights, and LoRA adapters for them: for what depends on size, not on sense.
+// Models of a wanted shape with random weights, and LoRA adapters for them: for what depends on
+// size, not on sense.
 
 #include <algorithm>
 #include <array>
@@ -67,9 +68,10 @@ private:
             for (const std::size_t length : each.shape)
                 shape += (shape.empty() ? "" : ",") + std::to_string(length);
             const std::size_t end = offset + each.elements() * width();
-            text += (offset == 0 ? "\"" : ",\"") + each.name + R"(":{"dtype":")" + (stored_ == storage::bf16 ? "BF16" : "F32") +
-                    R"(","shape":[)" + shape + R"(],"data_offsets":[)" + std::to_string(offset) + ',' +
-                    std::to_string(end) + "]}";
+            text += (offset == 0 ? "\"" : ",\"") + each.name + R"(":{"dtype":")" +
+                    (stored_ == storage::bf16 ? "BF16" : "F32") + R"(","shape":[)" + shape +
+                    R"(],"data_offsets":[)" + std::to_string(offset) + ',' + std::to_string(end) +
+                    "]}";
             offset = end;
         }
         return text + "}";
@@ -133,7 +135,8 @@ inline const model_shape& shape_named(std::string_view name)
 {
     const auto found = std::ranges::find(known_shapes, name, &model_shape::name);
     if (found == known_shapes.end())
-        throw std::invalid_argument("no shape is named " + std::string(name) + "; there are smol135, qwen0.5b and tiny");
+        throw std::invalid_argument("no shape is named " + std::string(name) +
+                                    "; there are smol135, qwen0.5b and tiny");
     return *found;
 }
 
@@ -141,7 +144,17 @@ inline const model_shape& shape_named(std::string_view name)
 inline model_shape shape_of_size(std::uint64_t weights)
 {
     const std::size_t hidden = weights < 32'000'000 ? 256 : 768, heads = hidden / 64;
-    model_shape shape{"", "LlamaForCausalLM", "llama", hidden, hidden * 8 / 3 / 32 * 32, 1, heads, heads, 64, 2048, false};
+    model_shape shape{"",
+                      "LlamaForCausalLM",
+                      "llama",
+                      hidden,
+                      hidden * 8 / 3 / 32 * 32,
+                      1,
+                      heads,
+                      heads,
+                      64,
+                      2048,
+                      false};
     const std::uint64_t layer = 4 * hidden * hidden + 3 * hidden * shape.intermediate;
     while (shape.vocabulary * hidden + shape.layers * layer < weights)
         ++shape.layers;
@@ -153,27 +166,31 @@ inline void write_text(const std::filesystem::path& path, const std::string& tex
     std::ofstream(path, std::ios::binary) << text;
 }
 
-/// The bytes' names in a byte-level tokenizer, in UTF-8: GPT-2's alphabet, in which printable bytes stand for themselves.
+/// The bytes' names in a byte-level tokenizer, in UTF-8: GPT-2's alphabet, in which printable bytes
+/// stand for themselves.
 inline std::vector<std::string> byte_names()
 {
     std::vector<std::string> names;
     unsigned unprintable = 0;
     for (unsigned byte = 0; byte != 256; ++byte) {
-        const bool printable = (byte >= 33 && byte <= 126) || (byte >= 161 && byte <= 172) || byte >= 174;
+        const bool printable =
+            (byte >= 33 && byte <= 126) || (byte >= 161 && byte <= 172) || byte >= 174;
         const unsigned code_point = printable ? byte : 256 + unprintable++;
         if (code_point < 0x80)
             names.emplace_back(1, static_cast<char>(code_point));
         else
-            names.push_back({static_cast<char>(0xC0 | code_point >> 6), static_cast<char>(0x80 | (code_point & 0x3F))});
+            names.push_back({static_cast<char>(0xC0 | code_point >> 6),
+                             static_cast<char>(0x80 | (code_point & 0x3F))});
     }
     return names;
 }
 
-/// A byte-level tokenizer of so many tokens: the bytes, and random words of lower-case letters, each merged of two tokens
-/// before it; every other one may begin a word.
+/// A byte-level tokenizer of so many tokens: the bytes, and random words of lower-case letters,
+/// each merged of two tokens before it; every other one may begin a word.
 inline std::string tokenizer_of(std::size_t vocabulary)
 {
-    std::vector<std::string> tokens = byte_names(), parts(tokens.begin() + 'a', tokens.begin() + 'z' + 1);
+    std::vector<std::string> tokens = byte_names(),
+                             parts(tokens.begin() + 'a', tokens.begin() + 'z' + 1);
     const std::string blank = tokens[' '];
     std::set<std::string> known(tokens.begin(), tokens.end());
     std::string merges;
@@ -191,7 +208,8 @@ inline std::string tokenizer_of(std::size_t vocabulary)
     }
     std::string entries;
     for (std::size_t id = 0; id != tokens.size(); ++id)
-        entries += (id == 0 ? "\"" : ",\"") + std::string(tokens[id] == "\"" || tokens[id] == "\\" ? "\\" : "") + tokens[id] +
+        entries += (id == 0 ? "\"" : ",\"") +
+                   std::string(tokens[id] == "\"" || tokens[id] == "\\" ? "\\" : "") + tokens[id] +
                    "\":" + std::to_string(id);
     return R"({"version":"1.0","added_tokens":[],"normalizer":null,"pre_tokenizer":{"type":"ByteLevel","add_prefix_space":false,)"
            R"("use_regex":true},"post_processor":null,"decoder":{"type":"ByteLevel"},"model":{"type":"BPE","vocab":{)" +
@@ -203,7 +221,8 @@ inline std::string config_of(const model_shape& shape)
     const auto number = [](std::string_view name, std::size_t value) {
         return ",\"" + std::string(name) + "\":" + std::to_string(value);
     };
-    return R"({"architectures":[")" + std::string(shape.architecture) + R"("],"model_type":")" + std::string(shape.type) +
+    return R"({"architectures":[")" + std::string(shape.architecture) + R"("],"model_type":")" +
+           std::string(shape.type) +
            R"(","hidden_act":"silu","rms_norm_eps":1e-05,"rope_theta":10000.0,"tie_word_embeddings":true)" +
            number("max_position_embeddings", 8192) + number("vocab_size", shape.vocabulary) +
            number("hidden_size", shape.hidden) + number("intermediate_size", shape.intermediate) +
@@ -212,7 +231,8 @@ inline std::string config_of(const model_shape& shape)
 }
 
 /// A base model directory.
-inline void write_base(const std::filesystem::path& directory, const model_shape& shape, random_tensors::storage stored)
+inline void write_base(const std::filesystem::path& directory, const model_shape& shape,
+                       random_tensors::storage stored)
 {
     std::filesystem::create_directories(directory);
     write_text(directory / "tokenizer.json", tokenizer_of(shape.vocabulary));
@@ -222,22 +242,27 @@ inline void write_base(const std::filesystem::path& directory, const model_shape
     weights.add("model.norm.weight", {shape.hidden}, 0, 1);
     for (std::size_t layer = 0; layer != shape.layers; ++layer)
         for (const char* const norm : {"input_layernorm", "post_attention_layernorm"})
-            weights.add("model.layers." + std::to_string(layer) + '.' + norm + ".weight", {shape.hidden}, 0, 1);
+            weights.add("model.layers." + std::to_string(layer) + '.' + norm + ".weight",
+                        {shape.hidden}, 0, 1);
     for (const model_shape::linear& each : shape.linears()) {
         weights.add(each.name + ".weight", {each.out, each.in}, 0.05F);
-        if (shape.biases && (each.name.ends_with("q_proj") || each.name.ends_with("k_proj") || each.name.ends_with("v_proj")))
+        if (shape.biases && (each.name.ends_with("q_proj") || each.name.ends_with("k_proj") ||
+                             each.name.ends_with("v_proj")))
             weights.add(each.name + ".bias", {each.out}, 0.05F);
     }
     weights.write(directory / "model.safetensors");
 }
 
 /// An adapter for every linear layer of a model of that shape.
-inline void write_adapter(const std::filesystem::path& directory, const model_shape& shape, std::size_t rank, std::uint64_t seed)
+inline void write_adapter(const std::filesystem::path& directory, const model_shape& shape,
+                          std::size_t rank, std::uint64_t seed)
 {
     std::filesystem::create_directories(directory);
-    write_text(directory / "adapter_config.json",
-               R"({"peft_type":"LORA","task_type":"CAUSAL_LM","lora_alpha":16,"bias":"none","r":)" + std::to_string(rank) +
-                   R"(,"target_modules":["q_proj","k_proj","v_proj","o_proj","gate_proj","up_proj","down_proj"]})");
+    write_text(
+        directory / "adapter_config.json",
+        R"({"peft_type":"LORA","task_type":"CAUSAL_LM","lora_alpha":16,"bias":"none","r":)" +
+            std::to_string(rank) +
+            R"(,"target_modules":["q_proj","k_proj","v_proj","o_proj","gate_proj","up_proj","down_proj"]})");
     random_tensors factors(random_tensors::storage::fp32, seed);
     for (const model_shape::linear& each : shape.linears()) {
         factors.add("base_model.model." + each.name + ".lora_A.weight", {rank, each.in}, 0.05F);

@@ -22,7 +22,10 @@ std::uint64_t now_ns()
     return static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());
 }
 
-[[noreturn]] void fail(const std::string& what) { throw std::system_error(errno, std::generic_category(), what); }
+[[noreturn]] void fail(const std::string& what)
+{
+    throw std::system_error(errno, std::generic_category(), what);
+}
 
 } // namespace
 
@@ -43,7 +46,7 @@ int connect_to(const std::string& socket_path)
     return fd;
 }
 
-// -- replies ------------------------------------------------------------------------------------------------
+// -- replies ------------------------------------------------------------
 
 std::size_t reply_counter::ended_in(std::string_view bytes)
 {
@@ -99,7 +102,7 @@ std::size_t reply_counter::measured(std::string_view bytes)
     return count;
 }
 
-// -- connections ----------------------------------------------------------------------------------------------
+// -- connections ------------------------------------------------------------
 
 struct generator::connection {
     connection(int socket, const exchange& what) : fd(socket), replies(what) {}
@@ -111,13 +114,15 @@ struct generator::connection {
     std::deque<std::uint64_t> sent_at; // of each request in flight, oldest first
 };
 
-generator::generator(const std::string& socket_path, exchange what, load_shape shape) : what_(std::move(what)), shape_(shape)
+generator::generator(const std::string& socket_path, exchange what, load_shape shape)
+    : what_(std::move(what)), shape_(shape)
 {
     for (std::size_t i = 0; i != std::max<std::size_t>(shape_.depth, 1); ++i)
         burst_ += what_.request;
     epoll_ = ::epoll_create1(EPOLL_CLOEXEC);
     for (std::size_t i = 0; i != shape_.clients; ++i) {
-        auto& made = *connections_.emplace_back(std::make_unique<connection>(connect_to(socket_path), what_));
+        auto& made = *connections_.emplace_back(
+            std::make_unique<connection>(connect_to(socket_path), what_));
         epoll_event event{};
         event.events = EPOLLIN;
         event.data.ptr = &made;
@@ -152,7 +157,8 @@ void generator::flush(connection& to)
 {
     if (to.unsent.empty())
         return;
-    const ssize_t n = ::send(to.fd, to.unsent.data(), to.unsent.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    const ssize_t n =
+        ::send(to.fd, to.unsent.data(), to.unsent.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     if (n > 0)
         to.unsent.erase(0, static_cast<std::size_t>(n));
 }
@@ -201,8 +207,8 @@ measured generator::run(std::chrono::nanoseconds time)
     while (now < until || in_flight_ != 0) {
         if (open_loop)
             send_what_is_due(now, until);
-        const int ready =
-            ::epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), open_loop && now < until ? 0 : 5000);
+        const int ready = ::epoll_wait(epoll_, events.data(), static_cast<int>(events.size()),
+                                       open_loop && now < until ? 0 : 5000);
         now = now_ns();
         if (ready <= 0 && !open_loop)
             throw std::runtime_error("no answer within 5 seconds");
@@ -213,7 +219,8 @@ measured generator::run(std::chrono::nanoseconds time)
                 send(from, count, now_ns());
         }
     }
-    result.per_second = static_cast<double>(result.latency.total()) * 1e9 / static_cast<double>(now_ns() - start);
+    result.per_second =
+        static_cast<double>(result.latency.total()) * 1e9 / static_cast<double>(now_ns() - start);
     return result;
 }
 

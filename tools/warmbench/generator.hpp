@@ -1,5 +1,6 @@
 #pragma once
-// The load generator: many connections over one Unix socket, one thread, any protocol whose replies can be told apart.
+// The load generator: many connections over one Unix socket, one thread, any protocol whose replies
+// can be told apart.
 
 #include "histogram.hpp"
 
@@ -26,7 +27,10 @@ struct exchange {
 /// Counts the replies in a stream that arrives in pieces.
 class reply_counter {
 public:
-    explicit reply_counter(const exchange& what) : ends_(what.ends), left_(what.reply_bytes), each_(what.reply_bytes) {}
+    explicit reply_counter(const exchange& what)
+        : ends_(what.ends), left_(what.reply_bytes), each_(what.reply_bytes)
+    {
+    }
     /// How many replies end within `bytes`, which follow those given before.
     std::size_t ended_in(std::string_view bytes);
 
@@ -43,16 +47,18 @@ private:
 
 struct load_shape {
     std::size_t clients = 1;
-    std::size_t depth = 1;     ///< requests in flight per client
-    double rate = 0;           ///< open loop: requests per second over all clients; 0: closed loop, as fast as answers come
+    std::size_t depth = 1; ///< requests in flight per client
+    double rate = 0; ///< open loop: requests per second over all clients; 0: closed loop, as fast
+                     ///< as answers come
 };
 
 struct measured {
     double per_second = 0;
-    histogram latency;         ///< open loop: since the time at which the request was due
+    histogram latency; ///< open loop: since the time at which the request was due
 };
 
-/// Keeps its connections from one run to the next, so that slices of several contestants can alternate.
+/// Keeps its connections from one run to the next, so that slices of several contestants can
+/// alternate.
 class generator {
 public:
     /// Throws if it cannot connect.

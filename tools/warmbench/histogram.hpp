@@ -1,5 +1,6 @@
 #pragma once
-// Latencies, counted in buckets 1.6 % wide: adding costs a few instructions, whatever the number of requests.
+// Latencies, counted in buckets 1.6 % wide: adding costs a few instructions, whatever the number of
+// requests.
 
 #include <array>
 #include <bit>
@@ -23,7 +24,8 @@ public:
         total_ += other.total_;
     }
 
-    /// The latency that `share` (0..1) of all stay at or below, in microseconds; 0 if there are none.
+    /// The latency that `share` (0..1) of all stay at or below, in microseconds; 0 if there are
+    /// none.
     double microseconds(double share) const
     {
         const auto wanted = static_cast<std::uint64_t>(share * static_cast<double>(total_));

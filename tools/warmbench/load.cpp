@@ -44,8 +44,8 @@ int load(int count, char** arguments)
         resident = load(*by, files.spec);
     });
     const double again = least_seconds(options->repeat, [&] { load(*by, second); });
-    std::printf("%s, %s, %.1f MB of weights in the page cache, best of %d\n", options->shape.c_str(), options->dtype.c_str(),
-                bytes / 1e6, options->repeat);
+    std::printf("%s, %s, %.1f MB of weights in the page cache, best of %d\n",
+                options->shape.c_str(), options->dtype.c_str(), bytes / 1e6, options->repeat);
     std::printf("reading the file    %8.1f ms %8.2f GB/s\n", reading * 1e3, bytes / reading / 1e9);
     std::printf("base and adapter    %8.1f ms %8.2f GB/s\n", first * 1e3, bytes / first / 1e9);
     std::printf("a second adapter    %8.1f ms, %.3f of the first\n", again * 1e3, again / first);

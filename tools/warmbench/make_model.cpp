@@ -1,4 +1,5 @@
-// warmbench make-model: a model directory of a named shape with random weights, and an adapter for it.
+// warmbench make-model: a model directory of a named shape with random weights, and an adapter for
+// it.
 
 #include "generated_model.hpp"
 #include "options.hpp"
@@ -23,7 +24,8 @@ int make_model(int count, char** arguments)
     if (directory.empty() || (storage != "bf16" && storage != "fp32"))
         throw std::runtime_error("needs --to DIR and, if any, --storage bf16 or fp32");
     const std::filesystem::path to(directory);
-    const auto stored = storage == "bf16" ? random_tensors::storage::bf16 : random_tensors::storage::fp32;
+    const auto stored =
+        storage == "bf16" ? random_tensors::storage::bf16 : random_tensors::storage::fp32;
     write_base(to / "base", shape_named(shape), stored);
     write_adapter(to / "adapter", shape_named(shape), rank, 2);
     std::cout << (to / "base").native() << '\n' << (to / "adapter").native() << '\n';

@@ -29,7 +29,8 @@ void compute_as_the_daemon_does(char** arguments)
     if (::getenv("OMP_WAIT_POLICY"))
         return;
     ::setenv("OMP_WAIT_POLICY", "passive", 1);
-    ::execv("/proc/self/exe", arguments - 1); // main() handed on its arguments without the program's name
+    ::execv("/proc/self/exe",
+            arguments - 1); // main() handed on its arguments without the program's name
 }
 
 model_files::model_files(const model_options& options)
@@ -71,7 +72,8 @@ void run(warmd::backend& model, std::vector<warmd::operation> what)
         throw std::runtime_error(trouble);
 }
 
-std::vector<warmd::text_or_ids> some_prompts(std::size_t count, std::size_t length, std::size_t vocabulary)
+std::vector<warmd::text_or_ids> some_prompts(std::size_t count, std::size_t length,
+                                             std::size_t vocabulary)
 {
     std::vector<warmd::text_or_ids> prompts;
     for (std::size_t p = 0; p != count; ++p) {
@@ -90,14 +92,15 @@ double least_seconds(int repeat, const std::function<void()>& what)
     for (int i = 0; i < repeat; ++i) {
         const auto start = std::chrono::steady_clock::now();
         what();
-        least = std::min(least, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+        least = std::min(
+            least, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
     }
     return least;
 }
 
 double memory_bandwidth()
 {
-    constexpr std::size_t lanes = 64; // sums that do not wait for each other
+    constexpr std::size_t lanes = 64;                     // sums that do not wait for each other
     const std::vector<std::uint32_t> memory(64 << 20, 1); // 256 MB, beyond any cache
     const std::size_t threads = std::max(std::thread::hardware_concurrency(), 1U),
                       share = memory.size() / threads / lanes * lanes;

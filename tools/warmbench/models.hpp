@@ -1,5 +1,6 @@
 #pragma once
-// What the subcommands that measure models have in common: a generated model, loaded in this process as the daemon loads it.
+// What the subcommands that measure models have in common: a generated model, loaded in this
+// process as the daemon loads it.
 
 #include "contestants.hpp"
 #include "generated_model.hpp"
@@ -25,7 +26,8 @@ struct model_options {
 /// Reads --shape, --dtype, --rank and --repeat; nothing if --help was asked for and given.
 std::optional<model_options> read_model_options(int count, char** arguments);
 
-/// Idle compute threads sleep in the daemon. The library reads that wish before main() begins: starts this process anew.
+/// Idle compute threads sleep in the daemon. The library reads that wish before main() begins:
+/// starts this process anew.
 void compute_as_the_daemon_does(char** arguments);
 
 /// A base and an adapter on disk, gone when this is.
@@ -44,7 +46,8 @@ std::unique_ptr<warmd::backend> load(const warmd::loader& by, const warmd::model
 void run(warmd::backend& model, std::vector<warmd::operation> what);
 
 /// Ids of texts: `count` of them, `length` tokens each, all different.
-std::vector<warmd::text_or_ids> some_prompts(std::size_t count, std::size_t length, std::size_t vocabulary);
+std::vector<warmd::text_or_ids> some_prompts(std::size_t count, std::size_t length,
+                                             std::size_t vocabulary);
 
 /// The least seconds that `what` takes, of `repeat` times and one before to warm up.
 double least_seconds(int repeat, const std::function<void()>& what);

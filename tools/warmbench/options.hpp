@@ -15,7 +15,8 @@ public:
     template <class T>
     option_reader& add(const char* name, T& value, const char* what)
     {
-        known_.add_options()(name, boost::program_options::value(&value)->default_value(value), what);
+        known_.add_options()(name, boost::program_options::value(&value)->default_value(value),
+                             what);
         return *this;
     }
     /// False: --help was asked for and given. Throws what is wrong with them.

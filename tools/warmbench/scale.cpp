@@ -26,12 +26,15 @@ struct scale_options {
     int repeat = 5;
 };
 
-double milliseconds(clock::duration time) { return std::chrono::duration<double, std::milli>(time).count(); }
+double milliseconds(clock::duration time)
+{
+    return std::chrono::duration<double, std::milli>(time).count();
+}
 
 std::string load_of(const std::string& base, const std::string& options = "{}")
 {
-    return R"({"jsonrpc":"2.0","id":1,"method":"load","params":{"model":{"kind":"dummy","base":")" + base + R"(","options":)" +
-           options + "}}}\n";
+    return R"({"jsonrpc":"2.0","id":1,"method":"load","params":{"model":{"kind":"dummy","base":")" +
+           base + R"(","options":)" + options + "}}}\n";
 }
 
 void send_all(int fd, std::string_view bytes)
@@ -47,19 +50,22 @@ void send_all(int fd, std::string_view bytes)
 /// Reads until `lines` lines have come; how many bytes they were.
 std::size_t receive_lines(int fd, std::size_t lines)
 {
-    static thread_local std::vector<char> space(1 << 20); // made once: it costs more than what is measured
+    static thread_local std::vector<char> space(
+        1 << 20); // made once: it costs more than what is measured
     std::size_t bytes = 0;
     while (lines != 0) {
         const ssize_t n = ::recv(fd, space.data(), space.size(), 0);
         if (n <= 0)
             throw std::runtime_error("the server hung up");
         bytes += static_cast<std::size_t>(n);
-        lines -= std::min(lines, static_cast<std::size_t>(std::count(space.begin(), space.begin() + n, '\n')));
+        lines -= std::min(
+            lines, static_cast<std::size_t>(std::count(space.begin(), space.begin() + n, '\n')));
     }
     return bytes;
 }
 
-/// Many connections ask for one model that takes a while to load; from the end of the load to the last answer.
+/// Many connections ask for one model that takes a while to load; from the end of the load to the
+/// last answer.
 void measure_waiters(const scale_options& options)
 {
     constexpr std::chrono::milliseconds load_time{3000};
@@ -75,13 +81,15 @@ void measure_waiters(const scale_options& options)
         event.events = EPOLLIN;
         event.data.fd = open.back();
         ::epoll_ctl(poll, EPOLL_CTL_ADD, open.back(), &event);
-        send_all(open.back(), load_of("/models/cold", R"({"load_ms":)" + std::to_string(load_time.count()) + '}'));
+        send_all(open.back(), load_of("/models/cold",
+                                      R"({"load_ms":)" + std::to_string(load_time.count()) + '}'));
     }
     if (clock::now() - asked > load_time)
         throw std::runtime_error("not all could ask while the model was being loaded");
     std::vector<epoll_event> events(1024);
     for (std::size_t left = open.size(); left != 0;) {
-        const int ready = ::epoll_wait(poll, events.data(), static_cast<int>(events.size()), 60'000);
+        const int ready =
+            ::epoll_wait(poll, events.data(), static_cast<int>(events.size()), 60'000);
         if (ready <= 0)
             throw std::runtime_error("a waiter was not answered");
         for (int i = 0; i != ready; ++i)
@@ -89,10 +97,11 @@ void measure_waiters(const scale_options& options)
         left -= static_cast<std::size_t>(ready);
     }
     const double after = milliseconds(clock::now() - asked - load_time);
-    const std::string stats = ask(warmd_socket(in), "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"stats\"}\n", "\n");
+    const std::string stats =
+        ask(warmd_socket(in), "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"stats\"}\n", "\n");
     const std::size_t at = stats.find("\"loads_total\":");
-    std::printf("%zu waiters on one load: all answered %.0f ms after its end, %s\n", open.size(), after,
-                stats.substr(at, stats.find(',', at) - at).c_str());
+    std::printf("%zu waiters on one load: all answered %.0f ms after its end, %s\n", open.size(),
+                after, stats.substr(at, stats.find(',', at) - at).c_str());
     for (const int fd : open)
         ::close(fd);
     ::close(poll);
@@ -117,7 +126,8 @@ void fill(const std::string& socket_path, std::size_t entries)
 void measure_entries(const scale_options& options)
 {
     const scratch few_in, many_in;
-    const child few = start_warmd(options.warmd, few_in, 0), many = start_warmd(options.warmd, many_in, 0);
+    const child few = start_warmd(options.warmd, few_in, 0),
+                many = start_warmd(options.warmd, many_in, 0);
     wait_for(warmd_socket(few_in));
     wait_for(warmd_socket(many_in));
     const exchange hit = warmd_exchange("load", false);
@@ -128,20 +138,23 @@ void measure_entries(const scale_options& options)
     fill(warmd_socket(many_in), options.entries);
     std::printf("%zu models loaded one after the other: %.1f us each\n", options.entries,
                 milliseconds(clock::now() - start) * 1e3 / static_cast<double>(options.entries));
-    generator to_few(warmd_socket(few_in), hit, {50, 1}), to_many(warmd_socket(many_in), hit, {50, 1});
+    generator to_few(warmd_socket(few_in), hit, {50, 1}),
+        to_many(warmd_socket(many_in), hit, {50, 1});
     std::vector<double> ratios;
     for (int i = 0; i != options.repeat; ++i) {
         const auto cost = [](const child& server, generator& load) {
             const auto before = server.cpu_time();
             const measured one = load.run(std::chrono::milliseconds(300));
-            return static_cast<double>((server.cpu_time() - before).count()) / static_cast<double>(one.latency.total());
+            return static_cast<double>((server.cpu_time() - before).count()) /
+                   static_cast<double>(one.latency.total());
         };
         const double without = cost(few, to_few);
         ratios.push_back(cost(many, to_many) / without);
     }
     std::sort(ratios.begin(), ratios.end());
-    std::printf("a hit with %zu entries costs %.2f times what it costs with 2 (processor time, median of %d)\n", options.entries,
-                ratios[ratios.size() / 2], options.repeat);
+    std::printf("a hit with %zu entries costs %.2f times what it costs with 2 (processor time, "
+                "median of %d)\n",
+                options.entries, ratios[ratios.size() / 2], options.repeat);
 }
 
 /// One large reply, and another client's hits meanwhile.
@@ -173,8 +186,10 @@ void measure_large_reply(const scale_options& options)
     sending = clock::now() - start;
     hits.join();
     ::close(fd);
-    std::printf("a reply of %.1f MB left at %.0f MB/s; another client's hits meanwhile: p99 %.2f ms, p99.9 %.2f ms\n",
-                static_cast<double>(bytes) / 1e6, static_cast<double>(bytes) / 1e3 / milliseconds(sending),
+    std::printf("a reply of %.1f MB left at %.0f MB/s; another client's hits meanwhile: p99 %.2f "
+                "ms, p99.9 %.2f ms\n",
+                static_cast<double>(bytes) / 1e6,
+                static_cast<double>(bytes) / 1e3 / milliseconds(sending),
                 latency.microseconds(0.99) / 1e3, latency.microseconds(0.999) / 1e3);
 }
 

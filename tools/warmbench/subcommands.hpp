@@ -1,5 +1,6 @@
 #pragma once
-// What main() can dispatch to. `arguments[0]` is the subcommand's name; each returns the exit status and may throw.
+// What main() can dispatch to. `arguments[0]` is the subcommand's name; each returns the exit
+// status and may throw.
 
 namespace warmbench {
 

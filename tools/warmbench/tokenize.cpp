@@ -16,11 +16,13 @@ namespace warmbench {
 
 namespace {
 
-/// Words of a vocabulary of 5,000, short ones more often; numbers, punctuation, and other scripts in between.
+/// Words of a vocabulary of 5,000, short ones more often; numbers, punctuation, and other scripts
+/// in between.
 std::string mixed_text(std::size_t bytes)
 {
-    constexpr std::string_view rare[] = {", ",     ". ",      "\n",      "; ",      " 1984 ", " 3.14",
-                                         " naïve", " größer", " Привет", " 日本語", " 🙂",  "    "};
+    constexpr std::string_view rare[] = {", ",      ". ",      "\n",     "; ",
+                                         " 1984 ",  " 3.14",   " naïve", " größer",
+                                         " Привет", " 日本語", " 🙂",  "    "};
     std::minstd_rand random(1);
     std::vector<std::string> words(5000);
     for (std::size_t i = 0; i != words.size(); ++i)
@@ -41,7 +43,9 @@ int tokenize(int count, char** arguments)
     std::string file;
     int repeat = 3;
     option_reader known(arguments[0]);
-    known.add("tokenizer", file, "tokenizer.json; default: generated, byte-level BPE of 49152 tokens")
+    known
+        .add("tokenizer", file,
+             "tokenizer.json; default: generated, byte-level BPE of 49152 tokens")
         .add("repeat", repeat, "the best of so many counts");
     if (!known.read(count, arguments))
         return 0;
@@ -57,7 +61,8 @@ int tokenize(int count, char** arguments)
     for (const std::size_t bytes : {1'000, 10'000, 100'000, 1'000'000, 10'000'000}) {
         const std::string text = mixed_text(bytes);
         std::size_t tokens = 0;
-        const double seconds = least_seconds(repeat, [&] { tokens = words->encode(text, true).size(); });
+        const double seconds =
+            least_seconds(repeat, [&] { tokens = words->encode(text, true).size(); });
         std::printf("%10zu %10zu %10.3f %8.1f\n", text.size(), tokens, seconds * 1e3,
                     static_cast<double>(text.size()) / seconds / 1e6);
     }

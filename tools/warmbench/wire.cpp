@@ -1,4 +1,5 @@
-// warmbench wire and compare: one table of requests per second, processor time per request and latency.
+// warmbench wire and compare: one table of requests per second, processor time per request and
+// latency.
 
 #include "contestants.hpp"
 #include "options.hpp"
@@ -16,8 +17,8 @@ namespace warmbench {
 namespace {
 
 struct wire_options {
-    std::string warmd = warmd_beside(), peers, methods = "load,health", framings = "lines,content-length", clients = "50",
-                depths = "1,16";
+    std::string warmd = warmd_beside(), peers, methods = "load,health",
+                framings = "lines,content-length", clients = "50", depths = "1,16";
     double seconds = 0.5, rate = 0;
     int repeat = 5, server_core = 0, client_core = 1;
 };
@@ -67,25 +68,28 @@ struct row {
     void slice(double seconds)
     {
         const auto before = server->cpu_time();
-        const measured one = load->run(std::chrono::nanoseconds(static_cast<std::int64_t>(seconds * 1e9)));
+        const measured one =
+            load->run(std::chrono::nanoseconds(static_cast<std::int64_t>(seconds * 1e9)));
         per_second.push_back(one.per_second);
-        cpu_ns.push_back(static_cast<double>((server->cpu_time() - before).count()) / static_cast<double>(one.latency.total()));
+        cpu_ns.push_back(static_cast<double>((server->cpu_time() - before).count()) /
+                         static_cast<double>(one.latency.total()));
         latency.add(one.latency);
     }
 };
 
 void print(const row& each, const std::vector<row>& all)
 {
-    std::printf("  %-24s %10.0f/s %8.0f ns  %8.1f %8.1f %8.1f us ", each.name.c_str(), median(each.per_second),
-                median(each.cpu_ns), each.latency.microseconds(0.5), each.latency.microseconds(0.99),
-                each.latency.microseconds(0.999));
+    std::printf("  %-24s %10.0f/s %8.0f ns  %8.1f %8.1f %8.1f us ", each.name.c_str(),
+                median(each.per_second), median(each.cpu_ns), each.latency.microseconds(0.5),
+                each.latency.microseconds(0.99), each.latency.microseconds(0.999));
     for (const row& peer : all) {
         if (peer.server == each.server)
             continue;
         std::vector<double> ratios; // slice by slice: neighbours in time saw the same machine
         for (std::size_t i = 0; i != each.per_second.size(); ++i)
             ratios.push_back(each.per_second[i] / peer.per_second[i]);
-        std::printf("  %.2f x %s (cpu %.2f)", median(ratios), peer.name.c_str(), median(peer.cpu_ns) / median(each.cpu_ns));
+        std::printf("  %.2f x %s (cpu %.2f)", median(ratios), peer.name.c_str(),
+                    median(peer.cpu_ns) / median(each.cpu_ns));
     }
     std::printf("\n");
 }
@@ -98,10 +102,12 @@ int measure(const wire_options& options)
     ask(warmd_socket(in), warmd_exchange("load", false).request, "\n");
     std::list<contestant> peers;
     for (const std::string& name : split(options.peers))
-        peers.push_back(name == "redis"       ? start_redis(in, options.server_core)
-                        : name == "memcached" ? start_memcached(in, options.server_core)
-                        : name == "echo"      ? start_echo(in, options.server_core)
-                                              : throw std::runtime_error("peer " + name + " is none of redis, memcached, echo"));
+        peers.push_back(
+            name == "redis"       ? start_redis(in, options.server_core)
+            : name == "memcached" ? start_memcached(in, options.server_core)
+            : name == "echo"
+                ? start_echo(in, options.server_core)
+                : throw std::runtime_error("peer " + name + " is none of redis, memcached, echo"));
     pin_to(options.client_core);
     for (const std::string& clients : split(options.clients))
         for (const std::string& depth : split(options.depths)) {
@@ -111,14 +117,18 @@ int measure(const wire_options& options)
                 for (const std::string& framing : split(options.framings))
                     rows.push_back(
                         {"warmd " + method + (framing == "lines" ? "" : ", framed"), &warmd,
-                         std::make_unique<generator>(warmd_socket(in), warmd_exchange(method, framing != "lines"), shape)});
+                         std::make_unique<generator>(
+                             warmd_socket(in), warmd_exchange(method, framing != "lines"), shape)});
             for (const contestant& peer : peers)
-                rows.push_back({peer.name, &peer.server, std::make_unique<generator>(peer.socket_path, peer.what, shape)});
+                rows.push_back({peer.name, &peer.server,
+                                std::make_unique<generator>(peer.socket_path, peer.what, shape)});
             for (int i = 0; i != options.repeat; ++i)
                 for (row& each : rows)
                     each.slice(options.seconds);
-            std::printf("%s clients x %s in flight%s: requests/s, server's processor time each, latency p50 p99 p99.9, and "
-                        "warmd's rate by the peer's\n", clients.c_str(), depth.c_str(), options.rate > 0 ? ", open loop" : "");
+            std::printf("%s clients x %s in flight%s: requests/s, server's processor time each, "
+                        "latency p50 p99 p99.9, and "
+                        "warmd's rate by the peer's\n",
+                        clients.c_str(), depth.c_str(), options.rate > 0 ? ", open loop" : "");
             for (const row& each : rows)
                 if (each.server == &warmd)
                     print(each, rows);

@@ -38,8 +38,10 @@ try {
     for (const std::string& each : typed)
         checked(each);
     namespace style = po::command_line_style;
-    po::parsed_options parsed =
-        po::command_line_parser(typed).options(known).style(style::unix_style & ~style::allow_guessing).run();
+    po::parsed_options parsed = po::command_line_parser(typed)
+                                    .options(known)
+                                    .style(style::unix_style & ~style::allow_guessing)
+                                    .run();
     std::erase_if(parsed.options, [&](const po::option& each) {
         if (each.string_key.empty())
             words_.insert(words_.end(), each.value.begin(), each.value.end());
@@ -57,7 +59,8 @@ std::optional<std::string> arguments::text(const std::string& option) const
 
 std::vector<std::string> arguments::texts(const std::string& option) const
 {
-    return has(option) ? options_[option].as<std::vector<std::string>>() : std::vector<std::string>();
+    return has(option) ? options_[option].as<std::vector<std::string>>()
+                       : std::vector<std::string>();
 }
 
 std::optional<double> arguments::timeout() const { return number("timeout", 0.001, 1e9); }
@@ -75,15 +78,17 @@ std::string absolute_path(const std::string& typed)
 
 namespace {
 
-/// Whether `base` is a path. Of the names that do not look like one, those of an hf model's existing directory are;
-/// the others are Hugging Face repository ids, or names that their kind understands.
+/// Whether `base` is a path. Of the names that do not look like one, those of an hf model's
+/// existing directory are; the others are Hugging Face repository ids, or names that their kind
+/// understands.
 bool is_path(const std::string& base, const std::string& kind)
 {
     for (const std::string_view start : {"/", "./", "../", "~/"})
         if (base.starts_with(start))
             return true;
     std::error_code ec;
-    return base == "." || base == ".." || base == "~" || (kind == "hf" && std::filesystem::is_directory(base, ec));
+    return base == "." || base == ".." || base == "~" ||
+           (kind == "hf" && std::filesystem::is_directory(base, ec));
 }
 
 } // namespace
@@ -102,7 +107,8 @@ void declare_switches(po::options_description& to, std::initializer_list<const c
 
 void declare_model(po::options_description& to)
 {
-    declare_values(to, {"model,m", "adapter,a", "dtype", "kind", "options", "entry-point", "keep-alive"});
+    declare_values(
+        to, {"model,m", "adapter,a", "dtype", "kind", "options", "entry-point", "keep-alive"});
 }
 
 void declare_view(po::options_description& to) { declare_values(to, {"view"}); }
@@ -117,7 +123,8 @@ std::string model_text(const arguments& typed)
     if (base->starts_with('@')) {
         for (const char* option : {"adapter", "dtype", "kind", "options", "entry-point"})
             if (typed.has(option))
-                throw usage_error("--" + std::string(option) + " cannot go with a configured model, '" + *base + "'");
+                throw usage_error("--" + std::string(option) +
+                                  " cannot go with a configured model, '" + *base + "'");
         writer.value(base->substr(1));
         return out;
     }
@@ -125,7 +132,8 @@ std::string model_text(const arguments& typed)
     for (const char* option : {"kind", "dtype"})
         if (const auto value = typed.text(option))
             writer.member(option, *value);
-    writer.member("base", is_path(*base, typed.text("kind").value_or("hf")) ? absolute_path(*base) : *base);
+    writer.member("base",
+                  is_path(*base, typed.text("kind").value_or("hf")) ? absolute_path(*base) : *base);
     if (const auto adapter = typed.text("adapter"))
         writer.member("adapter", absolute_path(*adapter));
     if (const auto entry_point = typed.text("entry-point"))
@@ -159,15 +167,24 @@ void write_view(json_writer& out, std::string_view name, std::string_view view)
         out.value(view);
     } else if (view.starts_with("scaled:")) {
         constexpr double most = std::numeric_limits<double>::max();
-        const double scale = read_number("the scale of --" + std::string(name), view.substr(7), -most, most);
+        const double scale =
+            read_number("the scale of --" + std::string(name), view.substr(7), -most, most);
         out.begin_object().member("scaled", scale).end_object();
     } else if (view == "null" || view.starts_with("null:")) {
         constexpr auto most = std::numeric_limits<std::uint64_t>::max();
-        const auto seed =
-            view == "null" ? 0 : read_number<std::uint64_t>("the seed of --" + std::string(name), view.substr(5), 0, most);
-        out.begin_object().key("null").begin_object().member("seed", seed).end_object().end_object();
+        const auto seed = view == "null"
+                              ? 0
+                              : read_number<std::uint64_t>("the seed of --" + std::string(name),
+                                                           view.substr(5), 0, most);
+        out.begin_object()
+            .key("null")
+            .begin_object()
+            .member("seed", seed)
+            .end_object()
+            .end_object();
     } else {
-        throw usage_error("--" + std::string(name) + " must be base, ft, scaled:NUMBER or null[:SEED], found '" +
+        throw usage_error("--" + std::string(name) +
+                          " must be base, ft, scaled:NUMBER or null[:SEED], found '" +
                           std::string(view) + "'");
     }
 }
@@ -183,14 +200,16 @@ std::vector<std::string> read_texts(const arguments& typed, std::string_view wha
                 texts.push_back(checked(line));
     }
     if (texts.empty())
-        throw usage_error("no " + std::string(what) + ": give them as arguments, or - for the lines of standard input");
+        throw usage_error("no " + std::string(what) +
+                          ": give them as arguments, or - for the lines of standard input");
     return texts;
 }
 
 std::string read_text(const arguments& typed, std::string_view what)
 {
     if (typed.words().size() != 1)
-        throw usage_error("exactly one " + std::string(what) + " is wanted (- for standard input), found " +
+        throw usage_error("exactly one " + std::string(what) +
+                          " is wanted (- for standard input), found " +
                           std::to_string(typed.words().size()));
     std::string text = typed.words().front();
     if (text == "-") {

@@ -36,15 +36,17 @@ Number read_number(std::string_view name, std::string_view text, Number least, N
 {
     Number number{};
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (error == std::errc() && end == text.data() + text.size() && number >= least && number <= most) // NaN fails too
+    if (error == std::errc() && end == text.data() + text.size() && number >= least &&
+        number <= most) // NaN fails too
         return number;
     std::string bounds;
     if (least != std::numeric_limits<Number>::lowest())
         bounds += " of at least " + to_text(least);
     if (most != std::numeric_limits<Number>::max())
         bounds += (bounds.empty() ? " of at most " : " and at most ") + to_text(most);
-    throw usage_error(std::string(name) + " must be " + (std::is_integral_v<Number> ? "a whole number" : "a finite number") +
-                      bounds + ", found '" + std::string(text) + "'");
+    throw usage_error(std::string(name) + " must be " +
+                      (std::is_integral_v<Number> ? "a whole number" : "a finite number") + bounds +
+                      ", found '" + std::string(text) + "'");
 }
 
 /// What was typed after `warmctl`, without the command: options by name, and words.
@@ -57,10 +59,12 @@ public:
     std::optional<std::string> text(const std::string& option) const;
     std::vector<std::string> texts(const std::string& option) const;
     template <class Number>
-    std::optional<Number> number(const std::string& option, Number least, Number most = std::numeric_limits<Number>::max()) const
+    std::optional<Number> number(const std::string& option, Number least,
+                                 Number most = std::numeric_limits<Number>::max()) const
     {
         const auto typed = text(option);
-        return typed ? std::optional(read_number("--" + option, *typed, least, most)) : std::nullopt;
+        return typed ? std::optional(read_number("--" + option, *typed, least, most))
+                     : std::nullopt;
     }
     /// `--timeout`, in seconds.
     std::optional<double> timeout() const;
@@ -88,8 +92,8 @@ void write_model(json_writer& out, const arguments& typed, bool progress);
 /// `base`, `ft`, `scaled:0.5`, `null` or `null:7` as a View, under member `name`.
 void write_view(json_writer& out, std::string_view name, std::string_view view);
 
-/// The words, a word `-` replaced by the lines of standard input. Throws usage_error when there are none, calling them
-/// `what`.
+/// The words, a word `-` replaced by the lines of standard input. Throws usage_error when there are
+/// none, calling them `what`.
 std::vector<std::string> read_texts(const arguments& typed, std::string_view what);
 /// The only word, or all of standard input for `-`, less a final line break.
 std::string read_text(const arguments& typed, std::string_view what);

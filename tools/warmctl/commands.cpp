@@ -142,13 +142,16 @@ std::vector<std::string> read_pairs(const arguments& typed)
         for (const std::string& line : texts) {
             const std::size_t tab = line.find('\t');
             if (tab == std::string::npos)
-                throw usage_error("a line of standard input must be PROMPT, a tab, COMPLETION; found '" + line + "'");
+                throw usage_error(
+                    "a line of standard input must be PROMPT, a tab, COMPLETION; found '" + line +
+                    "'");
             halves.insert(halves.end(), {line.substr(0, tab), line.substr(tab + 1)});
         }
         texts = std::move(halves);
     }
     if (texts.size() % 2 != 0)
-        throw usage_error("prompts and completions come in pairs, found " + std::to_string(texts.size()) + " texts");
+        throw usage_error("prompts and completions come in pairs, found " +
+                          std::to_string(texts.size()) + " texts");
     return texts;
 }
 
@@ -163,7 +166,10 @@ request logprob(const arguments& typed, const surroundings& around)
         write_view_option(out, typed);
         out.key("items").begin_array();
         for (std::size_t i = 0; i != texts.size(); i += 2)
-            out.begin_object().member("prompt", texts[i]).member("completion", texts[i + 1]).end_object();
+            out.begin_object()
+                .member("prompt", texts[i])
+                .member("completion", texts[i + 1])
+                .end_object();
         out.end_array();
     });
 }
@@ -251,10 +257,12 @@ request call(const arguments& typed, const surroundings&)
 {
     const auto& words = typed.words();
     if (words.empty() || words.size() > 2)
-        throw usage_error("call wants METHOD and at most one PARAMS, found " + std::to_string(words.size()) + " arguments");
+        throw usage_error("call wants METHOD and at most one PARAMS, found " +
+                          std::to_string(words.size()) + " arguments");
     request made{words[0]};
     if (words.size() == 2)
-        made.params = words[1] == "-" ? std::string(std::istreambuf_iterator<char>(std::cin), {}) : words[1];
+        made.params =
+            words[1] == "-" ? std::string(std::istreambuf_iterator<char>(std::cin), {}) : words[1];
     const auto parsed = parse_json(made.params);
     if (!parsed)
         throw usage_error("PARAMS are not JSON: " + parsed.error().detail);
@@ -266,28 +274,49 @@ request call(const arguments& typed, const surroundings&)
 
 constexpr std::array all{
     command{"health", "is the daemon well?", false, declare_nothing,
-            [](const arguments& typed, const surroundings&) { return plain("health", typed); }, show_health,
-            [](const json::value& result) { return result.at("status") == "ok" && result.at("ready") == true; }},
+            [](const arguments& typed, const surroundings&) { return plain("health", typed); },
+            show_health,
+            [](const json::value& result) {
+                return result.at("status") == "ok" && result.at("ready") == true;
+            }},
     command{"stats", "counters and gauges", false, declare_nothing,
-            [](const arguments& typed, const surroundings&) { return plain("stats", typed); }, show_stats},
+            [](const arguments& typed, const surroundings&) { return plain("stats", typed); },
+            show_stats},
     command{"metrics", "the same and more, as Prometheus reads it", false, declare_nothing,
-            [](const arguments& typed, const surroundings&) { return plain("metrics", typed); }, show_metrics},
+            [](const arguments& typed, const surroundings&) { return plain("metrics", typed); },
+            show_metrics},
     command{"ps", "what is loaded, least recently used first", false, declare_nothing,
-            [](const arguments& typed, const surroundings&) { return plain("models", typed); }, show_models},
-    command{.name = "top", .summary = "the same, live", .scores = false, .declare = declare_top,
-            .ask = look, .show = nullptr, .follow = top},
-    command{.name = "watch", .summary = "events as they come", .scores = false, .declare = declare_nothing,
-            .ask = subscribe, .show = nullptr, .follow = watch},
+            [](const arguments& typed, const surroundings&) { return plain("models", typed); },
+            show_models},
+    command{.name = "top",
+            .summary = "the same, live",
+            .scores = false,
+            .declare = declare_top,
+            .ask = look,
+            .show = nullptr,
+            .follow = top},
+    command{.name = "watch",
+            .summary = "events as they come",
+            .scores = false,
+            .declare = declare_nothing,
+            .ask = subscribe,
+            .show = nullptr,
+            .follow = watch},
     command{"load", "load a model, or find it loaded", true, declare_load, load, show_load},
     command{"unload", "let go of a model", false, declare_unload, unload, show_unload},
     command{"reload", "read the configuration file again", false, declare_nothing,
-            [](const arguments& typed, const surroundings&) { return plain("reload", typed); }, show_reload},
+            [](const arguments& typed, const surroundings&) { return plain("reload", typed); },
+            show_reload},
     command{"tokenize", "a text as tokens", true, declare_tokenize, tokenize, show_tokens},
-    command{"next", "the most probable next tokens after each prompt", true, declare_next, next, show_distributions},
-    command{"logprob", "log probability of completions", true, declare_scores, logprob, show_logprobs},
-    command{"perplexity", "perplexity of texts", true, declare_scores, perplexity, show_perplexities},
+    command{"next", "the most probable next tokens after each prompt", true, declare_next, next,
+            show_distributions},
+    command{"logprob", "log probability of completions", true, declare_scores, logprob,
+            show_logprobs},
+    command{"perplexity", "perplexity of texts", true, declare_scores, perplexity,
+            show_perplexities},
     command{"generate", "continue a prompt", true, declare_generate, generate, show_text},
-    command{"kl", "how far two views are apart on each prompt", true, declare_kl, kl, show_divergence},
+    command{"kl", "how far two views are apart on each prompt", true, declare_kl, kl,
+            show_divergence},
     command{"call", "any method, parameters as JSON", false, declare_nothing, call, show_json},
 };
 

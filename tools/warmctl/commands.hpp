@@ -1,5 +1,6 @@
 #pragma once
-// What each command asks of the daemon, and how its answer is shown. All data: warmctl.cpp does the asking.
+// What each command asks of the daemon, and how its answer is shown. All data: warmctl.cpp does the
+// asking.
 
 #include "warmctl/arguments.hpp"
 #include "warmctl/tables.hpp"
@@ -36,7 +37,8 @@ struct command {
     std::string (*show)(const answer&);
     /// Whether the result is what was hoped for; else the exit status tells.
     bool (*good)(const json::value& result) = [](const json::value&) { return true; };
-    /// For a command that asks and shows by itself, and goes on until something ends it: how it ended.
+    /// For a command that asks and shows by itself, and goes on until something ends it: how it
+    /// ended.
     result<void> (*follow)(client& daemon, const arguments&, const request&) = nullptr;
 };
 

@@ -62,7 +62,8 @@ std::string human_seconds(double seconds)
 std::string human_time(double unix_seconds)
 {
     const double whole = std::floor(unix_seconds);
-    const auto seconds = static_cast<std::time_t>(std::clamp(whole, 0.0, 1e11)); // up to the year 5138
+    const auto seconds =
+        static_cast<std::time_t>(std::clamp(whole, 0.0, 1e11)); // up to the year 5138
     std::tm local{};
     ::localtime_r(&seconds, &local);
     std::array<char, 32> out;
@@ -73,7 +74,8 @@ std::string human_time(double unix_seconds)
 std::string human_number(double number)
 {
     const double size = std::abs(number);
-    return size != 0 && (size < 0.001 || size >= 1e6) ? print("%.2e", number) : print("%.4f", number);
+    return size != 0 && (size < 0.001 || size >= 1e6) ? print("%.2e", number)
+                                                      : print("%.4f", number);
 }
 
 namespace {
@@ -89,7 +91,8 @@ character first_character(std::string_view text)
     utf8proc_int32_t code = -1;
     const auto n = utf8proc_iterate(reinterpret_cast<const utf8proc_uint8_t*>(text.data()),
                                     static_cast<utf8proc_ssize_t>(text.size()), &code);
-    return n > 0 ? character{code, text.substr(0, static_cast<std::size_t>(n))} : character{-1, text.substr(0, 1)};
+    return n > 0 ? character{code, text.substr(0, static_cast<std::size_t>(n))}
+                 : character{-1, text.substr(0, 1)};
 }
 
 bool harmless(utf8proc_int32_t code)
@@ -164,7 +167,8 @@ std::string quoted(std::string_view text, std::size_t columns)
     std::size_t filled = 2; // the quotes
     while (!text.empty()) {
         const character c = first_character(text);
-        const std::string shown = c.bytes == "\"" || c.bytes == "\\" ? '\\' + std::string(c.bytes) : visible(c.bytes);
+        const std::string shown =
+            c.bytes == "\"" || c.bytes == "\\" ? '\\' + std::string(c.bytes) : visible(c.bytes);
         text.remove_prefix(c.bytes.size());
         filled += width(shown);
         if (filled + (text.empty() ? 0 : 1) > columns)
@@ -217,7 +221,8 @@ table::table(std::vector<column> columns) : columns_(std::move(columns))
     std::vector<std::string> headers;
     for (const column& c : columns_)
         headers.push_back(c.header);
-    if (std::any_of(headers.begin(), headers.end(), [](const std::string& header) { return !header.empty(); }))
+    if (std::any_of(headers.begin(), headers.end(),
+                    [](const std::string& header) { return !header.empty(); }))
         rows_.push_back(std::move(headers));
 }
 

@@ -21,9 +21,11 @@ std::string human_number(double number);
 
 /// False if a byte of `text` is no part of a UTF-8 character.
 bool is_utf8(std::string_view text);
-/// `text` with whatever a terminal would obey or not show (controls, direction marks, broken UTF-8) written as escapes.
+/// `text` with whatever a terminal would obey or not show (controls, direction marks, broken UTF-8)
+/// written as escapes.
 std::string visible(std::string_view text);
-/// visible(text) in double quotes, a quote or backslash in it escaped; cut with "…" so as to fill at most `columns`.
+/// visible(text) in double quotes, a quote or backslash in it escaped; cut with "…" so as to fill
+/// at most `columns`.
 std::string quoted(std::string_view text, std::size_t columns = 40);
 
 /// JSON text of `value` on one line, numbers in their shortest form.
@@ -41,7 +43,8 @@ public:
     explicit table(std::vector<column> columns);
     /// REQUIRES: one cell for each column.
     void row(std::vector<std::string> cells);
-    /// Lines without trailing spaces, the header first if any column has one; each starts with `indent`.
+    /// Lines without trailing spaces, the header first if any column has one; each starts with
+    /// `indent`.
     std::string text(std::string_view indent = "") const;
 
 private:

@@ -38,7 +38,8 @@ namespace {
 class call_rates {
 public:
     /// Empty for the first sample. A model whose count went down was loaded anew in between.
-    std::map<std::string, double> update(const json::array& models, std::chrono::steady_clock::time_point now)
+    std::map<std::string, double> update(const json::array& models,
+                                         std::chrono::steady_clock::time_point now)
     {
         std::map<std::string, double> rates, calls;
         const double seconds = std::chrono::duration<double>(now - last_).count();
@@ -46,7 +47,8 @@ public:
             const std::string key(model.at("key").as_string());
             const double count = calls[key] = model.at("calls").to_number<double>();
             const auto before = calls_.find(key);
-            const double since = before == calls_.end() || before->second > count ? 0 : before->second;
+            const double since =
+                before == calls_.end() || before->second > count ? 0 : before->second;
             if (any_ && seconds > 0)
                 rates[key] = (count - since) / seconds;
         }
@@ -71,7 +73,8 @@ result<sample> take_sample(client& daemon)
     sample now;
     using question = std::pair<const char*, json::value*>;
     for (const auto& [method, into] :
-         {question("health", &now.health), question("stats", &now.stats), question("models", &now.models)}) {
+         {question("health", &now.health), question("stats", &now.stats),
+          question("models", &now.models)}) {
         auto told = daemon.call(method);
         if (!told)
             return told.error();
@@ -106,8 +109,12 @@ result<void> top(client& daemon, const arguments& typed, const request&)
         const auto now = take_sample(daemon);
         if (!now)
             return now.error();
-        const auto each = rates.update(now->models.at("models").as_array(), std::chrono::steady_clock::now());
-        shown = json ? json_text({{"health", now->health}, {"stats", now->stats}, {"models", now->models.at("models")}}) + '\n'
+        const auto each =
+            rates.update(now->models.at("models").as_array(), std::chrono::steady_clock::now());
+        shown = json ? json_text({{"health", now->health},
+                                  {"stats", now->stats},
+                                  {"models", now->models.at("models")}}) +
+                           '\n'
                      : show_top(now->health, now->stats, now->models, each);
         if (over)
             over->draw(shown);

@@ -18,7 +18,8 @@ namespace {
 std::string bar(double fraction)
 {
     constexpr std::size_t width = 30;
-    const auto filled = static_cast<std::size_t>(std::floor(std::clamp(fraction, 0.0, 1.0) * width));
+    const auto filled =
+        static_cast<std::size_t>(std::floor(std::clamp(fraction, 0.0, 1.0) * width));
     return '[' + std::string(filled, '#') + std::string(width - filled, '-') + ']';
 }
 
@@ -27,12 +28,15 @@ std::string line_for(const json::object& value)
 {
     const auto number = [&](std::string_view name) -> std::optional<double> {
         const json::value* member = value.if_contains(name);
-        return member && member->is_number() ? std::optional(member->to_number<double>()) : std::nullopt;
+        return member && member->is_number() ? std::optional(member->to_number<double>())
+                                             : std::nullopt;
     };
     const json::value* const member = value.if_contains("stage");
-    const std::string stage = member && member->is_string() ? std::string(member->get_string()) : "";
+    const std::string stage =
+        member && member->is_string() ? std::string(member->get_string()) : "";
     const auto position = number("position");
-    const std::string place = position ? ", position " + std::to_string(std::llround(*position)) : "";
+    const std::string place =
+        position ? ", position " + std::to_string(std::llround(*position)) : "";
     if (stage == "queued")
         return "queued" + place;
     if (stage == "waiting_for_room")
@@ -46,7 +50,8 @@ std::string line_for(const json::object& value)
         fraction = *done / *total;
     if (!fraction)
         return "loading the model";
-    std::string line = "loading " + bar(*fraction) + ' ' + std::to_string(std::lround(*fraction * 100)) + " %";
+    std::string line =
+        "loading " + bar(*fraction) + ' ' + std::to_string(std::lround(*fraction * 100)) + " %";
     if (done && total)
         line += ", " + human_bytes(*done) + " of " + human_bytes(*total);
     return line;
@@ -61,7 +66,8 @@ void progress_line::draw(const json::value& value)
     const std::string line = line_for(value.get_object());
     if (line.empty())
         return erase();
-    std::cerr << (drawn_ ? "\r" : "") + line + "\033[K" << std::flush; // over the last one: a line that blinks is hard to read
+    std::cerr << (drawn_ ? "\r" : "") + line + "\033[K"
+              << std::flush; // over the last one: a line that blinks is hard to read
     drawn_ = true;
 }
 

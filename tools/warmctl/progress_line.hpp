@@ -1,5 +1,6 @@
 #pragma once
-// One line on standard error that says what a request is waiting for, drawn in place and erased at the end.
+// One line on standard error that says what a request is waiting for, drawn in place and erased at
+// the end.
 
 #include <warmd/json.hpp>
 
@@ -14,7 +15,8 @@ public:
     progress_line& operator=(const progress_line&) = delete;
 
     bool shown() const noexcept { return shown_; }
-    /// Draws the `value` of a `$/progress` notification; a request that runs has nothing more to show.
+    /// Draws the `value` of a `$/progress` notification; a request that runs has nothing more to
+    /// show.
     void draw(const json::value& value);
     void erase();
 

@@ -19,7 +19,8 @@ volatile std::sig_atomic_t taken = 0;    // the terminal is ours
 volatile std::sig_atomic_t keyboard = 0; // standard input is a terminal: `cooked` holds what it was
 termios cooked;
 
-// The alternate screen, no cursor, no wrapping of long lines; and back (ECMA-48 and xterm's private modes).
+// The alternate screen, no cursor, no wrapping of long lines; and back (ECMA-48 and xterm's private
+// modes).
 constexpr std::string_view take_over = "\033[?1049h\033[?25l\033[?7l";
 constexpr std::string_view give_back = "\033[?7h\033[?25h\033[?1049l";
 
@@ -92,7 +93,8 @@ bool screen::wait(std::chrono::duration<double> time)
         if (::poll(&keys, 1, static_cast<int>(left.count())) <= 0)
             continue;
         char key = 0;
-        if (::read(STDIN_FILENO, &key, 1) != 1 || key == 'q' || key == 'Q') // a terminal that hung up can say no more
+        if (::read(STDIN_FILENO, &key, 1) != 1 || key == 'q' ||
+            key == 'Q') // a terminal that hung up can say no more
             return false;
     }
     return true;

@@ -6,8 +6,8 @@
 
 namespace warmd::ctl {
 
-/// Takes the terminal over, and gives it back as it was: when destroyed, and when a signal ends the program.
-/// REQUIRES: standard output is a terminal; one screen at a time.
+/// Takes the terminal over, and gives it back as it was: when destroyed, and when a signal ends the
+/// program. REQUIRES: standard output is a terminal; one screen at a time.
 class screen {
 public:
     screen();

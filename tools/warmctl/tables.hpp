@@ -1,5 +1,6 @@
 #pragma once
-// The daemon's results as text for people. A result that has not the shape of protocol.md's makes json's own exceptions leave.
+// The daemon's results as text for people. A result that has not the shape of protocol.md's makes
+// json's own exceptions leave.
 
 #include "warmctl/arguments.hpp"
 

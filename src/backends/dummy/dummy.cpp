@@ -37,18 +37,21 @@ result<dummy_options> read_options(const std::string& text)
         return bad("model.options must be an object");
     for (const auto& [name, value] : parsed->get_object()) {
         const std::string key = name;
-        std::chrono::milliseconds* const time =
-            key == "load_ms" ? &options.load : key == "call_ms" ? &options.call : key == "close_ms" ? &options.close : nullptr;
-        std::uint64_t* const number =
-            key == "bytes" ? &options.bytes : key == "load_error_times" ? &options.load_error_times : nullptr;
+        std::chrono::milliseconds* const time = key == "load_ms"    ? &options.load
+                                                : key == "call_ms"  ? &options.call
+                                                : key == "close_ms" ? &options.close
+                                                                    : nullptr;
+        std::uint64_t* const number = key == "bytes"              ? &options.bytes
+                                      : key == "load_error_times" ? &options.load_error_times
+                                                                  : nullptr;
         std::string* const message = key == "load_error"    ? &options.load_error
                                      : key == "call_error"  ? &options.call_error
                                      : key == "close_error" ? &options.close_error
                                                             : nullptr;
         if (!time && !number && !message)
-            return bad(
-                "unknown member model.options." + shortened(key) +
-                "; the dummy kind has load_ms, call_ms, close_ms, bytes, load_error, load_error_times, close_error, call_error");
+            return bad("unknown member model.options." + shortened(key) +
+                       "; the dummy kind has load_ms, call_ms, close_ms, bytes, load_error, "
+                       "load_error_times, close_error, call_error");
         if (message) {
             if (!value.is_string())
                 return bad("model.options." + key + " must be a string");
@@ -58,7 +61,8 @@ result<dummy_options> read_options(const std::string& text)
         boost::system::error_code ec;
         const auto amount = value.to_number<std::int64_t>(ec);
         if (!value.is_number() || ec || amount < 0 || (time && amount > 86'400'000))
-            return bad("model.options." + key + " must be a whole number, at least 0" + (time ? " and at most 86400000" : ""));
+            return bad("model.options." + key + " must be a whole number, at least 0" +
+                       (time ? " and at most 86400000" : ""));
         if (time)
             *time = std::chrono::milliseconds(amount);
         else
@@ -105,13 +109,17 @@ std::vector<float> canned(const view& through, std::span<const token_id> context
     case view::mode::base: break;
     case view::mode::ft: shift = 1; break;
     case view::mode::scaled: shift = through.scale; break;
-    case view::mode::null: shift = through.init_scale * static_cast<double>(mix(through.seed) % 1000); break;
+    case view::mode::null:
+        shift = through.init_scale * static_cast<double>(mix(through.seed) % 1000);
+        break;
     }
     const auto last = static_cast<std::uint64_t>(context.empty() ? 0 : context.back());
     std::array<double, vocabulary> logits{};
     double sum = 0;
     for (std::size_t id = 0; id != vocabulary; ++id) {
-        const auto draw = [&](std::uint64_t salt) { return static_cast<double>(mix(last * 1024 + id + salt) % 4096) / 1024; };
+        const auto draw = [&](std::uint64_t salt) {
+            return static_cast<double>(mix(last * 1024 + id + salt) % 4096) / 1024;
+        };
         logits[id] = draw(0) + shift * draw(1 << 20);
         sum += std::exp(logits[id]);
     }
@@ -127,7 +135,8 @@ top_slice top_of(const std::vector<float>& logprobs, std::size_t top_k)
     for (std::size_t id = 0; id != order.size(); ++id)
         order[id] = static_cast<token_id>(id);
     const auto at = [&](token_id id) { return logprobs[static_cast<std::size_t>(id)]; };
-    std::stable_sort(order.begin(), order.end(), [&](token_id a, token_id b) { return at(a) > at(b); });
+    std::stable_sort(order.begin(), order.end(),
+                     [&](token_id a, token_id b) { return at(a) > at(b); });
     top_slice slice{.vocab_size = logprobs.size()};
     double listed = 0;
     for (std::size_t i = 0; i != std::min(top_k, order.size()); ++i) {
@@ -147,7 +156,8 @@ public:
     void run(std::span<call> calls) override
     {
         for (call& each : calls) {
-            each.tokens_in = std::visit([](const auto& what) { return inputs_of(what); }, each.what);
+            each.tokens_in =
+                std::visit([](const auto& what) { return inputs_of(what); }, each.what);
             if (each.tokens_in > each.max_tokens)
                 each.complete(too_many_tokens(each.tokens_in, each.max_tokens));
             else if (auto why = too_much_to_list(each.what, vocabulary, each.max_reply_bytes))
@@ -157,7 +167,8 @@ public:
             else if (!options_.call_error.empty())
                 throw std::runtime_error(options_.call_error);
             else
-                each.complete(std::visit([&](const auto& what) { return answer(what, each); }, each.what));
+                each.complete(
+                    std::visit([&](const auto& what) { return answer(what, each); }, each.what));
         }
     }
     footprint bytes() const override { return {.all = options_.bytes}; }
@@ -200,7 +211,8 @@ private:
     {
         for (const token_id id : ids)
             if (id < 0 || static_cast<std::size_t>(id) >= vocabulary)
-                return bad("token id " + std::to_string(id) + " is outside the vocabulary of " + std::to_string(vocabulary));
+                return bad("token id " + std::to_string(id) + " is outside the vocabulary of " +
+                           std::to_string(vocabulary));
         return {};
     }
     static std::string bytes_of(const std::vector<token_id>& ids)
@@ -237,12 +249,14 @@ private:
         }
         return outcome(std::move(all));
     }
-    static scored_text score(const view& through, const std::vector<token_id>& ids, std::size_t from)
+    static scored_text score(const view& through, const std::vector<token_id>& ids,
+                             std::size_t from)
     {
         scored_text scored;
         scored.ids.assign(ids.begin() + static_cast<std::ptrdiff_t>(from), ids.end());
         for (std::size_t i = std::max<std::size_t>(from, 1); i < ids.size(); ++i) {
-            const float logprob = canned(through, std::span(ids).first(i))[static_cast<std::size_t>(ids[i])];
+            const float logprob =
+                canned(through, std::span(ids).first(i))[static_cast<std::size_t>(ids[i])];
             scored.logprobs.push_back(logprob);
             scored.total += static_cast<double>(logprob);
         }
@@ -284,8 +298,10 @@ private:
         for (std::size_t i = 0; i != what.max_new_tokens; ++i) {
             if (by.stop.stop_requested())
                 return failure{errc::cancelled, "asked to stop"};
-            const top_slice best = top_of(canned(what.through, ids), 1); // always the most likely: canned text needs no dice
-            const generated_token token{bytes_of({best.token_ids[0]}), best.token_ids[0], best.logprobs[0]};
+            const top_slice best = top_of(canned(what.through, ids),
+                                          1); // always the most likely: canned text needs no dice
+            const generated_token token{bytes_of({best.token_ids[0]}), best.token_ids[0],
+                                        best.logprobs[0]};
             ids.push_back(token.id);
             all.ids.push_back(token.id);
             all.text += token.text;
@@ -302,7 +318,8 @@ private:
         const auto to = answer(next_token{what.to, what.prompts, what.top_k}, by);
         if (!to)
             return to.error();
-        auto report = compare(what.kind, std::get<distributions>(*from).slices, std::get<distributions>(*to).slices);
+        auto report = compare(what.kind, std::get<distributions>(*from).slices,
+                              std::get<distributions>(*to).slices);
         if (!report)
             return report.error();
         return outcome(std::move(*report));
@@ -314,7 +331,8 @@ private:
 result<resolved_model> resolve(const model_spec& asked)
 {
     if (asked.dtype == "bf16" || asked.dtype == "fp16")
-        return failure{errc::unsupported, "the dummy kind computes in fp32 only, asked for " + asked.dtype};
+        return failure{errc::unsupported,
+                       "the dummy kind computes in fp32 only, asked for " + asked.dtype};
     const auto options = read_options(asked.options);
     if (!options)
         return options.error();
@@ -337,7 +355,8 @@ struct failure_count {
     std::map<cache_key, std::uint64_t> failed;
 };
 
-result<std::unique_ptr<backend>> load(const resolved_model& model, load_context& context, failure_count& counted)
+result<std::unique_ptr<backend>> load(const resolved_model& model, load_context& context,
+                                      failure_count& counted)
 {
     const auto options = read_options(model.spec.options);
     if (!options)
@@ -366,8 +385,9 @@ result<std::unique_ptr<backend>> load(const resolved_model& model, load_context&
 loader dummy_loader()
 {
     const auto counted = std::make_shared<failure_count>();
-    return loader{resolve,
-                  [counted](const resolved_model& model, load_context& context) { return load(model, context, *counted); }};
+    return loader{resolve, [counted](const resolved_model& model, load_context& context) {
+                      return load(model, context, *counted);
+                  }};
 }
 
 std::string backend_registry::kinds() const

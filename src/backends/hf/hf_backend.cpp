@@ -1,7 +1,7 @@
 #include "hf/hf_backend.hpp"
 
-#include "hf/model/lora_amx.hpp"
 #include "hf/calls/plan.hpp"
+#include "hf/model/lora_amx.hpp"
 
 #include <algorithm>
 #include <tuple>
@@ -36,7 +36,8 @@ bool is_null(const view& through) { return through.what == view::mode::null; }
 /// Equal views compare equal; null views come last.
 auto order(const view& through)
 {
-    return std::tuple(through.what, through.scale, through.seed, through.init_scale, through.rank_scale);
+    return std::tuple(through.what, through.scale, through.seed, through.init_scale,
+                      through.rank_scale);
 }
 
 std::string name_of(view::mode what)
@@ -102,12 +103,16 @@ void hf_backend::run(std::span<call> calls)
         if (!mine.given_up() && mine.left == 0)
             mine.complete(mine.what.finish());
     }
-    // What looks through one view stands together. There is room for one null view at a time: the others follow.
-    std::stable_sort(tasks.begin(), tasks.end(),
-                     [](const task& a, const task& b) { return order(a.through) < order(b.through); });
+    // What looks through one view stands together. There is room for one null view at a time: the
+    // others follow.
+    std::stable_sort(tasks.begin(), tasks.end(), [](const task& a, const task& b) {
+        return order(a.through) < order(b.through);
+    });
     for (auto first = tasks.begin(); first != tasks.end();) {
-        const auto null = std::find_if(first, tasks.end(), [](const task& t) { return is_null(t.through); });
-        const auto last = std::find_if(null, tasks.end(), [&](const task& t) { return t.through != null->through; });
+        const auto null =
+            std::find_if(first, tasks.end(), [](const task& t) { return is_null(t.through); });
+        const auto last = std::find_if(null, tasks.end(),
+                                       [&](const task& t) { return t.through != null->through; });
         run_together(std::span(first, last));
         first = last;
     }
@@ -119,7 +124,8 @@ void hf_backend::run_together(std::span<const task> tasks)
     for (const task& each : tasks)
         sequences.push_back({each.what, lens_of(each.through)});
     run_sequences(
-        base_->forward, base_->pool, *gate_, sequences, [&](std::size_t i) { return tasks[i].owner->given_up(); },
+        base_->forward, base_->pool, *gate_, sequences,
+        [&](std::size_t i) { return tasks[i].owner->given_up(); },
         [&](std::size_t i) {
             work& owner = *tasks[i].owner;
             if (--owner.left == 0)
@@ -129,11 +135,12 @@ void hf_backend::run_together(std::span<const task> tasks)
 
 view hf_backend::simplest(view through) const
 {
-    const bool is_base =
-        !adapter_ || through.what == view::mode::base || (through.what == view::mode::scaled && through.scale == 0);
+    const bool is_base = !adapter_ || through.what == view::mode::base ||
+                         (through.what == view::mode::scaled && through.scale == 0);
     if (is_base)
         return view{.what = view::mode::base};
-    if (through.what == view::mode::ft || (through.what == view::mode::scaled && through.scale == 1))
+    if (through.what == view::mode::ft ||
+        (through.what == view::mode::scaled && through.scale == 1))
         return view{.what = view::mode::ft};
     if (through.what == view::mode::scaled)
         return view{.what = view::mode::scaled, .scale = through.scale};
@@ -174,20 +181,22 @@ footprint hf_backend::bytes() const
     return {.all = shared + (adapter_ ? 2 * adapter_->weights.bytes() : 0), .shared = shared};
 }
 
-result<void> preflight(backend& loaded, const std::vector<view>& views, const std::vector<token_id>& prompt)
+result<void> preflight(backend& loaded, const std::vector<view>& views,
+                       const std::vector<token_id>& prompt)
 {
     std::vector<result<outcome>> answers(views.size(), failure{});
     std::vector<call> calls;
     for (std::size_t i = 0; i != views.size(); ++i)
-        calls.push_back({.what = next_token{.through = views[i], .prompts = {prompt}, .top_k = 1},
-                         .stop = {},
-                         .on_token = {},
-                         .complete = [&answers, i](result<outcome> came) { answers[i] = std::move(came); }});
+        calls.push_back(
+            {.what = next_token{.through = views[i], .prompts = {prompt}, .top_k = 1},
+             .stop = {},
+             .on_token = {},
+             .complete = [&answers, i](result<outcome> came) { answers[i] = std::move(came); }});
     loaded.run(calls);
     for (std::size_t i = 0; i != views.size(); ++i)
         if (!answers[i])
-            return failure{errc::load_failed,
-                           "preflight through view " + name_of(views[i].what) + ": " + answers[i].error().detail};
+            return failure{errc::load_failed, "preflight through view " + name_of(views[i].what) +
+                                                  ": " + answers[i].error().detail};
     return {};
 }
 

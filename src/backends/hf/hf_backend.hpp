@@ -1,8 +1,8 @@
 #pragma once
 // A loaded model: base weights, perhaps an adapter, a tokenizer; what it takes to answer calls.
 
-#include "hf/model/base_model.hpp"
 #include "hf/compute/compute.hpp"
+#include "hf/model/base_model.hpp"
 #include "hf/model/lora.hpp"
 
 #include <warmd/backend.hpp>
@@ -13,7 +13,8 @@
 
 namespace warmd::hf {
 
-/// An adapter in memory: its weights, its structure for null views, and its own tokenizer if it has one.
+/// An adapter in memory: its weights, its structure for null views, and its own tokenizer if it has
+/// one.
 struct loaded_adapter {
     std::vector<lora_factors> factors;
     lora_weights weights;
@@ -24,12 +25,14 @@ struct task; // a sequence to be run for some call
 
 class hf_backend final : public backend {
 public:
-    hf_backend(std::shared_ptr<base_model> base, std::optional<loaded_adapter> adapter, std::shared_ptr<compute_gate> gate);
+    hf_backend(std::shared_ptr<base_model> base, std::optional<loaded_adapter> adapter,
+               std::shared_ptr<compute_gate> gate);
 
-    /// Takes all texts of all calls through the model together, whatever they look through; only null views wait for each other.
+    /// Takes all texts of all calls through the model together, whatever they look through; only
+    /// null views wait for each other.
     void run(std::span<call> calls) override;
-    /// Weights, and room for the adapter of one null view, which is drawn when first asked for; the base model, buffers included,
-    /// is the shared part.
+    /// Weights, and room for the adapter of one null view, which is drawn when first asked for; the
+    /// base model, buffers included, is the shared part.
     footprint bytes() const override;
     void close() override {}
 
@@ -39,7 +42,10 @@ private:
     lens lens_of(const view& through);
     void run_together(std::span<const task> tasks);
 
-    const tokenizer& words() const { return adapter_ && adapter_->words ? *adapter_->words : base_->words; }
+    const tokenizer& words() const
+    {
+        return adapter_ && adapter_->words ? *adapter_->words : base_->words;
+    }
 
     std::shared_ptr<base_model> base_;
     std::optional<loaded_adapter> adapter_;
@@ -48,8 +54,9 @@ private:
     std::optional<lora_weights> null_;
 };
 
-/// One forward pass of `prompt` through the views before the first answer: load_failed names the view whose logits are not
-/// finite.
-result<void> preflight(backend& loaded, const std::vector<view>& views, const std::vector<token_id>& prompt);
+/// One forward pass of `prompt` through the views before the first answer: load_failed names the
+/// view whose logits are not finite.
+result<void> preflight(backend& loaded, const std::vector<view>& views,
+                       const std::vector<token_id>& prompt);
 
 } // namespace warmd::hf

@@ -1,9 +1,9 @@
 #include "hf/hf_loader.hpp"
 
-#include "hf/model/finiteness.hpp"
-#include "hf/hf_backend.hpp"
 #include "hf/files/hub_cache.hpp"
 #include "hf/files/input_file.hpp"
+#include "hf/hf_backend.hpp"
+#include "hf/model/finiteness.hpp"
 #include "hf/model/lora_amx.hpp"
 
 #include <algorithm>
@@ -31,7 +31,8 @@ std::uint64_t size_of(const path& file)
 
 std::vector<path> base_files(const path& base)
 {
-    std::vector<path> files{base / "config.json", base / "generation_config.json", base / "tokenizer.json"};
+    std::vector<path> files{base / "config.json", base / "generation_config.json",
+                            base / "tokenizer.json"};
     for (path& weights : checkpoint::files_of(base))
         files.push_back(std::move(weights));
     return files;
@@ -76,9 +77,15 @@ private:
     std::map<std::string, std::shared_ptr<shared_base>> bases_; // by resolved_model::shared_weights
 };
 
-constexpr const char* name_of(precision computes) { return computes == precision::bf16 ? "bf16" : "fp32"; }
+constexpr const char* name_of(precision computes)
+{
+    return computes == precision::bf16 ? "bf16" : "fp32";
+}
 /// Of a resolved spec.
-precision precision_of(const model_spec& spec) { return spec.dtype == "bf16" ? precision::bf16 : precision::fp32; }
+precision precision_of(const model_spec& spec)
+{
+    return spec.dtype == "bf16" ? precision::bf16 : precision::fp32;
+}
 
 /// What a dtype is computed with: auto and fp16, which is a storage type, in fp32.
 precision hf_models::precision_for(const std::string& dtype)
@@ -88,7 +95,8 @@ precision hf_models::precision_for(const std::string& dtype)
     if (has_bf16())
         return precision::bf16;
     std::call_once(told_, [this] {
-        say_.warning("dtype bf16 is computed in fp32: this processor has neither AVX512-BF16 nor AMX");
+        say_.warning(
+            "dtype bf16 is computed in fp32: this processor has neither AVX512-BF16 nor AMX");
     });
     return precision::fp32;
 }
@@ -97,11 +105,14 @@ precision hf_models::precision_for(const std::string& dtype)
 std::optional<failure> objection(const model_spec& asked)
 {
     if (asked.device != "auto" && asked.device != "cpu")
-        return failure{errc::unsupported, "model.device " + asked.device + " is not supported; it can be cpu"};
+        return failure{errc::unsupported,
+                       "model.device " + asked.device + " is not supported; it can be cpu"};
     if (asked.entry_point)
-        return failure{errc::invalid_params, "model.entry_point means nothing to kind hf: no code is ever loaded"};
+        return failure{errc::invalid_params,
+                       "model.entry_point means nothing to kind hf: no code is ever loaded"};
     if (asked.options != "{}")
-        return failure{errc::invalid_params, "model.options must be empty for kind hf, found " + asked.options};
+        return failure{errc::invalid_params,
+                       "model.options must be empty for kind hf, found " + asked.options};
     return {};
 }
 
@@ -126,7 +137,8 @@ result<resolved_model> hf_models::resolve(const model_spec& asked)
         model.watched.emplace_back(*asked.adapter);
         model.spec.adapter = real_path(*asked.adapter);
         if (!is_directory(*model.spec.adapter))
-            return failure{errc::not_found, "model.adapter '" + *asked.adapter + "' is no directory"};
+            return failure{errc::not_found,
+                           "model.adapter '" + *asked.adapter + "' is no directory"};
     }
     model.spec.dtype = name_of(precision_for(asked.dtype));
     model.spec.device = "cpu";
@@ -138,11 +150,13 @@ result<resolved_model> hf_models::resolve(const model_spec& asked)
     const footprint estimated = estimate(model.spec);
     model.estimated_bytes = estimated.all;
     model.shared_bytes = estimated.shared;
-    model.shared_weights = model.spec.base + '\n' + model.spec.dtype + '\n' + fingerprint(base_files(model.spec.base)).text;
+    model.shared_weights = model.spec.base + '\n' + model.spec.dtype + '\n' +
+                           fingerprint(base_files(model.spec.base)).text;
     return model;
 }
 
-/// From headers alone. Of files that cannot be used, their size: load() will say what is wrong with them.
+/// From headers alone. Of files that cannot be used, their size: load() will say what is wrong with
+/// them.
 footprint hf_models::estimate(const model_spec& spec)
 {
     std::uint64_t on_disk = 0;
@@ -159,7 +173,8 @@ footprint hf_models::estimate(const model_spec& spec)
         const auto opened = adapter::open(*spec.adapter, modules_of(*config));
         if (!opened)
             return {.all = on_disk};
-        bytes += 2 * (estimate_bytes(opened->factors()) + lora_tile_bytes(opened->factors(), precision_of(spec)));
+        bytes += 2 * (estimate_bytes(opened->factors()) +
+                      lora_tile_bytes(opened->factors(), precision_of(spec)));
     }
     return {.all = bytes, .shared = *shared};
 }
@@ -167,18 +182,22 @@ footprint hf_models::estimate(const model_spec& spec)
 /// The prompt of the preflight, whatever the model.
 std::vector<token_id> preflight_prompt(const tokenizer& words, const model_config& config)
 {
-    constexpr std::size_t enough = 1; // weights are read once for all rows, and that is what takes the time
+    constexpr std::size_t enough =
+        1; // weights are read once for all rows, and that is what takes the time
     std::vector<token_id> ids = words.encode("The quick brown fox", true);
     ids.resize(std::clamp<std::size_t>(ids.size(), 1, std::min(config.longest_input(), enough)));
     return ids;
 }
 
-result<std::shared_ptr<base_model>> hf_models::base_of(const resolved_model& model, load_context& context)
+result<std::shared_ptr<base_model>> hf_models::base_of(const resolved_model& model,
+                                                       load_context& context)
 {
     std::shared_ptr<shared_base> shared;
     {
         const std::lock_guard lock(mutex_);
-        std::erase_if(bases_, [](const auto& entry) { return entry.second.use_count() == 1 && entry.second->model.expired(); });
+        std::erase_if(bases_, [](const auto& entry) {
+            return entry.second.use_count() == 1 && entry.second->model.expired();
+        });
         auto& slot = bases_[model.shared_weights];
         if (!slot)
             slot = std::make_shared<shared_base>();
@@ -195,13 +214,15 @@ result<std::shared_ptr<base_model>> hf_models::base_of(const resolved_model& mod
     return loaded;
 }
 
-result<std::shared_ptr<base_model>> hf_models::load_base(const model_spec& spec, load_context& context)
+result<std::shared_ptr<base_model>> hf_models::load_base(const model_spec& spec,
+                                                         load_context& context)
 {
     auto loaded = load_base_model(spec.base, precision_of(spec), *gate_, context);
     if (!loaded)
         return loaded;
     hf_backend alone(*loaded, {}, gate_);
-    const std::vector<token_id> prompt = preflight_prompt((*loaded)->words, (*loaded)->weights.config);
+    const std::vector<token_id> prompt =
+        preflight_prompt((*loaded)->words, (*loaded)->weights.config);
     if (auto sound = preflight(alone, {{.what = view::mode::base}}, prompt); !sound)
         return sound.error();
     return loaded;
@@ -221,7 +242,9 @@ result<loaded_adapter> hf_models::load_adapter(const model_spec& spec, const mod
             return words.error();
         own = std::move(*words);
     }
-    const factor_source read = [&](const std::string& tensor, std::span<float> values) { return opened->read(tensor, values); };
+    const factor_source read = [&](const std::string& tensor, std::span<float> values) {
+        return opened->read(tensor, values);
+    };
     auto weights = arrange_lora(config, opened->factors(), read);
     if (!weights)
         return weights.error();
@@ -231,7 +254,8 @@ result<loaded_adapter> hf_models::load_adapter(const model_spec& spec, const mod
 /// Whether ft, scaled and that null view can give nothing but finite logits, whatever the prompt.
 bool is_surely_finite(const base_weights& base, const lora_weights& adapter, const view& null)
 {
-    return logit_bound(base, gains_of(base.config, adapter)) && logit_bound(base, gains_of(base.config, adapter, null));
+    return logit_bound(base, gains_of(base.config, adapter)) &&
+           logit_bound(base, gains_of(base.config, adapter, null));
 }
 
 result<std::unique_ptr<backend>> hf_models::read(const resolved_model& model, load_context& context)
@@ -241,7 +265,8 @@ result<std::unique_ptr<backend>> hf_models::read(const resolved_model& model, lo
         auto base = base_of(model, context);
         if (!base)
             return base.error();
-        return std::unique_ptr<backend>(std::make_unique<hf_backend>(std::move(*base), std::nullopt, gate_));
+        return std::unique_ptr<backend>(
+            std::make_unique<hf_backend>(std::move(*base), std::nullopt, gate_));
     }
     const auto config = read_model_config(spec.base);
     if (!config)
@@ -258,20 +283,23 @@ result<std::unique_ptr<backend>> hf_models::read(const resolved_model& model, lo
     auto loaded = std::make_unique<hf_backend>(std::move(*base), std::move(*adapter), gate_);
     if (proven)
         return std::unique_ptr<backend>(std::move(loaded));
-    const std::vector<view> views{{.what = view::mode::ft}, {.what = view::mode::scaled, .scale = 0.5}, null};
+    const std::vector<view> views{
+        {.what = view::mode::ft}, {.what = view::mode::scaled, .scale = 0.5}, null};
     if (auto sound = preflight(*loaded, views, prompt); !sound)
         return sound.error();
     return std::unique_ptr<backend>(std::move(loaded));
 }
 
-/// What was read of files that changed meanwhile, sound or broken, is neither the old model nor the new one.
+/// What was read of files that changed meanwhile, sound or broken, is neither the old model nor the
+/// new one.
 result<std::unique_ptr<backend>> hf_models::load(const resolved_model& model, load_context& context)
 {
     const opening_rule rule(context.may_read);
     auto loaded = read(model, context);
     if (fingerprint(files_of(model.spec)) != model.files)
         return failure{.code = errc::load_failed,
-                       .detail = model.spec.base + (model.spec.adapter ? " or " + *model.spec.adapter : "") +
+                       .detail = model.spec.base +
+                                 (model.spec.adapter ? " or " + *model.spec.adapter : "") +
                                  ": the model's files changed while they were being loaded",
                        .retry_after_seconds = 0.0};
     return loaded;
@@ -283,7 +311,9 @@ loader hf_loader(logger say)
 {
     const auto models = std::make_shared<hf_models>(std::move(say));
     return loader{[models](const model_spec& asked) { return models->resolve(asked); },
-                  [models](const resolved_model& model, load_context& context) { return models->load(model, context); }};
+                  [models](const resolved_model& model, load_context& context) {
+                      return models->load(model, context);
+                  }};
 }
 
 } // namespace warmd::hf

@@ -35,13 +35,13 @@ result<outcome> run(backend& on, operation what)
 BOOST_AUTO_TEST_CASE(options_are_checked_by_name_type_and_range)
 {
     BOOST_TEST(resolve(R"({"load_ms":5,"bytes":7})").value().estimated_bytes == 7U);
-    for (const auto& [options, named] :
-         std::initializer_list<std::pair<const char*, const char*>>{{R"({"speed":1})", "speed"},
-                                                                    {R"({"load_ms":-1})", "load_ms"},
-                                                                    {R"({"load_ms":1.5})", "load_ms"},
-                                                                    {R"({"load_ms":"1"})", "load_ms"},
-                                                                    {R"({"load_ms":1e12})", "load_ms"},
-                                                                    {R"({"load_error":1})", "load_error"}}) {
+    for (const auto& [options, named] : std::initializer_list<std::pair<const char*, const char*>>{
+             {R"({"speed":1})", "speed"},
+             {R"({"load_ms":-1})", "load_ms"},
+             {R"({"load_ms":1.5})", "load_ms"},
+             {R"({"load_ms":"1"})", "load_ms"},
+             {R"({"load_ms":1e12})", "load_ms"},
+             {R"({"load_error":1})", "load_error"}}) {
         const auto refused = resolve(options);
         BOOST_TEST_REQUIRE(!refused.has_value(), options);
         BOOST_TEST((refused.error().code == errc::invalid_params));
@@ -54,8 +54,9 @@ BOOST_AUTO_TEST_CASE(a_load_fails_as_often_as_it_was_told_to)
     const loader by = dummy_loader();
     const std::string options = R"({"load_error":"disk on fire","load_error_times":2})";
     for (int attempt = 0; attempt != 2; ++attempt)
-        BOOST_CHECK_EXCEPTION(load(by, options), std::runtime_error,
-                              [](const auto& e) { return std::string(e.what()) == "disk on fire"; });
+        BOOST_CHECK_EXCEPTION(load(by, options), std::runtime_error, [](const auto& e) {
+            return std::string(e.what()) == "disk on fire";
+        });
     BOOST_TEST(load(by, options).has_value());
 }
 
@@ -85,15 +86,18 @@ BOOST_AUTO_TEST_CASE(every_operation_is_answered)
     const auto made = load(by, "{}").value();
     BOOST_TEST(std::get<tokens>(run(*made, tokenize{"ab", true}).value()).ids.size() == 2U);
     BOOST_TEST(std::get<plain_text>(run(*made, detokenize{{97, 98}, false}).value()).text == "ab");
-    BOOST_TEST(std::get<scored_texts>(run(*made, logprob{{}, {{std::string("a"), std::string("bc")}}}).value())
+    BOOST_TEST(std::get<scored_texts>(
+                   run(*made, logprob{{}, {{std::string("a"), std::string("bc")}}}).value())
                    .results.at(0)
                    .logprobs.size() == 2U);
+    BOOST_TEST(std::get<scored_texts>(run(*made, rolling_logprob{{}, {std::string("abc")}}).value())
+                   .results.at(0)
+                   .logprobs.size() == 2U);
+    BOOST_TEST(std::get<generation_result>(
+                   run(*made, generate{.prompt = std::string("a"), .max_new_tokens = 3}).value())
+                   .ids.size() == 3U);
     BOOST_TEST(
-        std::get<scored_texts>(run(*made, rolling_logprob{{}, {std::string("abc")}}).value()).results.at(0).logprobs.size() ==
-        2U);
-    BOOST_TEST(
-        std::get<generation_result>(run(*made, generate{.prompt = std::string("a"), .max_new_tokens = 3}).value()).ids.size() ==
-        3U);
-    BOOST_TEST(std::get<divergence_report>(run(*made, diverge{.prompts = {std::string("a")}}).value()).mean > 0);
+        std::get<divergence_report>(run(*made, diverge{.prompts = {std::string("a")}}).value())
+            .mean > 0);
     BOOST_TEST((run(*made, detokenize{{256}, false}).error().code == errc::invalid_params));
 }

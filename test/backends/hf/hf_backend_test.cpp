@@ -35,8 +35,9 @@ std::unique_ptr<backend> demo_model(const std::string& dtype = "auto")
 view scaled(double scale) { return {.what = view::mode::scaled, .scale = scale}; }
 view null_view(std::uint64_t seed) { return {.what = view::mode::null, .seed = seed}; }
 
-std::vector<float> rolling(backend& model, const view& through,
-                           const std::string& text = "In the beginning was the database, and it came to pass.")
+std::vector<float> rolling(
+    backend& model, const view& through,
+    const std::string& text = "In the beginning was the database, and it came to pass.")
 {
     return ask<scored_texts>(model, rolling_logprob{through, {text}}).results.at(0).logprobs;
 }
@@ -56,14 +57,20 @@ operation random_request(const Below& below)
 {
     const view views[]{{.what = view::mode::base}, {}, scaled(0.25), null_view(7), null_view(8)};
     const view through = views[below(std::size(views))];
-    const auto text = [&] { return some_ids(1 + (below(3) == 0 ? below(150) : below(20)), static_cast<token_id>(below(2048))); };
+    const auto text = [&] {
+        return some_ids(1 + (below(3) == 0 ? below(150) : below(20)),
+                        static_cast<token_id>(below(2048)));
+    };
     switch (below(5)) {
     case 0: return rolling_logprob{through, {text(), text()}};
     case 1: return logprob{through, {{text(), text()}}};
     case 2: return diverge{.to = through, .prompts = {text(), text()}};
     case 3:
-        return generate{
-            .through = through, .prompt = text(), .max_new_tokens = 1 + below(8), .temperature = 0.9, .seed = below(100)};
+        return generate{.through = through,
+                        .prompt = text(),
+                        .max_new_tokens = 1 + below(8),
+                        .temperature = 0.9,
+                        .seed = below(100)};
     default: return next_token{through, {text(), text(), text()}, 1 + below(64)};
     }
 }
@@ -119,14 +126,17 @@ BOOST_AUTO_TEST_CASE(scale_zero_is_base_and_scale_one_is_the_fine_tuned_view_to_
     BOOST_TEST((rolling(*model, scaled(1)) == ft));
     BOOST_TEST((base != ft));
     BOOST_TEST((rolling(*model, scaled(0.5)) != ft));
-    BOOST_TEST((rolling(*model, {.what = view::mode::base}) == base)); // the views before left no trace
+    BOOST_TEST(
+        (rolling(*model, {.what = view::mode::base}) == base)); // the views before left no trace
 }
 
 BOOST_DATA_TEST_CASE(what_a_view_without_finite_numbers_leaves_in_memory_reaches_no_other,
                      boost::unit_test::data::make({"fp32", "bf16"}), dtype)
 {
     const auto model = demo_model(dtype), untouched = demo_model(dtype);
-    const auto refused = refusal(*model, rolling_logprob{scaled(1e38), {"Long enough to fill what a short text leaves free."}});
+    const auto refused =
+        refusal(*model, rolling_logprob{scaled(1e38),
+                                        {"Long enough to fill what a short text leaves free."}});
     BOOST_TEST((refused.code == errc::backend_failed));
     BOOST_TEST((rolling(*model, {.what = view::mode::base}, "Short.") ==
                 rolling(*untouched, {.what = view::mode::base}, "Short.")));
@@ -165,7 +175,9 @@ BOOST_DATA_TEST_CASE(each_of_200_random_requests_has_the_same_bits_alone_and_amo
 {
     const auto model = demo_model(dtype);
     std::mt19937 random(20);
-    const auto below = [&](std::size_t limit) { return static_cast<std::size_t>(random() % limit); };
+    const auto below = [&](std::size_t limit) {
+        return static_cast<std::size_t>(random() % limit);
+    };
     std::vector<operation> requests;
     for (std::size_t i = 0; i != 200; ++i)
         requests.push_back(random_request(below));
@@ -182,16 +194,20 @@ BOOST_DATA_TEST_CASE(each_of_200_random_requests_has_the_same_bits_alone_and_amo
             together.push_back(requests[order[i]]);
         const auto answers = ask_all(*model, together);
         for (std::size_t i = 0; i != count; ++i)
-            BOOST_TEST((bits_of(answers[i].value()) == alone[order[first + i]]), "request " << order[first + i]);
+            BOOST_TEST((bits_of(answers[i].value()) == alone[order[first + i]]),
+                       "request " << order[first + i]);
     }
 }
 
 BOOST_AUTO_TEST_CASE(a_prefix_scores_the_same_within_a_longer_text)
 {
     const auto model = demo_model();
-    const auto whole = ask<scored_texts>(*model, rolling_logprob{{}, {some_ids(512, 3)}}).results.at(0);
-    const auto prefix = ask<scored_texts>(*model, rolling_logprob{{}, {some_ids(77, 3)}}).results.at(0);
-    BOOST_TEST((std::vector(whole.logprobs.begin(), whole.logprobs.begin() + 76) == prefix.logprobs));
+    const auto whole =
+        ask<scored_texts>(*model, rolling_logprob{{}, {some_ids(512, 3)}}).results.at(0);
+    const auto prefix =
+        ask<scored_texts>(*model, rolling_logprob{{}, {some_ids(77, 3)}}).results.at(0);
+    BOOST_TEST(
+        (std::vector(whole.logprobs.begin(), whole.logprobs.begin() + 76) == prefix.logprobs));
 }
 
 BOOST_AUTO_TEST_CASE(prompts_that_share_a_prefix_have_the_distributions_they_have_alone)
@@ -210,8 +226,11 @@ BOOST_AUTO_TEST_CASE(prompts_that_share_a_prefix_have_the_distributions_they_hav
     for (const view& through : views) {
         const auto together = ask<distributions>(*model, next_token{through, prompts, 64}).slices;
         for (std::size_t i = 0; i != prompts.size(); ++i) {
-            const auto alone = ask<distributions>(*model, next_token{through, {prompts[i]}, 64}).slices.at(0);
-            BOOST_TEST((alone.logprobs == together[i].logprobs && alone.token_ids == together[i].token_ids), i);
+            const auto alone =
+                ask<distributions>(*model, next_token{through, {prompts[i]}, 64}).slices.at(0);
+            BOOST_TEST((alone.logprobs == together[i].logprobs &&
+                        alone.token_ids == together[i].token_ids),
+                       i);
         }
     }
 }
@@ -224,10 +243,11 @@ BOOST_AUTO_TEST_CASE(a_sequence_whose_prefix_another_was_computing_goes_on_when_
     std::vector<call> calls;
     auto longer = some_ids(400, 3);
     longer.push_back(5);
-    calls.push_back({.what = generate{.through = {}, .prompt = some_ids(400, 3), .max_new_tokens = 100},
-                     .stop = stop.get_token(),
-                     .on_token = [&](const generated_token&) { stop.request_stop(); },
-                     .complete = [&](result<outcome> came) { stopped.emplace(std::move(came)); }});
+    calls.push_back(
+        {.what = generate{.through = {}, .prompt = some_ids(400, 3), .max_new_tokens = 100},
+         .stop = stop.get_token(),
+         .on_token = [&](const generated_token&) { stop.request_stop(); },
+         .complete = [&](result<outcome> came) { stopped.emplace(std::move(came)); }});
     calls.push_back({.what = next_token{{}, {longer}, 64},
                      .stop = {},
                      .on_token = {},
@@ -250,7 +270,8 @@ BOOST_AUTO_TEST_CASE(input_that_cannot_be_scored_is_refused_with_the_numbers)
     BOOST_TEST(says(refusal(*model, rolling_logprob{{}, {some_ids(513, 0)}}), "513"));
     BOOST_TEST(says(refusal(*model, rolling_logprob{{}, {some_ids(513, 0)}}), "512"));
     BOOST_TEST(says(refusal(*model, logprob{{}, {{"The database", ""}}}), "completion"));
-    BOOST_TEST(says(refusal(*model, generate{.prompt = "", .max_new_tokens = 1}), "at least one token"));
+    BOOST_TEST(
+        says(refusal(*model, generate{.prompt = "", .max_new_tokens = 1}), "at least one token"));
     BOOST_TEST(says(refusal(*model, detokenize{{99999}, false}), "99999"));
     BOOST_TEST(says(refusal(*model, diverge{}), "prompts"));
 }
@@ -263,7 +284,9 @@ BOOST_AUTO_TEST_CASE(what_no_reply_can_hold_is_refused_before_it_is_made)
         std::optional<errc> why;
         std::vector<call> calls(1);
         calls[0].what = std::move(what);
-        calls[0].complete = [&](const result<outcome>& told) { why = told ? std::nullopt : std::optional(told.error().code); };
+        calls[0].complete = [&](const result<outcome>& told) {
+            why = told ? std::nullopt : std::optional(told.error().code);
+        };
         calls[0].max_reply_bytes = 2 * vocabulary * least_bytes_each;
         model->run(calls);
         return why == errc::too_large;
@@ -273,14 +296,16 @@ BOOST_AUTO_TEST_CASE(what_no_reply_can_hold_is_refused_before_it_is_made)
     BOOST_TEST(!refused(diverge{.prompts = {"a", "b"}, .top_k = all}));
     BOOST_TEST(refused(diverge{.prompts = {"a", "b", "c"}, .top_k = all}));
     BOOST_TEST(!refused(tokenize{some_ids(100, 1), true}));
-    BOOST_TEST(refused(tokenize{std::vector<token_id>(2 * vocabulary * least_bytes_each, 260), true})); // " the"
+    BOOST_TEST(refused(
+        tokenize{std::vector<token_id>(2 * vocabulary * least_bytes_each, 260), true})); // " the"
 }
 
 BOOST_AUTO_TEST_CASE(one_bad_call_of_a_batch_fails_alone)
 {
     const auto model = demo_model();
     const auto answers =
-        ask_all(*model, {next_token{{}, {"The"}, 4}, next_token{{}, {std::vector<token_id>{9999}}, 4}, tokenize{"The", true}});
+        ask_all(*model, {next_token{{}, {"The"}, 4},
+                         next_token{{}, {std::vector<token_id>{9999}}, 4}, tokenize{"The", true}});
     BOOST_TEST(answers[0].has_value());
     BOOST_TEST(answers[1].has_error());
     BOOST_TEST(answers[2].has_value());
@@ -294,7 +319,8 @@ BOOST_AUTO_TEST_CASE(short_texts_have_the_scores_they_can_have)
     BOOST_TEST(empty.at(1).ids.size() == 1u);
     BOOST_TEST(empty.at(1).logprobs.empty());
     BOOST_TEST(empty.at(1).total == 0.0);
-    const auto unprompted = ask<scored_texts>(*model, logprob{{}, {{"", "The database"}}}).results.at(0);
+    const auto unprompted =
+        ask<scored_texts>(*model, logprob{{}, {{"", "The database"}}}).results.at(0);
     BOOST_TEST(unprompted.ids.size() == 2u); // its first token has nothing before it
     BOOST_TEST(unprompted.logprobs.size() == 1u);
 }
@@ -302,11 +328,12 @@ BOOST_AUTO_TEST_CASE(short_texts_have_the_scores_they_can_have)
 BOOST_AUTO_TEST_CASE(a_long_context_ends_a_generation)
 {
     const auto model = demo_model();
-    const auto full = ask<generation_result>(*model, generate{.through = {}, .prompt = some_ids(512, 0), .max_new_tokens = 100});
+    const auto full = ask<generation_result>(
+        *model, generate{.through = {}, .prompt = some_ids(512, 0), .max_new_tokens = 100});
     BOOST_TEST(full.ids.size() == 1u);
     BOOST_TEST((full.reason == generation_result::finish::length));
-    const auto nearly =
-        ask<generation_result>(*model, generate{.through = {}, .prompt = some_ids(500, 0), .max_new_tokens = 100});
+    const auto nearly = ask<generation_result>(
+        *model, generate{.through = {}, .prompt = some_ids(500, 0), .max_new_tokens = 100});
     BOOST_TEST(nearly.ids.size() <= 12u);
 }
 
@@ -325,7 +352,10 @@ BOOST_AUTO_TEST_CASE(a_seed_decides_the_text)
     };
     BOOST_TEST(draw(1, 1, 0) == draw(1, 1, 0));
     BOOST_TEST(draw(1, 1, 0) != draw(2, 1, 0));
-    const auto greedy = ask<generation_result>(*model, generate{.through = {}, .prompt = "The king", .max_new_tokens = 24}).ids;
+    const auto greedy =
+        ask<generation_result>(*model,
+                               generate{.through = {}, .prompt = "The king", .max_new_tokens = 24})
+            .ids;
     BOOST_TEST(draw(3, 1, 1) == greedy);
     BOOST_TEST(draw(4, 1e-9, 0) == greedy);
 }
@@ -368,7 +398,8 @@ BOOST_AUTO_TEST_CASE(the_pieces_of_a_stream_are_the_text)
 BOOST_AUTO_TEST_CASE(a_stop_string_ends_and_cuts_the_text)
 {
     const auto model = demo_model();
-    const generate plain{.through = {.what = view::mode::base}, .prompt = "The database", .max_new_tokens = 12};
+    const generate plain{
+        .through = {.what = view::mode::base}, .prompt = "The database", .max_new_tokens = 12};
     const std::string text = ask<generation_result>(*model, plain).text;
     generate stopped = plain;
     stopped.stop = {"opened"};
@@ -413,14 +444,15 @@ BOOST_AUTO_TEST_CASE(tokens_and_text_come_back_as_they_went)
 }
 
 BOOST_DATA_TEST_CASE(the_estimate_is_what_is_allocated,
-                     boost::unit_test::data::make({"demo", "fixtures/llama-smol", "fixtures/llama3-mini",
-                                                   "fixtures/llama2-mini"}),
+                     boost::unit_test::data::make({"demo", "fixtures/llama-smol",
+                                                   "fixtures/llama3-mini", "fixtures/llama2-mini"}),
                      name)
 {
     expect_good_estimate(spec_of(test_data / name / "model"));
 }
 
-BOOST_DATA_TEST_CASE(an_adapters_estimate_is_what_is_allocated, boost::unit_test::data::make({"fp32", "bf16"}), dtype)
+BOOST_DATA_TEST_CASE(an_adapters_estimate_is_what_is_allocated,
+                     boost::unit_test::data::make({"fp32", "bf16"}), dtype)
 {
     expect_good_estimate(demo_spec(dtype));
 }
@@ -428,7 +460,8 @@ BOOST_DATA_TEST_CASE(an_adapters_estimate_is_what_is_allocated, boost::unit_test
 BOOST_AUTO_TEST_CASE(bf16_is_a_model_of_its_own_and_takes_half_the_memory_for_weights)
 {
     const loader by = hf_loader();
-    const auto narrow = by.resolve(demo_spec("bf16")).value(), wide = by.resolve(demo_spec("auto")).value();
+    const auto narrow = by.resolve(demo_spec("bf16")).value(),
+               wide = by.resolve(demo_spec("auto")).value();
     if (narrow.spec.dtype == "fp32")
         return; // a processor without bf16
     BOOST_TEST((narrow.key != wide.key && narrow.shared_weights != wide.shared_weights));
@@ -442,9 +475,12 @@ BOOST_AUTO_TEST_CASE(adapters_of_one_base_share_its_weights)
     const auto one = by.resolve(spec_of(demo / "model", demo / "adapter")).value();
     const auto other = by.resolve(spec_of(demo / "model", demo / "adapter-early-05")).value();
     BOOST_TEST(one.shared_weights == other.shared_weights);
-    BOOST_TEST(one.shared_weights != by.resolve(spec_of(test_data / "fixtures/llama-smol/model")).value().shared_weights);
+    BOOST_TEST(one.shared_weights !=
+               by.resolve(spec_of(test_data / "fixtures/llama-smol/model")).value().shared_weights);
     std::uint64_t read = 0; // bytes reported before the end of a load
-    load_context context{.stop = {}, .progress = [&](std::uint64_t done, std::uint64_t total) { read += done < total ? 1 : 0; }};
+    load_context context{.stop = {}, .progress = [&](std::uint64_t done, std::uint64_t total) {
+                             read += done < total ? 1 : 0;
+                         }};
     auto first = by.load(one, context).value()->bytes();
     BOOST_TEST(first.shared > 0u);
     BOOST_TEST(read > 0u);
@@ -468,14 +504,18 @@ BOOST_AUTO_TEST_CASE(files_changed_since_they_were_resolved_fail_the_load_as_wor
         change();
         const auto loaded = by.load(resolved, context);
         BOOST_TEST_REQUIRE(loaded.has_error());
-        return loaded.error().code == errc::load_failed && loaded.error().retry_after_seconds == 0.0 &&
-               loaded.error().detail.find("changed while they were being loaded") != std::string::npos;
+        return loaded.error().code == errc::load_failed &&
+               loaded.error().retry_after_seconds == 0.0 &&
+               loaded.error().detail.find("changed while they were being loaded") !=
+                   std::string::npos;
     };
     BOOST_TEST(outdated([&] {
         std::filesystem::copy_file(demo / "adapter-early-05/adapter_model.safetensors", weights,
                                    std::filesystem::copy_options::overwrite_existing);
     }));
-    BOOST_TEST(outdated([&] { std::filesystem::resize_file(weights, 1000); })); // broken besides: the writer is at it
+    BOOST_TEST(outdated([&] {
+        std::filesystem::resize_file(weights, 1000);
+    })); // broken besides: the writer is at it
     BOOST_TEST(outdated([&] { std::filesystem::remove(weights); }));
 }
 
@@ -485,7 +525,8 @@ BOOST_AUTO_TEST_CASE(progress_ends_at_the_total_and_a_stop_fails_the_load)
     const auto resolved = by.resolve(spec_of(demo / "model")).value();
     std::uint64_t done = 0, total = 0;
     std::stop_source stop;
-    load_context context{.stop = stop.get_token(), .progress = [&](std::uint64_t d, std::uint64_t t) {
+    load_context context{.stop = stop.get_token(),
+                         .progress = [&](std::uint64_t d, std::uint64_t t) {
                              BOOST_TEST(d >= done);
                              done = d;
                              total = t;
@@ -505,8 +546,10 @@ BOOST_AUTO_TEST_CASE(resolving_makes_specs_of_one_model_equal)
     spelled.dtype = "fp32";
     spelled.device = "cpu";
     spelled.trust_remote_code = true;
-    BOOST_TEST((by.resolve(spelled).value().key == by.resolve(spec_of(demo / "model")).value().key));
-    BOOST_TEST((by.resolve(spec_of(demo / "model", demo / "adapter")).value().key != by.resolve(spelled).value().key));
+    BOOST_TEST(
+        (by.resolve(spelled).value().key == by.resolve(spec_of(demo / "model")).value().key));
+    BOOST_TEST((by.resolve(spec_of(demo / "model", demo / "adapter")).value().key !=
+                by.resolve(spelled).value().key));
 }
 
 BOOST_AUTO_TEST_CASE(what_a_spec_cannot_ask_for_is_refused_by_name)
@@ -520,6 +563,8 @@ BOOST_AUTO_TEST_CASE(what_a_spec_cannot_ask_for_is_refused_by_name)
     BOOST_TEST((code([](model_spec& s) { s.base = "/no/such/model"; }) == errc::not_found));
     BOOST_TEST((code([](model_spec& s) { s.adapter = "/no/such/adapter"; }) == errc::not_found));
     BOOST_TEST((code([](model_spec& s) { s.options = R"({"x":1})"; }) == errc::invalid_params));
-    BOOST_TEST((code([](model_spec& s) { s.entry_point = "module:make"; }) == errc::invalid_params));
-    BOOST_TEST((code([](model_spec& s) { s.base = "no-org/no-such-repository"; }) == errc::not_found));
+    BOOST_TEST(
+        (code([](model_spec& s) { s.entry_point = "module:make"; }) == errc::invalid_params));
+    BOOST_TEST(
+        (code([](model_spec& s) { s.base = "no-org/no-such-repository"; }) == errc::not_found));
 }

@@ -1,4 +1,5 @@
-// Every defective input of test/data/fixtures/broken is refused with words that name the defect; the sound ones load.
+// Every defective input of test/data/fixtures/broken is refused with words that name the defect;
+// the sound ones load.
 
 #include "support/hf_model.hpp"
 
@@ -18,7 +19,8 @@ const std::filesystem::path broken = test_data / "fixtures/broken";
 
 std::string lower(std::string text)
 {
-    std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    std::transform(text.begin(), text.end(), text.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
     return text;
 }
 
@@ -27,7 +29,8 @@ std::string text(const json::value& value) { return json::value_to<std::string>(
 model_spec spec_for(const json::value& input)
 {
     const std::filesystem::path directory = broken / text(input.at("dir"));
-    return text(input.at("kind")) == "adapter" ? spec_of(broken / text(input.at("base")), directory) : spec_of(directory);
+    return text(input.at("kind")) == "adapter" ? spec_of(broken / text(input.at("base")), directory)
+                                               : spec_of(directory);
 }
 
 std::vector<std::string> directories()
@@ -42,13 +45,15 @@ std::vector<std::string> directories()
 json::value entry_of(const std::string& directory)
 {
     const json::value all = read_json_file(broken / "expected.json");
-    return *std::find_if(all.as_array().begin(), all.as_array().end(),
-                         [&](const json::value& each) { return text(each.at("dir")) == directory; });
+    return *std::find_if(
+        all.as_array().begin(), all.as_array().end(),
+        [&](const json::value& each) { return text(each.at("dir")) == directory; });
 }
 
 } // namespace
 
-BOOST_DATA_TEST_CASE(a_defect_is_refused_by_name, boost::unit_test::data::make(directories()), directory)
+BOOST_DATA_TEST_CASE(a_defect_is_refused_by_name, boost::unit_test::data::make(directories()),
+                     directory)
 {
     const json::value input = entry_of(directory);
     const auto loaded = load_with(hf_loader(), spec_for(input));
@@ -69,8 +74,9 @@ BOOST_DATA_TEST_CASE(a_defect_is_refused_by_name, boost::unit_test::data::make(d
 
 BOOST_AUTO_TEST_CASE(what_is_only_not_implemented_is_unsupported)
 {
-    for (const char* const directory : {"config-unsupported-arch", "config-rope-unknown", "adapter-not-lora", "adapter-dora",
-                                        "adapter-modules-to-save", "tokenizer-unsupported-type"}) {
+    for (const char* const directory :
+         {"config-unsupported-arch", "config-rope-unknown", "adapter-not-lora", "adapter-dora",
+          "adapter-modules-to-save", "tokenizer-unsupported-type"}) {
         const auto loaded = load_with(hf_loader(), spec_for(entry_of(directory)));
         BOOST_REQUIRE(loaded.has_error());
         BOOST_TEST((loaded.error().code == errc::unsupported), directory);

@@ -12,7 +12,10 @@ namespace {
 constexpr std::string_view replacement = "\xEF\xBF\xBD";
 
 /// "<0xE2>": a token for one byte, whose character is known only when the run of them ends.
-bool is_byte_token(std::string_view text) { return text.size() == 6 && text.starts_with("<0x") && text.ends_with(">"); }
+bool is_byte_token(std::string_view text)
+{
+    return text.size() == 6 && text.starts_with("<0x") && text.ends_with(">");
+}
 
 /// How many bytes at the end of `text` could begin `stop`.
 std::size_t begun(std::string_view text, std::string_view stop)
@@ -25,9 +28,11 @@ std::size_t begun(std::string_view text, std::string_view stop)
 
 } // namespace
 
-generation::generation(std::vector<token_id> prompt, const generate& how, const model_config& config, const tokenizer& words,
+generation::generation(std::vector<token_id> prompt, const generate& how,
+                       const model_config& config, const tokenizer& words,
                        const std::function<void(const generated_token&)>& on_token)
-    : sequence(std::move(prompt)), how_(how), config_(config), words_(words), on_token_(on_token), random_(how.seed)
+    : sequence(std::move(prompt)), how_(how), config_(config), words_(words), on_token_(on_token),
+      random_(how.seed)
 {
 }
 
@@ -90,7 +95,8 @@ bool generation::find_stop()
     return true;
 }
 
-/// How much of the text no later token can change: not an incomplete character, not the beginning of a stop string.
+/// How much of the text no later token can change: not an incomplete character, not the beginning
+/// of a stop string.
 std::size_t generation::settled() const
 {
     std::size_t whole = result_.ids.size();

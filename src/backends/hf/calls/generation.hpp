@@ -16,8 +16,8 @@ namespace warmd::hf {
 class generation final : public sequence {
 public:
     /// REQUIRES: `words` and `how` outlive it; at least one id and at most the model's positions.
-    generation(std::vector<token_id> prompt, const generate& how, const model_config& config, const tokenizer& words,
-               const std::function<void(const generated_token&)>& on_token);
+    generation(std::vector<token_id> prompt, const generate& how, const model_config& config,
+               const tokenizer& words, const std::function<void(const generated_token&)>& on_token);
 
     std::size_t wanted() const override { return finished_ ? ids_.size() - 1 : ids_.size(); }
     std::size_t first_logits() const override { return ids_.size() - 1; }
@@ -40,7 +40,7 @@ private:
     std::optional<generated_token> drawn_; // by the step under way
     bool odd_ = false;                     // a logit was not finite
     bool finished_ = false;
-    std::size_t sent_ = 0;        // bytes of result_.text that on_token has had
+    std::size_t sent_ = 0; // bytes of result_.text that on_token has had
     generation_result result_;
 };
 

@@ -38,7 +38,10 @@ result<std::vector<Taken>> take_all(const std::vector<Sequence>& from)
 
 class planner {
 public:
-    planner(const call& by, const model_config& config, const tokenizer& words) : by_(by), config_(config), words_(words) {}
+    planner(const call& by, const model_config& config, const tokenizer& words)
+        : by_(by), config_(config), words_(words)
+    {
+    }
 
     result<plan> operator()(const tokenize& what) const
     {
@@ -48,7 +51,9 @@ public:
                 return sound.error();
         return plan{{}, [this_ = *this, &what, given]() -> result<outcome> {
                         tokens all;
-                        all.ids = given ? *given : this_.words_.encode(std::get<std::string>(what.text), what.add_special_tokens);
+                        all.ids = given ? *given
+                                        : this_.words_.encode(std::get<std::string>(what.text),
+                                                              what.add_special_tokens);
                         std::size_t bytes = 0;
                         for (const token_id id : all.ids) {
                             bytes += all.texts.emplace_back(this_.words_.token_text(id)).size();
@@ -64,7 +69,8 @@ public:
         if (auto sound = check_ids(what.ids); !sound)
             return sound.error();
         return plan{{}, [this_ = *this, &what]() -> result<outcome> {
-                        return outcome(plain_text{this_.words_.decode(what.ids, what.skip_special_tokens)});
+                        return outcome(
+                            plain_text{this_.words_.decode(what.ids, what.skip_special_tokens)});
                     }};
     }
 
@@ -140,7 +146,8 @@ public:
             return ids.error();
         plan made;
         auto* const text =
-            add(made, what.through, std::make_unique<generation>(std::move(*ids), what, config_, words_, by_.on_token));
+            add(made, what.through,
+                std::make_unique<generation>(std::move(*ids), what, config_, words_, by_.on_token));
         made.finish = [text]() -> result<outcome> {
             auto generated = text->take();
             if (!generated)
@@ -153,7 +160,8 @@ public:
 private:
     using slice_sequences = std::vector<slice_sequence*>;
 
-    result<slice_sequences> add_slices(plan& to, const view& through, const std::vector<text_or_ids>& prompts,
+    result<slice_sequences> add_slices(plan& to, const view& through,
+                                       const std::vector<text_or_ids>& prompts,
                                        std::size_t top_k) const
     {
         if (top_k == 0)
@@ -163,18 +171,21 @@ private:
             auto ids = filled_ids_of(prompt);
             if (!ids)
                 return ids.error();
-            added.push_back(add(to, through, std::make_unique<slice_sequence>(std::move(*ids), top_k)));
+            added.push_back(
+                add(to, through, std::make_unique<slice_sequence>(std::move(*ids), top_k)));
         }
         return added;
     }
 
     /// Scores each text from its position on.
-    static result<plan> score(const view& through, std::vector<std::pair<std::vector<token_id>, std::size_t>> texts)
+    static result<plan> score(const view& through,
+                              std::vector<std::pair<std::vector<token_id>, std::size_t>> texts)
     {
         plan made;
         std::vector<scored_sequence*> scored;
         for (auto& [ids, from] : texts)
-            scored.push_back(add(made, through, std::make_unique<scored_sequence>(std::move(ids), from)));
+            scored.push_back(
+                add(made, through, std::make_unique<scored_sequence>(std::move(ids), from)));
         made.finish = [scored]() -> result<outcome> {
             auto all = take_all<scored_text>(scored);
             if (!all)
@@ -184,9 +195,10 @@ private:
         return made;
     }
 
-    /// All ids of prompt and completion, and where the completion begins: after the longest prefix that they share with
-    /// the prompt's own ids, as a token may straddle the boundary.
-    result<std::pair<std::vector<token_id>, std::size_t>> split_item(const logprob::item& item) const
+    /// All ids of prompt and completion, and where the completion begins: after the longest prefix
+    /// that they share with the prompt's own ids, as a token may straddle the boundary.
+    result<std::pair<std::vector<token_id>, std::size_t>> split_item(
+        const logprob::item& item) const
     {
         auto prompt = ids_of(item.prompt);
         if (!prompt)
@@ -198,23 +210,26 @@ private:
             all = words_.encode(*prompt_text + *completion_text, true);
         } else {
             all = *prompt;
-            const auto rest =
-                completion_text ? words_.encode(*completion_text, false) : std::get<std::vector<token_id>>(item.completion);
+            const auto rest = completion_text ? words_.encode(*completion_text, false)
+                                              : std::get<std::vector<token_id>>(item.completion);
             all.insert(all.end(), rest.begin(), rest.end());
         }
         if (auto sound = check(all); !sound)
             return sound.error();
-        const auto shared =
-            static_cast<std::size_t>(std::mismatch(prompt->begin(), prompt->end(), all.begin(), all.end()).second - all.begin());
+        const auto shared = static_cast<std::size_t>(
+            std::mismatch(prompt->begin(), prompt->end(), all.begin(), all.end()).second -
+            all.begin());
         if (shared == all.size())
-            return bad("the completion adds no token to the prompt's " + std::to_string(prompt->size()));
+            return bad("the completion adds no token to the prompt's " +
+                       std::to_string(prompt->size()));
         return std::pair(std::move(all), shared);
     }
 
     result<std::vector<token_id>> ids_of(const text_or_ids& input) const
     {
         const auto* const text = std::get_if<std::string>(&input);
-        std::vector<token_id> ids = text ? words_.encode(*text, true) : std::get<std::vector<token_id>>(input);
+        std::vector<token_id> ids =
+            text ? words_.encode(*text, true) : std::get<std::vector<token_id>>(input);
         if (auto sound = check(ids); !sound)
             return sound.error();
         return ids;
@@ -224,7 +239,8 @@ private:
     {
         auto ids = ids_of(input);
         if (ids && ids->empty())
-            return bad("a prompt must have at least one token; this model's tokenizer adds none to an empty text");
+            return bad("a prompt must have at least one token; this model's tokenizer adds none to "
+                       "an empty text");
         return ids;
     }
 
@@ -232,7 +248,8 @@ private:
     {
         for (const token_id id : ids)
             if (id < 0 || static_cast<std::size_t>(id) >= config_.vocab_size)
-                return bad("token id " + std::to_string(id) + " is outside the model's vocabulary of " +
+                return bad("token id " + std::to_string(id) +
+                           " is outside the model's vocabulary of " +
                            std::to_string(config_.vocab_size));
         return {};
     }
@@ -240,12 +257,14 @@ private:
     result<void> check(const std::vector<token_id>& ids) const
     {
         if (ids.size() > config_.max_positions)
-            return bad("an input of " + std::to_string(ids.size()) + " tokens exceeds the model's context of " +
+            return bad("an input of " + std::to_string(ids.size()) +
+                       " tokens exceeds the model's context of " +
                        std::to_string(config_.max_positions));
         if (ids.size() > config_.longest_input())
             return failure{errc::unsupported, "an input of " + std::to_string(ids.size()) +
                                                   " tokens exceeds the model's sliding_window of " +
-                                                  std::to_string(config_.window) + ", which is not supported"};
+                                                  std::to_string(config_.window) +
+                                                  ", which is not supported"};
         return check_ids(ids);
     }
 

@@ -1,8 +1,9 @@
 #pragma once
-// From an operation to the sequences it needs run, and from those to its outcome. No arithmetic, no threads.
+// From an operation to the sequences it needs run, and from those to its outcome. No arithmetic, no
+// threads.
 
-#include "hf/model/model_config.hpp"
 #include "hf/calls/sequence.hpp"
+#include "hf/model/model_config.hpp"
 #include "hf/text/tokenizer.hpp"
 
 #include <warmd/backend.hpp>
@@ -25,8 +26,8 @@ struct plan {
     std::function<result<outcome>()> finish; ///< once all have ended
 };
 
-/// Plans `by`, which must outlive the plan, as must `config` and `words`. invalid_params: an input is empty, too long for
-/// the model, or not of its vocabulary. too_large: too_much_to_list().
+/// Plans `by`, which must outlive the plan, as must `config` and `words`. invalid_params: an input
+/// is empty, too long for the model, or not of its vocabulary. too_large: too_much_to_list().
 result<plan> make_plan(const call& by, const model_config& config, const tokenizer& words);
 
 } // namespace warmd::hf

@@ -3,19 +3,23 @@
 #include "hf/compute/kernels.hpp"
 
 #include <algorithm>
-#include <limits>
 #include <cmath>
 #include <functional>
+#include <limits>
 #include <numeric>
 
 namespace warmd::hf {
 
 namespace {
 
-float at(std::span<const float> logits, token_id id) { return logits[static_cast<std::size_t>(id)]; }
+float at(std::span<const float> logits, token_id id)
+{
+    return logits[static_cast<std::size_t>(id)];
+}
 
-/// Of the ids of the `count` highest logits and perhaps more, in ascending order, all that can be found at one look: the
-/// count-th highest of the blocks' maxima is no higher than the count-th highest logit.
+/// Of the ids of the `count` highest logits and perhaps more, in ascending order, all that can be
+/// found at one look: the count-th highest of the blocks' maxima is no higher than the count-th
+/// highest logit.
 std::vector<token_id> candidates(std::span<const float> logits, std::size_t count)
 {
     std::vector<float> highest((logits.size() + maxima_block - 1) / maxima_block);
@@ -23,13 +27,14 @@ std::vector<token_id> candidates(std::span<const float> logits, std::size_t coun
     float least = -std::numeric_limits<float>::infinity();
     if (count <= highest.size()) {
         std::vector<float> ordered = highest;
-        std::nth_element(ordered.begin(), ordered.begin() + static_cast<std::ptrdiff_t>(count - 1), ordered.end(),
-                         std::greater<>());
+        std::nth_element(ordered.begin(), ordered.begin() + static_cast<std::ptrdiff_t>(count - 1),
+                         ordered.end(), std::greater<>());
         least = ordered[count - 1];
     }
     std::vector<token_id> ids;
     for (std::size_t block = 0; block != highest.size(); ++block) {
-        const std::size_t first = block * maxima_block, last = std::min(first + maxima_block, logits.size());
+        const std::size_t first = block * maxima_block,
+                          last = std::min(first + maxima_block, logits.size());
         for (std::size_t i = first; highest[block] >= least && i != last; ++i)
             if (logits[i] >= least)
                 ids.push_back(static_cast<token_id>(i));
@@ -37,7 +42,8 @@ std::vector<token_id> candidates(std::span<const float> logits, std::size_t coun
     return ids;
 }
 
-/// The ids of the `count` highest logits, highest first, ties by ascending id. REQUIRES: 1 <= count <= logits.size(); no NaN.
+/// The ids of the `count` highest logits, highest first, ties by ascending id. REQUIRES: 1 <= count
+/// <= logits.size(); no NaN.
 std::vector<token_id> most_likely(std::span<const float> logits, std::size_t count)
 {
     const auto before = [&](token_id a, token_id b) {
@@ -58,7 +64,8 @@ std::optional<top_slice> top_of(std::span<const float> logits, std::size_t top_k
     const double total = log_sum_exp(logits);
     if (!std::isfinite(total))
         return {};
-    top_slice slice{.token_ids = most_likely(logits, std::min(top_k, logits.size())), .vocab_size = logits.size()};
+    top_slice slice{.token_ids = most_likely(logits, std::min(top_k, logits.size())),
+                    .vocab_size = logits.size()};
     double listed = 0;
     for (const token_id id : slice.token_ids) {
         const double logprob = static_cast<double>(at(logits, id)) - total;
@@ -80,7 +87,8 @@ token_id greedy(std::span<const float> logits)
     return static_cast<token_id>(std::max_element(logits.begin(), logits.end()) - logits.begin());
 }
 
-token_id draw(std::span<const float> logits, double temperature, double top_p, std::size_t top_k, std::mt19937_64& random)
+token_id draw(std::span<const float> logits, double temperature, double top_p, std::size_t top_k,
+              std::mt19937_64& random)
 {
     std::vector<token_id> ids;
     if (top_p < 1 || (top_k != 0 && top_k < logits.size())) {

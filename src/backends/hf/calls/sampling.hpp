@@ -11,7 +11,8 @@
 
 namespace warmd::hf {
 
-/// The `top_k` most likely tokens of logits [vocab]; none if a logit is not finite. REQUIRES: top_k >= 1.
+/// The `top_k` most likely tokens of logits [vocab]; none if a logit is not finite. REQUIRES: top_k
+/// >= 1.
 std::optional<top_slice> top_of(std::span<const float> logits, std::size_t top_k);
 
 /// ln p of one token; NaN if a logit is not finite.
@@ -20,8 +21,9 @@ float logprob_of(std::span<const float> logits, token_id id);
 /// The most likely token, of equals the lowest.
 token_id greedy(std::span<const float> logits);
 
-/// Draws from softmax(logits / temperature), restricted to the top_k most likely (0: all), then to the smallest set of
-/// those whose mass reaches top_p. REQUIRES: finite logits, temperature > 0.
-token_id draw(std::span<const float> logits, double temperature, double top_p, std::size_t top_k, std::mt19937_64& random);
+/// Draws from softmax(logits / temperature), restricted to the top_k most likely (0: all), then to
+/// the smallest set of those whose mass reaches top_p. REQUIRES: finite logits, temperature > 0.
+token_id draw(std::span<const float> logits, double temperature, double top_p, std::size_t top_k,
+              std::mt19937_64& random);
 
 } // namespace warmd::hf

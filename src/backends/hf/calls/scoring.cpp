@@ -13,7 +13,10 @@ failure not_finite() { return failure{errc::backend_failed, "the model's logits 
 
 } // namespace
 
-void slice_sequence::receive(std::size_t, std::span<const float> logits) { slice_ = top_of(logits, top_k_); }
+void slice_sequence::receive(std::size_t, std::span<const float> logits)
+{
+    slice_ = top_of(logits, top_k_);
+}
 
 result<top_slice> slice_sequence::take()
 {

@@ -1,5 +1,6 @@
 #pragma once
-// Sequences that are scored: the distribution after the last token, or the logprobs of the tokens themselves.
+// Sequences that are scored: the distribution after the last token, or the logprobs of the tokens
+// themselves.
 
 #include "hf/calls/sequence.hpp"
 
@@ -13,7 +14,10 @@ namespace warmd::hf {
 class slice_sequence final : public sequence {
 public:
     /// REQUIRES: at least one id, top_k >= 1.
-    slice_sequence(std::vector<token_id> ids, std::size_t top_k) : sequence(std::move(ids)), top_k_(top_k) {}
+    slice_sequence(std::vector<token_id> ids, std::size_t top_k)
+        : sequence(std::move(ids)), top_k_(top_k)
+    {
+    }
 
     std::size_t wanted() const override { return ids_.size(); }
     std::size_t first_logits() const override { return ids_.size() - 1; }

@@ -13,7 +13,7 @@ struct running {
     sequence* what;
     lens through;
     kv_cache cache;
-    running* source = nullptr;    // waits until that one has been through the blocks that they share
+    running* source = nullptr; // waits until that one has been through the blocks that they share
     std::size_t shared_blocks = 0;
 
     std::size_t left() const { return what->wanted() - cache.length(); }
@@ -23,8 +23,9 @@ using runners = std::vector<std::unique_ptr<running>>;
 
 bool same(const lens& a, const lens& b) { return a.adapter == b.adapter && a.scale == b.scale; }
 
-/// Lets each sequence wait for the one whose beginning is most like its own, if they have whole blocks in common in which it
-/// wants no logits: in the order of their ids, that is its predecessor. Sequences with one lens stand together.
+/// Lets each sequence wait for the one whose beginning is most like its own, if they have whole
+/// blocks in common in which it wants no logits: in the order of their ids, that is its
+/// predecessor. Sequences with one lens stand together.
 void find_shared_prefixes(const runners& all)
 {
     for (std::size_t first = 0, last = 0; first != all.size(); first = last) {
@@ -33,14 +34,18 @@ void find_shared_prefixes(const runners& all)
         std::vector<running*> ordered;
         for (std::size_t i = first; i != last; ++i)
             ordered.push_back(all[i].get());
-        std::stable_sort(ordered.begin(), ordered.end(),
-                         [](const running* a, const running* b) { return a->what->ids() < b->what->ids(); });
+        std::stable_sort(ordered.begin(), ordered.end(), [](const running* a, const running* b) {
+            return a->what->ids() < b->what->ids();
+        });
         for (std::size_t i = 1; i < ordered.size(); ++i) {
             running &before = *ordered[i - 1], &next = *ordered[i];
             const auto& ids = next.what->ids();
-            const auto end = std::mismatch(ids.begin(), ids.end(), before.what->ids().begin(), before.what->ids().end()).first;
-            const std::size_t common = std::min({static_cast<std::size_t>(end - ids.begin()), before.what->wanted(),
-                                                 next.what->wanted() - 1, next.what->first_logits()});
+            const auto end = std::mismatch(ids.begin(), ids.end(), before.what->ids().begin(),
+                                           before.what->ids().end())
+                                 .first;
+            const std::size_t common =
+                std::min({static_cast<std::size_t>(end - ids.begin()), before.what->wanted(),
+                          next.what->wanted() - 1, next.what->first_logits()});
             next.shared_blocks = common / attention_block;
             next.source = next.shared_blocks != 0 ? &before : nullptr;
         }
@@ -85,7 +90,8 @@ struct chosen {
                 continue;
             const std::size_t start = each.cache.length(), count = std::min(room, each.left());
             const std::size_t first = each.what->first_logits();
-            segments.push_back({each.through, &each.cache, std::span(each.what->ids()).subspan(start, count),
+            segments.push_back({each.through, &each.cache,
+                                std::span(each.what->ids()).subspan(start, count),
                                 first > start ? std::min(first - start, count) : 0});
             of.push_back(&each);
             starts.push_back(start);
@@ -96,12 +102,14 @@ struct chosen {
 
 } // namespace
 
-void run_sequences(transformer& model, kv_pool& pool, compute_gate& gate, std::span<const seen_sequence> sequences,
-                   const give_up& stopped, const when_ended& ended)
+void run_sequences(transformer& model, kv_pool& pool, compute_gate& gate,
+                   std::span<const seen_sequence> sequences, const give_up& stopped,
+                   const when_ended& ended)
 {
     runners active;
     for (std::size_t i = 0; i != sequences.size(); ++i)
-        active.push_back(std::make_unique<running>(running{i, sequences[i].what, sequences[i].through, kv_cache(pool)}));
+        active.push_back(std::make_unique<running>(
+            running{i, sequences[i].what, sequences[i].through, kv_cache(pool)}));
     find_shared_prefixes(active);
     while (true) {
         std::vector<bool> gone(sequences.size());
@@ -113,9 +121,10 @@ void run_sequences(transformer& model, kv_pool& pool, compute_gate& gate, std::s
         const chosen next(active);
         {
             const auto turn = gate.enter();
-            model.step(turn.engine(), next.segments, [&](std::size_t s, std::size_t token, std::span<const float> logits) {
-                next.of[s]->what->receive(next.starts[s] + token, logits);
-            });
+            model.step(turn.engine(), next.segments,
+                       [&](std::size_t s, std::size_t token, std::span<const float> logits) {
+                           next.of[s]->what->receive(next.starts[s] + token, logits);
+                       });
         }
         for (running* const each : next.of)
             each->what->stepped();

@@ -44,9 +44,10 @@ struct seen_sequence {
     lens through;
 };
 
-/// Runs all sequences, as many tokens at once as fit into a step; those with one lens should stand together. The gate is
-/// held for one step at a time.
-void run_sequences(transformer& model, kv_pool& pool, compute_gate& gate, std::span<const seen_sequence> sequences,
-                   const give_up& stopped, const when_ended& ended);
+/// Runs all sequences, as many tokens at once as fit into a step; those with one lens should stand
+/// together. The gate is held for one step at a time.
+void run_sequences(transformer& model, kv_pool& pool, compute_gate& gate,
+                   std::span<const seen_sequence> sequences, const give_up& stopped,
+                   const when_ended& ended);
 
 } // namespace warmd::hf

@@ -16,7 +16,8 @@ namespace warmd::hf {
 class activations {
 public:
     activations() = default;
-    activations(block_cutter& memory, std::size_t rows, std::size_t width, precision of) : width_(width)
+    activations(block_cutter& memory, std::size_t rows, std::size_t width, precision of)
+        : width_(width)
     {
         if (of == precision::bf16)
             narrow_ = memory.take<std::uint16_t>(rows * width);
@@ -26,7 +27,8 @@ public:
     /// What one takes of its memory.
     static std::size_t bytes(std::size_t rows, std::size_t width, precision of)
     {
-        return of == precision::bf16 ? block_cutter::taken<std::uint16_t>(rows * width) : block_cutter::taken<float>(rows * width);
+        return of == precision::bf16 ? block_cutter::taken<std::uint16_t>(rows * width)
+                                     : block_cutter::taken<float>(rows * width);
     }
 
     /// Columns [first, first + count) of a row.
@@ -46,7 +48,8 @@ public:
             rms_norm_bf16(x, weight, eps, &narrow_[row * width_], width_);
     }
     /// Columns [first, first + count) of a row: silu(gate) * up.
-    void put_gated(std::size_t row, std::size_t first, const float* gate, const float* up, std::size_t count)
+    void put_gated(std::size_t row, std::size_t first, const float* gate, const float* up,
+                   std::size_t count)
     {
         if (narrow_.empty())
             silu_times(gate, up, &wide_[row * width_ + first], count);
@@ -64,7 +67,8 @@ public:
     std::size_t width() const { return width_; }
     const void* from(std::size_t row) const
     {
-        return narrow_.empty() ? static_cast<const void*>(&wide_[row * width_]) : &narrow_[row * width_];
+        return narrow_.empty() ? static_cast<const void*>(&wide_[row * width_])
+                               : &narrow_[row * width_];
     }
 
 private:

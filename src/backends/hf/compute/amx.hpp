@@ -1,8 +1,10 @@
 #pragma once
-// The processor's tile registers (AMX: Intel Architecture Instruction Set Extensions, chapter 3), for attention and LoRA.
+// The processor's tile registers (AMX: Intel Architecture Instruction Set Extensions, chapter 3),
+// for attention and LoRA.
 //
-// A register has 16 rows of 64 bytes. One product is C [16, 16] fp32 += A [16, 32] bf16 times B [32, 16] bf16, with B's rows in
-// pairs: [16][16][2]. Each element of C is summed in one order, whatever the other rows hold.
+// A register has 16 rows of 64 bytes. One product is C [16, 16] fp32 += A [16, 32] bf16 times B
+// [32, 16] bf16, with B's rows in pairs: [16][16][2]. Each element of C is summed in one order,
+// whatever the other rows hold.
 
 #if defined(__x86_64__)
 
@@ -15,19 +17,23 @@
 
 namespace warmd::hf {
 
-/// Whether tile registers may be used: oneDNN would use them, and the system keeps them for this process.
+/// Whether tile registers may be used: oneDNN would use them, and the system keeps them for this
+/// process.
 bool amx_is_permitted();
 
 } // namespace warmd::hf
 
 // What the compiler may use in functions that are called only if amx_is_permitted().
-#define WARMD_AMX [[gnu::target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,fma,bmi2,amx-tile,amx-bf16")]]
+#define WARMD_AMX                                                                                  \
+    [[gnu::target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,fma,bmi2,amx-tile,amx-bf16")]]
 
 namespace warmd::hf::amx {
 
-inline constexpr std::size_t register_rows = 16, row_bytes = 64, register_bytes = register_rows * row_bytes;
-inline constexpr std::size_t step = 32;                      // what one product sums over
-inline constexpr std::size_t tile_rows = 2 * register_rows;  // of two registers of A: with two of B, each is used twice
+inline constexpr std::size_t register_rows = 16, row_bytes = 64,
+                             register_bytes = register_rows * row_bytes;
+inline constexpr std::size_t step = 32; // what one product sums over
+inline constexpr std::size_t tile_rows =
+    2 * register_rows; // of two registers of A: with two of B, each is used twice
 
 /// The operand of LDTILECFG: rows of each register and their bytes.
 struct alignas(64) tile_configuration {
@@ -36,20 +42,23 @@ struct alignas(64) tile_configuration {
     std::array<std::uint16_t, 16> bytes{};
     std::array<std::uint8_t, 16> rows{};
 
-    /// Registers 0 and 1: C of the first 16 rows, 2 and 3: of those above; 4 and 5: A of the same; 6 and 7: B.
-    /// C and B have so many columns.
+    /// Registers 0 and 1: C of the first 16 rows, 2 and 3: of those above; 4 and 5: A of the same;
+    /// 6 and 7: B. C and B have so many columns.
     explicit tile_configuration(std::size_t of_rows, std::size_t columns = register_rows)
     {
         const auto lower = static_cast<std::uint8_t>(std::min(of_rows, register_rows));
         const auto upper = static_cast<std::uint8_t>(of_rows - lower);
         rows = {lower, lower, upper, upper, lower, upper, register_rows, register_rows};
         for (std::size_t i = 0; i != rows.size(); ++i)
-            bytes[i] = static_cast<std::uint16_t>(rows[i] == 0 ? 0 : i == 4 || i == 5 ? row_bytes : columns * sizeof(float));
+            bytes[i] = static_cast<std::uint16_t>(rows[i] == 0       ? 0
+                                                  : i == 4 || i == 5 ? row_bytes
+                                                                     : columns * sizeof(float));
     }
 };
 static_assert(sizeof(tile_configuration) == 64);
 
-/// The compiler does not know what tile instructions read (GCC 12): what was written before is in memory after this.
+/// The compiler does not know what tile instructions read (GCC 12): what was written before is in
+/// memory after this.
 [[gnu::always_inline]] inline void write_out() { asm volatile("" ::: "memory"); }
 
 /// C = 0. `both`: there are more than 16 rows. `wide`: there are 32 columns, not 16.
@@ -65,9 +74,11 @@ WARMD_AMX [[gnu::always_inline]] inline void clear_sums()
         _tile_zero(3);
 }
 
-/// C += A [rows, step] times B [step, columns], whose registers follow one another; A's rows are `a_stride` bytes apart.
+/// C += A [rows, step] times B [step, columns], whose registers follow one another; A's rows are
+/// `a_stride` bytes apart.
 template <bool both, bool wide = true>
-WARMD_AMX [[gnu::always_inline]] inline void multiply(const std::byte* a, std::size_t a_stride, const std::byte* b)
+WARMD_AMX [[gnu::always_inline]] inline void multiply(const std::byte* a, std::size_t a_stride,
+                                                      const std::byte* b)
 {
     _tile_loadd(6, b, row_bytes);
     _tile_loadd(4, a, a_stride);
@@ -103,7 +114,8 @@ WARMD_AMX [[gnu::always_inline]] inline __m512bh narrow(const float* from, std::
 {
     const auto some = _bzhi_u32(~0u, static_cast<std::uint32_t>(std::min(count, step)));
     const __m512 low = _mm512_maskz_loadu_ps(static_cast<__mmask16>(some), from);
-    const __m512 high = _mm512_maskz_loadu_ps(static_cast<__mmask16>(some >> 16), from + register_rows);
+    const __m512 high =
+        _mm512_maskz_loadu_ps(static_cast<__mmask16>(some >> 16), from + register_rows);
     return _mm512_cvtne2ps_pbh(high, low);
 }
 

@@ -1,9 +1,11 @@
 #pragma once
-// Scaled dot-product attention (Vaswani et al. 2017, eq. 1) of a few queries over keys and values that are kept in blocks of
-// positions. There are two kinds, each with its own layout of a block: in fp32, and in bf16 by AMX's tile registers.
+// Scaled dot-product attention (Vaswani et al. 2017, eq. 1) of a few queries over keys and values
+// that are kept in blocks of positions. There are two kinds, each with its own layout of a block:
+// in fp32, and in bf16 by AMX's tile registers.
 //
-// What comes out for a query is the same to the bit whatever attends beside it and however many blocks follow those that it
-// sees: sums run over all positions in one order, and an unseen one adds exactly 0 (hf_attention_test).
+// What comes out for a query is the same to the bit whatever attends beside it and however many
+// blocks follow those that it sees: sums run over all positions in one order, and an unseen one
+// adds exactly 0 (hf_attention_test).
 
 #include "hf/compute/matmul.hpp"
 
@@ -16,7 +18,8 @@ namespace warmd::hf {
 /// Positions in a block.
 inline constexpr std::size_t attention_block = 32;
 
-/// `out` = softmax(q . keys / sqrt(head_dim)) . values over the first `visible` positions, at least one; fp32 [head_dim] both.
+/// `out` = softmax(q . keys / sqrt(head_dim)) . values over the first `visible` positions, at least
+/// one; fp32 [head_dim] both.
 struct attention_query {
     const float* q;
     float* out;
@@ -33,10 +36,13 @@ public:
     /// One head's keys and values in one block; a multiple of a cache line, where each begins.
     virtual std::size_t block_bytes() const = 0;
     /// Puts the key and the value [head_dim] of one position at `slot` of a block.
-    virtual void put(const float* key, const float* value, std::size_t slot, std::byte* block) const = 0;
-    /// Attention of at most most_queries() queries, which share keys and values. There are as many blocks as the largest `visible`
-    /// needs; slots that nothing was put into hold zeros or what was there before them, finite numbers.
-    virtual void attend(std::span<const attention_query> queries, std::span<const std::byte* const> blocks) const = 0;
+    virtual void put(const float* key, const float* value, std::size_t slot,
+                     std::byte* block) const = 0;
+    /// Attention of at most most_queries() queries, which share keys and values. There are as many
+    /// blocks as the largest `visible` needs; slots that nothing was put into hold zeros or what
+    /// was there before them, finite numbers.
+    virtual void attend(std::span<const attention_query> queries,
+                        std::span<const std::byte* const> blocks) const = 0;
 
 protected:
     /// Memory of the calling thread, from the start of a cache line, until its next call.
@@ -47,8 +53,8 @@ protected:
 std::unique_ptr<const attention> make_attention(std::size_t head_dim, precision computes);
 
 std::unique_ptr<const attention> make_fp32_attention(std::size_t head_dim);
-/// Queries, keys, values and probabilities rounded to bf16, sums in fp32. Null if the processor has no AMX or the system refuses
-/// it.
+/// Queries, keys, values and probabilities rounded to bf16, sums in fp32. Null if the processor has
+/// no AMX or the system refuses it.
 std::unique_ptr<const attention> make_amx_attention(std::size_t head_dim);
 
 } // namespace warmd::hf

@@ -21,28 +21,39 @@ constexpr std::size_t tile_queries = tile_rows;
 constexpr std::size_t tile_bytes = tile_queries * step * sizeof(float);
 static_assert(attention_block == step && attention_block == 2 * register_rows);
 
-/// The blocks of one head, as registers of B: for each `step` of the head's dimensions the keys of the lower and of the
-/// upper 16 positions, in pairs of dimensions; then for each 16 dimensions the values, in pairs of positions. Dimensions
-/// beyond the head's are 0.
+/// The blocks of one head, as registers of B: for each `step` of the head's dimensions the keys of
+/// the lower and of the upper 16 positions, in pairs of dimensions; then for each 16 dimensions the
+/// values, in pairs of positions. Dimensions beyond the head's are 0.
 struct layout {
     std::size_t head_dim;
     std::size_t steps = (head_dim + step - 1) / step;
 
     std::size_t padded() const { return steps * step; }
-    std::size_t keys_at(std::size_t s, std::size_t half) const { return (2 * s + half) * register_bytes; }
-    std::size_t values_at(std::size_t s, std::size_t half) const { return keys_at(steps + s, half); }
+    std::size_t keys_at(std::size_t s, std::size_t half) const
+    {
+        return (2 * s + half) * register_bytes;
+    }
+    std::size_t values_at(std::size_t s, std::size_t half) const
+    {
+        return keys_at(steps + s, half);
+    }
     std::size_t block_bytes() const { return 4 * steps * register_bytes; }
 };
 
-WARMD_AMX [[gnu::always_inline]] inline __m512 load(const std::byte* from) { return _mm512_loadu_ps(from); }
+WARMD_AMX [[gnu::always_inline]] inline __m512 load(const std::byte* from)
+{
+    return _mm512_loadu_ps(from);
+}
 
 /// Of 32 positions from `first` on, those that are visible.
 WARMD_AMX [[gnu::always_inline]] inline std::uint32_t seen(std::size_t visible, std::size_t first)
 {
-    return _bzhi_u32(~0u, static_cast<std::uint32_t>(std::min(visible - std::min(visible, first), attention_block)));
+    return _bzhi_u32(~0u, static_cast<std::uint32_t>(
+                              std::min(visible - std::min(visible, first), attention_block)));
 }
 
-/// 2^x for x <= 0, to 3e-6: much nearer than what it is rounded to. Not below 2^-126: the processor is slow with smaller numbers.
+/// 2^x for x <= 0, to 3e-6: much nearer than what it is rounded to. Not below 2^-126: the processor
+/// is slow with smaller numbers.
 WARMD_AMX [[gnu::always_inline]] inline __m512 power_of_two(__mmask16 some, __m512 x)
 {
     x = _mm512_max_ps(_mm512_set1_ps(-126.0f), x); // in this order it is NaN where x is
@@ -61,12 +72,15 @@ struct tile_work {
     std::span<const attention_query> queries;
     std::span<const std::byte* const> blocks;
     std::byte* q;      // [tile_queries, padded] bf16
-    std::byte* scores; // of each block [tile_queries, attention_block] fp32; then in each row's first half bf16 probabilities
+    std::byte* scores; // of each block [tile_queries, attention_block] fp32; then in each row's
+                       // first half bf16 probabilities
     std::byte* out;    // [tile_queries, step] fp32
-    alignas(64) std::array<std::array<float, register_rows>, tile_queries> highest; // scores, of every 16th position
-    alignas(64) std::array<std::array<float, register_rows>, tile_queries> sums;    // of probabilities, likewise
-    std::array<float, tile_queries> top;   // the highest score, in powers of two
-    std::array<float, tile_queries> share; // 1 / the sum
+    alignas(64) std::array<std::array<float, register_rows>,
+                           tile_queries> highest; // scores, of every 16th position
+    alignas(64) std::array<std::array<float, register_rows>,
+                           tile_queries> sums; // of probabilities, likewise
+    std::array<float, tile_queries> top;       // the highest score, in powers of two
+    std::array<float, tile_queries> share;     // 1 / the sum
 
     static constexpr std::size_t row = attention_block * sizeof(float); // of scores, in bytes
 
@@ -77,8 +91,9 @@ WARMD_AMX void narrow_queries(const tile_work& on)
 {
     for (std::size_t t = 0; t != on.queries.size(); ++t)
         for (std::size_t first = 0; first < on.of.head_dim; first += step)
-            _mm512_storeu_ps(on.q + (t * on.of.padded() + first) * 2,
-                             reinterpret_cast<__m512>(narrow(on.queries[t].q + first, on.of.head_dim - first)));
+            _mm512_storeu_ps(
+                on.q + (t * on.of.padded() + first) * 2,
+                reinterpret_cast<__m512>(narrow(on.queries[t].q + first, on.of.head_dim - first)));
     write_out();
 }
 
@@ -91,23 +106,27 @@ WARMD_AMX void score(tile_work& on)
     for (std::size_t block = 0; block != on.blocks.size(); ++block) {
         clear_sums<both>();
         for (std::size_t s = 0; s != on.of.steps; ++s)
-            multiply<both>(on.q + s * row_bytes, on.of.padded() * 2, on.blocks[block] + on.of.keys_at(s, 0));
+            multiply<both>(on.q + s * row_bytes, on.of.padded() * 2,
+                           on.blocks[block] + on.of.keys_at(s, 0));
         store_sums<both>(on.scores_of(block));
         for (std::size_t t = 0; t != on.queries.size(); ++t) {
             const std::byte* const row = on.scores_of(block) + t * tile_work::row;
             const std::uint32_t some = seen(on.queries[t].visible, block * attention_block);
             __m512 highest = _mm512_load_ps(on.highest[t].data());
             highest = _mm512_mask_max_ps(highest, static_cast<__mmask16>(some), highest, load(row));
-            highest = _mm512_mask_max_ps(highest, static_cast<__mmask16>(some >> 16), highest, load(row + row_bytes));
+            highest = _mm512_mask_max_ps(highest, static_cast<__mmask16>(some >> 16), highest,
+                                         load(row + row_bytes));
             _mm512_store_ps(on.highest[t].data(), highest);
         }
     }
 }
 
-/// Scores become probabilities, but for their share: powers of two, rounded to bf16, and the sums of what was rounded.
+/// Scores become probabilities, but for their share: powers of two, rounded to bf16, and the sums
+/// of what was rounded.
 WARMD_AMX void soften(tile_work& on)
 {
-    const float scale = 1.44269504f / std::sqrt(static_cast<float>(on.of.head_dim)); // log2(e) / sqrt(head_dim)
+    const float scale =
+        1.44269504f / std::sqrt(static_cast<float>(on.of.head_dim)); // log2(e) / sqrt(head_dim)
     const __m512bh ones = reinterpret_cast<__m512bh>(_mm512_set1_epi16(0x3f80));
     for (std::size_t t = 0; t != on.queries.size(); ++t) {
         on.top[t] = _mm512_reduce_max_ps(_mm512_load_ps(on.highest[t].data())) * scale;
@@ -118,12 +137,14 @@ WARMD_AMX void soften(tile_work& on)
             std::byte* const row = on.scores_of(block) + t * tile_work::row;
             const std::uint32_t some = seen(on.queries[t].visible, block * attention_block);
             const __m512 top = _mm512_set1_ps(on.top[t]), factor = _mm512_set1_ps(scale);
-            const __m512 low = power_of_two(static_cast<__mmask16>(some), _mm512_fmsub_ps(load(row), factor, top));
-            const __m512 high =
-                power_of_two(static_cast<__mmask16>(some >> 16), _mm512_fmsub_ps(load(row + row_bytes), factor, top));
+            const __m512 low =
+                power_of_two(static_cast<__mmask16>(some), _mm512_fmsub_ps(load(row), factor, top));
+            const __m512 high = power_of_two(static_cast<__mmask16>(some >> 16),
+                                             _mm512_fmsub_ps(load(row + row_bytes), factor, top));
             const __m512bh rounded = _mm512_cvtne2ps_pbh(high, low);
             _mm512_storeu_ps(row, reinterpret_cast<__m512>(rounded));
-            _mm512_store_ps(on.sums[t].data(), _mm512_dpbf16_ps(_mm512_load_ps(on.sums[t].data()), rounded, ones));
+            _mm512_store_ps(on.sums[t].data(),
+                            _mm512_dpbf16_ps(_mm512_load_ps(on.sums[t].data()), rounded, ones));
         }
     for (std::size_t t = 0; t != on.queries.size(); ++t)
         on.share[t] = 1 / _mm512_reduce_add_ps(_mm512_load_ps(on.sums[t].data()));
@@ -137,15 +158,18 @@ WARMD_AMX void mix(const tile_work& on)
     for (std::size_t s = 0; s != on.of.steps; ++s) {
         clear_sums<both>();
         for (std::size_t block = 0; block != on.blocks.size(); ++block)
-            multiply<both>(on.scores_of(block), tile_work::row, on.blocks[block] + on.of.values_at(s, 0));
+            multiply<both>(on.scores_of(block), tile_work::row,
+                           on.blocks[block] + on.of.values_at(s, 0));
         store_sums<both>(on.out);
-        const auto some = _bzhi_u32(~0u, static_cast<std::uint32_t>(std::min(on.of.head_dim - s * step, step)));
+        const auto some =
+            _bzhi_u32(~0u, static_cast<std::uint32_t>(std::min(on.of.head_dim - s * step, step)));
         for (std::size_t t = 0; t != on.queries.size(); ++t) {
             const std::byte* const row = on.out + t * tile_work::row;
             float* const to = on.queries[t].out + s * step;
             const __m512 share = _mm512_set1_ps(on.share[t]);
             _mm512_mask_storeu_ps(to, static_cast<__mmask16>(some), load(row) * share);
-            _mm512_mask_storeu_ps(to + register_rows, static_cast<__mmask16>(some >> 16), load(row + row_bytes) * share);
+            _mm512_mask_storeu_ps(to + register_rows, static_cast<__mmask16>(some >> 16),
+                                  load(row + row_bytes) * share);
         }
     }
 }
@@ -168,8 +192,10 @@ WARMD_AMX void put_key(const layout& of, const float* key, std::size_t slot, std
 {
     for (std::size_t s = 0; s != of.steps; ++s) {
         alignas(64) std::array<std::uint32_t, register_rows> pairs;
-        _mm512_store_ps(pairs.data(), reinterpret_cast<__m512>(narrow(key + s * step, of.head_dim - s * step)));
-        std::byte* to = block + of.keys_at(s, slot / register_rows) + slot % register_rows * sizeof pairs[0];
+        _mm512_store_ps(pairs.data(),
+                        reinterpret_cast<__m512>(narrow(key + s * step, of.head_dim - s * step)));
+        std::byte* to =
+            block + of.keys_at(s, slot / register_rows) + slot % register_rows * sizeof pairs[0];
         for (std::size_t i = 0; i != pairs.size(); ++i)
             std::memcpy(to + i * row_bytes, &pairs[i], sizeof pairs[i]);
     }
@@ -181,9 +207,11 @@ WARMD_AMX void put_value(const layout& of, const float* value, std::size_t slot,
     const __mmask32 own = slot % 2 == 0 ? 0x55555555 : 0xaaaaaaaa;
     const __m128i shift = _mm_cvtsi32_si128(slot % 2 == 0 ? 0 : 16);
     for (std::size_t s = 0; s != of.steps; ++s) {
-        const auto both = reinterpret_cast<__m512i>(narrow(value + s * step, of.head_dim - s * step));
+        const auto both =
+            reinterpret_cast<__m512i>(narrow(value + s * step, of.head_dim - s * step));
         for (std::size_t half = 0; half != 2; ++half) {
-            const __m256i some = half == 0 ? _mm512_castsi512_si256(both) : _mm512_extracti64x4_epi64(both, 1);
+            const __m256i some =
+                half == 0 ? _mm512_castsi512_si256(both) : _mm512_extracti64x4_epi64(both, 1);
             _mm512_mask_storeu_epi16(block + of.values_at(s, half) + slot / 2 * row_bytes, own,
                                      _mm512_sll_epi32(_mm512_cvtepu16_epi32(some), shift));
         }
@@ -196,17 +224,27 @@ public:
 
     std::size_t most_queries() const override { return tile_queries; }
     std::size_t block_bytes() const override { return of_.block_bytes(); }
-    void put(const float* key, const float* value, std::size_t slot, std::byte* block) const override
+    void put(const float* key, const float* value, std::size_t slot,
+             std::byte* block) const override
     {
         put_key(of_, key, slot, block);
         put_value(of_, value, slot, block);
     }
-    void attend(std::span<const attention_query> queries, std::span<const std::byte* const> blocks) const override
+    void attend(std::span<const attention_query> queries,
+                std::span<const std::byte* const> blocks) const override
     {
         const std::size_t q_bytes = tile_queries * of_.padded() * 2;
         std::byte* const scratch = own_scratch(tile_bytes * (blocks.size() + 1) + q_bytes);
-        tile_work on{.of = of_, .queries = queries, .blocks = blocks, .q = scratch, .scores = scratch + q_bytes + tile_bytes,
-                     .out = scratch + q_bytes, .highest = {}, .sums = {}, .top = {}, .share = {}};
+        tile_work on{.of = of_,
+                     .queries = queries,
+                     .blocks = blocks,
+                     .q = scratch,
+                     .scores = scratch + q_bytes + tile_bytes,
+                     .out = scratch + q_bytes,
+                     .highest = {},
+                     .sums = {},
+                     .top = {},
+                     .share = {}};
         if (queries.size() > register_rows)
             attend_tile<true>(on);
         else

@@ -14,8 +14,8 @@ namespace {
 /// Queries that attend together.
 constexpr std::size_t tile_queries = 8;
 
-/// The blocks of one head: keys [head_dim, attention_block], so that scores of neighbouring positions come out together;
-/// values [attention_block, value_stride].
+/// The blocks of one head: keys [head_dim, attention_block], so that scores of neighbouring
+/// positions come out together; values [attention_block, value_stride].
 struct layout {
     std::size_t head_dim;
     std::size_t value_stride = (head_dim + 2 * lanes - 1) / (2 * lanes) * (2 * lanes);
@@ -24,10 +24,14 @@ struct layout {
     std::size_t values_at() const { return attention_block * head_dim; }
 };
 
-[[gnu::always_inline]] inline const float* floats_of(const std::byte* block) { return reinterpret_cast<const float*>(block); }
+[[gnu::always_inline]] inline const float* floats_of(const std::byte* block)
+{
+    return reinterpret_cast<const float*>(block);
+}
 
 /// One tile's scores: out[t][j] = q[t] . key j, for one block of keys; q [head_dim, tile_queries].
-[[gnu::always_inline]] inline void score_block(const float* q, const float* keys, std::size_t head_dim, float* out,
+[[gnu::always_inline]] inline void score_block(const float* q, const float* keys,
+                                               std::size_t head_dim, float* out,
                                                std::size_t out_stride)
 {
     static_assert(attention_block == 2 * lanes);
@@ -49,9 +53,10 @@ struct layout {
     }
 }
 
-/// Scores of whole blocks of positions to probabilities; positions from `visible` on get 0. In vectors by hand: GCC 12 leaves
-/// the choice between seen and unseen to one number at a time.
-[[gnu::always_inline]] inline void soften(float* scores, std::size_t visible, std::size_t positions, float scale)
+/// Scores of whole blocks of positions to probabilities; positions from `visible` on get 0. In
+/// vectors by hand: GCC 12 leaves the choice between seen and unseen to one number at a time.
+[[gnu::always_inline]] inline void soften(float* scores, std::size_t visible, std::size_t positions,
+                                          float scale)
 {
     const ints index{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
     const auto unseen = static_cast<std::int32_t>(visible);
@@ -83,16 +88,19 @@ struct layout {
 /// Queries that mix together: with more, their weights' addresses would not fit into registers.
 constexpr std::size_t mixed_queries = 4;
 
-/// `vectors` vectors of columns of mixed_queries outputs: out[t] [vectors * lanes] = weights[t] . values. The columns begin at
-/// `first` in a block, in floats.
+/// `vectors` vectors of columns of mixed_queries outputs: out[t] [vectors * lanes] = weights[t] .
+/// values. The columns begin at `first` in a block, in floats.
 template <std::size_t vectors>
-[[gnu::always_inline]] inline void mix_columns(const float* weights, std::span<const std::byte* const> blocks, std::size_t stride,
-                                               std::size_t first, std::size_t positions,
+[[gnu::always_inline]] inline void mix_columns(const float* weights,
+                                               std::span<const std::byte* const> blocks,
+                                               std::size_t stride, std::size_t first,
+                                               std::size_t positions,
                                                float (&out)[mixed_queries][vectors * lanes])
 {
     floats sums[mixed_queries * vectors] = {};
     for (std::size_t at = 0; at != positions; ++at) {
-        const float* const row = floats_of(blocks[at / attention_block]) + at % attention_block * stride + first;
+        const float* const row =
+            floats_of(blocks[at / attention_block]) + at % attention_block * stride + first;
         floats columns[vectors];
 #pragma GCC unroll 4
         for (std::size_t i = 0; i != vectors; ++i)
@@ -113,8 +121,10 @@ template <std::size_t vectors>
 }
 
 /// Outputs [head_dim] of mixed_queries queries or fewer.
-[[gnu::always_inline]] inline void mix(std::span<const attention_query> queries, const float* weights,
-                                       std::span<const std::byte* const> blocks, const layout& of, std::size_t positions)
+[[gnu::always_inline]] inline void mix(std::span<const attention_query> queries,
+                                       const float* weights,
+                                       std::span<const std::byte* const> blocks, const layout& of,
+                                       std::size_t positions)
 {
     constexpr std::size_t wide = 4, narrow = 2;
     for (std::size_t first = 0; first < of.head_dim;) {
@@ -122,19 +132,22 @@ template <std::size_t vectors>
         float narrow_out[mixed_queries][narrow * lanes];
         const bool is_wide = first + wide * lanes <= of.value_stride;
         if (is_wide)
-            mix_columns<wide>(weights, blocks, of.value_stride, of.values_at() + first, positions, out);
+            mix_columns<wide>(weights, blocks, of.value_stride, of.values_at() + first, positions,
+                              out);
         else
-            mix_columns<narrow>(weights, blocks, of.value_stride, of.values_at() + first, positions, narrow_out);
+            mix_columns<narrow>(weights, blocks, of.value_stride, of.values_at() + first, positions,
+                                narrow_out);
         const std::size_t count = std::min((is_wide ? wide : narrow) * lanes, of.head_dim - first);
         for (std::size_t t = 0; t != queries.size(); ++t)
-            std::memcpy(queries[t].out + first, is_wide ? out[t] : narrow_out[t], count * sizeof(float));
+            std::memcpy(queries[t].out + first, is_wide ? out[t] : narrow_out[t],
+                        count * sizeof(float));
         first += count;
     }
 }
 
 WARMD_FOR_EACH_LEVEL
-void attend_tile(const layout& of, std::span<const attention_query> queries, std::span<const std::byte* const> blocks,
-                 float* scratch)
+void attend_tile(const layout& of, std::span<const attention_query> queries,
+                 std::span<const std::byte* const> blocks, float* scratch)
 {
     float* const q = scratch; // [head_dim, tile_queries]; a short tile repeats its last query
     for (std::size_t t = 0; t != tile_queries; ++t) {
@@ -145,13 +158,15 @@ void attend_tile(const layout& of, std::span<const attention_query> queries, std
     const std::size_t positions = blocks.size() * attention_block;
     float* const scores = scratch + of.head_dim * tile_queries; // [tile_queries, positions]
     for (std::size_t block = 0; block != blocks.size(); ++block)
-        score_block(q, floats_of(blocks[block]), of.head_dim, scores + block * attention_block, positions);
+        score_block(q, floats_of(blocks[block]), of.head_dim, scores + block * attention_block,
+                    positions);
     const float scale = 1 / std::sqrt(static_cast<float>(of.head_dim));
     for (std::size_t t = 0; t != tile_queries; ++t)
-        soften(scores + t * positions, queries[std::min(t, queries.size() - 1)].visible, positions, scale);
+        soften(scores + t * positions, queries[std::min(t, queries.size() - 1)].visible, positions,
+               scale);
     for (std::size_t first = 0; first < queries.size(); first += mixed_queries)
-        mix(queries.subspan(first, std::min(mixed_queries, queries.size() - first)), scores + first * positions, blocks, of,
-            positions);
+        mix(queries.subspan(first, std::min(mixed_queries, queries.size() - first)),
+            scores + first * positions, blocks, of, positions);
 }
 
 class fp32_attention final : public attention {
@@ -160,17 +175,20 @@ public:
 
     std::size_t most_queries() const override { return tile_queries; }
     std::size_t block_bytes() const override { return of_.floats_per_block() * sizeof(float); }
-    void put(const float* key, const float* value, std::size_t slot, std::byte* block) const override
+    void put(const float* key, const float* value, std::size_t slot,
+             std::byte* block) const override
     {
         float* const floats = reinterpret_cast<float*>(block);
         for (std::size_t d = 0; d != of_.head_dim; ++d)
             floats[d * attention_block + slot] = key[d];
         std::copy_n(value, of_.head_dim, floats + of_.values_at() + slot * of_.value_stride);
     }
-    void attend(std::span<const attention_query> queries, std::span<const std::byte* const> blocks) const override
+    void attend(std::span<const attention_query> queries,
+                std::span<const std::byte* const> blocks) const override
     {
         const std::size_t floats = tile_queries * (of_.head_dim + blocks.size() * attention_block);
-        attend_tile(of_, queries, blocks, reinterpret_cast<float*>(own_scratch(floats * sizeof(float))));
+        attend_tile(of_, queries, blocks,
+                    reinterpret_cast<float*>(own_scratch(floats * sizeof(float))));
     }
 
 private:
@@ -179,6 +197,9 @@ private:
 
 } // namespace
 
-std::unique_ptr<const attention> make_fp32_attention(std::size_t head_dim) { return std::make_unique<fp32_attention>(head_dim); }
+std::unique_ptr<const attention> make_fp32_attention(std::size_t head_dim)
+{
+    return std::make_unique<fp32_attention>(head_dim);
+}
 
 } // namespace warmd::hf

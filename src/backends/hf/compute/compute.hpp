@@ -7,8 +7,9 @@
 
 namespace warmd::hf {
 
-/// Lets one thread at a time compute: oneDNN and OpenMP use all cores for each caller, and two callers at once are
-/// several times slower than one after the other. Held for one forward step, so that models take turns.
+/// Lets one thread at a time compute: oneDNN and OpenMP use all cores for each caller, and two
+/// callers at once are several times slower than one after the other. Held for one forward step, so
+/// that models take turns.
 class compute_gate {
 public:
     class turn {

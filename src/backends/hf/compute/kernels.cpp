@@ -18,9 +18,11 @@ namespace {
 [[gnu::always_inline]] inline float logarithm(float x)
 {
     const std::uint32_t bits = std::bit_cast<std::uint32_t>(x);
-    const std::uint32_t above = (bits & 0x7fffffu) > 0x3504f3u ? 1u : 0u; // mantissa in [sqrt(1/2), sqrt(2))
+    const std::uint32_t above =
+        (bits & 0x7fffffu) > 0x3504f3u ? 1u : 0u; // mantissa in [sqrt(1/2), sqrt(2))
     const float mantissa = std::bit_cast<float>((bits & 0x7fffffu) | ((127u - above) << 23)) - 1.0f;
-    const float exponent = static_cast<float>(static_cast<std::int32_t>((bits >> 23) + above) - 127);
+    const float exponent =
+        static_cast<float>(static_cast<std::int32_t>((bits >> 23) + above) - 127);
     float p = 7.0376836292e-2f;
     p = p * mantissa - 1.1514610310e-1f;
     p = p * mantissa + 1.1676998740e-1f;
@@ -48,8 +50,8 @@ namespace {
 
 /// `vectors` vectors of add_product()'s columns.
 template <std::size_t vectors>
-[[gnu::always_inline]] inline void add_columns(const float* x, const float* b, std::size_t rank, std::size_t stride, float factor,
-                                               float* y)
+[[gnu::always_inline]] inline void add_columns(const float* x, const float* b, std::size_t rank,
+                                               std::size_t stride, float factor, float* y)
 {
     floats sums[vectors] = {};
     for (std::size_t r = 0; r != rank; ++r)
@@ -95,7 +97,9 @@ void rotate(float* x, const float* cosines, const float* sines, std::size_t pair
 WARMD_FOR_EACH_LEVEL
 void silu_times(const float* gate, const float* up, float* out, std::size_t width)
 {
-    const auto each = [](const float* gates, const float* ups, float* to) __attribute__((always_inline)) {
+    const auto each =
+        [](const float* gates, const float* ups, float* to) __attribute__((always_inline))
+    {
         floats g, u;
         load(gates, g);
         load(ups, u);
@@ -129,8 +133,10 @@ void widen_fp16(const std::uint16_t* x, float* y, std::size_t width)
         const std::uint32_t bits = x[i];
         // The exponent's bias differs by 112; multiplying normalises subnormals as well.
         const float magnitude = std::bit_cast<float>((bits & 0x7fffu) << 13) * 0x1p112f;
-        const std::uint32_t special = (bits & 0x7c00u) == 0x7c00u ? 0x7f800000u : 0u; // infinity, NaN
-        y[i] = std::bit_cast<float>((bits & 0x8000u) << 16 | std::bit_cast<std::uint32_t>(magnitude) | special);
+        const std::uint32_t special =
+            (bits & 0x7c00u) == 0x7c00u ? 0x7f800000u : 0u; // infinity, NaN
+        y[i] = std::bit_cast<float>((bits & 0x8000u) << 16 |
+                                    std::bit_cast<std::uint32_t>(magnitude) | special);
     }
 }
 
@@ -143,7 +149,8 @@ void add(const float* x, float* y, std::size_t width)
 }
 
 WARMD_FOR_EACH_LEVEL
-void add_product(const float* x, const float* b, std::size_t rank, std::size_t stride, float factor, float* y, std::size_t width)
+void add_product(const float* x, const float* b, std::size_t rank, std::size_t stride, float factor,
+                 float* y, std::size_t width)
 {
     constexpr std::size_t wide = 8, narrow = 4;
     std::size_t first = 0;
@@ -160,8 +167,8 @@ void add_product(const float* x, const float* b, std::size_t rank, std::size_t s
 }
 
 WARMD_FOR_EACH_LEVEL
-void reduce(const std::array<const float*, reduced_rows>& x, const float* a, std::size_t in, std::size_t ranks,
-            const std::array<float*, reduced_rows>& y)
+void reduce(const std::array<const float*, reduced_rows>& x, const float* a, std::size_t in,
+            std::size_t ranks, const std::array<float*, reduced_rows>& y)
 {
     constexpr std::size_t at_once = 4;
     for (std::size_t first = 0; first < ranks; first += at_once) {
@@ -215,9 +222,12 @@ void draw_normal(std::uint64_t seed, float* out, std::size_t count)
         hash = (hash ^ (hash >> 30)) * 0xbf58476d1ce4e5b9u;
         hash = (hash ^ (hash >> 27)) * 0x94d049bb133111ebu;
         hash ^= hash >> 31;
-        const float chance = (static_cast<float>(static_cast<std::int32_t>(hash >> 41)) + 0.5f) * 0x1p-23f; // in (0, 1)
-        const float turn = static_cast<float>(static_cast<std::int32_t>(hash & 0xffffffu)) * 0x1p-24f - 0.5f;
-        out[i] = std::sqrt(-2 * logarithm(chance)) * sine_of_turns(0.25f - std::abs(turn)); // cosine of the turn
+        const float chance = (static_cast<float>(static_cast<std::int32_t>(hash >> 41)) + 0.5f) *
+                             0x1p-23f; // in (0, 1)
+        const float turn =
+            static_cast<float>(static_cast<std::int32_t>(hash & 0xffffffu)) * 0x1p-24f - 0.5f;
+        out[i] = std::sqrt(-2 * logarithm(chance)) *
+                 sine_of_turns(0.25f - std::abs(turn)); // cosine of the turn
     }
 }
 

@@ -1,6 +1,7 @@
 #pragma once
-// The arithmetic between matrix products, one row or one tile at a time, in fp32. No result depends on anything but the
-// arguments: sums run in an order that their length alone decides. Single-threaded; callers spread rows over threads.
+// The arithmetic between matrix products, one row or one tile at a time, in fp32. No result depends
+// on anything but the arguments: sums run in an order that their length alone decides.
+// Single-threaded; callers spread rows over threads.
 
 #include <array>
 #include <cstddef>
@@ -12,14 +13,15 @@ namespace warmd::hf {
 /// y = x / sqrt(mean(x^2) + eps) * weight (Zhang & Sennrich 2019). x and y may be the same.
 void rms_norm(const float* x, const float* weight, float eps, float* y, std::size_t width);
 
-/// Rotates the pairs (x[i], x[i + n]) by the angles whose cosines and sines are given, n = pairs (Su et al. 2021, with
-/// the halves of a head as the pairs' two sides, as Transformers has it).
+/// Rotates the pairs (x[i], x[i + n]) by the angles whose cosines and sines are given, n = pairs
+/// (Su et al. 2021, with the halves of a head as the pairs' two sides, as Transformers has it).
 void rotate(float* x, const float* cosines, const float* sines, std::size_t pairs);
 
 /// out = silu(gate) * up (Shazeer 2020, SwiGLU).
 void silu_times(const float* gate, const float* up, float* out, std::size_t width);
 
-/// Half precision widened to fp32; every value is exact. bfloat16: the upper half of an IEEE 754 binary32.
+/// Half precision widened to fp32; every value is exact. bfloat16: the upper half of an IEEE 754
+/// binary32.
 void widen_bf16(const std::uint16_t* x, float* y, std::size_t width);
 /// IEEE 754 binary16: 1 sign, 5 exponent, 10 fraction bits.
 void widen_fp16(const std::uint16_t* x, float* y, std::size_t width);
@@ -27,18 +29,20 @@ void widen_fp16(const std::uint16_t* x, float* y, std::size_t width);
 /// y += x, which do not overlap.
 void add(const float* x, float* y, std::size_t width);
 /// y [width] += factor * x [rank] times b [rank, width], whose rows are `stride` apart
-void add_product(const float* x, const float* b, std::size_t rank, std::size_t stride, float factor, float* y, std::size_t width);
+void add_product(const float* x, const float* b, std::size_t rank, std::size_t stride, float factor,
+                 float* y, std::size_t width);
 /// Rows that reduce() takes together.
 inline constexpr std::size_t reduced_rows = 4;
 /// y[t] [ranks] = x[t] [in] times a [ranks, in] transposed, for each of the rows.
-void reduce(const std::array<const float*, reduced_rows>& x, const float* a, std::size_t in, std::size_t ranks,
-            const std::array<float*, reduced_rows>& y);
+void reduce(const std::array<const float*, reduced_rows>& x, const float* a, std::size_t in,
+            std::size_t ranks, const std::array<float*, reduced_rows>& y);
 
 /// The largest of each maxima_block neighbours.
 inline constexpr std::size_t maxima_block = 64;
 void maxima(const float* x, std::size_t width, float* y);
 
-/// Standard normal draws: a function of `seed` and the index alone (Box & Muller 1958, of hashes as Steele et al. 2014 mix them).
+/// Standard normal draws: a function of `seed` and the index alone (Box & Muller 1958, of hashes as
+/// Steele et al. 2014 mix them).
 void draw_normal(std::uint64_t seed, float* out, std::size_t count);
 
 bool all_finite(std::span<const float> x);

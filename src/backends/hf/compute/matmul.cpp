@@ -24,18 +24,20 @@ namespace {
 
 constexpr std::array<std::size_t, 7> heights{1, 2, 4, 8, 16, 32, matmul_engine::most_padding + 1};
 constexpr std::size_t usual_height = matmul_engine::band_rows;
-constexpr std::size_t block = 64;          // columns that the library packs together
-constexpr std::size_t alignment = 64;      // a cache line, and the widest vector
+constexpr std::size_t block = 64;            // columns that the library packs together
+constexpr std::size_t alignment = 64;        // a cache line, and the widest vector
 constexpr std::size_t panel_bytes = 1 << 20; // half of a core's own cache, the rest is for x and y
 constexpr std::size_t widest_panel = 1024;
 
-/// The height of the tile for `rows` rows: the least that has room, at most usual_height. Below some size oneDNN multiplies
-/// bf16 with other instructions, and of very many inputs it sums up parts as it suits the height: so that no sum differs in
-/// its last bit, such tiles are padded out of it (found by experiment with oneDNN 2.6; hf_matmul_test).
+/// The height of the tile for `rows` rows: the least that has room, at most usual_height. Below
+/// some size oneDNN multiplies bf16 with other instructions, and of very many inputs it sums up
+/// parts as it suits the height: so that no sum differs in its last bit, such tiles are padded out
+/// of it (found by experiment with oneDNN 2.6; hf_matmul_test).
 std::size_t height_of(std::size_t rows, std::size_t in, std::size_t outs, precision of)
 {
     constexpr std::size_t small_bf16 = 256, many_inputs = 8192;
-    const std::size_t least = of == precision::bf16 && in > many_inputs ? usual_height : std::min(rows, usual_height);
+    const std::size_t least =
+        of == precision::bf16 && in > many_inputs ? usual_height : std::min(rows, usual_height);
     const auto fits = [&](std::size_t height) {
         return height >= least && (of == precision::fp32 || height * outs > small_bf16);
     };
@@ -57,7 +59,8 @@ dnnl::memory::desc row_major(std::size_t rows, std::size_t columns, data_type ty
 }
 
 /// The product of x and the weights; its scratch memory is its caller's.
-dnnl::matmul::primitive_desc describe(const dnnl::engine& engine, const dnnl::memory::desc& x, const dnnl::memory::desc& weights,
+dnnl::matmul::primitive_desc describe(const dnnl::engine& engine, const dnnl::memory::desc& x,
+                                      const dnnl::memory::desc& weights,
                                       const dnnl::memory::desc& y)
 {
     dnnl::primitive_attr how;
@@ -69,7 +72,10 @@ dnnl::matmul::primitive_desc describe(const dnnl::engine& engine, const dnnl::me
 #endif
 }
 
-std::uint64_t aligned(std::uint64_t bytes) { return (bytes + alignment - 1) / alignment * alignment; }
+std::uint64_t aligned(std::uint64_t bytes)
+{
+    return (bytes + alignment - 1) / alignment * alignment;
+}
 
 struct release_aligned {
     void operator()(std::byte* memory) const { std::free(memory); }
@@ -110,19 +116,33 @@ public:
     }
 
     /// Packs weights [outs, in]; in oneDNN's words our rows are its columns.
-    void pack(dnnl::stream& stream, const std::byte* weights, data_type type, dnnl::memory& to) const
+    void pack(dnnl::stream& stream, const std::byte* weights, data_type type,
+              dnnl::memory& to) const
     {
-        dnnl::memory from({dims{wide(in_), wide(outs_)}, type, dims{1, wide(in_)}}, engine_, const_cast<std::byte*>(weights));
+        dnnl::memory from({dims{wide(in_), wide(outs_)}, type, dims{1, wide(in_)}}, engine_,
+                          const_cast<std::byte*>(weights));
         dnnl::reorder(from, to).execute(stream, from, to);
         stream.wait();
     }
 
-    dnnl::memory x_slot(std::size_t height) const { return {x(height), engine_, nullptr}; } ///< without data
-    dnnl::memory y_slot(std::size_t height, std::byte* at) const { return {y(height), engine_, at}; }
-    dnnl::memory scratch(std::size_t height, std::byte* at) const { return {by_height_[index_of(height)].scratch, engine_, at}; }
+    dnnl::memory x_slot(std::size_t height) const
+    {
+        return {x(height), engine_, nullptr};
+    } ///< without data
+    dnnl::memory y_slot(std::size_t height, std::byte* at) const
+    {
+        return {y(height), engine_, at};
+    }
+    dnnl::memory scratch(std::size_t height, std::byte* at) const
+    {
+        return {by_height_[index_of(height)].scratch, engine_, at};
+    }
     dnnl::memory weights(std::byte* packed) const { return {weights_, engine_, packed}; }
     /// REQUIRES: prepare(height).
-    const dnnl::matmul& primitive(std::size_t height) const { return by_height_[index_of(height)].primitive; }
+    const dnnl::matmul& primitive(std::size_t height) const
+    {
+        return by_height_[index_of(height)].primitive;
+    }
 
 private:
     struct made {
@@ -134,7 +154,10 @@ private:
         return static_cast<std::size_t>(std::ranges::find(heights, height) - heights.begin());
     }
     dnnl::memory::desc x(std::size_t height) const { return row_major(height, in_, type_of(of_)); }
-    dnnl::memory::desc y(std::size_t height) const { return row_major(height, outs_, data_type::f32); }
+    dnnl::memory::desc y(std::size_t height) const
+    {
+        return row_major(height, outs_, data_type::f32);
+    }
 
     dnnl::engine engine_;
     std::size_t in_, outs_;
@@ -162,17 +185,21 @@ public:
     dnnl::stream& stream() { return stream_; }
 
     /// x [height, in] times a packed panel: [height, outs], until the next.
-    float* run(const panel_product& by, std::size_t height, const dnnl::memory& packed, const std::byte* x)
+    float* run(const panel_product& by, std::size_t height, const dnnl::memory& packed,
+               const std::byte* x)
     {
         if (bound_ != &by || bound_height_ != height)
             bind(by, height);
         x_slot_.set_data_handle(const_cast<std::byte*>(x));
-        // The library's C interface: that for C++ makes a list of the arguments on the heap for each call.
-        const std::array arguments{dnnl_exec_arg_t{DNNL_ARG_SRC, x_slot_.get()}, dnnl_exec_arg_t{DNNL_ARG_WEIGHTS, packed.get()},
+        // The library's C interface: that for C++ makes a list of the arguments on the heap for
+        // each call.
+        const std::array arguments{dnnl_exec_arg_t{DNNL_ARG_SRC, x_slot_.get()},
+                                   dnnl_exec_arg_t{DNNL_ARG_WEIGHTS, packed.get()},
                                    dnnl_exec_arg_t{DNNL_ARG_DST, y_slot_.get()},
                                    dnnl_exec_arg_t{DNNL_ARG_SCRATCHPAD, scratch_slot_.get()}};
-        dnnl::error::wrap_c_api(dnnl_primitive_execute(primitive_, stream_.get(), arguments.size(), arguments.data()),
-                                "a matrix product failed");
+        dnnl::error::wrap_c_api(
+            dnnl_primitive_execute(primitive_, stream_.get(), arguments.size(), arguments.data()),
+            "a matrix product failed");
         stream_.wait();
         return reinterpret_cast<float*>(y_.get());
     }
@@ -198,14 +225,15 @@ private:
     std::size_t bound_height_ = 0;
 };
 
-/// How many blocks of columns each panel of a strand gets: as equal shares as possible, an even number of panels
-/// where there are several blocks, so that two threads have the same.
+/// How many blocks of columns each panel of a strand gets: as equal shares as possible, an even
+/// number of panels where there are several blocks, so that two threads have the same.
 std::vector<std::size_t> panel_blocks(const matrix_shape& shape, precision of)
 {
     const std::size_t width = of == precision::bf16 ? 2 : 4;
     const std::size_t outs = shape.out / shape.strands, blocks = (outs + block - 1) / block;
-    const std::size_t most = std::clamp<std::size_t>(panel_bytes / (shape.in * shape.strands * width * block), 1,
-                                                     widest_panel / block / shape.strands);
+    const std::size_t most =
+        std::clamp<std::size_t>(panel_bytes / (shape.in * shape.strands * width * block), 1,
+                                widest_panel / block / shape.strands);
     std::size_t panels = (blocks + most - 1) / most;
     panels = std::min(blocks, (panels + 1) / 2 * 2);
     std::vector<std::size_t> each(panels, blocks / panels);
@@ -219,13 +247,14 @@ std::vector<std::size_t> panel_blocks(const matrix_shape& shape, precision of)
 class matmul_shape {
 public:
     struct panel {
-        std::size_t first_out;  // of each strand
-        std::size_t outs;       // of each strand: a panel has the columns of one after those of the other
+        std::size_t first_out; // of each strand
+        std::size_t outs; // of each strand: a panel has the columns of one after those of the other
         std::uint64_t offset;   // of its weights in the packed matrix
         panel_product* product; // one of products_
     };
 
-    matmul_shape(const dnnl::engine& engine, const matrix_shape& shape, precision of) : shape_(shape), of_(of)
+    matmul_shape(const dnnl::engine& engine, const matrix_shape& shape, precision of)
+        : shape_(shape), of_(of)
     {
         const std::size_t outs = shape.out / shape.strands;
         std::size_t first = 0;
@@ -233,7 +262,8 @@ public:
             const std::size_t count = std::min(blocks * block, outs - first);
             auto& product = products_[shape.strands * count];
             if (!product)
-                product = std::make_unique<panel_product>(engine, shape.in, shape.strands * count, of);
+                product =
+                    std::make_unique<panel_product>(engine, shape.in, shape.strands * count, of);
             panels_.push_back({first, count, bytes_, product.get()});
             bytes_ += product->bytes();
             first += count;
@@ -245,7 +275,8 @@ public:
     std::span<const panel> panels() const { return panels_; }
     std::size_t widest() const { return products_.rbegin()->first; }
 
-    /// Calls run(panel, band) for one of `parts` equal shares of the work, panel by panel: each stays in a core's cache.
+    /// Calls run(panel, band) for one of `parts` equal shares of the work, panel by panel: each
+    /// stays in a core's cache.
     template <class Run>
     void for_each_tile(std::size_t bands, std::size_t part, std::size_t parts, const Run& run) const
     {
@@ -276,7 +307,8 @@ private:
     matrix_shape shape_;
     precision of_;
     std::uint64_t bytes_ = 0;
-    std::map<std::size_t, std::unique_ptr<panel_product>> products_; // by columns; made complete by the engine's one user
+    std::map<std::size_t, std::unique_ptr<panel_product>>
+        products_; // by columns; made complete by the engine's one user
     std::vector<panel> panels_;
 };
 
@@ -284,7 +316,8 @@ bool has_bf16() { return __builtin_cpu_supports("avx512bf16"); } // every proces
 
 bool has_amx()
 {
-    const auto all = static_cast<unsigned>(dnnl::cpu_isa::avx512_core_amx); // a bit for each extension
+    const auto all =
+        static_cast<unsigned>(dnnl::cpu_isa::avx512_core_amx); // a bit for each extension
     return (static_cast<unsigned>(dnnl::get_effective_cpu_isa()) & all) == all;
 }
 
@@ -295,8 +328,10 @@ struct packed_matrix::packed {
 
 struct matmul_engine::state {
     dnnl::engine engine{dnnl::engine::kind::cpu, 0};
-    std::map<std::pair<matrix_shape, precision>, std::weak_ptr<matmul_shape>> shapes; // alive while a matrix has them
-    std::map<std::pair<matrix_shape, precision>, std::uint64_t> sizes;                // packed; what was once asked
+    std::map<std::pair<matrix_shape, precision>, std::weak_ptr<matmul_shape>>
+        shapes; // alive while a matrix has them
+    std::map<std::pair<matrix_shape, precision>, std::uint64_t>
+        sizes; // packed; what was once asked
     std::vector<worker> workers;
 
     state()
@@ -312,7 +347,8 @@ matmul_engine::~matmul_engine() = default;
 
 std::shared_ptr<matmul_shape> matmul_engine::primitives_for(const matrix_shape& shape, precision of)
 {
-    BOOST_ASSERT(shape.in != 0 && shape.out != 0 && shape.strands <= 2 && shape.out % shape.strands == 0);
+    BOOST_ASSERT(shape.in != 0 && shape.out != 0 && shape.strands <= 2 &&
+                 shape.out % shape.strands == 0);
     std::weak_ptr<matmul_shape>& known = state_->shapes[{shape, of}];
     std::shared_ptr<matmul_shape> made = known.lock();
     if (!made) {
@@ -333,28 +369,33 @@ std::uint64_t matmul_engine::packed_bytes(const matrix_shape& shape, precision o
 
 namespace {
 
-/// The weights of a panel below one another: where they are, or gathered from the strands in `room`.
-const std::byte* rows_of(std::span<const std::byte> weights, std::size_t row_bytes, const matrix_shape& shape,
-                         const matmul_shape::panel& panel, std::vector<std::byte>& room)
+/// The weights of a panel below one another: where they are, or gathered from the strands in
+/// `room`.
+const std::byte* rows_of(std::span<const std::byte> weights, std::size_t row_bytes,
+                         const matrix_shape& shape, const matmul_shape::panel& panel,
+                         std::vector<std::byte>& room)
 {
     if (shape.strands == 1)
         return weights.data() + panel.first_out * row_bytes;
     room.resize(shape.strands * panel.outs * row_bytes);
     for (std::size_t s = 0; s != shape.strands; ++s)
         std::memcpy(room.data() + s * panel.outs * row_bytes,
-                    weights.data() + (s * (shape.out / shape.strands) + panel.first_out) * row_bytes, panel.outs * row_bytes);
+                    weights.data() +
+                        (s * (shape.out / shape.strands) + panel.first_out) * row_bytes,
+                    panel.outs * row_bytes);
     return room.data();
 }
 
 } // namespace
 
-packed_matrix matmul_engine::pack(std::span<const std::byte> weights, stored_as type, const matrix_shape& shape, precision of,
-                                  std::byte* to)
+packed_matrix matmul_engine::pack(std::span<const std::byte> weights, stored_as type,
+                                  const matrix_shape& shape, precision of, std::byte* to)
 {
     BOOST_ASSERT(weights.size() == shape.in * shape.out * size_of(type));
     if (type == stored_as::fp16) { // which the library does not convert
         std::vector<float> widened(shape.in * shape.out);
-        widen_fp16(reinterpret_cast<const std::uint16_t*>(weights.data()), widened.data(), widened.size());
+        widen_fp16(reinterpret_cast<const std::uint16_t*>(weights.data()), widened.data(),
+                   widened.size());
         return pack(std::as_bytes(std::span(widened)), stored_as::fp32, shape, of, to);
     }
     const auto primitives = primitives_for(shape, of);
@@ -365,8 +406,9 @@ packed_matrix matmul_engine::pack(std::span<const std::byte> weights, stored_as 
     for_each(made.panels.size(), weights.size(), [&](std::size_t i) {
         const auto& panel = primitives->panels()[i];
         thread_local std::vector<std::byte> room;
-        panel.product->pack(state_->workers[static_cast<std::size_t>(omp_get_thread_num())].stream(),
-                            rows_of(weights, shape.in * size_of(type), shape, panel, room), from, made.panels[i]);
+        panel.product->pack(
+            state_->workers[static_cast<std::size_t>(omp_get_thread_num())].stream(),
+            rows_of(weights, shape.in * size_of(type), shape, panel, room), from, made.panels[i]);
     });
     packed_matrix packed;
     packed.shape_ = shape;
@@ -389,16 +431,20 @@ void matmul_engine::prepare(const packed_matrix& weights, std::size_t rows)
         each.prepare(heights.back() * by.widest() * sizeof(float), scratch);
 }
 
-void matmul_engine::multiply(const packed_matrix& weights, const void* x, const product_share& share, const receiver& receive)
+void matmul_engine::multiply(const packed_matrix& weights, const void* x,
+                             const product_share& share, const receiver& receive)
 {
-    BOOST_ASSERT(share.thread < threads() && share.first_row % band_rows == 0 && share.last_row <= most_rows);
+    BOOST_ASSERT(share.thread < threads() && share.first_row % band_rows == 0 &&
+                 share.last_row <= most_rows);
     const matmul_shape& by = *weights.contents_->primitives;
-    const std::size_t strands = weights.shape().strands, row_bytes = weights.shape().in * (by.of() == precision::bf16 ? 2 : 4);
+    const std::size_t strands = weights.shape().strands,
+                      row_bytes = weights.shape().in * (by.of() == precision::bf16 ? 2 : 4);
     worker& mine = state_->workers[share.thread];
     const std::size_t bands = (share.last_row - share.first_row + band_rows - 1) / band_rows;
     by.for_each_tile(bands, share.part, share.parts, [&](std::size_t panel, std::size_t band) {
         const auto& [first_out, outs, offset, product] = by.panels()[panel];
-        const std::size_t first_row = share.first_row + band * band_rows, count = std::min(band_rows, share.last_row - first_row);
+        const std::size_t first_row = share.first_row + band * band_rows,
+                          count = std::min(band_rows, share.last_row - first_row);
         const std::size_t height = height_of(count, weights.shape().in, product->outs(), by.of());
         float* const y = mine.run(*product, height, weights.contents_->panels[panel],
                                   static_cast<const std::byte*>(x) + first_row * row_bytes);

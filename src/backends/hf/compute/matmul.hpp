@@ -1,11 +1,13 @@
 #pragma once
-// Matrix products against weights that are packed once into the layout the library likes best. The only part of warmd
-// that knows oneDNN.
+// Matrix products against weights that are packed once into the layout the library likes best. The
+// only part of warmd that knows oneDNN.
 //
-// A product is cut into tiles of fixed shapes: some rows of x times a panel of the weights' columns, which fits into a core's own
-// cache. Each tile is one call of the library on one thread, and goes to its receiver while it is still in that cache. So
-// each row of a product is the same to the bit however many rows are multiplied together (hf_matmul_test checks this; it is a
-// property of oneDNN 2.6 on AVX-512 and AMX machines, not a promise of the library), and all cores have work whatever the shape.
+// A product is cut into tiles of fixed shapes: some rows of x times a panel of the weights'
+// columns, which fits into a core's own cache. Each tile is one call of the library on one thread,
+// and goes to its receiver while it is still in that cache. So each row of a product is the same to
+// the bit however many rows are multiplied together (hf_matmul_test checks this; it is a property
+// of oneDNN 2.6 on AVX-512 and AMX machines, not a promise of the library), and all cores have work
+// whatever the shape.
 
 #include <array>
 #include <cstddef>
@@ -29,8 +31,8 @@ bool has_amx();
 enum class stored_as { fp32, bf16, fp16 };
 constexpr std::size_t size_of(stored_as type) { return type == stored_as::fp32 ? 4 : 2; }
 
-/// The shape of a weight matrix. With two strands, the lower half of the outputs is computed along with the upper one:
-/// output i comes in one tile with output i + out / 2.
+/// The shape of a weight matrix. With two strands, the lower half of the outputs is computed along
+/// with the upper one: output i comes in one tile with output i + out / 2.
 struct matrix_shape {
     std::size_t in = 0;
     std::size_t out = 0;
@@ -55,7 +57,8 @@ private:
     std::shared_ptr<const packed> contents_;
 };
 
-/// A part of a product: rows [first_row, first_row + rows), and of each strand columns [first_out, first_out + outs), fp32.
+/// A part of a product: rows [first_row, first_row + rows), and of each strand columns [first_out,
+/// first_out + outs), fp32.
 struct product_tile {
     std::size_t first_row, rows;
     std::size_t first_out, outs;
@@ -65,18 +68,21 @@ struct product_tile {
 
 /// What one thread computes of a product: some of the tiles of some rows.
 struct product_share {
-    std::size_t thread;              ///< below threads()
-    std::size_t first_row, last_row; ///< rows [first_row, last_row); first_row is a multiple of band_rows
+    std::size_t thread; ///< below threads()
+    std::size_t first_row,
+        last_row; ///< rows [first_row, last_row); first_row is a multiple of band_rows
     std::size_t part = 0, parts = 1; ///< an equal part of their tiles
 };
 
-/// Packs and multiplies. Not thread-safe, multiply() apart: its owner lets one thread at a time use it (compute.hpp).
+/// Packs and multiplies. Not thread-safe, multiply() apart: its owner lets one thread at a time use
+/// it (compute.hpp).
 class matmul_engine {
 public:
     /// Most rows of one product.
     static constexpr std::size_t most_rows = 512;
     /// Rows of a tile, but for the last.
-    static constexpr std::size_t band_rows = 32; // two of AMX's registers: more rows run no faster (warmbench score)
+    static constexpr std::size_t band_rows =
+        32; // two of AMX's registers: more rows run no faster (warmbench score)
     /// So many rows beyond those of a product must be there to read; they may hold anything.
     static constexpr std::size_t most_padding = 63;
 
@@ -86,18 +92,21 @@ public:
 
     /// What a packed matrix takes, padding included; a multiple of a cache line.
     std::uint64_t packed_bytes(const matrix_shape& shape, precision of);
-    /// Packs weights [out, in], row-major, into packed_bytes() at `to`, which begins at a cache line and outlives the matrix. bf16
-    /// packs of fp32 weights round to the nearest.
-    packed_matrix pack(std::span<const std::byte> weights, stored_as type, const matrix_shape& shape, precision of, std::byte* to);
+    /// Packs weights [out, in], row-major, into packed_bytes() at `to`, which begins at a cache
+    /// line and outlives the matrix. bf16 packs of fp32 weights round to the nearest.
+    packed_matrix pack(std::span<const std::byte> weights, stored_as type,
+                       const matrix_shape& shape, precision of, std::byte* to);
 
     /// How many threads it computes on.
     std::size_t threads() const;
     /// Makes what products of so many rows need. REQUIRES: 1 <= rows <= most_rows.
     void prepare(const packed_matrix& weights, std::size_t rows);
     using receiver = std::function<void(const product_tile&)>;
-    /// The share's tiles of x [rows, in] * W^T; x row-major in the weights' precision. Called on threads() threads at once, with
-    /// different `thread`s, in the lifetime of one `computing`. REQUIRES: prepare(weights, rows).
-    void multiply(const packed_matrix& weights, const void* x, const product_share& share, const receiver& receive);
+    /// The share's tiles of x [rows, in] * W^T; x row-major in the weights' precision. Called on
+    /// threads() threads at once, with different `thread`s, in the lifetime of one `computing`.
+    /// REQUIRES: prepare(weights, rows).
+    void multiply(const packed_matrix& weights, const void* x, const product_share& share,
+                  const receiver& receive);
 
     /// In its lifetime each thread of a parallel region that begins in it computes for itself.
     class computing {

@@ -9,8 +9,8 @@
 
 namespace warmd::hf {
 
-/// Uninitialised bytes; movable. A large one asks for huge pages: they take a third of the time to come into being and
-/// spare the processor most of its look-ups.
+/// Uninitialised bytes; movable. A large one asks for huge pages: they take a third of the time to
+/// come into being and spare the processor most of its look-ups.
 class memory_block {
 public:
     memory_block() = default;
@@ -30,7 +30,8 @@ private:
     std::uint64_t bytes_ = 0;
 };
 
-/// Cuts pieces off a block, one after another, each from the start of a cache line. REQUIRES: together they fit.
+/// Cuts pieces off a block, one after another, each from the start of a cache line. REQUIRES:
+/// together they fit.
 class block_cutter {
 public:
     explicit block_cutter(const memory_block& of) : next_(of.data()) {}

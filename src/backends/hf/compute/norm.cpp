@@ -44,7 +44,8 @@ double squares(const float* x, std::size_t count)
     return sum;
 }
 
-/// The same; two neighbours at once, one the lower half of a word and one the upper: in which order does not matter.
+/// The same; two neighbours at once, one the lower half of a word and one the upper: in which order
+/// does not matter.
 double squares_bf16(const std::uint16_t* x, std::size_t count)
 {
     floats lower{}, upper{};
@@ -75,7 +76,8 @@ double squares(const std::byte* weights, stored_as type, std::size_t count)
 {
     switch (type) {
     case stored_as::fp32: return squares(reinterpret_cast<const float*>(weights), count);
-    case stored_as::bf16: return squares_bf16(reinterpret_cast<const std::uint16_t*>(weights), count);
+    case stored_as::bf16:
+        return squares_bf16(reinterpret_cast<const std::uint16_t*>(weights), count);
     case stored_as::fp16: break;
     }
     return squares_fp16(reinterpret_cast<const std::uint16_t*>(weights), count);
@@ -85,14 +87,19 @@ double squares(const std::byte* weights, stored_as type, std::size_t count)
 
 double sum_of_squares(std::span<const std::byte> weights, stored_as type)
 {
-    constexpr double underflow = 0x1p-126; // what a square that is too small for fp32 may be short of
+    constexpr double underflow =
+        0x1p-126; // what a square that is too small for fp32 may be short of
     const std::size_t count = weights.size() / size_of(type);
     double sum = static_cast<double>(count) * underflow;
     for (std::size_t first = 0; first < count; first += piece)
-        sum += squares(weights.data() + first * size_of(type), type, std::min(piece, count - first));
+        sum +=
+            squares(weights.data() + first * size_of(type), type, std::min(piece, count - first));
     return sum;
 }
 
-double norm(std::span<const float> weights) { return std::sqrt(sum_of_squares(std::as_bytes(weights), stored_as::fp32)); }
+double norm(std::span<const float> weights)
+{
+    return std::sqrt(sum_of_squares(std::as_bytes(weights), stored_as::fp32));
+}
 
 } // namespace warmd::hf

@@ -46,7 +46,8 @@ result<std::map<std::string, std::string>> read_index(const std::filesystem::pat
     std::map<std::string, std::string> shard_of;
     for (const auto& [tensor, shard] : *weight_map) {
         if (!shard.is_string() || !is_plain_name(shard.get_string()))
-            return broken(file, "tensor " + shortened(tensor) + " must be in a file of this directory, without a path; found " +
+            return broken(file, "tensor " + shortened(tensor) +
+                                    " must be in a file of this directory, without a path; found " +
                                     shortened(json::serialize(shard)));
         shard_of.emplace(tensor, shard.get_string());
     }
@@ -74,7 +75,8 @@ result<checkpoint> checkpoint::open(const std::filesystem::path& directory)
             opened.shards_.push_back(std::move(*file));
         }
         if (!opened.shards_[at->second].tensors().contains(tensor))
-            return broken(directory / shard, "tensor " + shortened(tensor) + " is not in it, though the index says so");
+            return broken(directory / shard, "tensor " + shortened(tensor) +
+                                                 " is not in it, though the index says so");
         opened.where_.emplace(tensor, at->second);
     }
     return opened;
@@ -116,26 +118,31 @@ const tensor_info* checkpoint::find(std::string_view name) const
     return at == where_.end() ? nullptr : &shards_[at->second].tensors().find(name)->second;
 }
 
-result<void> checkpoint::require(const std::string& name, std::span<const std::uint64_t> shape) const
+result<void> checkpoint::require(const std::string& name,
+                                 std::span<const std::uint64_t> shape) const
 {
     const tensor_info* const info = find(name);
     if (!info)
         return broken(path_, "tensor " + shortened(name) + " is missing");
     if (!std::equal(shape.begin(), shape.end(), info->shape.begin(), info->shape.end()))
-        return broken(file_of(name),
-                      "tensor " + shortened(name) + " has shape " + shape_text(info->shape) + ", expected " + shape_text(shape));
+        return broken(file_of(name), "tensor " + shortened(name) + " has shape " +
+                                         shape_text(info->shape) + ", expected " +
+                                         shape_text(shape));
     if (info->dtype != "F32" && info->dtype != "BF16" && info->dtype != "F16")
-        return failure{errc::unsupported, file_of(name) + ": tensor " + shortened(name) + " has dtype " + info->dtype +
+        return failure{errc::unsupported, file_of(name) + ": tensor " + shortened(name) +
+                                              " has dtype " + info->dtype +
                                               "; weights can be F32, BF16 or F16"};
     return {};
 }
 
-result<void> checkpoint::read(const std::string& name, std::uint64_t first, std::span<float> to) const
+result<void> checkpoint::read(const std::string& name, std::uint64_t first,
+                              std::span<float> to) const
 {
     return shards_[where_.find(name)->second].read(name, first, to);
 }
 
-result<void> checkpoint::read_stored(const std::string& name, std::uint64_t first, std::span<std::byte> to) const
+result<void> checkpoint::read_stored(const std::string& name, std::uint64_t first,
+                                     std::span<std::byte> to) const
 {
     return shards_[where_.find(name)->second].read_stored(name, first, to);
 }

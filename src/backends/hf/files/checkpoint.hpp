@@ -1,5 +1,6 @@
 #pragma once
-// The tensors of a model directory: model.safetensors, or the shards that model.safetensors.index.json names.
+// The tensors of a model directory: model.safetensors, or the shards that
+// model.safetensors.index.json names.
 
 #include "hf/compute/matmul.hpp"
 #include "hf/files/safetensors.hpp"
@@ -15,26 +16,32 @@ namespace warmd::hf {
 
 class checkpoint {
 public:
-    /// Opens the weights of a model directory. An index may only name files of its own directory, and each of its
-    /// tensors must be in the shard it names.
+    /// Opens the weights of a model directory. An index may only name files of its own directory,
+    /// and each of its tensors must be in the shard it names.
     static result<checkpoint> open(const std::filesystem::path& directory);
     /// A single file on its own.
     static result<checkpoint> open_file(const std::filesystem::path& file);
-    /// The files open() would read, as far as they can be told: the index and its shards, or model.safetensors.
+    /// The files open() would read, as far as they can be told: the index and its shards, or
+    /// model.safetensors.
     static std::vector<std::filesystem::path> files_of(const std::filesystem::path& directory);
 
     /// Null if there is no such tensor.
     const tensor_info* find(std::string_view name) const;
-    /// load_failed unless `name` is there with exactly this shape, in a dtype that weights can have.
+    /// load_failed unless `name` is there with exactly this shape, in a dtype that weights can
+    /// have.
     result<void> require(const std::string& name, std::span<const std::uint64_t> shape) const;
     /// The whole tensor in fp32. REQUIRES: require()d, and to.size() elements.
-    result<void> read(const std::string& name, std::span<float> to) const { return read(name, 0, to); }
+    result<void> read(const std::string& name, std::span<float> to) const
+    {
+        return read(name, 0, to);
+    }
     /// Elements from number `first` on. May be called from several threads at once.
     result<void> read(const std::string& name, std::uint64_t first, std::span<float> to) const;
     /// How it is stored. REQUIRES: require()d.
     stored_as type_of(std::string_view name) const;
     /// The same as stored.
-    result<void> read_stored(const std::string& name, std::uint64_t first, std::span<std::byte> to) const;
+    result<void> read_stored(const std::string& name, std::uint64_t first,
+                             std::span<std::byte> to) const;
     /// Every tensor's name, in byte order.
     std::vector<std::string> names() const;
     /// The file that `name` is in, for messages.

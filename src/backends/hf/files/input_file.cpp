@@ -22,10 +22,14 @@ std::string system_reason() { return std::generic_category().message(errno); }
 
 } // namespace
 
-/// In this file alone: GCC 12 with UndefinedBehaviorSanitizer takes a thread_local of another one for a null pointer.
+/// In this file alone: GCC 12 with UndefinedBehaviorSanitizer takes a thread_local of another one
+/// for a null pointer.
 static thread_local const opening_rule::rule* in_force = nullptr;
 
-opening_rule::opening_rule(const rule& may_read) noexcept : before_(std::exchange(in_force, may_read ? &may_read : nullptr)) {}
+opening_rule::opening_rule(const rule& may_read) noexcept
+    : before_(std::exchange(in_force, may_read ? &may_read : nullptr))
+{
+}
 opening_rule::~opening_rule() { in_force = before_; }
 bool opening_rule::admits(int descriptor) { return !in_force || (*in_force)(descriptor); }
 
@@ -39,7 +43,8 @@ result<input_file> input_file::open(const std::filesystem::path& path)
     struct stat facts {};
     if (::fstat(handle, &facts) != 0)
         return unreadable(path, system_reason());
-    if (!opening_rule::admits(handle)) // a symbolic link may have been swapped since its path was looked at
+    if (!opening_rule::admits(
+            handle)) // a symbolic link may have been swapped since its path was looked at
         return unreadable(path, "it leads out of the directories that models may be loaded from");
     if (!S_ISREG(facts.st_mode))
         return unreadable(path, "not a regular file");
@@ -76,8 +81,8 @@ result<void> input_file::read(std::uint64_t offset, std::span<std::byte> to) con
         if (got < 0)
             return unreadable(path_, system_reason());
         if (got == 0)
-            return unreadable(path_, "truncated: it ends at byte " + std::to_string(offset) + ", " + std::to_string(to.size()) +
-                                         " bytes too early");
+            return unreadable(path_, "truncated: it ends at byte " + std::to_string(offset) + ", " +
+                                         std::to_string(to.size()) + " bytes too early");
         to = to.subspan(static_cast<std::size_t>(got));
         offset += static_cast<std::uint64_t>(got);
     }
@@ -90,7 +95,8 @@ result<std::string> read_text(const std::filesystem::path& path, std::uint64_t l
     if (!file)
         return file.error();
     if (file->size() > limit)
-        return unreadable(path, std::to_string(file->size()) + " bytes, more than the limit of " + std::to_string(limit));
+        return unreadable(path, std::to_string(file->size()) + " bytes, more than the limit of " +
+                                    std::to_string(limit));
     std::string text(file->size(), '\0');
     if (auto read = file->read(0, std::as_writable_bytes(std::span(text))); !read)
         return read.error();

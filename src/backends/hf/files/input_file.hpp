@@ -1,6 +1,6 @@
 #pragma once
-// A file opened for reading at any offset. Model files are read, not mapped: a mapped file that somebody truncates
-// kills the process with SIGBUS, a read of it merely comes up short.
+// A file opened for reading at any offset. Model files are read, not mapped: a mapped file that
+// somebody truncates kills the process with SIGBUS, a read of it merely comes up short.
 
 #include <warmd/error.hpp>
 
@@ -14,8 +14,8 @@
 
 namespace warmd::hf {
 
-/// While it lives, files that this thread opens must pass `may_read` (load_context) or count as unreadable. A load opens its
-/// files many calls deep, all on the thread it runs on.
+/// While it lives, files that this thread opens must pass `may_read` (load_context) or count as
+/// unreadable. A load opens its files many calls deep, all on the thread it runs on.
 class opening_rule {
 public:
     using rule = std::function<bool(int descriptor)>;

@@ -23,7 +23,8 @@ result<json::object> read_json_object(const std::filesystem::path& file)
         return text.error();
     auto parsed = parse_json(*text);
     if (!parsed)
-        return failure{errc::load_failed, file.native() + ": not valid JSON: " + parsed.error().detail};
+        return failure{errc::load_failed,
+                       file.native() + ": not valid JSON: " + parsed.error().detail};
     if (!parsed->is_object())
         return failure{errc::load_failed, file.native() + ": must be a JSON object"};
     return std::move(parsed->get_object());
@@ -35,7 +36,8 @@ const json::value* json_fields::find(std::string_view name) const
     return found && !found->is_null() ? found : nullptr;
 }
 
-std::uint64_t json_fields::integer(std::string_view name, std::uint64_t otherwise, std::uint64_t min, std::uint64_t max)
+std::uint64_t json_fields::integer(std::string_view name, std::uint64_t otherwise,
+                                   std::uint64_t min, std::uint64_t max)
 {
     const json::value* const found = find(name);
     if (!found)
@@ -102,14 +104,16 @@ void json_fields::complain(std::string_view name, std::string_view must)
     if (trouble_)
         return;
     const json::value* const found = object_->if_contains(name);
-    trouble_ = failure{errc::load_failed, where_ + ": " + std::string(name) + " must " + std::string(must) +
-                                              (found ? ", found " + shown(*found) : ", and is missing")};
+    trouble_ = failure{errc::load_failed,
+                       where_ + ": " + std::string(name) + " must " + std::string(must) +
+                           (found ? ", found " + shown(*found) : ", and is missing")};
 }
 
 void json_fields::not_implemented(std::string_view name, std::string_view found)
 {
     if (!trouble_)
-        trouble_ = failure{errc::unsupported, where_ + ": " + std::string(name) + " " + std::string(found) + " is not supported"};
+        trouble_ = failure{errc::unsupported, where_ + ": " + std::string(name) + " " +
+                                                  std::string(found) + " is not supported"};
 }
 
 void json_fields::adopt(const json_fields& nested)

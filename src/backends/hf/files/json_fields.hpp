@@ -1,6 +1,6 @@
 #pragma once
-// Typed access to the members of a JSON configuration file, with defaults. The first member that is not what it
-// must be is remembered; the caller asks once, at the end.
+// Typed access to the members of a JSON configuration file, with defaults. The first member that is
+// not what it must be is remembered; the caller asks once, at the end.
 
 #include <warmd/error.hpp>
 #include <warmd/json.hpp>
@@ -20,12 +20,16 @@ result<json::object> read_json_object(const std::filesystem::path& file);
 class json_fields {
 public:
     /// `where` is the file, and the member within it if `object` is nested; for messages.
-    json_fields(const json::object& object, std::string where) : object_(&object), where_(std::move(where)) {}
+    json_fields(const json::object& object, std::string where)
+        : object_(&object), where_(std::move(where))
+    {
+    }
 
     /// The member, or null if it is absent or JSON null.
     const json::value* find(std::string_view name) const;
     /// An integer in [min, max], `otherwise` if absent.
-    std::uint64_t integer(std::string_view name, std::uint64_t otherwise, std::uint64_t min, std::uint64_t max);
+    std::uint64_t integer(std::string_view name, std::uint64_t otherwise, std::uint64_t min,
+                          std::uint64_t max);
     /// A finite number above zero.
     double positive(std::string_view name, double otherwise);
     bool boolean(std::string_view name, bool otherwise);

@@ -1,7 +1,7 @@
 #pragma once
 // The safetensors file format: u64 little-endian header length, JSON header, tensor bytes
-// (https://huggingface.co/docs/safetensors). Files are untrusted; every violation is load_failed and names the
-// file and the tensor.
+// (https://huggingface.co/docs/safetensors). Files are untrusted; every violation is load_failed
+// and names the file and the tensor.
 
 #include "hf/files/input_file.hpp"
 
@@ -29,8 +29,9 @@ struct tensor_info {
 /// "[2, 3]", for messages.
 std::string shape_text(std::span<const std::uint64_t> shape);
 
-/// An opened safetensors file whose header has passed every check: header within the file and at most 100 MB,
-/// names unique, sizes as shape and dtype say, and the tensors cover the data exactly, without overlap.
+/// An opened safetensors file whose header has passed every check: header within the file and at
+/// most 100 MB, names unique, sizes as shape and dtype say, and the tensors cover the data exactly,
+/// without overlap.
 class safetensors {
 public:
     static result<safetensors> open(const std::filesystem::path& path);
@@ -38,10 +39,13 @@ public:
     const std::filesystem::path& path() const { return file_.path(); }
     const std::map<std::string, tensor_info, std::less<>>& tensors() const { return tensors_; }
     /// The tensor's elements from number `first` on, converted to fp32, which is exact.
-    /// REQUIRES: it is one of this file's, of dtype F32, BF16 or F16, and has first + to.size() elements.
+    /// REQUIRES: it is one of this file's, of dtype F32, BF16 or F16, and has first + to.size()
+    /// elements.
     result<void> read(const std::string& name, std::uint64_t first, std::span<float> to) const;
-    /// The same as stored. REQUIRES: it is one of this file's, and has first elements and to.size() bytes after them.
-    result<void> read_stored(const std::string& name, std::uint64_t first, std::span<std::byte> to) const;
+    /// The same as stored. REQUIRES: it is one of this file's, and has first elements and to.size()
+    /// bytes after them.
+    result<void> read_stored(const std::string& name, std::uint64_t first,
+                             std::span<std::byte> to) const;
 
 private:
     safetensors(input_file file, std::map<std::string, tensor_info, std::less<>> tensors)

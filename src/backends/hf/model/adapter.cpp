@@ -23,10 +23,11 @@ struct parsed_name {
 
 std::optional<parsed_name> parse_name(std::string_view tensor)
 {
-    static constexpr std::array<std::pair<std::string_view, bool>, 4> suffixes{{{".lora_A.weight", true},
-                                                                                {".lora_B.weight", false},
-                                                                                {".lora_A.default.weight", true},
-                                                                                {".lora_B.default.weight", false}}};
+    static constexpr std::array<std::pair<std::string_view, bool>, 4> suffixes{
+        {{".lora_A.weight", true},
+         {".lora_B.weight", false},
+         {".lora_A.default.weight", true},
+         {".lora_B.default.weight", false}}};
     if (!tensor.starts_with(prefix))
         return {};
     tensor.remove_prefix(prefix.size());
@@ -52,45 +53,53 @@ result<std::map<std::string, pair_of_names>> pair_up(const checkpoint& file)
     for (const std::string& tensor : file.names()) {
         const auto parsed = parse_name(tensor);
         if (!parsed) {
-            const bool known =
-                tensor.find("lora_magnitude_vector") != std::string::npos || tensor.find("lora_embedding_") != std::string::npos;
-            return failure{known ? errc::unsupported : errc::load_failed,
-                           file.path().native() + ": tensor " + shortened(tensor) +
-                               (known ? " is not supported"
-                                      : " is not a LoRA factor (base_model.model.<module>.lora_A.weight or .lora_B.weight)")};
+            const bool known = tensor.find("lora_magnitude_vector") != std::string::npos ||
+                               tensor.find("lora_embedding_") != std::string::npos;
+            return failure{
+                known ? errc::unsupported : errc::load_failed,
+                file.path().native() + ": tensor " + shortened(tensor) +
+                    (known ? " is not supported"
+                           : " is not a LoRA factor (base_model.model.<module>.lora_A.weight or "
+                             ".lora_B.weight)")};
         }
         std::string& slot = parsed->is_a ? pairs[parsed->module].a : pairs[parsed->module].b;
         if (!slot.empty())
-            return broken(file, "tensors " + shortened(slot) + " and " + shortened(tensor) + " are the same factor");
+            return broken(file, "tensors " + shortened(slot) + " and " + shortened(tensor) +
+                                    " are the same factor");
         slot = tensor;
     }
     return pairs;
 }
 
 /// Checks one module's tensors against the base and the configuration.
-result<lora_factors> match(const checkpoint& file, const adapter_config& config, const linear_module& module,
-                           const pair_of_names& names)
+result<lora_factors> match(const checkpoint& file, const adapter_config& config,
+                           const linear_module& module, const pair_of_names& names)
 {
     if (names.a.empty() || names.b.empty())
-        return broken(file, "module " + module.path + " lacks its " + (names.a.empty() ? "lora_A" : "lora_B") + " tensor");
+        return broken(file, "module " + module.path + " lacks its " +
+                                (names.a.empty() ? "lora_A" : "lora_B") + " tensor");
     const std::uint64_t rank = config.rank(module.path);
     const tensor_info& a = *file.find(names.a);
     const tensor_info& b = *file.find(names.b);
     if (a.shape.size() == 2 && b.shape.size() == 2 && (a.shape[0] != rank || b.shape[1] != rank))
-        return broken(file, "tensor " + shortened(a.shape[0] != rank ? names.a : names.b) + " of module " + module.path +
-                                " has rank " + std::to_string(a.shape[0] != rank ? a.shape[0] : b.shape[1]) + ", " +
-                                config.file() + " says rank " + std::to_string(rank) + " (shapes " + shape_text(a.shape) +
-                                " and " + shape_text(b.shape) + ")");
+        return broken(file, "tensor " + shortened(a.shape[0] != rank ? names.a : names.b) +
+                                " of module " + module.path + " has rank " +
+                                std::to_string(a.shape[0] != rank ? a.shape[0] : b.shape[1]) +
+                                ", " + config.file() + " says rank " + std::to_string(rank) +
+                                " (shapes " + shape_text(a.shape) + " and " + shape_text(b.shape) +
+                                ")");
     if (auto sound = file.require(names.a, std::array<std::uint64_t, 2>{rank, module.in}); !sound)
         return sound.error();
     if (auto sound = file.require(names.b, std::array<std::uint64_t, 2>{module.out, rank}); !sound)
         return sound.error();
-    return lora_factors{module, static_cast<std::size_t>(rank), config.scaling(module.path), names.a, names.b};
+    return lora_factors{module, static_cast<std::size_t>(rank), config.scaling(module.path),
+                        names.a, names.b};
 }
 
 } // namespace
 
-result<adapter> adapter::open(const std::filesystem::path& directory, const std::vector<linear_module>& base)
+result<adapter> adapter::open(const std::filesystem::path& directory,
+                              const std::vector<linear_module>& base)
 {
     const auto config = adapter_config::read(directory);
     if (!config)
@@ -106,11 +115,13 @@ result<adapter> adapter::open(const std::filesystem::path& directory, const std:
         const auto found = pairs->find(module.path);
         const bool targeted = config->targets(module.path);
         if (found == pairs->end() && targeted)
-            return broken(*file, "module " + module.path + " is targeted by " + config->file() + " but has no tensors");
+            return broken(*file, "module " + module.path + " is targeted by " + config->file() +
+                                     " but has no tensors");
         if (found == pairs->end())
             continue;
         if (!targeted)
-            return broken(*file, "module " + module.path + " has tensors but is not targeted by " + config->file());
+            return broken(*file, "module " + module.path + " has tensors but is not targeted by " +
+                                     config->file());
         auto matched = match(*file, *config, module, found->second);
         if (!matched)
             return matched.error();
@@ -131,14 +142,17 @@ result<void> adapter::read(const std::string& tensor, std::span<float> values) c
 {
     if (auto got = file_.read(tensor, values); !got || all_finite(values))
         return got;
-    const auto odd = std::find_if(values.begin(), values.end(), [](float x) { return !std::isfinite(x); });
+    const auto odd =
+        std::find_if(values.begin(), values.end(), [](float x) { return !std::isfinite(x); });
     return broken(file_, "tensor " + shortened(tensor) + " holds a value that is not finite (" +
-                             (std::isnan(*odd) ? "nan" : "inf") + ") at element " + std::to_string(odd - values.begin()));
+                             (std::isnan(*odd) ? "nan" : "inf") + ") at element " +
+                             std::to_string(odd - values.begin()));
 }
 
 std::vector<std::filesystem::path> adapter_files(const std::filesystem::path& directory)
 {
-    return {directory / "adapter_config.json", directory / "adapter_model.safetensors", directory / "tokenizer.json"};
+    return {directory / "adapter_config.json", directory / "adapter_model.safetensors",
+            directory / "tokenizer.json"};
 }
 
 } // namespace warmd::hf

@@ -1,6 +1,7 @@
 #pragma once
-// A LoRA adapter (Hu et al. 2021) as PEFT writes it: adapter_config.json and adapter_model.safetensors. What PEFT can do
-// besides and we cannot is refused by name before any tensor is read.
+// A LoRA adapter (Hu et al. 2021) as PEFT writes it: adapter_config.json and
+// adapter_model.safetensors. What PEFT can do besides and we cannot is refused by name before any
+// tensor is read.
 
 #include "hf/files/checkpoint.hpp"
 #include "hf/model/module_pattern.hpp"
@@ -67,7 +68,8 @@ struct lora_factors {
 class adapter {
 public:
     /// Opens an adapter for a base with these modules.
-    static result<adapter> open(const std::filesystem::path& directory, const std::vector<linear_module>& base);
+    static result<adapter> open(const std::filesystem::path& directory,
+                                const std::vector<linear_module>& base);
 
     /// In the order of the base's modules; only those the adapter acts on.
     const std::vector<lora_factors>& factors() const { return factors_; }
@@ -75,7 +77,10 @@ public:
     result<void> read(const std::string& tensor, std::span<float> values) const;
 
 private:
-    adapter(checkpoint file, std::vector<lora_factors> factors) : file_(std::move(file)), factors_(std::move(factors)) {}
+    adapter(checkpoint file, std::vector<lora_factors> factors)
+        : file_(std::move(file)), factors_(std::move(factors))
+    {
+    }
 
     checkpoint file_;
     std::vector<lora_factors> factors_;

@@ -1,5 +1,5 @@
-#include "hf/model/adapter.hpp"
 #include "hf/files/json_fields.hpp"
+#include "hf/model/adapter.hpp"
 
 #include <boost/json.hpp>
 
@@ -38,14 +38,17 @@ bool asks_for_something(const json::value& value)
     }
 }
 
-/// The N of "...layers.N...", as PEFT finds it without a layers_pattern: the first number between dots.
+/// The N of "...layers.N...", as PEFT finds it without a layers_pattern: the first number between
+/// dots.
 std::optional<std::uint64_t> layer_of(std::string_view path)
 {
     std::size_t at = path.find('.');
     while (at != std::string_view::npos) {
         const std::size_t end = path.find('.', at + 1);
-        const std::string_view part = path.substr(at + 1, end == std::string_view::npos ? end : end - at - 1);
-        if (!part.empty() && part.size() < 10 && part.find_first_not_of("0123456789") == std::string_view::npos)
+        const std::string_view part =
+            path.substr(at + 1, end == std::string_view::npos ? end : end - at - 1);
+        if (!part.empty() && part.size() < 10 &&
+            part.find_first_not_of("0123456789") == std::string_view::npos)
             return std::stoull(std::string(part));
         at = end;
     }
@@ -57,7 +60,10 @@ std::optional<std::uint64_t> layer_of(std::string_view path)
 /// Fills an adapter_config from the members of its file.
 class adapter_config_reader {
 public:
-    explicit adapter_config_reader(json_fields fields) : fields_(std::move(fields)) { made_.file_ = fields_.where(); }
+    explicit adapter_config_reader(json_fields fields) : fields_(std::move(fields))
+    {
+        made_.file_ = fields_.where();
+    }
 
     result<adapter_config> read()
     {
@@ -67,11 +73,13 @@ public:
         made_.rslora_ = fields_.boolean("use_rslora", false);
         read_targets();
         read_layers();
-        read_overrides("rank_pattern", made_.rank_pattern_, [](json_fields& nested, const std::string& key) {
-            return static_cast<std::size_t>(nested.integer(key, 0, 1, largest_rank));
-        });
-        read_overrides("alpha_pattern", made_.alpha_pattern_,
-                       [](json_fields& nested, const std::string& key) { return nested.positive(key, 0); });
+        read_overrides("rank_pattern", made_.rank_pattern_,
+                       [](json_fields& nested, const std::string& key) {
+                           return static_cast<std::size_t>(nested.integer(key, 0, 1, largest_rank));
+                       });
+        read_overrides(
+            "alpha_pattern", made_.alpha_pattern_,
+            [](json_fields& nested, const std::string& key) { return nested.positive(key, 0); });
         if (fields_.trouble())
             return *fields_.trouble();
         if (failed_)
@@ -89,16 +97,27 @@ private:
             fields_.not_implemented("peft_type", shortened(type));
         if (const std::string bias = fields_.text("bias", "none"); bias != "none")
             fields_.not_implemented("bias", shortened(bias));
-        static constexpr std::array unsupported{"use_dora", "modules_to_save", "lora_bias", "fan_in_fan_out", "layer_replication",
-                                                "use_qalora", "alora_invocation_tokens", "trainable_token_indices",
-                                                "target_parameters", "arrow_config"};
+        static constexpr std::array unsupported{"use_dora",
+                                                "modules_to_save",
+                                                "lora_bias",
+                                                "fan_in_fan_out",
+                                                "layer_replication",
+                                                "use_qalora",
+                                                "alora_invocation_tokens",
+                                                "trainable_token_indices",
+                                                "target_parameters",
+                                                "arrow_config"};
         for (const char* const name : unsupported)
-            if (const json::value* const found = fields_.find(name); found && asks_for_something(*found))
+            if (const json::value* const found = fields_.find(name);
+                found && asks_for_something(*found))
                 fields_.not_implemented(name, shortened(json::serialize(*found)));
-        // These initialisations (PiSSA, OLoRA, ...) change the base's own weights, which we never touch.
+        // These initialisations (PiSSA, OLoRA, ...) change the base's own weights, which we never
+        // touch.
         const json::value* const init = fields_.find("init_lora_weights");
-        if (init && !init->is_bool() && !(init->is_string() && (init->get_string() == "gaussian" || init->get_string() == "eva" ||
-                                                               init->get_string() == "orthogonal")))
+        if (init && !init->is_bool() &&
+            !(init->is_string() &&
+              (init->get_string() == "gaussian" || init->get_string() == "eva" ||
+               init->get_string() == "orthogonal")))
             fields_.not_implemented("init_lora_weights", shortened(json::serialize(*init)));
     }
 
@@ -154,7 +173,8 @@ private:
         std::vector<std::uint64_t> layers;
         for (const json::value& layer : list) {
             if (!layer.is_int64() || layer.get_int64() < 0)
-                return fields_.complain("layers_to_transform", "be a layer's number or a list of them");
+                return fields_.complain("layers_to_transform",
+                                        "be a layer's number or a list of them");
             layers.push_back(static_cast<std::uint64_t>(layer.get_int64()));
         }
         if (!found->is_array() && !found->is_int64())
@@ -171,11 +191,13 @@ private:
     static bool is_layers(const json::value& pattern)
     {
         const json::value name("layers");
-        return pattern == name || (pattern.is_array() && pattern.get_array().size() == 1 && pattern.get_array()[0] == name);
+        return pattern == name || (pattern.is_array() && pattern.get_array().size() == 1 &&
+                                   pattern.get_array()[0] == name);
     }
 
     template <class T, class Read>
-    void read_overrides(const char* member, std::vector<std::pair<module_pattern, T>>& to, Read read_one)
+    void read_overrides(const char* member, std::vector<std::pair<module_pattern, T>>& to,
+                        Read read_one)
     {
         const json::object* const object = fields_.object(member);
         if (!object)
@@ -221,15 +243,15 @@ bool adapter_config::targets(std::string_view path) const
 
 std::size_t adapter_config::rank(std::string_view path) const
 {
-    const auto own =
-        std::find_if(rank_pattern_.begin(), rank_pattern_.end(), [&](const auto& entry) { return entry.first.matches(path); });
+    const auto own = std::find_if(rank_pattern_.begin(), rank_pattern_.end(),
+                                  [&](const auto& entry) { return entry.first.matches(path); });
     return own == rank_pattern_.end() ? rank_ : own->second;
 }
 
 double adapter_config::scaling(std::string_view path) const
 {
-    const auto own =
-        std::find_if(alpha_pattern_.begin(), alpha_pattern_.end(), [&](const auto& entry) { return entry.first.matches(path); });
+    const auto own = std::find_if(alpha_pattern_.begin(), alpha_pattern_.end(),
+                                  [&](const auto& entry) { return entry.first.matches(path); });
     const double alpha = own == alpha_pattern_.end() ? alpha_ : own->second;
     const auto r = static_cast<double>(rank(path));
     return alpha / (rslora_ ? std::sqrt(r) : r);

@@ -27,14 +27,17 @@ result<tokenizer> read_tokenizer(const std::filesystem::path& file, const model_
     if (!words)
         return words;
     if (const auto beyond = words->entry_from(static_cast<token_id>(config.vocab_size)))
-        return failure{errc::load_failed, file.native() + ": token id " + std::to_string(beyond->first) + " ('" +
-                                              shortened(beyond->second) + "') is out of range: the model's vocab_size is " +
+        return failure{errc::load_failed, file.native() + ": token id " +
+                                              std::to_string(beyond->first) + " ('" +
+                                              shortened(beyond->second) +
+                                              "') is out of range: the model's vocab_size is " +
                                               std::to_string(config.vocab_size)};
     return words;
 }
 
-result<std::shared_ptr<base_model>> load_base_model(const std::filesystem::path& directory, precision computes,
-                                                    compute_gate& gate, load_context& context)
+result<std::shared_ptr<base_model>> load_base_model(const std::filesystem::path& directory,
+                                                    precision computes, compute_gate& gate,
+                                                    load_context& context)
 {
     const auto config = read_model_config(directory);
     if (!config)
@@ -49,17 +52,19 @@ result<std::shared_ptr<base_model>> load_base_model(const std::filesystem::path&
         return sound.error();
     std::uint64_t done = 0;
     const std::uint64_t total = size_of_weights(directory);
-    auto weights = load_base(*config, computes, *file, gate, {context.stop, [&](std::uint64_t bytes) {
-                                                        done = std::min(done + bytes, total);
-                                                        context.progress(done, total);
-                                                    }});
+    auto weights =
+        load_base(*config, computes, *file, gate, {context.stop, [&](std::uint64_t bytes) {
+                                                       done = std::min(done + bytes, total);
+                                                       context.progress(done, total);
+                                                   }});
     if (!weights)
         return weights.error();
     context.progress(total, total);
     return std::make_shared<base_model>(std::move(*weights), std::move(*words));
 }
 
-result<std::uint64_t> estimate_base_model(const std::filesystem::path& directory, const model_config& config, precision computes,
+result<std::uint64_t> estimate_base_model(const std::filesystem::path& directory,
+                                          const model_config& config, precision computes,
                                           compute_gate& gate)
 {
     const auto file = checkpoint::open(directory);
@@ -67,7 +72,8 @@ result<std::uint64_t> estimate_base_model(const std::filesystem::path& directory
         return file.error();
     if (auto sound = check_tensors(config, *file); !sound)
         return sound.error();
-    return estimate_bytes(config, computes, *file, gate) + transformer::buffer_bytes(config, computes);
+    return estimate_bytes(config, computes, *file, gate) +
+           transformer::buffer_bytes(config, computes);
 }
 
 } // namespace warmd::hf

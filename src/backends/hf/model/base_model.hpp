@@ -1,10 +1,10 @@
 #pragma once
 // A base model ready to run: what every adapter on it shares.
 
-#include "hf/model/base_weights.hpp"
 #include "hf/compute/compute.hpp"
-#include "hf/text/tokenizer.hpp"
+#include "hf/model/base_weights.hpp"
 #include "hf/model/transformer.hpp"
+#include "hf/text/tokenizer.hpp"
 
 #include <warmd/backend_registry.hpp>
 #include <warmd/error.hpp>
@@ -23,7 +23,8 @@ struct base_model {
     kv_pool pool;        ///< thread-safe
 
     base_model(base_weights loaded, tokenizer read)
-        : weights(std::move(loaded)), words(std::move(read)), forward(weights), pool(weights.config, forward.attends())
+        : weights(std::move(loaded)), words(std::move(read)), forward(weights),
+          pool(weights.config, forward.attends())
     {
     }
     base_model(const base_model&) = delete;
@@ -36,13 +37,16 @@ struct base_model {
 /// Reads a tokenizer; load_failed if there is a token that the model has no row for.
 result<tokenizer> read_tokenizer(const std::filesystem::path& file, const model_config& config);
 
-/// Loads the model of `directory`, the cheap and the likely to fail first: what is unsupported is refused before any weight
-/// is read.
-result<std::shared_ptr<base_model>> load_base_model(const std::filesystem::path& directory, precision computes,
-                                                    compute_gate& gate, load_context& context);
+/// Loads the model of `directory`, the cheap and the likely to fail first: what is unsupported is
+/// refused before any weight is read.
+result<std::shared_ptr<base_model>> load_base_model(const std::filesystem::path& directory,
+                                                    precision computes, compute_gate& gate,
+                                                    load_context& context);
 
-/// What load_base_model(directory).bytes() will be, from headers alone; a failure says why it cannot be told.
-result<std::uint64_t> estimate_base_model(const std::filesystem::path& directory, const model_config& config, precision computes,
+/// What load_base_model(directory).bytes() will be, from headers alone; a failure says why it
+/// cannot be told.
+result<std::uint64_t> estimate_base_model(const std::filesystem::path& directory,
+                                          const model_config& config, precision computes,
                                           compute_gate& gate);
 
 } // namespace warmd::hf

@@ -21,11 +21,18 @@ constexpr const char* embedding_name = "model.embed_tokens.weight";
 constexpr const char* final_norm_name = "model.norm.weight";
 constexpr const char* output_name = "lm_head.weight";
 
-std::string weight_of(std::size_t layer, const std::string& name) { return module_path(layer, name) + ".weight"; }
-std::string bias_of(std::size_t layer, const std::string& name) { return module_path(layer, name) + ".bias"; }
+std::string weight_of(std::size_t layer, const std::string& name)
+{
+    return module_path(layer, name) + ".weight";
+}
+std::string bias_of(std::size_t layer, const std::string& name)
+{
+    return module_path(layer, name) + ".bias";
+}
 
 /// Every tensor of a model and its shape, in the order of the model.
-using visitor = std::function<result<void>(const std::string& tensor, std::vector<std::uint64_t> shape)>;
+using visitor =
+    std::function<result<void>(const std::string& tensor, std::vector<std::uint64_t> shape)>;
 
 result<void> visit_layer(const model_config& config, std::size_t layer, const visitor& visit)
 {
@@ -56,13 +63,15 @@ result<void> visit_tensors(const model_config& config, const visitor& visit)
             return good;
     if (auto good = visit(final_norm_name, {config.hidden_size}); !good)
         return good;
-    return config.tied_embeddings ? result<void>() : visit(output_name, {config.vocab_size, config.hidden_size});
+    return config.tied_embeddings ? result<void>()
+                                  : visit(output_name, {config.vocab_size, config.hidden_size});
 }
 
 /// Tensors that some checkpoints carry and no model reads.
 bool is_redundant(const model_config& config, const std::string& tensor)
 {
-    return tensor.ends_with(".rotary_emb.inv_freq") || (config.tied_embeddings && tensor == output_name);
+    return tensor.ends_with(".rotary_emb.inv_freq") ||
+           (config.tied_embeddings && tensor == output_name);
 }
 
 std::uint64_t bytes_of(const std::vector<float>& values) { return values.size() * sizeof(float); }
@@ -74,12 +83,15 @@ std::uint64_t packed_bytes(const model_config& config, precision computes, compu
     std::uint64_t layer = 0;
     for (const linear_shape& shape : linear_shapes(config))
         layer += turn.engine().packed_bytes(shape.matrix(), computes);
-    return config.layers * layer + turn.engine().packed_bytes({config.hidden_size, config.vocab_size}, computes);
+    return config.layers * layer +
+           turn.engine().packed_bytes({config.hidden_size, config.vocab_size}, computes);
 }
 
-/// Reads tensors one after the other, in pieces on all cores; converts those that are not of that type to it, which is then fp32.
-/// Returns their norm, for which a piece is looked at while it is in its core's own cache.
-result<double> read_all(const checkpoint& file, std::span<const std::string> tensors, stored_as type, std::span<std::byte> to)
+/// Reads tensors one after the other, in pieces on all cores; converts those that are not of that
+/// type to it, which is then fp32. Returns their norm, for which a piece is looked at while it is
+/// in its core's own cache.
+result<double> read_all(const checkpoint& file, std::span<const std::string> tensors,
+                        stored_as type, std::span<std::byte> to)
 {
     constexpr std::size_t most = 1 << 17; // elements
     struct piece {
@@ -89,7 +101,8 @@ result<double> read_all(const checkpoint& file, std::span<const std::string> ten
     };
     std::vector<piece> pieces;
     for (const std::string& tensor : tensors)
-        for (std::uint64_t first = 0, all = file.find(tensor)->elements(); first < all; first += most) {
+        for (std::uint64_t first = 0, all = file.find(tensor)->elements(); first < all;
+             first += most) {
             const std::size_t bytes = std::min<std::uint64_t>(most, all - first) * size_of(type);
             pieces.push_back({&tensor, first, to.first(bytes)});
             to = to.subspan(bytes);
@@ -97,9 +110,11 @@ result<double> read_all(const checkpoint& file, std::span<const std::string> ten
     std::vector<result<double>> squares(pieces.size(), 0.0);
     for_each(pieces.size(), pieces.size() * most, [&](std::size_t i) {
         const auto& [tensor, first, here] = pieces[i];
-        const auto got = file.type_of(*tensor) == type
-                             ? file.read_stored(*tensor, first, here)
-                             : file.read(*tensor, first, {reinterpret_cast<float*>(here.data()), here.size() / sizeof(float)});
+        const auto got =
+            file.type_of(*tensor) == type
+                ? file.read_stored(*tensor, first, here)
+                : file.read(*tensor, first,
+                            {reinterpret_cast<float*>(here.data()), here.size() / sizeof(float)});
         if (got)
             squares[i] = sum_of_squares(here, type);
         else
@@ -117,8 +132,8 @@ result<double> read_all(const checkpoint& file, std::span<const std::string> ten
 /// Loads one model; stops at the first failure.
 class base_loader {
 public:
-    base_loader(const model_config& config, precision computes, const checkpoint& file, compute_gate& gate,
-                const load_progress& progress)
+    base_loader(const model_config& config, precision computes, const checkpoint& file,
+                compute_gate& gate, const load_progress& progress)
         : config_(config), computes_(computes), file_(file), gate_(gate), progress_(progress)
     {
     }
@@ -137,7 +152,8 @@ public:
         for (std::size_t layer = 0; layer != config_.layers; ++layer)
             made.layers.push_back(load_layer(layer));
         made.final_norm = read(final_norm_name);
-        const stored_rows output = config_.tied_embeddings ? made.embedding.rows() : read_rows({output_name});
+        const stored_rows output =
+            config_.tied_embeddings ? made.embedding.rows() : read_rows({output_name});
         made.output_norm = output.norm;
         made.output = pack(output, {config_.hidden_size, config_.vocab_size});
         if (trouble_)
@@ -162,7 +178,8 @@ private:
                 weights.push_back(weight_of(layer, part.name));
                 if (shapes[kind].bias) {
                     const std::vector<float> bias = read(bias_of(layer, part.name));
-                    made.linears[kind].bias.insert(made.linears[kind].bias.end(), bias.begin(), bias.end());
+                    made.linears[kind].bias.insert(made.linears[kind].bias.end(), bias.begin(),
+                                                   bias.end());
                 }
             }
             const stored_rows rows = read_rows(weights);
@@ -192,14 +209,16 @@ private:
         return values;
     }
 
-    /// Tensors one after the other, as they are stored if all are alike, else in fp32; valid until the next are read.
+    /// Tensors one after the other, as they are stored if all are alike, else in fp32; valid until
+    /// the next are read.
     stored_rows read_rows(const std::vector<std::string>& tensors)
     {
         if (given_up())
             return {};
         const auto type_of = [&](const std::string& tensor) { return file_.type_of(tensor); };
         const stored_as first = type_of(tensors[0]);
-        const bool alike = std::ranges::all_of(tensors, [&](const std::string& each) { return type_of(each) == first; });
+        const bool alike = std::ranges::all_of(
+            tensors, [&](const std::string& each) { return type_of(each) == first; });
         const stored_as type = alike ? first : stored_as::fp32;
         std::size_t elements = 0;
         std::uint64_t in_file = 0;
@@ -224,7 +243,8 @@ private:
         if (given_up())
             return {};
         const auto turn = gate_.enter();
-        std::byte* const to = std::exchange(place_, place_ + turn.engine().packed_bytes(shape, computes_));
+        std::byte* const to =
+            std::exchange(place_, place_ + turn.engine().packed_bytes(shape, computes_));
         return turn.engine().pack(rows.bytes, rows.type, shape, computes_, to);
     }
 
@@ -250,17 +270,18 @@ std::size_t linear_shape::out() const
 
 std::array<linear_shape, linear_kinds> linear_shapes(const model_config& config)
 {
-    return {{{config.hidden_size,
-              {{"self_attn.q_proj", config.q_width()},
-               {"self_attn.k_proj", config.kv_width()},
-               {"self_attn.v_proj", config.kv_width()}},
-              config.qkv_bias},
-             {config.q_width(), {{"self_attn.o_proj", config.hidden_size}}, config.output_bias},
-             {config.hidden_size,
-              {{"mlp.gate_proj", config.intermediate_size}, {"mlp.up_proj", config.intermediate_size}},
-              config.mlp_bias,
-              2},
-             {config.intermediate_size, {{"mlp.down_proj", config.hidden_size}}, config.mlp_bias}}};
+    return {
+        {{config.hidden_size,
+          {{"self_attn.q_proj", config.q_width()},
+           {"self_attn.k_proj", config.kv_width()},
+           {"self_attn.v_proj", config.kv_width()}},
+          config.qkv_bias},
+         {config.q_width(), {{"self_attn.o_proj", config.hidden_size}}, config.output_bias},
+         {config.hidden_size,
+          {{"mlp.gate_proj", config.intermediate_size}, {"mlp.up_proj", config.intermediate_size}},
+          config.mlp_bias,
+          2},
+         {config.intermediate_size, {{"mlp.down_proj", config.hidden_size}}, config.mlp_bias}}};
 }
 
 std::string module_path(std::size_t layer, const std::string& name)
@@ -297,7 +318,8 @@ void embedding_table::look_up(std::size_t id, std::span<float> to) const
         std::memcpy(to.data(), stored_.data() + id * to.size_bytes(), to.size_bytes());
         return;
     }
-    const auto* const from = reinterpret_cast<const std::uint16_t*>(stored_.data()) + id * to.size();
+    const auto* const from =
+        reinterpret_cast<const std::uint16_t*>(stored_.data()) + id * to.size();
     (type_ == stored_as::bf16 ? widen_bf16 : widen_fp16)(from, to.data(), to.size());
 }
 
@@ -305,7 +327,8 @@ std::uint64_t base_weights::bytes() const
 {
     std::uint64_t sum = memory.bytes() + embedding.bytes() + bytes_of(final_norm);
     for (const layer_weights& layer : layers) {
-        for (const auto* norm : {&layer.input_norm, &layer.post_attention_norm, &layer.q_norm, &layer.k_norm})
+        for (const auto* norm :
+             {&layer.input_norm, &layer.post_attention_norm, &layer.q_norm, &layer.k_norm})
             sum += bytes_of(*norm);
         for (const linear& each : layer.linears)
             sum += bytes_of(each.bias);
@@ -316,30 +339,37 @@ std::uint64_t base_weights::bytes() const
 result<void> check_tensors(const model_config& config, const checkpoint& file)
 {
     std::set<std::string> expected;
-    auto sound = visit_tensors(config, [&](const std::string& tensor, const std::vector<std::uint64_t>& shape) {
-        expected.insert(tensor);
-        return file.require(tensor, shape);
-    });
+    auto sound = visit_tensors(
+        config, [&](const std::string& tensor, const std::vector<std::uint64_t>& shape) {
+            expected.insert(tensor);
+            return file.require(tensor, shape);
+        });
     if (!sound)
         return sound;
     for (const std::string& tensor : file.names())
         if (!expected.contains(tensor) && !is_redundant(config, tensor))
-            return failure{errc::load_failed, file.file_of(tensor) + ": tensor " + shortened(tensor) +
-                                                  " is not part of the model that config.json describes"};
+            return failure{errc::load_failed,
+                           file.file_of(tensor) + ": tensor " + shortened(tensor) +
+                               " is not part of the model that config.json describes"};
     return {};
 }
 
-std::uint64_t estimate_bytes(const model_config& config, precision computes, const checkpoint& file, compute_gate& gate)
+std::uint64_t estimate_bytes(const model_config& config, precision computes, const checkpoint& file,
+                             compute_gate& gate)
 {
     std::uint64_t vectors = 0; // norms and biases
-    auto visited = visit_tensors(config, [&](const std::string&, const std::vector<std::uint64_t>& shape) {
-        vectors += shape.size() == 1 ? shape[0] * sizeof(float) : 0;
-        return result<void>();
-    });
-    return visited ? memory_block::rounded(packed_bytes(config, computes, gate)) + file.find(embedding_name)->bytes + vectors : 0;
+    auto visited =
+        visit_tensors(config, [&](const std::string&, const std::vector<std::uint64_t>& shape) {
+            vectors += shape.size() == 1 ? shape[0] * sizeof(float) : 0;
+            return result<void>();
+        });
+    return visited ? memory_block::rounded(packed_bytes(config, computes, gate)) +
+                         file.find(embedding_name)->bytes + vectors
+                   : 0;
 }
 
-result<base_weights> load_base(const model_config& config, precision computes, const checkpoint& file, compute_gate& gate,
+result<base_weights> load_base(const model_config& config, precision computes,
+                               const checkpoint& file, compute_gate& gate,
                                const load_progress& progress)
 {
     return base_loader(config, computes, file, gate, progress).load();

@@ -1,10 +1,11 @@
 #pragma once
-// The weights of a base model in memory, ready to compute with. Nothing of an adapter: several backends share one of these.
+// The weights of a base model in memory, ready to compute with. Nothing of an adapter: several
+// backends share one of these.
 
-#include "hf/model/adapter.hpp"
-#include "hf/files/checkpoint.hpp"
 #include "hf/compute/compute.hpp"
 #include "hf/compute/memory_block.hpp"
+#include "hf/files/checkpoint.hpp"
+#include "hf/model/adapter.hpp"
 #include "hf/model/model_config.hpp"
 
 #include <warmd/error.hpp>
@@ -19,7 +20,8 @@
 
 namespace warmd::hf {
 
-/// The four matrix products of a layer. Projections that share an input are one matrix, which is faster.
+/// The four matrix products of a layer. Projections that share an input are one matrix, which is
+/// faster.
 enum class linear_kind { qkv, output, gate_up, down };
 inline constexpr std::size_t linear_kinds = 4;
 
@@ -82,7 +84,8 @@ struct layer_weights {
 /// How a load reports and is stopped.
 struct load_progress {
     std::stop_token stop;
-    std::function<void(std::uint64_t bytes)> advance; ///< so many more bytes of files are read and packed
+    std::function<void(std::uint64_t bytes)>
+        advance; ///< so many more bytes of files are read and packed
 };
 
 struct base_weights {
@@ -98,13 +101,16 @@ struct base_weights {
     std::uint64_t bytes() const; ///< what is allocated
 };
 
-/// The checkpoint must have exactly the tensors that `config` describes, each in its shape: load_failed names the tensor.
-/// (A weight that nobody uses would mean that the numbers are not the model's.)
+/// The checkpoint must have exactly the tensors that `config` describes, each in its shape:
+/// load_failed names the tensor. (A weight that nobody uses would mean that the numbers are not the
+/// model's.)
 result<void> check_tensors(const model_config& config, const checkpoint& file);
 /// What base_weights::bytes() will be. REQUIRES: check_tensors() passed.
-std::uint64_t estimate_bytes(const model_config& config, precision computes, const checkpoint& file, compute_gate& gate);
+std::uint64_t estimate_bytes(const model_config& config, precision computes, const checkpoint& file,
+                             compute_gate& gate);
 /// Reads and packs. REQUIRES: check_tensors() passed.
-result<base_weights> load_base(const model_config& config, precision computes, const checkpoint& file, compute_gate& gate,
+result<base_weights> load_base(const model_config& config, precision computes,
+                               const checkpoint& file, compute_gate& gate,
                                const load_progress& progress);
 
 } // namespace warmd::hf

@@ -12,10 +12,12 @@ namespace warmd::hf {
 
 namespace {
 
-/// Of any vector on the way. The product of two such is in reach of no rounding from fp32's largest number, 3.4e38.
+/// Of any vector on the way. The product of two such is in reach of no rounding from fp32's largest
+/// number, 3.4e38.
 constexpr double largest = 1e18;
-/// What rounding may add to one step: summing up n products in fp32, at most n 2^-24 of their absolute sum (Higham 2002, §3.1),
-/// once for a product and twice with LoRA, and rounding weights and inputs to bf16, 2^-8 each.
+/// What rounding may add to one step: summing up n products in fp32, at most n 2^-24 of their
+/// absolute sum (Higham 2002, §3.1), once for a product and twice with LoRA, and rounding weights
+/// and inputs to bf16, 2^-8 each.
 constexpr double rounding = 1.25;
 constexpr std::size_t longest_sum = 1 << 20;
 /// Below, the square of a number whose inverse would be too large might vanish beside it.
@@ -33,17 +35,20 @@ double largest_of(const std::vector<float>& values)
     return static_cast<double>(most);
 }
 
-/// The gain of one module, from the norms of its factors: of x A^T, of that times B^T, and of that times its scaling.
+/// The gain of one module, from the norms of its factors: of x A^T, of that times B^T, and of that
+/// times its scaling.
 double gain_of(const lora_linear::part& part, double a, double b)
 {
     if (part.rank > longest_sum)
         return std::numeric_limits<double>::infinity();
-    return a + a * b + a * b * std::abs(static_cast<double>(part.scaling)); // a sum, which a NaN cannot hide in
+    return a + a * b +
+           a * b * std::abs(static_cast<double>(part.scaling)); // a sum, which a NaN cannot hide in
 }
 
 /// gain(part, in) summed up over each product's parts.
 template <class Gain>
-adapter_gains sum_of_parts(const model_config& config, const lora_weights& adapter, const Gain& gain)
+adapter_gains sum_of_parts(const model_config& config, const lora_weights& adapter,
+                           const Gain& gain)
 {
     const auto shapes = linear_shapes(config);
     adapter_gains sums(adapter.layers.size());
@@ -58,7 +63,10 @@ adapter_gains sum_of_parts(const model_config& config, const lora_weights& adapt
 /// Follows a forward pass; remembers whether a bound was ever too large.
 class bounded_pass {
 public:
-    bounded_pass(const base_weights& base, const adapter_gains& adapter) : base_(base), adapter_(adapter) {}
+    bounded_pass(const base_weights& base, const adapter_gains& adapter)
+        : base_(base), adapter_(adapter)
+    {
+    }
 
     std::optional<double> run()
     {
@@ -68,10 +76,13 @@ public:
             const double qkv = multiply(layer, linear_kind::qkv, normalise(weights.input_norm));
             for (const std::vector<float>* const gain : {&weights.q_norm, &weights.k_norm})
                 normalise(*gain);
-            const double mixed = kept(std::sqrt(static_cast<double>(base_.config.heads)) * qkv * rounding);
+            const double mixed =
+                kept(std::sqrt(static_cast<double>(base_.config.heads)) * qkv * rounding);
             stream = kept(stream + multiply(layer, linear_kind::output, mixed));
-            const double gate_up = multiply(layer, linear_kind::gate_up, normalise(weights.post_attention_norm));
-            stream = kept(stream + multiply(layer, linear_kind::down, kept(gate_up * gate_up * rounding)));
+            const double gate_up =
+                multiply(layer, linear_kind::gate_up, normalise(weights.post_attention_norm));
+            stream = kept(stream +
+                          multiply(layer, linear_kind::down, kept(gate_up * gate_up * rounding)));
         }
         const double logits = kept(base_.output_norm * normalise(base_.final_norm) * rounding);
         return all_kept_ ? std::optional(logits) : std::nullopt;
@@ -100,11 +111,12 @@ private:
     bool all_kept_ = true;
 };
 
-/// What the inequalities leave out: sums of a length that rounding is known for, a norm that never divides by nothing, angles.
+/// What the inequalities leave out: sums of a length that rounding is known for, a norm that never
+/// divides by nothing, angles.
 bool is_ordinary(const model_config& config)
 {
-    const std::size_t longest =
-        std::max({config.hidden_size, config.intermediate_size, config.q_width(), config.longest_input()});
+    const std::size_t longest = std::max(
+        {config.hidden_size, config.intermediate_size, config.q_width(), config.longest_input()});
     const auto frequencies = rope_frequencies(config.rope, config.head_dim);
     const bool turns = std::ranges::all_of(frequencies, [&](float each) {
         return std::isfinite(each * static_cast<float>(config.max_positions));
@@ -116,19 +128,24 @@ bool is_ordinary(const model_config& config)
 
 adapter_gains gains_of(const model_config& config, const lora_weights& adapter)
 {
-    return sum_of_parts(config, adapter, [](const lora_linear& linear, const lora_linear::part& part, std::size_t in) {
-        return gain_of(part, norm(std::span(linear.a + part.first_rank * in, part.rank * in)),
-                       norm(std::span(part.b, part.rank * part.out)));
-    });
+    return sum_of_parts(
+        config, adapter,
+        [](const lora_linear& linear, const lora_linear::part& part, std::size_t in) {
+            return gain_of(part, norm(std::span(linear.a + part.first_rank * in, part.rank * in)),
+                           norm(std::span(part.b, part.rank * part.out)));
+        });
 }
 
 adapter_gains gains_of(const model_config& config, const lora_weights& adapter, const view& null)
 {
     const double most = largest_draw * null.init_scale * std::sqrt(null.rank_scale);
-    return sum_of_parts(config, adapter, [most](const lora_linear&, const lora_linear::part& part, std::size_t in) {
-        const auto root = [&](std::size_t width) { return std::sqrt(static_cast<double>(part.rank * width)); };
-        return gain_of(part, most * root(in), most * root(part.out));
-    });
+    return sum_of_parts(config, adapter,
+                        [most](const lora_linear&, const lora_linear::part& part, std::size_t in) {
+                            const auto root = [&](std::size_t width) {
+                                return std::sqrt(static_cast<double>(part.rank * width));
+                            };
+                            return gain_of(part, most * root(in), most * root(part.out));
+                        });
 }
 
 std::optional<double> logit_bound(const base_weights& base, const adapter_gains& adapter)

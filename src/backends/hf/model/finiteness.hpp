@@ -1,6 +1,6 @@
 #pragma once
-// Bounds on all that a forward pass can compute, whatever the prompt. Where they stay far below what fp32 can hold, every logit
-// is finite, and none has to be computed to know it.
+// Bounds on all that a forward pass can compute, whatever the prompt. Where they stay far below
+// what fp32 can hold, every logit is finite, and none has to be computed to know it.
 //
 // With the Euclidean norm of a vector and the Frobenius norm of a matrix,
 //
@@ -8,12 +8,12 @@
 //     a product                         ||W x + b|| <= ||W|| ||x|| + ||b||
 //     LoRA (Hu et al. 2021, eq. 3)      adds at most |s| ||B|| ||A|| ||x||
 //     rotary positions                  leave norms as they are
-//     attention                         a head's output is a weighted mean of values: ||all heads|| <= sqrt(heads) max||v||
-//     SwiGLU                            |silu(g) u| <= |g u|, hence ||silu(g) u|| <= ||g|| ||u||
-//     residual stream                   ||x + y|| <= ||x|| + ||y||
+//     attention                         a head's output is a weighted mean of values: ||all heads||
+//     <= sqrt(heads) max||v|| SwiGLU                            |silu(g) u| <= |g u|, hence
+//     ||silu(g) u|| <= ||g|| ||u|| residual stream                   ||x + y|| <= ||x|| + ||y||
 //
-// RMSNorm forgets how large the stream has become, so the bounds of the layers are summed, not multiplied, and stay around 1e10
-// for real models.
+// RMSNorm forgets how large the stream has become, so the bounds of the layers are summed, not
+// multiplied, and stay around 1e10 for real models.
 
 #include "hf/model/base_weights.hpp"
 #include "hf/model/lora.hpp"
@@ -26,15 +26,17 @@
 
 namespace warmd::hf {
 
-/// What an adapter adds to each product, and whatever is computed on the way there, is at most so many times ||x||: by layer and
-/// linear_kind.
+/// What an adapter adds to each product, and whatever is computed on the way there, is at most so
+/// many times ||x||: by layer and linear_kind.
 using adapter_gains = std::vector<std::array<double, linear_kinds>>;
 adapter_gains gains_of(const model_config& config, const lora_weights& adapter);
-/// The same of the factors that a null view draws for an adapter of that structure, whatever its seed.
+/// The same of the factors that a null view draws for an adapter of that structure, whatever its
+/// seed.
 adapter_gains gains_of(const model_config& config, const lora_weights& adapter, const view& null);
 
-/// No logit of any prompt is larger than this, without an adapter (no gains) or through one at a scale from 0 to 1. None if it
-/// cannot be told that all numbers on the way are finite: weights that are not, or so large that they might overflow.
+/// No logit of any prompt is larger than this, without an adapter (no gains) or through one at a
+/// scale from 0 to 1. None if it cannot be told that all numbers on the way are finite: weights
+/// that are not, or so large that they might overflow.
 std::optional<double> logit_bound(const base_weights& base, const adapter_gains& adapter);
 
 } // namespace warmd::hf

@@ -12,7 +12,8 @@ constexpr std::size_t most_spare_bytes = 32 << 20;
 } // namespace
 
 kv_pool::kv_pool(const model_config& config, const attention& by)
-    : kv_heads_(config.kv_heads), head_bytes_(by.block_bytes()), block_bytes_(config.layers * config.kv_heads * head_bytes_),
+    : kv_heads_(config.kv_heads), head_bytes_(by.block_bytes()),
+      block_bytes_(config.layers * config.kv_heads * head_bytes_),
       most_spare_(std::max<std::size_t>(most_spare_bytes / block_bytes_, 1))
 {
 }
@@ -29,7 +30,8 @@ memory_block kv_pool::take()
     }
     if (block.bytes() == 0)
         block = memory_block(block_bytes_);
-    // Unseen positions count with the weight 0, which nothing but a finite number survives: not what a broken view left here.
+    // Unseen positions count with the weight 0, which nothing but a finite number survives: not
+    // what a broken view left here.
     std::memset(block.data(), 0, block_bytes_);
     return block;
 }
@@ -56,7 +58,8 @@ void kv_cache::extend(std::size_t count)
 
 void kv_cache::share(const kv_cache& from, std::size_t blocks)
 {
-    blocks_.assign(from.blocks_.begin(), from.blocks_.begin() + static_cast<std::ptrdiff_t>(blocks));
+    blocks_.assign(from.blocks_.begin(),
+                   from.blocks_.begin() + static_cast<std::ptrdiff_t>(blocks));
     length_ = blocks * attention_block;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
-// Keys and values of the positions that a sequence has been through, so that later positions can attend to them.
+// Keys and values of the positions that a sequence has been through, so that later positions can
+// attend to them.
 
 #include "hf/compute/attention.hpp"
 #include "hf/compute/memory_block.hpp"
@@ -13,7 +14,8 @@
 
 namespace warmd::hf {
 
-/// Memory for attention_block positions of one sequence, all layers and heads. Handed out and taken back; keeps a few.
+/// Memory for attention_block positions of one sequence, all layers and heads. Handed out and taken
+/// back; keeps a few.
 class kv_pool {
 public:
     /// `by` is what the blocks are for.
@@ -24,7 +26,10 @@ public:
     std::uint64_t bytes() const; ///< kept for later
 
     /// Where in a block a head's begins.
-    std::size_t place_of(std::size_t layer, std::size_t kv_head) const { return (layer * kv_heads_ + kv_head) * head_bytes_; }
+    std::size_t place_of(std::size_t layer, std::size_t kv_head) const
+    {
+        return (layer * kv_heads_ + kv_head) * head_bytes_;
+    }
 
 private:
     std::size_t kv_heads_;
@@ -42,8 +47,9 @@ public:
     std::size_t length() const { return length_; } ///< positions in it
     /// Makes room for `count` more positions, which count as in it from now on.
     void extend(std::size_t count);
-    /// Begins with the first `blocks` whole blocks of another sequence's cache, which are never written again. REQUIRES: it is
-    /// empty, both are of one pool, and `from` has as many positions.
+    /// Begins with the first `blocks` whole blocks of another sequence's cache, which are never
+    /// written again. REQUIRES: it is empty, both are of one pool, and `from` has as many
+    /// positions.
     void share(const kv_cache& from, std::size_t blocks);
 
     /// The keys and values of one head in a block of positions.

@@ -78,12 +78,15 @@ lora_linear lay_out(const grouped& group, std::size_t in, float*& memory)
     return made;
 }
 
-result<void> fill(const lora_linear& linear, const grouped& group, std::size_t in, const factor_source& source)
+result<void> fill(const lora_linear& linear, const grouped& group, std::size_t in,
+                  const factor_source& source)
 {
     std::vector<float> b;
     for (std::size_t i = 0; i != linear.parts.size(); ++i) {
         const lora_linear::part& part = linear.parts[i];
-        if (auto a = source(group.members[i].factors->a_name, {linear.a + part.first_rank * in, part.rank * in}); !a)
+        if (auto a = source(group.members[i].factors->a_name,
+                            {linear.a + part.first_rank * in, part.rank * in});
+            !a)
             return a;
         b.resize(part.out * part.rank);
         if (auto got = source(group.members[i].factors->b_name, b); !got)
@@ -112,12 +115,14 @@ std::uint64_t hash_of(const std::string& text)
 
 } // namespace
 
-result<lora_weights> arrange_lora(const model_config& config, const std::vector<lora_factors>& factors,
+result<lora_weights> arrange_lora(const model_config& config,
+                                  const std::vector<lora_factors>& factors,
                                   const factor_source& source)
 {
     const factor_index by_path = index(factors);
     const auto shapes = linear_shapes(config);
-    lora_weights made{.layers = {}, .memory = memory_block(elements_of(factors) * sizeof(float)), .tiles = {}};
+    lora_weights made{
+        .layers = {}, .memory = memory_block(elements_of(factors) * sizeof(float)), .tiles = {}};
     auto* place = reinterpret_cast<float*>(made.memory.data());
     for (std::size_t layer = 0; layer != config.layers; ++layer)
         for (std::size_t kind = 0; kind != linear_kinds; ++kind)
@@ -127,7 +132,8 @@ result<lora_weights> arrange_lora(const model_config& config, const std::vector<
     std::vector<result<void>> filled(config.layers);
     for_each(config.layers, elements_of(factors), [&](std::size_t layer) {
         for (std::size_t kind = 0; kind != linear_kinds && filled[layer]; ++kind)
-            filled[layer] = fill(made.layers[layer][kind], group(by_path, shapes[kind], layer), shapes[kind].in, source);
+            filled[layer] = fill(made.layers[layer][kind], group(by_path, shapes[kind], layer),
+                                 shapes[kind].in, source);
     });
     for (const result<void>& each : filled)
         if (!each)

@@ -1,10 +1,10 @@
 #pragma once
-// LoRA as an additive term beside the base's products (Hu et al. 2021, eq. 3): nothing is ever merged into the base, so
-// one set of weights serves every view.
+// LoRA as an additive term beside the base's products (Hu et al. 2021, eq. 3): nothing is ever
+// merged into the base, so one set of weights serves every view.
 
+#include "hf/compute/memory_block.hpp"
 #include "hf/model/adapter.hpp"
 #include "hf/model/base_weights.hpp"
-#include "hf/compute/memory_block.hpp"
 
 #include <warmd/backend.hpp>
 #include <warmd/error.hpp>
@@ -20,19 +20,20 @@ namespace warmd::hf {
 struct lora_linear {
     struct part {
         std::size_t first_out = 0;
-        std::size_t out = 0;        ///< columns [first_out, first_out + out) of the product
+        std::size_t out = 0; ///< columns [first_out, first_out + out) of the product
         std::size_t first_rank = 0;
-        std::size_t rank = 0;       ///< columns [first_rank, first_rank + rank) of x A^T
+        std::size_t rank = 0; ///< columns [first_rank, first_rank + rank) of x A^T
         float scaling = 0;
         float* b = nullptr; ///< [rank, out]: B transposed; in lora_weights::memory
-        std::byte* b_tiles = nullptr; ///< the same for AMX (lora_amx.hpp); in lora_weights::tiles, if used
-        std::size_t first_eight = 0;  ///< its ranks are from this eight on
+        std::byte* b_tiles =
+            nullptr; ///< the same for AMX (lora_amx.hpp); in lora_weights::tiles, if used
+        std::size_t first_eight = 0; ///< its ranks are from this eight on
     };
-    std::size_t ranks = 0;   ///< of all parts
-    float* a = nullptr;      ///< all parts' A below one another: [ranks, in]; in lora_weights::memory
+    std::size_t ranks = 0; ///< of all parts
+    float* a = nullptr;    ///< all parts' A below one another: [ranks, in]; in lora_weights::memory
     std::byte* a_tiles = nullptr; ///< the same for AMX; null: not used
     std::size_t eights = 0;       ///< of ranks, for AMX
-    std::vector<part> parts; ///< empty: the adapter does not act here
+    std::vector<part> parts;      ///< empty: the adapter does not act here
 };
 
 struct lora_weights {
@@ -44,16 +45,19 @@ struct lora_weights {
 };
 
 /// Where a factor's values come from. Called from several threads at once.
-using factor_source = std::function<result<void>(const std::string& tensor, std::span<float> values)>;
+using factor_source =
+    std::function<result<void>(const std::string& tensor, std::span<float> values)>;
 
 /// Takes all factors; the failure is that of the first layer that has one.
-result<lora_weights> arrange_lora(const model_config& config, const std::vector<lora_factors>& factors,
+result<lora_weights> arrange_lora(const model_config& config,
+                                  const std::vector<lora_factors>& factors,
                                   const factor_source& source);
 /// What lora_weights::bytes() will be, without tiles.
 std::uint64_t estimate_bytes(const std::vector<lora_factors>& factors);
 
-/// The values of one factor in a null view: standard normal draws, in fp32, times init_scale * sqrt(rank_scale). A function
-/// of the seed and the tensor's name alone, so the order of the parameters means nothing.
+/// The values of one factor in a null view: standard normal draws, in fp32, times init_scale *
+/// sqrt(rank_scale). A function of the seed and the tensor's name alone, so the order of the
+/// parameters means nothing.
 void null_draws(const view& null, const std::string& tensor, std::span<float> values);
 
 } // namespace warmd::hf

@@ -21,9 +21,15 @@ constexpr std::size_t eight = 8;
 
 std::size_t eights_of(std::size_t rank) { return (rank + eight - 1) / eight; }
 std::size_t steps_of(std::size_t in) { return (in + step - 1) / step; }
-std::size_t padded(std::size_t out) { return (out + register_rows - 1) / register_rows * register_rows; }
+std::size_t padded(std::size_t out)
+{
+    return (out + register_rows - 1) / register_rows * register_rows;
+}
 
-std::uint64_t a_bytes(std::size_t rank, std::size_t in) { return eights_of(rank) * steps_of(in) * register_bytes; }
+std::uint64_t a_bytes(std::size_t rank, std::size_t in)
+{
+    return eights_of(rank) * steps_of(in) * register_bytes;
+}
 /// Rows of pairs one after another: [16, padded(out)] for each eight ranks.
 std::uint64_t b_bytes(std::size_t rank, std::size_t out)
 {
@@ -59,27 +65,33 @@ WARMD_AMX void put_column(__m512bh numbers, std::byte* to)
 }
 
 /// One rank of A [in] to its column, upper halves, and the one 8 beside it, lower halves.
-WARMD_AMX void put_rank(const float* a, std::size_t in, std::size_t eights, std::size_t which, std::size_t column, std::byte* to)
+WARMD_AMX void put_rank(const float* a, std::size_t in, std::size_t eights, std::size_t which,
+                        std::size_t column, std::byte* to)
 {
     for (std::size_t s = 0; s != steps_of(in); ++s) {
         alignas(64) std::array<float, step> rest{};
         std::copy_n(a + s * step, std::min(step, in - s * step), rest.begin());
         const __m512bh upper = narrow(rest.data(), step);
         const auto halves = reinterpret_cast<__m512i>(upper);
-        _mm512_store_ps(rest.data(), _mm512_load_ps(rest.data()) - widened(_mm512_castsi512_si256(halves)));
+        _mm512_store_ps(rest.data(),
+                        _mm512_load_ps(rest.data()) - widened(_mm512_castsi512_si256(halves)));
         _mm512_store_ps(rest.data() + register_rows,
-                        _mm512_load_ps(rest.data() + register_rows) - widened(_mm512_extracti64x4_epi64(halves, 1)));
-        std::byte* const place = to + a_place(eights, which, steps_of(in), s) + column * sizeof(std::uint32_t);
+                        _mm512_load_ps(rest.data() + register_rows) -
+                            widened(_mm512_extracti64x4_epi64(halves, 1)));
+        std::byte* const place =
+            to + a_place(eights, which, steps_of(in), s) + column * sizeof(std::uint32_t);
         put_column(upper, place);
         put_column(narrow(rest.data(), step), place + eight * sizeof(std::uint32_t));
     }
 }
 
 /// One rank of B [out] to its two rows of pairs.
-WARMD_AMX void put_rows(const float* b, std::size_t out, std::uint32_t* upper_row, std::uint32_t* lower_row)
+WARMD_AMX void put_rows(const float* b, std::size_t out, std::uint32_t* upper_row,
+                        std::uint32_t* lower_row)
 {
     for (std::size_t first = 0; first < out; first += register_rows) {
-        const auto some = static_cast<__mmask16>(_bzhi_u32(~0u, static_cast<std::uint32_t>(std::min(out - first, register_rows))));
+        const auto some = static_cast<__mmask16>(
+            _bzhi_u32(~0u, static_cast<std::uint32_t>(std::min(out - first, register_rows))));
         const __m512 values = _mm512_maskz_loadu_ps(some, b + first);
         const auto upper = reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(values));
         const auto lower = reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(values - widened(upper)));
@@ -100,7 +112,8 @@ void fill(const lora_linear& by, std::size_t in)
         std::memset(rows, 0, b_bytes(part.rank, part.out));
         for (std::size_t r = 0; r != part.rank; ++r) {
             const std::size_t which = part.first_eight + r / eight;
-            put_rank(by.a + (part.first_rank + r) * in, in, by.eights, which, r % eight, by.a_tiles);
+            put_rank(by.a + (part.first_rank + r) * in, in, by.eights, which, r % eight,
+                     by.a_tiles);
             std::uint32_t* const upper = rows + (r / eight * register_rows + r % eight) * row;
             put_rows(part.b + r * part.out, part.out, upper, upper + eight * row);
         }
@@ -108,19 +121,24 @@ void fill(const lora_linear& by, std::size_t in)
 }
 
 /// 8 numbers of x A^T, times their factor, as 16 pairs (upper, lower).
-WARMD_AMX [[gnu::always_inline]] inline void put_reduced(const float* columns, float factor, std::byte* to)
+WARMD_AMX [[gnu::always_inline]] inline void put_reduced(const float* columns, float factor,
+                                                         std::byte* to)
 {
-    const __m256 sum = (_mm256_load_ps(columns) + _mm256_load_ps(columns + eight)) * _mm256_set1_ps(factor);
-    const __m256i upper = _mm256_slli_epi32(_mm256_cvtepu16_epi32(reinterpret_cast<__m128i>(_mm256_cvtneps_pbh(sum))), 16);
+    const __m256 sum =
+        (_mm256_load_ps(columns) + _mm256_load_ps(columns + eight)) * _mm256_set1_ps(factor);
+    const __m256i upper = _mm256_slli_epi32(
+        _mm256_cvtepu16_epi32(reinterpret_cast<__m128i>(_mm256_cvtneps_pbh(sum))), 16);
     const __m256 rest = sum - _mm256_castsi256_ps(upper);
-    const __m256i lower = _mm256_cvtepu16_epi32(reinterpret_cast<__m128i>(_mm256_cvtneps_pbh(rest)));
-    const __m256i pairs = _mm256_or_si256(_mm256_srli_epi32(upper, 16), _mm256_slli_epi32(lower, 16));
+    const __m256i lower =
+        _mm256_cvtepu16_epi32(reinterpret_cast<__m128i>(_mm256_cvtneps_pbh(rest)));
+    const __m256i pairs =
+        _mm256_or_si256(_mm256_srli_epi32(upper, 16), _mm256_slli_epi32(lower, 16));
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), pairs);
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + row_bytes / 2), pairs);
 }
 
-/// x [tile_rows or fewer, in], and its last step if that is not a whole one: padded with zeros, as the next row's numbers may be
-/// anything.
+/// x [tile_rows or fewer, in], and its last step if that is not a whole one: padded with zeros, as
+/// the next row's numbers may be anything.
 struct inputs {
     const std::byte* x;
     std::size_t row; // bytes
@@ -128,17 +146,20 @@ struct inputs {
     alignas(64) std::array<std::byte, tile_rows * row_bytes> last{};
 
     inputs(const std::uint16_t* from, std::size_t in, std::size_t rows)
-        : x(reinterpret_cast<const std::byte*>(from)), row(in * sizeof *from), whole_steps(in / step)
+        : x(reinterpret_cast<const std::byte*>(from)), row(in * sizeof *from),
+          whole_steps(in / step)
     {
         for (std::size_t r = 0; in % step != 0 && r != rows; ++r)
-            std::memcpy(&last[r * row_bytes], from + r * in + whole_steps * step, in % step * sizeof *from);
+            std::memcpy(&last[r * row_bytes], from + r * in + whole_steps * step,
+                        in % step * sizeof *from);
         write_out();
     }
 };
 
 /// Up to two eights of ranks of up to tile_rows rows: sums [tile_rows, 32].
 template <bool both, bool wide>
-WARMD_AMX void reduce_eights(const inputs& from, std::size_t steps, const std::byte* a, std::byte* sums)
+WARMD_AMX void reduce_eights(const inputs& from, std::size_t steps, const std::byte* a,
+                             std::byte* sums)
 {
     constexpr std::size_t a_step = (wide ? 2 : 1) * register_bytes;
     clear_sums<both, wide>();
@@ -154,12 +175,14 @@ void factors_of(const lora_linear& by, double scale, std::vector<float>& factors
 {
     factors.clear();
     for (const lora_linear::part& part : by.parts)
-        factors.insert(factors.end(), eights_of(part.rank), static_cast<float>(static_cast<double>(part.scaling) * scale));
+        factors.insert(factors.end(), eights_of(part.rank),
+                       static_cast<float>(static_cast<double>(part.scaling) * scale));
 }
 
 template <bool both>
-WARMD_AMX void reduce_tile(const lora_linear& by, const inputs& from, std::size_t steps, std::size_t rows,
-                           std::span<const float> factors, std::byte* to, std::size_t stride)
+WARMD_AMX void reduce_tile(const lora_linear& by, const inputs& from, std::size_t steps,
+                           std::size_t rows, std::span<const float> factors, std::byte* to,
+                           std::size_t stride)
 {
     alignas(64) std::array<float, tile_rows * step> sums;
     const tile_configuration configuration(rows);
@@ -174,7 +197,8 @@ WARMD_AMX void reduce_tile(const lora_linear& by, const inputs& from, std::size_
             reduce_eights<both, false>(from, steps, a, reinterpret_cast<std::byte*>(sums.data()));
         for (std::size_t r = 0; r != rows; ++r)
             for (std::size_t i = 0; i != width; ++i)
-                put_reduced(&sums[r * step + i * register_rows], factors[first + i], to + r * stride + (first + i) * row_bytes);
+                put_reduced(&sums[r * step + i * register_rows], factors[first + i],
+                            to + r * stride + (first + i) * row_bytes);
     }
     _tile_release();
 }
@@ -197,7 +221,8 @@ struct addition {
 
 /// 16 columns, or with `wide` 32. `is_loaded`: the rows are in registers 4 and 5 already.
 template <bool both, bool wide>
-WARMD_AMX [[gnu::always_inline]] inline void add_columns(const addition& of, std::size_t column, bool is_loaded)
+WARMD_AMX [[gnu::always_inline]] inline void add_columns(const addition& of, std::size_t column,
+                                                         bool is_loaded)
 {
     const std::size_t y_row = of.y_stride * sizeof(float);
     float* const lower = of.y + column;
@@ -258,7 +283,10 @@ WARMD_AMX void add_tile(const addition& of, std::size_t rows, std::size_t count)
 
 } // namespace
 
-bool uses_lora_tiles(precision computes) { return computes == precision::bf16 && amx_is_permitted(); }
+bool uses_lora_tiles(precision computes)
+{
+    return computes == precision::bf16 && amx_is_permitted();
+}
 
 std::uint64_t lora_tile_bytes(const std::vector<lora_factors>& factors, precision computes)
 {
@@ -302,8 +330,8 @@ void make_lora_tiles(const model_config& config, precision computes, lora_weight
 
 std::size_t reduced_bytes(const lora_linear& by) { return by.eights * row_bytes; }
 
-void reduce_by_amx(const lora_linear& by, const std::uint16_t* x, std::size_t in, std::size_t rows, double scale, std::byte* to,
-                   std::size_t stride)
+void reduce_by_amx(const lora_linear& by, const std::uint16_t* x, std::size_t in, std::size_t rows,
+                   double scale, std::byte* to, std::size_t stride)
 {
     thread_local std::vector<float> factors;
     factors_of(by, scale, factors);
@@ -317,8 +345,9 @@ void reduce_by_amx(const lora_linear& by, const std::uint16_t* x, std::size_t in
     }
 }
 
-void add_by_amx(const lora_linear::part& part, const std::byte* reduced, std::size_t stride, std::size_t rows, std::size_t first,
-                std::size_t count, float* y, std::size_t y_stride)
+void add_by_amx(const lora_linear::part& part, const std::byte* reduced, std::size_t stride,
+                std::size_t rows, std::size_t first, std::size_t count, float* y,
+                std::size_t y_stride)
 {
     for (std::size_t r = 0; r < rows; r += tile_rows) {
         const addition of{.reduced = reduced + r * stride + part.first_eight * row_bytes,
@@ -346,8 +375,12 @@ bool uses_lora_tiles(precision) { return false; }
 std::uint64_t lora_tile_bytes(const std::vector<lora_factors>&, precision) { return 0; }
 void make_lora_tiles(const model_config&, precision, lora_weights&) {}
 std::size_t reduced_bytes(const lora_linear&) { return 0; }
-void reduce_by_amx(const lora_linear&, const std::uint16_t*, std::size_t, std::size_t, double, std::byte*, std::size_t) {}
-void add_by_amx(const lora_linear::part&, const std::byte*, std::size_t, std::size_t, std::size_t, std::size_t, float*, std::size_t)
+void reduce_by_amx(const lora_linear&, const std::uint16_t*, std::size_t, std::size_t, double,
+                   std::byte*, std::size_t)
+{
+}
+void add_by_amx(const lora_linear::part&, const std::byte*, std::size_t, std::size_t, std::size_t,
+                std::size_t, float*, std::size_t)
 {
 }
 

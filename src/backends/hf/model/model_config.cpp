@@ -14,10 +14,12 @@ namespace warmd::hf {
 
 namespace {
 
-constexpr std::uint64_t largest_size = 1 << 28; // of any dimension: products of two stay far from overflow
+constexpr std::uint64_t largest_size =
+    1 << 28; // of any dimension: products of two stay far from overflow
 
-/// What differs between the families: their configurations' defaults (Transformers' *Config classes), and what of the common
-/// model they have. A bias or window is there always, never, or if its member of config.json says so.
+/// What differs between the families: their configurations' defaults (Transformers' *Config
+/// classes), and what of the common model they have. A bias or window is there always, never, or if
+/// its member of config.json says so.
 struct family {
     enum class has { never, always, if_asked };
 
@@ -32,12 +34,17 @@ struct family {
     has window; ///< sliding_window; asked by use_sliding_window
 };
 
-constexpr auto never = family::has::never, always = family::has::always, if_asked = family::has::if_asked;
+constexpr auto never = family::has::never, always = family::has::always,
+               if_asked = family::has::if_asked;
 constexpr std::array<family, 4> families{{
-    {"LlamaForCausalLM", "llama", 32000, 11008, 0, 0, 2048, if_asked, if_asked, if_asked, false, never},
-    {"MistralForCausalLM", "mistral", 32000, 14336, 8, 0, 131072, never, never, never, false, always},
-    {"Qwen2ForCausalLM", "qwen2", 151936, 22016, 32, 0, 32768, always, never, never, false, if_asked},
-    {"Qwen3ForCausalLM", "qwen3", 151936, 22016, 32, 128, 32768, if_asked, if_asked, never, true, if_asked},
+    {"LlamaForCausalLM", "llama", 32000, 11008, 0, 0, 2048, if_asked, if_asked, if_asked, false,
+     never},
+    {"MistralForCausalLM", "mistral", 32000, 14336, 8, 0, 131072, never, never, never, false,
+     always},
+    {"Qwen2ForCausalLM", "qwen2", 151936, 22016, 32, 0, 32768, always, never, never, false,
+     if_asked},
+    {"Qwen3ForCausalLM", "qwen3", 151936, 22016, 32, 128, 32768, if_asked, if_asked, never, true,
+     if_asked},
 }};
 
 /// The model's family; of one that is refused, the first.
@@ -71,7 +78,8 @@ bool has(family::has what, json_fields& fields, const char* asked_by)
 std::size_t read_window(json_fields& fields, const json::object& object, const family& model)
 {
     constexpr std::uint64_t otherwise = 4096;
-    if (!has(model.window, fields, "use_sliding_window") || (object.contains("sliding_window") && !fields.find("sliding_window")))
+    if (!has(model.window, fields, "use_sliding_window") ||
+        (object.contains("sliding_window") && !fields.find("sliding_window")))
         return 0;
     return static_cast<std::size_t>(fields.integer("sliding_window", otherwise, 1, largest_size));
 }
@@ -94,7 +102,8 @@ void check_variants(json_fields& fields)
 rope_config read_scaling(json_fields& fields, double theta, std::size_t max_positions)
 {
     rope_config rope{.theta = fields.positive("rope_theta", theta)};
-    const std::string type = fields.text(fields.find("rope_type") ? "rope_type" : "type", "default");
+    const std::string type =
+        fields.text(fields.find("rope_type") ? "rope_type" : "type", "default");
     if (fields.positive("partial_rotary_factor", 1) != 1)
         fields.not_implemented("partial_rotary_factor", "other than 1");
     if (type == "default")
@@ -118,7 +127,8 @@ rope_config read_scaling(json_fields& fields, double theta, std::size_t max_posi
     rope.high_freq_factor = needed("high_freq_factor");
     if (rope.high_freq_factor <= rope.low_freq_factor)
         fields.complain("high_freq_factor", "be above low_freq_factor");
-    rope.original_max_position = fields.positive("original_max_position_embeddings", static_cast<double>(max_positions));
+    rope.original_max_position =
+        fields.positive("original_max_position_embeddings", static_cast<double>(max_positions));
     return rope;
 }
 
@@ -141,7 +151,8 @@ std::vector<token_id> read_eos(json_fields& fields)
     std::vector<token_id> eos;
     const json::value* const found = fields.find("eos_token_id");
     const auto take = [&](const json::value& id) {
-        if (id.is_int64() && id.get_int64() >= 0 && id.get_int64() <= std::numeric_limits<token_id>::max())
+        if (id.is_int64() && id.get_int64() >= 0 &&
+            id.get_int64() <= std::numeric_limits<token_id>::max())
             eos.push_back(static_cast<token_id>(id.get_int64()));
         else if (!id.is_int64() || id.get_int64() != -1) // -1: none
             fields.complain("eos_token_id", "be a token id or a list of them");
@@ -191,7 +202,8 @@ result<model_config> read_model_config(const std::filesystem::path& directory)
     config.intermediate_size = size("intermediate_size", model.intermediate_size);
     config.layers = size("num_hidden_layers", 32);
     config.heads = size("num_attention_heads", 32);
-    config.kv_heads = size("num_key_value_heads", model.kv_heads != 0 ? model.kv_heads : config.heads);
+    config.kv_heads =
+        size("num_key_value_heads", model.kv_heads != 0 ? model.kv_heads : config.heads);
     const bool own_head_dim = model.head_dim != 0 || fields.find("head_dim");
     const std::size_t share = std::max<std::size_t>(config.hidden_size / config.heads, 1);
     config.head_dim = size("head_dim", model.head_dim != 0 ? model.head_dim : share);
@@ -206,9 +218,11 @@ result<model_config> read_model_config(const std::filesystem::path& directory)
     config.rope = read_rope(fields, config.max_positions);
     config.eos = read_eos(fields);
     if (config.heads % config.kv_heads != 0)
-        fields.complain("num_key_value_heads", "divide num_attention_heads, which is " + std::to_string(config.heads));
+        fields.complain("num_key_value_heads",
+                        "divide num_attention_heads, which is " + std::to_string(config.heads));
     if (!own_head_dim && config.hidden_size % config.heads != 0)
-        fields.complain("num_attention_heads", "divide hidden_size, which is " + std::to_string(config.hidden_size));
+        fields.complain("num_attention_heads",
+                        "divide hidden_size, which is " + std::to_string(config.hidden_size));
     if (config.head_dim % 2 != 0)
         fields.complain("head_dim", "be even");
     if (fields.trouble())
@@ -222,12 +236,15 @@ std::vector<float> rope_frequencies(const rope_config& rope, std::size_t head_di
 {
     std::vector<float> frequencies(head_dim / 2);
     for (std::size_t i = 0; i != frequencies.size(); ++i) {
-        double frequency = std::pow(rope.theta, -2.0 * static_cast<double>(i) / static_cast<double>(head_dim));
+        double frequency =
+            std::pow(rope.theta, -2.0 * static_cast<double>(i) / static_cast<double>(head_dim));
         if (rope.scaling == rope_config::type::linear)
             frequency /= rope.factor;
-        if (rope.scaling == rope_config::type::llama3) { // Llama 3.1: slow rotations are slowed further, fast ones kept
+        if (rope.scaling == rope_config::type::llama3) { // Llama 3.1: slow rotations are slowed
+                                                         // further, fast ones kept
             const double turns = rope.original_max_position * frequency / (2 * std::numbers::pi);
-            const double kept = (turns - rope.low_freq_factor) / (rope.high_freq_factor - rope.low_freq_factor);
+            const double kept =
+                (turns - rope.low_freq_factor) / (rope.high_freq_factor - rope.low_freq_factor);
             frequency = std::lerp(frequency / rope.factor, frequency, std::clamp(kept, 0.0, 1.0));
         }
         frequencies[i] = static_cast<float>(frequency);

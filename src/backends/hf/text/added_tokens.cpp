@@ -10,13 +10,15 @@ namespace warmd::hf {
 namespace {
 
 constexpr std::size_t max_added_tokens = 1'000'000;
-constexpr std::size_t max_token_bytes = 1024; // finding them costs text size times token size at worst
+constexpr std::size_t max_token_bytes =
+    1024; // finding them costs text size times token size at worst
 
 /// Unicode White_Space.
 bool is_white_space(char32_t c)
 {
-    return (c >= 0x09 && c <= 0x0D) || c == 0x20 || c == 0x85 || c == 0xA0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200A) ||
-           c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000;
+    return (c >= 0x09 && c <= 0x0D) || c == 0x20 || c == 0x85 || c == 0xA0 || c == 0x1680 ||
+           (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F ||
+           c == 0x205F || c == 0x3000;
 }
 
 } // namespace
@@ -28,22 +30,24 @@ void added_tokens::trie::add(std::string_view text, std::uint32_t token)
     first_bytes_.set(static_cast<unsigned char>(text[0]));
     std::uint32_t node = 0;
     for (char byte : text) {
-        const auto [child, added] =
-            children_.try_emplace(std::uint64_t{node} << 8 | static_cast<unsigned char>(byte), nodes_);
+        const auto [child, added] = children_.try_emplace(
+            std::uint64_t{node} << 8 | static_cast<unsigned char>(byte), nodes_);
         nodes_ += added;
         node = child->second;
     }
     tokens_.try_emplace(node, token);
 }
 
-std::optional<added_tokens::trie::match> added_tokens::trie::longest_prefix(std::string_view text) const
+std::optional<added_tokens::trie::match> added_tokens::trie::longest_prefix(
+    std::string_view text) const
 {
     std::optional<match> longest;
     if (text.empty() || !first_bytes_.test(static_cast<unsigned char>(text[0])))
         return longest;
     std::uint32_t node = 0;
     for (std::size_t i = 0; i < text.size(); ++i) {
-        const auto child = children_.find(std::uint64_t{node} << 8 | static_cast<unsigned char>(text[i]));
+        const auto child =
+            children_.find(std::uint64_t{node} << 8 | static_cast<unsigned char>(text[i]));
         if (child == children_.end())
             break;
         node = child->second;
@@ -54,7 +58,8 @@ std::optional<added_tokens::trie::match> added_tokens::trie::longest_prefix(std:
 }
 
 // UTS #18's word characters, with the joiners: what Rust's \w matches.
-added_tokens::added_tokens(const json_place& document, const bpe& model, const normalizer& normalize)
+added_tokens::added_tokens(const json_place& document, const bpe& model,
+                           const normalizer& normalize)
     : word_(regex::from_pcre2("[\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\x{200C}\\x{200D}]").value())
 {
     if (!document.find("added_tokens"))
@@ -84,16 +89,18 @@ added_tokens::added_tokens(const json_place& document, const bpe& model, const n
 
 added_tokens::token added_tokens::read(const json_place& fields, const bpe& model) const
 {
-    token read{.text = std::string(fields.text("content")),
-               .id = static_cast<token_id>(fields.integer("id", 0, std::numeric_limits<token_id>::max())),
-               .single_word = fields.flag("single_word", false),
-               .lstrip = fields.flag("lstrip", false),
-               .rstrip = fields.flag("rstrip", false),
-               .normalized = fields.flag("normalized", true),
-               .special = fields.flag("special", false)};
+    token read{
+        .text = std::string(fields.text("content")),
+        .id = static_cast<token_id>(fields.integer("id", 0, std::numeric_limits<token_id>::max())),
+        .single_word = fields.flag("single_word", false),
+        .lstrip = fields.flag("lstrip", false),
+        .rstrip = fields.flag("rstrip", false),
+        .normalized = fields.flag("normalized", true),
+        .special = fields.flag("special", false)};
     if (read.text.size() > max_token_bytes)
-        fields.wrong().add(errc::unsupported, fields.place_of("content") + " has " + std::to_string(read.text.size()) +
-                                                  " bytes, the limit is " + std::to_string(max_token_bytes));
+        fields.wrong().add(errc::unsupported,
+                           fields.place_of("content") + " has " + std::to_string(read.text.size()) +
+                               " bytes, the limit is " + std::to_string(max_token_bytes));
     read.id = model.id_of(read.text).value_or(read.id);
     return read;
 }
@@ -127,10 +134,12 @@ std::vector<added_tokens::segment> added_tokens::split(std::string_view text, st
         if (found.single_word && !stands_alone(text, where))
             continue;
         if (found.lstrip)
-            while (where.begin > covered && is_white_space(first_code_point(text.substr(previous_character(text, where.begin)))))
+            while (where.begin > covered && is_white_space(first_code_point(text.substr(
+                                                previous_character(text, where.begin)))))
                 where.begin = previous_character(text, where.begin);
         if (found.rstrip)
-            while (where.end < text.size() && is_white_space(first_code_point(text.substr(where.end))))
+            while (where.end < text.size() &&
+                   is_white_space(first_code_point(text.substr(where.end))))
                 where.end += utf8_length(text[where.end]);
         if (covered < where.begin)
             segments.push_back({{covered, where.begin}});

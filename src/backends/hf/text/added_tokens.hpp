@@ -1,5 +1,6 @@
 #pragma once
-// The added tokens of a tokenizer.json: found in the text as they are, before the model sees what is left between them.
+// The added tokens of a tokenizer.json: found in the text as they are, before the model sees what
+// is left between them.
 
 #include "hf/text/bpe.hpp"
 #include "hf/text/normalizer.hpp"
@@ -21,8 +22,8 @@ namespace warmd::hf {
 
 class added_tokens {
 public:
-    /// Reads the member `added_tokens` of the document, which may be absent or null. A token that is also in the model's
-    /// vocabulary has its id there.
+    /// Reads the member `added_tokens` of the document, which may be absent or null. A token that
+    /// is also in the model's vocabulary has its id there.
     added_tokens(const json_place& document, const bpe& model, const normalizer& normalize);
 
     /// A stretch of text, or the added token that was found there.
@@ -30,11 +31,13 @@ public:
         text_range where;
         token_id id = -1; ///< -1: text
     };
-    /// Which tokens are looked for: those that match the text as given, or those that match it after normalization.
+    /// Which tokens are looked for: those that match the text as given, or those that match it
+    /// after normalization.
     enum class stage { raw, normalized };
 
-    /// `text` cut into added tokens and non-empty stretches between them. At each place the longest token counts; the white
-    /// space that a token with lstrip or rstrip swallows belongs to it. REQUIRES: valid UTF-8.
+    /// `text` cut into added tokens and non-empty stretches between them. At each place the longest
+    /// token counts; the white space that a token with lstrip or rstrip swallows belongs to it.
+    /// REQUIRES: valid UTF-8.
     std::vector<segment> split(std::string_view text, stage which) const;
 
     const std::string* text_of(token_id id) const; ///< nullptr if no added token has `id`

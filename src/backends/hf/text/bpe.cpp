@@ -15,7 +15,8 @@ namespace {
 
 constexpr std::uint64_t pair_key(token_id left, token_id right)
 {
-    return static_cast<std::uint64_t>(static_cast<std::uint32_t>(left)) << 32 | static_cast<std::uint32_t>(right);
+    return static_cast<std::uint64_t>(static_cast<std::uint32_t>(left)) << 32 |
+           static_cast<std::uint32_t>(right);
 }
 
 /// The two tokens of a merge: ["a", "b"], or "a b" as older files have it.
@@ -23,7 +24,8 @@ std::optional<std::pair<std::string_view, std::string_view>> merged_pair(const j
 {
     if (const json::array* pair = entry.if_array())
         if (pair->size() == 2 && (*pair)[0].is_string() && (*pair)[1].is_string())
-            return std::pair<std::string_view, std::string_view>((*pair)[0].get_string(), (*pair)[1].get_string());
+            return std::pair<std::string_view, std::string_view>((*pair)[0].get_string(),
+                                                                 (*pair)[1].get_string());
     if (const json::string* text = entry.if_string()) {
         const std::string_view line = *text;
         const std::size_t space = line.find(' ');
@@ -35,16 +37,18 @@ std::optional<std::pair<std::string_view, std::string_view>> merged_pair(const j
 
 } // namespace
 
-// -- reading ------------------------------------------------------------------------------------------------------
+// -- reading ------------------------------------------------------------
 
 bpe::bpe(const json_place& document)
 {
     fallback_bytes_.fill(-1);
     const json_place model = document.object("model");
     // Files from before 2021 have no type; what they have is told apart by its members.
-    const std::string_view type = model.find("merges") ? model.text_or("type", "BPE") : model.text("type");
+    const std::string_view type =
+        model.find("merges") ? model.text_or("type", "BPE") : model.text("type");
     if (type != "BPE") {
-        model.wrong().add(errc::unsupported, "the tokenizer model " + shortened(type) + " is not supported, only BPE is");
+        model.wrong().add(errc::unsupported, "the tokenizer model " + shortened(type) +
+                                                 " is not supported, only BPE is");
         return;
     }
     const json::value* dropout = model.find("dropout");
@@ -65,7 +69,9 @@ void bpe::read_vocabulary(const json_place& model)
     const json::value* found = model.find("vocab");
     const json::object* vocabulary = found ? found->if_object() : nullptr;
     if (!vocabulary)
-        return model.wrong().add(errc::load_failed, model.place_of("vocab") + " must be an object of tokens and their ids");
+        return model.wrong().add(errc::load_failed,
+                                 model.place_of("vocab") +
+                                     " must be an object of tokens and their ids");
     texts_.reserve(vocabulary->size());
     by_text_.reserve(vocabulary->size());
     by_id_.reserve(vocabulary->size());
@@ -73,10 +79,11 @@ void bpe::read_vocabulary(const json_place& model)
         const std::int64_t* id = entry.value().if_int64();
         constexpr std::int64_t largest = std::numeric_limits<token_id>::max();
         if (!id || *id < 0 || *id > largest)
-            return model.wrong().add(errc::load_failed,
-                                     model.place_of("vocab") + ": the id of token " + in_short(json::string(entry.key())) +
-                                         " must be an integer from 0 to " + std::to_string(largest) + ", found " +
-                                         in_short(entry.value()));
+            return model.wrong().add(
+                errc::load_failed, model.place_of("vocab") + ": the id of token " +
+                                       in_short(json::string(entry.key())) +
+                                       " must be an integer from 0 to " + std::to_string(largest) +
+                                       ", found " + in_short(entry.value()));
         texts_.emplace_back(entry.key());
         by_text_.emplace(texts_.back(), static_cast<token_id>(*id));
         by_id_.emplace(static_cast<token_id>(*id), &texts_.back());
@@ -89,15 +96,18 @@ void bpe::read_merges(const json_place& model)
     const json::value* found = model.find("merges");
     const json::array* merges = found ? found->if_array() : nullptr;
     if (!merges)
-        return model.wrong().add(errc::load_failed, model.place_of("merges") + " must be an array of pairs of tokens");
+        return model.wrong().add(errc::load_failed,
+                                 model.place_of("merges") + " must be an array of pairs of tokens");
     if (model.wrong())
         return; // a merge names tokens: an incomplete vocabulary would be blamed on it
     merges_.reserve(merges->size());
     std::string problem;
     for (std::size_t rank = 0; rank < merges->size(); ++rank)
         if (!read_merge((*merges)[rank], static_cast<std::uint32_t>(rank), problem))
-            return model.wrong().add(errc::load_failed, model.place_of("merges") + ": merge " + std::to_string(rank) + " (" +
-                                                            json::serialize((*merges)[rank]).substr(0, 120) + ") " + problem);
+            return model.wrong().add(errc::load_failed,
+                                     model.place_of("merges") + ": merge " + std::to_string(rank) +
+                                         " (" + json::serialize((*merges)[rank]).substr(0, 120) +
+                                         ") " + problem);
 }
 
 bool bpe::read_merge(const json::value& entry, std::uint32_t rank, std::string& problem)
@@ -110,12 +120,14 @@ bool bpe::read_merge(const json::value& entry, std::uint32_t rank, std::string& 
     const auto lookup = [&](std::string_view token) {
         const std::optional<token_id> id = id_of(token);
         if (!id)
-            problem = "names the token " + in_short(json::string(token)) + ", which is not in the vocabulary";
+            problem = "names the token " + in_short(json::string(token)) +
+                      ", which is not in the vocabulary";
         return id;
     };
     const std::optional<token_id> left = lookup(pair->first);
     const std::optional<token_id> right = left ? lookup(pair->second) : left;
-    const std::optional<token_id> into = right ? lookup(std::string(pair->first).append(pair->second)) : right;
+    const std::optional<token_id> into =
+        right ? lookup(std::string(pair->first).append(pair->second)) : right;
     if (into)
         merges_.insert_or_assign(pair_key(*left, *right), merge{rank, *into});
     return into.has_value();
@@ -128,7 +140,8 @@ void bpe::read_unknown(const json_place& model)
         return;
     unknown_ = id_of(model.text("unk_token"));
     if (!unknown_)
-        model.wrong().add(errc::load_failed, model.place_of("unk_token") + " is " + in_short(*model.find("unk_token")) +
+        model.wrong().add(errc::load_failed, model.place_of("unk_token") + " is " +
+                                                 in_short(*model.find("unk_token")) +
                                                  ", which is not in the vocabulary");
 }
 
@@ -143,7 +156,7 @@ void bpe::read_fallback_bytes(const json_place& model)
     }
 }
 
-// -- encoding -----------------------------------------------------------------------------------------------------
+// -- encoding ------------------------------------------------------------
 
 /// A token of the word under way; `before` and `after` are positions of its living neighbours.
 struct bpe::symbol {
@@ -154,12 +167,14 @@ struct bpe::symbol {
 };
 constexpr std::int32_t none = -1;
 
-/// A merge that was possible when it was found: of the symbol at `position` with its right neighbour.
+/// A merge that was possible when it was found: of the symbol at `position` with its right
+/// neighbour.
 struct bpe::candidate {
     std::uint32_t rank;
     std::int32_t position;
     token_id into;
-    /// For std::priority_queue, which serves the greatest first: the lowest rank, then the leftmost.
+    /// For std::priority_queue, which serves the greatest first: the lowest rank, then the
+    /// leftmost.
     bool operator<(const candidate& other) const
     {
         return rank != other.rank ? rank > other.rank : position > other.position;
@@ -198,8 +213,9 @@ void bpe::encode(std::string_view word, std::vector<token_id>& ids) const
             ids.push_back(s.id);
 }
 
-/// The word's characters as tokens, linked. A character that has neither token nor bytes becomes the unknown token; a run
-/// of them becomes one with fuse_unk; without an unknown token they vanish.
+/// The word's characters as tokens, linked. A character that has neither token nor bytes becomes
+/// the unknown token; a run of them becomes one with fuse_unk; without an unknown token they
+/// vanish.
 std::vector<bpe::symbol> bpe::characters(std::string_view word) const
 {
     std::vector<symbol> symbols;
@@ -212,7 +228,8 @@ std::vector<bpe::symbol> bpe::characters(std::string_view word) const
         const std::optional<token_id> known = id_of(character);
         if (known)
             symbols.push_back({*known, none, none, true});
-        else if (!append_fallback_bytes(character, symbols) && unknown_ && !(fuse_unknown_ && in_unknown_run))
+        else if (!append_fallback_bytes(character, symbols) && unknown_ &&
+                 !(fuse_unknown_ && in_unknown_run))
             symbols.push_back({*unknown_, none, none, true});
         in_unknown_run = !symbols.empty() && unknown_ && !known && symbols.back().id == *unknown_;
     }
@@ -237,9 +254,13 @@ bool bpe::append_fallback_bytes(std::string_view character, std::vector<symbol>&
 void bpe::merge_all(std::vector<symbol>& word) const
 {
     std::vector<candidate> found;
-    const auto at = [&](std::int32_t position) -> symbol& { return word[static_cast<std::size_t>(position)]; };
+    const auto at = [&](std::int32_t position) -> symbol& {
+        return word[static_cast<std::size_t>(position)];
+    };
     const auto examine = [&](std::int32_t left) -> std::optional<candidate> {
-        const merge* m = left == none || at(left).after == none ? nullptr : find_merge(at(left).id, at(at(left).after).id);
+        const merge* m = left == none || at(left).after == none
+                             ? nullptr
+                             : find_merge(at(left).id, at(at(left).after).id);
         return m ? std::optional(candidate{m->rank, left, m->into}) : std::nullopt;
     };
     for (std::int32_t i = 0; i < static_cast<std::int32_t>(word.size()); ++i)
@@ -253,7 +274,8 @@ void bpe::merge_all(std::vector<symbol>& word) const
         if (!left.alive || left.after == none)
             continue;
         symbol& right = at(left.after);
-        // The neighbours may have changed since; another pair that gives the same token is merged all the same.
+        // The neighbours may have changed since; another pair that gives the same token is merged
+        // all the same.
         const merge* m = find_merge(left.id, right.id);
         if (!m || m->into != next.into)
             continue;

@@ -1,5 +1,6 @@
 #pragma once
-// Byte-pair encoding (Sennrich et al. 2016, §3.2) with the vocabulary and merges of a tokenizer.json.
+// Byte-pair encoding (Sennrich et al. 2016, §3.2) with the vocabulary and merges of a
+// tokenizer.json.
 
 #include "hf/text/json_place.hpp"
 
@@ -19,17 +20,18 @@ namespace warmd::hf {
 
 class bpe {
 public:
-    /// Reads the member `model` of the document. Another type of model, dropout, and affixes are `unsupported`.
+    /// Reads the member `model` of the document. Another type of model, dropout, and affixes are
+    /// `unsupported`.
     explicit bpe(const json_place& document);
     bpe(const bpe&) = delete; // by_text_ and by_id_ look into texts_
     bpe& operator=(const bpe&) = delete;
 
-    /// Appends the tokens of one word: its characters (where the vocabulary lacks one, its bytes or the unknown token), then
-    /// merged in the order of the merges. O(n log n).
+    /// Appends the tokens of one word: its characters (where the vocabulary lacks one, its bytes or
+    /// the unknown token), then merged in the order of the merges. O(n log n).
     void encode(std::string_view word, std::vector<token_id>& ids) const;
 
     std::optional<token_id> id_of(std::string_view text) const;
-    const std::string* text_of(token_id id) const; ///< nullptr if no token has `id`
+    const std::string* text_of(token_id id) const;       ///< nullptr if no token has `id`
     token_id max_id() const noexcept { return max_id_; } ///< -1 for an empty vocabulary
 
 private:
@@ -55,7 +57,8 @@ private:
     boost::unordered_flat_map<std::string_view, token_id> by_text_;
     boost::unordered_flat_map<token_id, const std::string*> by_id_;
     boost::unordered_flat_map<std::uint64_t, merge> merges_; ///< by left id, right id
-    std::array<token_id, 256> fallback_bytes_{};             ///< "<0x41>"; -1 for none, or without byte_fallback
+    std::array<token_id, 256>
+        fallback_bytes_{}; ///< "<0x41>"; -1 for none, or without byte_fallback
     std::optional<token_id> unknown_;
     bool fuse_unknown_ = false;
     bool ignore_merges_ = false; ///< a word that is in the vocabulary is one token

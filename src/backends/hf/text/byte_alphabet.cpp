@@ -15,7 +15,8 @@ struct alphabet {
         byte.fill(-1);
         char32_t next = 0x100;
         for (unsigned b = 0; b < 256; ++b) {
-            const bool printable = (b >= 0x21 && b <= 0x7E) || (b >= 0xA1 && b <= 0xFF && b != 0xAD);
+            const bool printable =
+                (b >= 0x21 && b <= 0x7E) || (b >= 0xA1 && b <= 0xFF && b != 0xAD);
             const char32_t code_point = printable ? b : next++;
             append_code_point(character[b], code_point);
             byte[code_point] = static_cast<std::int16_t>(b);

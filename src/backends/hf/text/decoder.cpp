@@ -29,7 +29,8 @@ std::optional<char> fallback_byte(std::string_view token)
         return {};
     unsigned byte = 0;
     const auto [end, error] = std::from_chars(token.data() + 3, token.data() + 5, byte, 16);
-    return error == std::errc() && end == token.data() + 5 ? std::optional(static_cast<char>(byte)) : std::nullopt;
+    return error == std::errc() && end == token.data() + 5 ? std::optional(static_cast<char>(byte))
+                                                           : std::nullopt;
 }
 
 } // namespace
@@ -55,7 +56,8 @@ void decoder::read(const json_place& fields)
     } else if (type == "Fuse") {
         steps_.emplace_back(fuse{});
     } else if (type == "Replace") {
-        steps_.emplace_back(replace{text_pattern::read(fields, "pattern"), read_replacement(fields)});
+        steps_.emplace_back(
+            replace{text_pattern::read(fields, "pattern"), read_replacement(fields)});
     } else if (type == "Strip") {
         steps_.emplace_back(strip{read_character(fields, "content", " "),
                                   static_cast<std::size_t>(fields.integer("start", 0, most)),
@@ -71,7 +73,8 @@ void decoder::read(const json_place& fields)
 std::string decoder::operator()(std::vector<std::string> tokens, match_budget& budget) const
 {
     for (const step& next : steps_)
-        tokens = std::visit([&](const auto& rule) { return apply(rule, std::move(tokens), budget); }, next);
+        tokens = std::visit(
+            [&](const auto& rule) { return apply(rule, std::move(tokens), budget); }, next);
     return joined(tokens, present_ ? "" : " ");
 }
 

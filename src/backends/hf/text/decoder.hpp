@@ -11,8 +11,8 @@
 
 namespace warmd::hf {
 
-/// ByteLevel, ByteFallback, Fuse, Replace, Strip, Metaspace, and Sequences of them, in order. Anything else is `unsupported`,
-/// by name.
+/// ByteLevel, ByteFallback, Fuse, Replace, Strip, Metaspace, and Sequences of them, in order.
+/// Anything else is `unsupported`, by name.
 class decoder {
 public:
     /// Reads the member `decoder` of the document. Absent or null, tokens are joined by spaces.

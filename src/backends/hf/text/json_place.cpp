@@ -17,7 +17,8 @@ json_place::json_place(const json::value& value, std::string place, complaint& w
     : json_place(value.if_object(), std::move(place), wrong)
 {
     if (!members_)
-        wrong_->add(errc::load_failed, (path_.empty() ? "the document" : path_) + " must be an object, found " + in_short(value));
+        wrong_->add(errc::load_failed, (path_.empty() ? "the document" : path_) +
+                                           " must be an object, found " + in_short(value));
 }
 
 json_place::json_place(const json::object* members, std::string place, complaint& wrong)
@@ -36,7 +37,8 @@ const json::value* json_place::find(std::string_view name) const
     return found && !found->is_null() ? found : nullptr;
 }
 
-void json_place::ill_typed(std::string_view name, std::string_view wanted, const json::value* found) const
+void json_place::ill_typed(std::string_view name, std::string_view wanted,
+                           const json::value* found) const
 {
     if (!members_)
         return; // this object itself was complained of
@@ -72,7 +74,8 @@ std::int64_t json_place::integer(std::string_view name, std::int64_t low, std::i
     const json::value* found = find(name);
     if (found && found->is_int64() && found->get_int64() >= low && found->get_int64() <= high)
         return found->get_int64();
-    ill_typed(name, "an integer from " + std::to_string(low) + " to " + std::to_string(high), found);
+    ill_typed(name, "an integer from " + std::to_string(low) + " to " + std::to_string(high),
+              found);
     return low;
 }
 
@@ -94,8 +97,8 @@ std::vector<json_place> json_place::objects(std::string_view name, std::size_t m
         return all;
     }
     if (elements->size() > most) {
-        wrong_->add(errc::unsupported, place_of(name) + " has " + std::to_string(elements->size()) + " elements, the limit is " +
-                                           std::to_string(most));
+        wrong_->add(errc::unsupported, place_of(name) + " has " + std::to_string(elements->size()) +
+                                           " elements, the limit is " + std::to_string(most));
         return all;
     }
     all.reserve(elements->size());

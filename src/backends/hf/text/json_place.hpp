@@ -1,6 +1,7 @@
 #pragma once
-// Reading the members of an untrusted JSON document without a test after every line: a complaint remembers the first thing
-// that was wrong, and whoever reads on in spite of it gets harmless defaults.
+// Reading the members of an untrusted JSON document without a test after every line: a complaint
+// remembers the first thing that was wrong, and whoever reads on in spite of it gets harmless
+// defaults.
 
 #include <warmd/json.hpp>
 
@@ -27,8 +28,8 @@ private:
     std::optional<failure> first_;
 };
 
-/// A JSON object and its place in the document ("pre_tokenizer.pretokenizers[0]"). Complains of what is missing or ill-typed
-/// by that place and the member's name. The document must outlive it.
+/// A JSON object and its place in the document ("pre_tokenizer.pretokenizers[0]"). Complains of
+/// what is missing or ill-typed by that place and the member's name. The document must outlive it.
 class json_place {
 public:
     /// Complains if `value` is not an object; then every member is missing.
@@ -45,9 +46,11 @@ public:
     std::string_view text(std::string_view name) const; ///< "" after a complaint
     std::string_view text_or(std::string_view name, std::string_view otherwise) const;
     bool flag(std::string_view name, bool otherwise) const;
-    std::int64_t integer(std::string_view name, std::int64_t low, std::int64_t high) const; ///< `low` after a complaint
+    std::int64_t integer(std::string_view name, std::int64_t low,
+                         std::int64_t high) const; ///< `low` after a complaint
     json_place object(std::string_view name) const;
-    /// The elements of an array, each as an object; complains if the member is not an array, or has more than `most` elements.
+    /// The elements of an array, each as an object; complains if the member is not an array, or has
+    /// more than `most` elements.
     std::vector<json_place> objects(std::string_view name, std::size_t most) const;
 
 private:

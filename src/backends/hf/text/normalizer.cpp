@@ -28,7 +28,8 @@ void normalizer::read(const json_place& fields)
     } else if (type == "Prepend") {
         steps_.emplace_back(prepend{std::string(fields.text("prepend"))});
     } else if (type == "Replace") {
-        steps_.emplace_back(replace{text_pattern::read(fields, "pattern"), read_replacement(fields)});
+        steps_.emplace_back(
+            replace{text_pattern::read(fields, "pattern"), read_replacement(fields)});
     } else {
         refuse_component(fields, "normalizer", type);
     }
@@ -38,7 +39,8 @@ void normalizer::read(const json_place& fields)
 std::string normalizer::operator()(std::string text, match_budget& budget) const
 {
     for (const step& next : steps_) {
-        text = std::visit([&](const auto& rule) { return apply(rule, std::move(text), budget); }, next);
+        text = std::visit([&](const auto& rule) { return apply(rule, std::move(text), budget); },
+                          next);
         check_text_size(text.size());
     }
     return text;
@@ -51,12 +53,13 @@ std::string normalizer::apply(unicode_form form, std::string text, match_budget&
     const int compatibility = form == unicode_form::nfkc ? UTF8PROC_COMPAT : 0;
     utf8proc_uint8_t* composed = nullptr;
     const auto* given = reinterpret_cast<const utf8proc_uint8_t*>(text.data());
-    const utf8proc_ssize_t size =
-        utf8proc_map(given, static_cast<utf8proc_ssize_t>(text.size()), &composed,
-                     static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE | compatibility));
+    const utf8proc_ssize_t size = utf8proc_map(
+        given, static_cast<utf8proc_ssize_t>(text.size()), &composed,
+        static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE | compatibility));
     const std::unique_ptr<utf8proc_uint8_t, decltype(&std::free)> owner(composed, &std::free);
     if (size < 0)
-        throw std::runtime_error(std::string("Unicode normalization fails: ") + utf8proc_errmsg(size));
+        throw std::runtime_error(std::string("Unicode normalization fails: ") +
+                                 utf8proc_errmsg(size));
     return std::string(reinterpret_cast<const char*>(composed), static_cast<std::size_t>(size));
 }
 

@@ -10,7 +10,8 @@
 
 namespace warmd::hf {
 
-/// NFC, NFKC, Prepend, Replace, and Sequences of them, in order. Anything else is `unsupported`, by name.
+/// NFC, NFKC, Prepend, Replace, and Sequences of them, in order. Anything else is `unsupported`, by
+/// name.
 class normalizer {
 public:
     /// Reads the member `normalizer` of the document, which may be absent or null.

@@ -13,25 +13,59 @@ namespace {
 using names = std::pair<std::string_view, std::string_view>;
 
 // What may stand inside [...].
-constexpr std::string_view white_space = "\\t-\\r\\x{85}\\p{Z}";                   // White_Space
-constexpr std::string_view word = "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}";           // UTS #18, as Oniguruma builds its table
+constexpr std::string_view white_space = "\\t-\\r\\x{85}\\p{Z}"; // White_Space
+constexpr std::string_view word =
+    "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}"; // UTS #18, as Oniguruma builds its table
 constexpr std::string_view hex_digit = "0-9A-Fa-f";
 constexpr std::string_view mongolian_vowel_separator = "\\x{180E}";
 
-constexpr std::array<names, 6> posix_like{{{"alpha", "Alphabetic"}, {"digit", "Nd"}, {"lower", "Lowercase"},
-                                           {"upper", "Uppercase"}, {"cntrl", "Cc"}, {"any", "Any"}}};
-constexpr std::array<names, 38> categories{
-    {{"letter", "L"}, {"casedletter", "L&"}, {"uppercaseletter", "Lu"}, {"lowercaseletter", "Ll"}, {"titlecaseletter", "Lt"},
-     {"modifierletter", "Lm"}, {"otherletter", "Lo"}, {"mark", "M"}, {"combiningmark", "M"}, {"nonspacingmark", "Mn"},
-     {"spacingmark", "Mc"}, {"enclosingmark", "Me"}, {"number", "N"}, {"decimalnumber", "Nd"}, {"letternumber", "Nl"},
-     {"othernumber", "No"}, {"punctuation", "P"}, {"connectorpunctuation", "Pc"}, {"dashpunctuation", "Pd"},
-     {"openpunctuation", "Ps"}, {"closepunctuation", "Pe"}, {"initialpunctuation", "Pi"}, {"finalpunctuation", "Pf"},
-     {"otherpunctuation", "Po"}, {"symbol", "S"}, {"mathsymbol", "Sm"}, {"currencysymbol", "Sc"}, {"modifiersymbol", "Sk"},
-     {"othersymbol", "So"}, {"separator", "Z"}, {"spaceseparator", "Zs"}, {"lineseparator", "Zl"},
-     {"paragraphseparator", "Zp"}, {"other", "C"}, {"control", "Cc"}, {"format", "Cf"}, {"privateuse", "Co"},
-     {"unassigned", "Cn"}}};
+constexpr std::array<names, 6> posix_like{{{"alpha", "Alphabetic"},
+                                           {"digit", "Nd"},
+                                           {"lower", "Lowercase"},
+                                           {"upper", "Uppercase"},
+                                           {"cntrl", "Cc"},
+                                           {"any", "Any"}}};
+constexpr std::array<names, 38> categories{{{"letter", "L"},
+                                            {"casedletter", "L&"},
+                                            {"uppercaseletter", "Lu"},
+                                            {"lowercaseletter", "Ll"},
+                                            {"titlecaseletter", "Lt"},
+                                            {"modifierletter", "Lm"},
+                                            {"otherletter", "Lo"},
+                                            {"mark", "M"},
+                                            {"combiningmark", "M"},
+                                            {"nonspacingmark", "Mn"},
+                                            {"spacingmark", "Mc"},
+                                            {"enclosingmark", "Me"},
+                                            {"number", "N"},
+                                            {"decimalnumber", "Nd"},
+                                            {"letternumber", "Nl"},
+                                            {"othernumber", "No"},
+                                            {"punctuation", "P"},
+                                            {"connectorpunctuation", "Pc"},
+                                            {"dashpunctuation", "Pd"},
+                                            {"openpunctuation", "Ps"},
+                                            {"closepunctuation", "Pe"},
+                                            {"initialpunctuation", "Pi"},
+                                            {"finalpunctuation", "Pf"},
+                                            {"otherpunctuation", "Po"},
+                                            {"symbol", "S"},
+                                            {"mathsymbol", "Sm"},
+                                            {"currencysymbol", "Sc"},
+                                            {"modifiersymbol", "Sk"},
+                                            {"othersymbol", "So"},
+                                            {"separator", "Z"},
+                                            {"spaceseparator", "Zs"},
+                                            {"lineseparator", "Zl"},
+                                            {"paragraphseparator", "Zp"},
+                                            {"other", "C"},
+                                            {"control", "Cc"},
+                                            {"format", "Cf"},
+                                            {"privateuse", "Co"},
+                                            {"unassigned", "Cn"}}};
 constexpr std::string_view short_categories =
-    " c cc cf cn co cs l lc ll lm lo lt lu m mc me mn n nd nl no p pc pd pe pf pi po ps s sc sk sm so z zl zp zs ";
+    " c cc cf cn co cs l lc ll lm lo lt lu m mc me mn n nd nl no p pc pd pe pf pi po ps s sc sk sm "
+    "so z zl zp zs ";
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_hex(char c) { return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
@@ -47,12 +81,16 @@ public:
         while (at_ < in_.size() && problem_.empty())
             step();
         if (!problem_.empty())
-            return failure{errc::unsupported, problem_ + " in the regular expression " + shortened(in_)};
+            return failure{errc::unsupported,
+                           problem_ + " in the regular expression " + shortened(in_)};
         return std::move(out_);
     }
 
 private:
-    char peek(std::size_t ahead = 0) const { return at_ + ahead < in_.size() ? in_[at_ + ahead] : '\0'; }
+    char peek(std::size_t ahead = 0) const
+    {
+        return at_ + ahead < in_.size() ? in_[at_ + ahead] : '\0';
+    }
     bool ahead_is(std::string_view text) const { return in_.substr(at_).starts_with(text); }
     void refuse(std::string_view what) { problem_ = what; }
     void copy(std::size_t count)
@@ -119,7 +157,8 @@ private:
             return refuse("(*");
         if (!ahead_is("(?") || (!is_letter(peek(2)) && peek(2) != '-'))
             return copy(ahead_is("(?") ? 2 : 1); // (, (?:, (?=, (?!, (?>, (?<..., (?#
-        const bool at_group_start = out_.empty() || (out_.back() == '(' && !out_.ends_with("\\(")) || out_.ends_with("(?:");
+        const bool at_group_start =
+            out_.empty() || (out_.back() == '(' && !out_.ends_with("\\(")) || out_.ends_with("(?:");
         std::size_t end = at_ + 2;
         std::string options = "(?";
         for (; end < in_.size() && in_[end] != ':' && in_[end] != ')'; ++end) {
@@ -140,10 +179,12 @@ private:
         while (end < in_.size() && (is_digit(in_[end]) || in_[end] == ','))
             ++end;
         const std::string_view counts = in_.substr(at_ + 1, end - at_ - 1);
-        if (end >= in_.size() || in_[end] != '}' || counts.empty() || counts == "," || std::ranges::count(counts, ',') > 1)
+        if (end >= in_.size() || in_[end] != '}' || counts.empty() || counts == "," ||
+            std::ranges::count(counts, ',') > 1)
             return copy(1); // a brace that stands for itself, in both
         if (end + 1 < in_.size() && in_[end + 1] == '+')
-            return refuse("a counted repeat followed by + (possessive to PCRE2, repeated to Oniguruma)");
+            return refuse(
+                "a counted repeat followed by + (possessive to PCRE2, repeated to Oniguruma)");
         if (counts.front() == ',')
             replace(2, "{0,");
         copy(end + 1 - at_);
@@ -163,7 +204,8 @@ private:
         const std::string w = "[" + std::string(word) + "]";
         const std::string_view here = negated ? "=" : "!";
         const std::string_view there = negated ? "!" : "=";
-        replace(2, "(?:(?<=" + w + ")(?" + std::string(here) + w + ")|(?<!" + w + ")(?" + std::string(there) + w + "))");
+        replace(2, "(?:(?<=" + w + ")(?" + std::string(here) + w + ")|(?<!" + w + ")(?" +
+                       std::string(there) + w + "))");
     }
     void escape()
     {
@@ -216,9 +258,11 @@ private:
         std::string_view given = in_.substr(at_ + 3, end - at_ - 3);
         const bool negated = given.starts_with('^');
         given.remove_prefix(negated ? 1 : 0);
-        replace(end + 1 - at_, escape_sign + "{" + (negated ? "^" : "") + property_name(given) + "}");
+        replace(end + 1 - at_,
+                escape_sign + "{" + (negated ? "^" : "") + property_name(given) + "}");
     }
-    /// PCRE2's name for one of Oniguruma's properties; what neither list has is taken for a script, which PCRE2 checks.
+    /// PCRE2's name for one of Oniguruma's properties; what neither list has is taken for a script,
+    /// which PCRE2 checks.
     static std::string property_name(std::string_view given)
     {
         std::string plain; // names compare without case, spaces, hyphens and underscores
@@ -232,7 +276,9 @@ private:
             if (plain == long_name)
                 return std::string(short_name);
         if (plain.size() <= 2 && short_categories.find(" " + plain + " ") != std::string_view::npos)
-            return plain == "lc" ? "L&" : std::string(1, static_cast<char>(plain[0] & ~0x20)) + plain.substr(1);
+            return plain == "lc"
+                       ? "L&"
+                       : std::string(1, static_cast<char>(plain[0] & ~0x20)) + plain.substr(1);
         return "sc:" + std::string(given);
     }
 
@@ -245,6 +291,9 @@ private:
 
 } // namespace
 
-result<std::string> pcre2_from_oniguruma(std::string_view pattern) { return translation(pattern).run(); }
+result<std::string> pcre2_from_oniguruma(std::string_view pattern)
+{
+    return translation(pattern).run();
+}
 
 } // namespace warmd::hf

@@ -20,8 +20,9 @@ constexpr std::uint32_t heap_limit = 64 << 10;    // KiB for one match
 std::string pcre2_message(int code)
 {
     PCRE2_UCHAR text[256];
-    return pcre2_get_error_message(code, text, sizeof text) < 0 ? "error " + std::to_string(code)
-                                                                 : std::string(reinterpret_cast<const char*>(text));
+    return pcre2_get_error_message(code, text, sizeof text) < 0
+               ? "error " + std::to_string(code)
+               : std::string(reinterpret_cast<const char*>(text));
 }
 
 template <auto Free>
@@ -46,7 +47,8 @@ double thread_seconds()
 class text_search::matcher {
 public:
     explicit matcher(const pcre2_code* code)
-        : code_(code), data_(pcre2_match_data_create(1, nullptr)), context_(pcre2_match_context_create(nullptr))
+        : code_(code), data_(pcre2_match_data_create(1, nullptr)),
+          context_(pcre2_match_context_create(nullptr))
     {
         if (!data_ || !context_)
             throw std::bad_alloc();
@@ -54,7 +56,8 @@ public:
         pcre2_set_heap_limit(context_.get(), heap_limit);
     }
 
-    /// The match that begins its search exactly at `at`. Expressions are compiled anchored: one call cannot scan a whole text.
+    /// The match that begins its search exactly at `at`. Expressions are compiled anchored: one
+    /// call cannot scan a whole text.
     std::optional<text_range> match_at(std::string_view text, std::size_t at)
     {
         int found = run(text, at, 0);
@@ -63,7 +66,8 @@ public:
         if (found == PCRE2_ERROR_NOMATCH)
             return {};
         if (found < 0)
-            throw std::runtime_error("a regular expression of tokenizer.json fails on this text: " + pcre2_message(found));
+            throw std::runtime_error("a regular expression of tokenizer.json fails on this text: " +
+                                     pcre2_message(found));
         const PCRE2_SIZE* ends = pcre2_get_ovector_pointer(data_.get());
         if (ends[0] < at || ends[1] < ends[0]) // \K can do that
             return {};
@@ -73,8 +77,8 @@ public:
 private:
     int run(std::string_view text, std::size_t at, std::uint32_t options)
     {
-        return pcre2_match(code_, reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), at, options | PCRE2_NO_UTF_CHECK,
-                           data_.get(), context_.get());
+        return pcre2_match(code_, reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), at,
+                           options | PCRE2_NO_UTF_CHECK, data_.get(), context_.get());
     }
 
     const pcre2_code* code_;
@@ -88,10 +92,12 @@ void match_budget::spend()
 {
     constexpr unsigned calls_between_looks = 16; // a look costs as much as a short match
     if (++calls_ % calls_between_looks == 0 && thread_seconds() > deadline_)
-        throw std::runtime_error("the regular expressions of tokenizer.json take too long on this text");
+        throw std::runtime_error(
+            "the regular expressions of tokenizer.json take too long on this text");
 }
 
-text_search::text_search(const text_pattern& pattern, match_budget& budget) : pattern_(pattern), budget_(budget)
+text_search::text_search(const text_pattern& pattern, match_budget& budget)
+    : pattern_(pattern), budget_(budget)
 {
     if (const regex* expression = std::get_if<regex>(&pattern.what_))
         matcher_ = std::make_unique<matcher>(expression->code_.get());
@@ -111,7 +117,8 @@ const std::vector<text_range>& text_search::find_all(std::string_view piece)
 
 void text_search::find_string(std::string_view piece, std::string_view needle)
 {
-    for (std::size_t at = piece.find(needle); at != std::string_view::npos; at = piece.find(needle, at + needle.size()))
+    for (std::size_t at = piece.find(needle); at != std::string_view::npos;
+         at = piece.find(needle, at + needle.size()))
         found_.push_back({at, at + needle.size()});
 }
 
@@ -134,19 +141,22 @@ void regex::free_code::operator()(pcre2_real_code_8* code) const noexcept { pcre
 
 result<regex> regex::from_oniguruma(std::string_view pattern)
 {
-    const result<std::string> translated = pcre2_from_oniguruma(pattern.substr(0, max_pattern_bytes + 1));
+    const result<std::string> translated =
+        pcre2_from_oniguruma(pattern.substr(0, max_pattern_bytes + 1));
     if (!translated)
         return translated.error();
     result<regex> compiled = from_pcre2(*translated);
     if (compiled)
         return compiled;
-    return failure{errc::unsupported, compiled.error().detail + ", translated from " + shortened(pattern)};
+    return failure{errc::unsupported,
+                   compiled.error().detail + ", translated from " + shortened(pattern)};
 }
 
 result<regex> regex::from_pcre2(std::string_view pattern)
 {
     if (pattern.size() > max_pattern_bytes)
-        return failure{errc::unsupported, "a regular expression is longer than " + std::to_string(max_pattern_bytes) + " bytes"};
+        return failure{errc::unsupported, "a regular expression is longer than " +
+                                              std::to_string(max_pattern_bytes) + " bytes"};
     const std::unique_ptr<pcre2_compile_context, freed_by<pcre2_compile_context_free>> context(
         pcre2_compile_context_create(nullptr));
     if (!context)
@@ -154,12 +164,14 @@ result<regex> regex::from_pcre2(std::string_view pattern)
     pcre2_set_newline(context.get(), PCRE2_NEWLINE_LF);
     int error = 0;
     PCRE2_SIZE at = 0;
-    pcre2_code* code = pcre2_compile(
-        reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(),
-        PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_ANCHORED | PCRE2_NEVER_BACKSLASH_C, &error, &at, context.get());
+    pcre2_code* code = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(),
+                                     PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_ANCHORED |
+                                         PCRE2_NEVER_BACKSLASH_C,
+                                     &error, &at, context.get());
     if (!code)
-        return failure{errc::unsupported, "the regular expression " + shortened(pattern) + " does not compile: " +
-                                              pcre2_message(error) + " at byte " + std::to_string(at)};
+        return failure{errc::unsupported, "the regular expression " + shortened(pattern) +
+                                              " does not compile: " + pcre2_message(error) +
+                                              " at byte " + std::to_string(at)};
     pcre2_jit_compile(code, PCRE2_JIT_COMPLETE); // where that fails, pcre2_match interprets
     return regex(code);
 }
@@ -175,7 +187,8 @@ text_pattern text_pattern::read(const json_place& fields, std::string_view name)
     if (!pattern.find("Regex")) {
         const std::string_view needle = pattern.text("String");
         if (needle.empty())
-            fields.wrong().add(errc::load_failed, pattern.path() + " is an empty string, which is found everywhere");
+            fields.wrong().add(errc::load_failed,
+                               pattern.path() + " is an empty string, which is found everywhere");
         return text_pattern(std::string(needle));
     }
     result<regex> compiled = regex::from_oniguruma(pattern.text("Regex"));

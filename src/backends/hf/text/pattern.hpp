@@ -28,7 +28,8 @@ public:
     /// Compiles a pattern in PCRE2's.
     static result<regex> from_pcre2(std::string_view pattern);
 
-    /// Whether a match begins at byte `at`. REQUIRES: valid UTF-8. Throws std::runtime_error at PCRE2's limits.
+    /// Whether a match begins at byte `at`. REQUIRES: valid UTF-8. Throws std::runtime_error at
+    /// PCRE2's limits.
     bool matches_at(std::string_view text, std::size_t at) const;
 
 private:
@@ -40,7 +41,8 @@ private:
     std::unique_ptr<pcre2_real_code_8, free_code> code_;
 };
 
-/// The processor time that regular expressions may take on one text, however many pieces it is searched in.
+/// The processor time that regular expressions may take on one text, however many pieces it is
+/// searched in.
 class match_budget {
 public:
     explicit match_budget(double seconds = 10);
@@ -73,12 +75,14 @@ public:
     text_search(const text_search&) = delete;
     text_search& operator=(const text_search&) = delete;
 
-    /// All matches in `piece` from left to right, without overlap; an empty match directly after another match is not one.
-    /// Valid until the next call. REQUIRES: valid UTF-8.
-    /// Throws std::runtime_error where matching costs too much: at PCRE2's limits, or when the budget is used up.
+    /// All matches in `piece` from left to right, without overlap; an empty match directly after
+    /// another match is not one. Valid until the next call. REQUIRES: valid UTF-8. Throws
+    /// std::runtime_error where matching costs too much: at PCRE2's limits, or when the budget is
+    /// used up.
     const std::vector<text_range>& find_all(std::string_view piece);
 
-    /// `piece` with every match replaced. As find_all, and throws std::length_error above max_text_bytes.
+    /// `piece` with every match replaced. As find_all, and throws std::length_error above
+    /// max_text_bytes.
     std::string replace_all(std::string_view piece, std::string_view by);
 
 private:
@@ -93,7 +97,8 @@ private:
     std::vector<text_range> found_;
 };
 
-/// A text may not outgrow this while the rules of a tokenizer.json rewrite it: they can multiply, and nobody vouches for them.
+/// A text may not outgrow this while the rules of a tokenizer.json rewrite it: they can multiply,
+/// and nobody vouches for them.
 inline constexpr std::size_t max_text_bytes = std::size_t{64} << 20;
 
 /// Throws std::length_error if `bytes` is above max_text_bytes.

@@ -9,8 +9,8 @@
 
 namespace warmd::hf {
 
-/// TemplateProcessing (at most one), ByteLevel (which only concerns offsets, and does nothing here), and Sequences of them.
-/// Anything else is `unsupported`, by name.
+/// TemplateProcessing (at most one), ByteLevel (which only concerns offsets, and does nothing
+/// here), and Sequences of them. Anything else is `unsupported`, by name.
 class postprocessor {
 public:
     /// Reads the member `post_processor` of the document, which may be absent or null.
@@ -24,7 +24,8 @@ public:
 private:
     void read(const json_place& fields);
     void read_template(const json_place& fields);
-    void read_special_token(const json_place& piece, const json_place& special_tokens, std::vector<token_id>& ids) const;
+    void read_special_token(const json_place& piece, const json_place& special_tokens,
+                            std::vector<token_id>& ids) const;
 
     std::vector<token_id> before_;
     std::vector<token_id> after_;

@@ -12,10 +12,14 @@ namespace warmd::hf {
 namespace {
 
 /// Our own constant patterns compile.
-text_pattern own_regex(std::string_view pattern) { return text_pattern(regex::from_oniguruma(pattern).value()); }
+text_pattern own_regex(std::string_view pattern)
+{
+    return text_pattern(regex::from_oniguruma(pattern).value());
+}
 
 // Radford et al. 2019: contractions, words, numbers, the rest, white space.
-constexpr std::string_view gpt2_words = R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
+constexpr std::string_view gpt2_words =
+    R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
 
 } // namespace
 
@@ -49,7 +53,9 @@ void pretokenizer::read(const json_place& fields)
     } else if (type == "Split") {
         read_split(fields);
     } else if (type == "Digits") {
-        add_split(own_regex("\\p{N}"), fields.flag("individual_digits", false) ? behavior::isolated : behavior::contiguous);
+        add_split(own_regex("\\p{N}"), fields.flag("individual_digits", false)
+                                           ? behavior::isolated
+                                           : behavior::contiguous);
     } else if (type == "Metaspace") {
         const metaspace rule = metaspace::read(fields);
         steps_.emplace_back(rule);
@@ -64,16 +70,19 @@ void pretokenizer::read(const json_place& fields)
 void pretokenizer::read_split(const json_place& fields)
 {
     using named = std::pair<std::string_view, behavior>;
-    static constexpr std::array<named, 5> known{{{"Removed", behavior::removed},
-                                                 {"Isolated", behavior::isolated},
-                                                 {"MergedWithPrevious", behavior::merged_with_previous},
-                                                 {"MergedWithNext", behavior::merged_with_next},
-                                                 {"Contiguous", behavior::contiguous}}};
+    static constexpr std::array<named, 5> known{
+        {{"Removed", behavior::removed},
+         {"Isolated", behavior::isolated},
+         {"MergedWithPrevious", behavior::merged_with_previous},
+         {"MergedWithNext", behavior::merged_with_next},
+         {"Contiguous", behavior::contiguous}}};
     const std::string_view name = fields.text("behavior");
     const auto found = std::ranges::find(known, name, &named::first);
     if (found == known.end())
-        return fields.wrong().add(errc::unsupported, fields.place_of("behavior") + " is " + shortened(name));
-    steps_.emplace_back(split{text_pattern::read(fields, "pattern"), found->second, fields.flag("invert", false)});
+        return fields.wrong().add(errc::unsupported,
+                                  fields.place_of("behavior") + " is " + shortened(name));
+    steps_.emplace_back(
+        split{text_pattern::read(fields, "pattern"), found->second, fields.flag("invert", false)});
 }
 
 pieces pretokenizer::operator()(std::string text, bool at_start, match_budget& budget) const
@@ -92,8 +101,10 @@ struct pretokenizer::part {
     bool match;
 };
 
-/// What is left of the parts of one piece (end to end, in order) after its matches went where they go.
-std::vector<pretokenizer::part> pretokenizer::arrange(const std::vector<part>& parts, behavior matches)
+/// What is left of the parts of one piece (end to end, in order) after its matches went where they
+/// go.
+std::vector<pretokenizer::part> pretokenizer::arrange(const std::vector<part>& parts,
+                                                      behavior matches)
 {
     std::vector<part> out;
     bool match_before = false; // the neighbour on the side that a match may join
@@ -109,7 +120,8 @@ std::vector<pretokenizer::part> pretokenizer::arrange(const std::vector<part>& p
     switch (matches) {
     case behavior::isolated: return parts;
     case behavior::removed:
-        std::ranges::copy_if(parts, std::back_inserter(out), [](const part& p) { return !p.match; });
+        std::ranges::copy_if(parts, std::back_inserter(out),
+                             [](const part& p) { return !p.match; });
         break;
     case behavior::contiguous:
         for (const part& next : parts)

@@ -1,5 +1,6 @@
 #pragma once
-// The pre-tokenizer of a tokenizer.json: how normalized text is cut into the words that byte-pair encoding does not cross.
+// The pre-tokenizer of a tokenizer.json: how normalized text is cut into the words that byte-pair
+// encoding does not cross.
 
 #include "hf/text/component.hpp"
 #include "hf/text/pattern.hpp"
@@ -27,14 +28,16 @@ struct pieces {
     void add(std::string_view piece);
 };
 
-/// ByteLevel, Split, Digits, Metaspace, and Sequences of them, in order. Anything else is `unsupported`, by name.
+/// ByteLevel, Split, Digits, Metaspace, and Sequences of them, in order. Anything else is
+/// `unsupported`, by name.
 class pretokenizer {
 public:
-    /// Reads the member `pre_tokenizer` of the document, which may be absent or null: then a text is one piece.
+    /// Reads the member `pre_tokenizer` of the document, which may be absent or null: then a text
+    /// is one piece.
     explicit pretokenizer(const json_place& document);
 
-    /// The pieces of `text`, which begins the whole input if `at_start`. REQUIRES and throws as text_search;
-    /// std::length_error above max_text_bytes.
+    /// The pieces of `text`, which begins the whole input if `at_start`. REQUIRES and throws as
+    /// text_search; std::length_error above max_text_bytes.
     pieces operator()(std::string text, bool at_start, match_budget& budget) const;
 
 private:
@@ -51,7 +54,10 @@ private:
 
     void read(const json_place& fields);
     void read_split(const json_place& fields);
-    void add_split(text_pattern pattern, behavior matches) { steps_.emplace_back(split{std::move(pattern), matches, false}); }
+    void add_split(text_pattern pattern, behavior matches)
+    {
+        steps_.emplace_back(split{std::move(pattern), matches, false});
+    }
 
     struct part;
     static std::vector<part> arrange(const std::vector<part>& parts, behavior matches);

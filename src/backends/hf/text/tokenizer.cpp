@@ -1,9 +1,9 @@
 #include "hf/text/tokenizer.hpp"
 
+#include "hf/files/input_file.hpp"
 #include "hf/text/added_tokens.hpp"
 #include "hf/text/bpe.hpp"
 #include "hf/text/decoder.hpp"
-#include "hf/files/input_file.hpp"
 #include "hf/text/normalizer.hpp"
 #include "hf/text/postprocessor.hpp"
 #include "hf/text/pretokenizer.hpp"
@@ -18,19 +18,22 @@ namespace warmd::hf {
 
 namespace {
 
-constexpr std::uint64_t max_file_bytes = 128 << 20; // the largest in the field have a quarter of that
+constexpr std::uint64_t max_file_bytes = 128
+                                         << 20; // the largest in the field have a quarter of that
 
 } // namespace
 
-/// The parts of a tokenizer.json. The model is read first: if its type is not supported, that is what to complain of.
+/// The parts of a tokenizer.json. The model is read first: if its type is not supported, that is
+/// what to complain of.
 struct tokenizer::parts {
     explicit parts(const json_place& document)
-        : model(document), normalize(document), added(document, model, normalize), pretokenize(document), postprocess(document),
-          detokenize(document)
+        : model(document), normalize(document), added(document, model, normalize),
+          pretokenize(document), postprocess(document), detokenize(document)
     {
     }
 
-    void encode_words(std::string text, bool at_start, match_budget& budget, std::vector<token_id>& ids) const;
+    void encode_words(std::string text, bool at_start, match_budget& budget,
+                      std::vector<token_id>& ids) const;
     const std::string* text_of(token_id id) const
     {
         const std::string* text = added.text_of(id);
@@ -87,8 +90,8 @@ std::vector<token_id> tokenizer::encode(std::string_view utf8, bool add_special_
             ids.push_back(raw.id);
             continue;
         }
-        const std::string normalized =
-            parts_->normalize(std::string(text.substr(raw.where.begin, raw.where.end - raw.where.begin)), budget);
+        const std::string normalized = parts_->normalize(
+            std::string(text.substr(raw.where.begin, raw.where.end - raw.where.begin)), budget);
         for (const auto& [where, id] : parts_->added.split(normalized, stage::normalized)) {
             if (id >= 0)
                 ids.push_back(id);
@@ -98,15 +101,19 @@ std::vector<token_id> tokenizer::encode(std::string_view utf8, bool add_special_
         }
     }
     if (add_special_tokens)
-        ids.insert(ids.end(), parts_->postprocess.after().begin(), parts_->postprocess.after().end());
+        ids.insert(ids.end(), parts_->postprocess.after().begin(),
+                   parts_->postprocess.after().end());
     return ids;
 }
 
-/// Appends the ids of text without added tokens. A word that comes again is looked up, not merged again.
-void tokenizer::parts::encode_words(std::string text, bool at_start, match_budget& budget, std::vector<token_id>& ids) const
+/// Appends the ids of text without added tokens. A word that comes again is looked up, not merged
+/// again.
+void tokenizer::parts::encode_words(std::string text, bool at_start, match_budget& budget,
+                                    std::vector<token_id>& ids) const
 {
     const pieces words = pretokenize(std::move(text), at_start, budget);
-    boost::unordered_flat_map<std::string_view, std::pair<std::size_t, std::size_t>> seen; // where in `ids`, how many
+    boost::unordered_flat_map<std::string_view, std::pair<std::size_t, std::size_t>>
+        seen; // where in `ids`, how many
     for (std::size_t i = 0; i < words.ends.size(); ++i) {
         const std::size_t begin = ids.size();
         const auto [known, is_new] = seen.try_emplace(words.piece(i), begin, 0);

@@ -1,8 +1,9 @@
 #pragma once
-// Text <-> token ids as a Hugging Face tokenizer.json says: byte-pair encoding (Sennrich et al. 2016) between the
-// normalizers, pre-tokenizers, post-processors and decoders that the supported model families use (the lists are in
-// normalizer.hpp, pretokenizer.hpp, postprocessor.hpp and decoder.hpp). Behaviour is that of the tokenizers library, 0.2x.
-// The file is untrusted: whatever is in it, loading either gives a tokenizer or says what is wrong, and using the tokenizer ends.
+// Text <-> token ids as a Hugging Face tokenizer.json says: byte-pair encoding (Sennrich et al.
+// 2016) between the normalizers, pre-tokenizers, post-processors and decoders that the supported
+// model families use (the lists are in normalizer.hpp, pretokenizer.hpp, postprocessor.hpp and
+// decoder.hpp). Behaviour is that of the tokenizers library, 0.2x. The file is untrusted: whatever
+// is in it, loading either gives a tokenizer or says what is wrong, and using the tokenizer ends.
 
 #include <warmd/divergence.hpp>
 #include <warmd/error.hpp>
@@ -18,27 +19,29 @@
 
 namespace warmd::hf {
 
-/// A tokenizer as loaded. Immutable, so safe to use from several threads at once. Movable; a moved-from one may only be
-/// destroyed or assigned to.
+/// A tokenizer as loaded. Immutable, so safe to use from several threads at once. Movable; a
+/// moved-from one may only be destroyed or assigned to.
 class tokenizer {
 public:
     /// Reads a tokenizer.json. The detail of a failure names the file and the cause:
-    /// load_failed for a file that is missing, too large, not JSON, ill-typed or inconsistent (a merge that names an unknown
-    /// token), unsupported for a model type or component that is not implemented, by its name.
+    /// load_failed for a file that is missing, too large, not JSON, ill-typed or inconsistent (a
+    /// merge that names an unknown token), unsupported for a model type or component that is not
+    /// implemented, by its name.
     static result<tokenizer> load(const std::filesystem::path& tokenizer_json);
 
     tokenizer(tokenizer&&) noexcept;
     tokenizer& operator=(tokenizer&&) noexcept;
     ~tokenizer();
 
-    /// The ids of `utf8`, without truncation or padding. Added and special tokens spelled out in the text are recognised;
-    /// `add_special_tokens` adds those of the post-processor (BOS). Bytes that are not UTF-8 count as U+FFFD.
-    /// Throws std::length_error above 64 MiB of text (given, or made of it by the file's rules), std::runtime_error where
-    /// the file's regular expressions take too long on it (pattern.hpp).
+    /// The ids of `utf8`, without truncation or padding. Added and special tokens spelled out in
+    /// the text are recognised; `add_special_tokens` adds those of the post-processor (BOS). Bytes
+    /// that are not UTF-8 count as U+FFFD. Throws std::length_error above 64 MiB of text (given, or
+    /// made of it by the file's rules), std::runtime_error where the file's regular expressions
+    /// take too long on it (pattern.hpp).
     std::vector<token_id> encode(std::string_view utf8, bool add_special_tokens) const;
 
-    /// The text of `ids`, always valid UTF-8: bytes that are not become U+FFFD. Ids that no token has are dropped.
-    /// Throws as encode.
+    /// The text of `ids`, always valid UTF-8: bytes that are not become U+FFFD. Ids that no token
+    /// has are dropped. Throws as encode.
     std::string decode(std::span<const token_id> ids, bool skip_special_tokens) const;
 
     /// The vocabulary's own entry for `id` ("Ġthe"), "" if there is none.
@@ -50,7 +53,8 @@ public:
     /// The largest id any token has or the post-processor adds, -1 if there is none.
     token_id max_id() const;
 
-    /// Some token with id >= `limit`, if there is one: what a model with `limit` embedding rows could not look up.
+    /// Some token with id >= `limit`, if there is one: what a model with `limit` embedding rows
+    /// could not look up.
     std::optional<std::pair<token_id, std::string>> entry_from(token_id limit) const;
 
 private:

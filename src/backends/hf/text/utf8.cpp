@@ -5,7 +5,8 @@ namespace warmd::hf {
 namespace {
 
 struct prefix {
-    std::size_t bytes; ///< of a whole character, or of the maximal part that could have begun one (at least 1)
+    std::size_t bytes; ///< of a whole character, or of the maximal part that could have begun one
+                       ///< (at least 1)
     bool whole;
 };
 
@@ -52,7 +53,9 @@ char32_t first_code_point(std::string_view text) noexcept
 
 void append_code_point(std::string& out, char32_t code_point)
 {
-    const auto continuation = [&](int shift) { out += static_cast<char>(0x80 | ((code_point >> shift) & 0x3F)); };
+    const auto continuation = [&](int shift) {
+        out += static_cast<char>(0x80 | ((code_point >> shift) & 0x3F));
+    };
     if (code_point < 0x80) {
         out += static_cast<char>(code_point);
     } else if (code_point < 0x800) {

@@ -1,5 +1,6 @@
 #pragma once
-// The little UTF-8 that the tokenizer needs by itself. Where a function takes "valid" text, to_valid_utf8 made it so.
+// The little UTF-8 that the tokenizer needs by itself. Where a function takes "valid" text,
+// to_valid_utf8 made it so.
 
 #include <cstddef>
 #include <string>
@@ -15,9 +16,13 @@ constexpr std::size_t utf8_length(char first) noexcept
 }
 
 /// Whether `byte` continues a character.
-constexpr bool is_utf8_continuation(char byte) noexcept { return (static_cast<unsigned char>(byte) & 0xC0) == 0x80; }
+constexpr bool is_utf8_continuation(char byte) noexcept
+{
+    return (static_cast<unsigned char>(byte) & 0xC0) == 0x80;
+}
 
-/// The start of the character that ends just before `end` in valid text. REQUIRES: 0 < end <= text.size()
+/// The start of the character that ends just before `end` in valid text. REQUIRES: 0 < end <=
+/// text.size()
 std::size_t previous_character(std::string_view text, std::size_t end) noexcept;
 
 /// The first character of valid, non-empty text.
@@ -28,7 +33,8 @@ void append_code_point(std::string& out, char32_t code_point);
 
 bool is_valid_utf8(std::string_view bytes) noexcept;
 
-/// `bytes` with each maximal invalid part replaced by U+FFFD (Unicode 15 §3.9, table 3-8: what Rust's from_utf8_lossy does).
+/// `bytes` with each maximal invalid part replaced by U+FFFD (Unicode 15 §3.9, table 3-8: what
+/// Rust's from_utf8_lossy does).
 std::string to_valid_utf8(std::string_view bytes);
 
 } // namespace warmd::hf

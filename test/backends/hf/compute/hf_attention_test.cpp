@@ -1,4 +1,5 @@
-// Both kinds of attention: that they are the formula's, and the same bits whatever happens around a query.
+// Both kinds of attention: that they are the formula's, and the same bits whatever happens around a
+// query.
 
 #include "hf/compute/attention.hpp"
 #include "hf/compute/memory_block.hpp"
@@ -43,8 +44,10 @@ struct head {
     std::vector<memory_block> blocks;
 
     /// `left_over` is what earlier users of the blocks left there.
-    head(const attention& kind, std::size_t dim, std::size_t positions, std::size_t count, float left_over = 0)
-        : by(kind), head_dim(dim), keys(noise(positions * dim, 1)), values(noise(positions * dim, 2)), queries(noise(count * dim, 3))
+    head(const attention& kind, std::size_t dim, std::size_t positions, std::size_t count,
+         float left_over = 0)
+        : by(kind), head_dim(dim), keys(noise(positions * dim, 1)),
+          values(noise(positions * dim, 2)), queries(noise(count * dim, 3))
     {
         for (std::size_t i = 0; i != positions; ++i) {
             if (i % attention_block == 0) {
@@ -58,7 +61,8 @@ struct head {
         }
     }
 
-    /// The outputs [count, head_dim] of queries [first, first + count), of which the i-th sees visible[i] positions.
+    /// The outputs [count, head_dim] of queries [first, first + count), of which the i-th sees
+    /// visible[i] positions.
     std::vector<float> attend(std::size_t first, std::span<const std::size_t> visible) const
     {
         std::vector<float> out(visible.size() * head_dim, std::numeric_limits<float>::quiet_NaN());
@@ -79,7 +83,8 @@ struct head {
         for (std::size_t i = 0; i != visible; ++i) {
             double score = 0;
             for (std::size_t d = 0; d != head_dim; ++d)
-                score += static_cast<double>(queries[query * head_dim + d]) * static_cast<double>(keys[i * head_dim + d]);
+                score += static_cast<double>(queries[query * head_dim + d]) *
+                         static_cast<double>(keys[i * head_dim + d]);
             weights.push_back(std::exp(score / std::sqrt(static_cast<double>(head_dim))));
         }
         double sum = 0;
@@ -110,7 +115,8 @@ std::vector<std::size_t> staggered(std::size_t count, std::size_t positions)
 
 std::vector<std::string> kinds_of_this_machine()
 {
-    return make_amx_attention(64) ? std::vector<std::string>{"fp32", "amx"} : std::vector<std::string>{"fp32"};
+    return make_amx_attention(64) ? std::vector<std::string>{"fp32", "amx"}
+                                  : std::vector<std::string>{"fp32"};
 }
 const auto kinds = boost::unit_test::data::make(kinds_of_this_machine());
 
@@ -125,15 +131,21 @@ boost::test_tools::assertion_result amx_is_there(boost::unit_test::test_unit_id)
 
 BOOST_AUTO_TEST_CASE(a_model_in_bf16_attends_by_amx, *boost::unit_test::precondition(amx_is_there))
 {
-    BOOST_TEST(make_attention(64, precision::bf16)->block_bytes() == make_amx_attention(64)->block_bytes());
-    BOOST_TEST(make_attention(64, precision::fp32)->block_bytes() == make_fp32_attention(64)->block_bytes());
+    BOOST_TEST(make_attention(64, precision::bf16)->block_bytes() ==
+               make_amx_attention(64)->block_bytes());
+    BOOST_TEST(make_attention(64, precision::fp32)->block_bytes() ==
+               make_fp32_attention(64)->block_bytes());
     BOOST_TEST(make_amx_attention(64)->block_bytes() * 2 == make_fp32_attention(64)->block_bytes());
 }
 
-BOOST_DATA_TEST_CASE(attention_is_that_of_the_definition, kinds * boost::unit_test::data::make(head_dims), kind, head_dim)
+BOOST_DATA_TEST_CASE(attention_is_that_of_the_definition,
+                     kinds* boost::unit_test::data::make(head_dims), kind, head_dim)
 {
     const auto by = made(kind, head_dim);
-    const double tolerance = kind == "amx" ? 0.03 : 1e-5; // rounded to 8 bits are scores of up to 4, weights, and values of up to 4
+    const double tolerance =
+        kind == "amx"
+            ? 0.03
+            : 1e-5; // rounded to 8 bits are scores of up to 4, weights, and values of up to 4
     for (const std::size_t positions : {1, 2, 15, 16, 31, 32, 33, 64, 100, 300})
         for (const std::size_t count : {1, 3, 8, 9, 16, 17, 31, 32}) {
             if (count > by->most_queries())
@@ -145,16 +157,18 @@ BOOST_DATA_TEST_CASE(attention_is_that_of_the_definition, kinds * boost::unit_te
             for (std::size_t i = 0; i != count; ++i) {
                 const auto expected = one.expected(i, visible[i]);
                 for (std::size_t d = 0; d != head_dim; ++d) {
-                    const double distance = std::abs(static_cast<double>(found[i * head_dim + d]) - expected[d]);
+                    const double distance =
+                        std::abs(static_cast<double>(found[i * head_dim + d]) - expected[d]);
                     furthest = distance <= furthest ? furthest : distance; // NaN is the furthest
                 }
             }
-            BOOST_TEST(furthest <= tolerance, positions << " positions, " << count << " queries: off by " << furthest);
+            BOOST_TEST(furthest <= tolerance,
+                       positions << " positions, " << count << " queries: off by " << furthest);
         }
 }
 
-BOOST_DATA_TEST_CASE(a_query_has_the_same_bits_whatever_attends_beside_it, kinds * boost::unit_test::data::make(head_dims), kind,
-                     head_dim)
+BOOST_DATA_TEST_CASE(a_query_has_the_same_bits_whatever_attends_beside_it,
+                     kinds* boost::unit_test::data::make(head_dims), kind, head_dim)
 {
     const auto by = made(kind, head_dim);
     for (const std::size_t positions : {1, 33, 300}) {
@@ -165,23 +179,28 @@ BOOST_DATA_TEST_CASE(a_query_has_the_same_bits_whatever_attends_beside_it, kinds
         for (const std::size_t tile : {1, 3, 7, 16, 17})
             for (std::size_t first = 0; first < count; first += tile) {
                 const std::size_t last = std::min(first + tile, count);
-                const auto apart = one.attend(first, std::span(visible).subspan(first, last - first));
+                const auto apart =
+                    one.attend(first, std::span(visible).subspan(first, last - first));
                 const std::span there(&together[first * head_dim], (last - first) * head_dim);
-                BOOST_TEST(same_bits(apart, there), positions << " positions, queries " << first << " to " << last);
+                BOOST_TEST(same_bits(apart, there),
+                           positions << " positions, queries " << first << " to " << last);
             }
     }
 }
 
-BOOST_DATA_TEST_CASE(a_query_has_the_same_bits_whatever_follows_what_it_sees, kinds * boost::unit_test::data::make(head_dims), kind,
-                     head_dim)
+BOOST_DATA_TEST_CASE(a_query_has_the_same_bits_whatever_follows_what_it_sees,
+                     kinds* boost::unit_test::data::make(head_dims), kind, head_dim)
 {
     const auto by = made(kind, head_dim);
     const head longer(*by, head_dim, 299, 2);
     for (const std::size_t visible : {1, 5, 31, 32, 33, 70, 128}) {
         const head alone(*by, head_dim, visible, 2), used(*by, head_dim, visible, 2, 1e30f);
         const auto expected = alone.attend(0, std::vector{visible});
-        BOOST_TEST(same_bits(used.attend(0, std::vector{visible}), expected), visible << " positions, in blocks that were used");
-        const auto both = longer.attend(0, std::vector<std::size_t>{visible, 299}); // a neighbour sees more of them
-        BOOST_TEST(same_bits(std::span(both).first(head_dim), expected), visible << " positions of 299");
+        BOOST_TEST(same_bits(used.attend(0, std::vector{visible}), expected),
+                   visible << " positions, in blocks that were used");
+        const auto both = longer.attend(
+            0, std::vector<std::size_t>{visible, 299}); // a neighbour sees more of them
+        BOOST_TEST(same_bits(std::span(both).first(head_dim), expected),
+                   visible << " positions of 299");
     }
 }

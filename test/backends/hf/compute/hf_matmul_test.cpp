@@ -29,42 +29,47 @@ std::vector<float> noise(std::size_t count, unsigned seed)
 }
 
 // in, out: projections of models, a vocabulary, and some that no model has
-constexpr std::pair<std::size_t, std::size_t> shapes[] = {{64, 128},   {128, 704},  {352, 128},  {576, 960},
-                                                          {576, 3072}, {1536, 576}, {128, 2048}, {576, 24},
-                                                          {1536, 8},   {8, 576},    {4, 64},     {16, 1536},
-                                                          {2048, 640}, {4864, 896}, {1000, 700}, {896, 9728},
-                                                          {64, 3},     {14336, 70}};
+constexpr std::pair<std::size_t, std::size_t> shapes[] = {
+    {64, 128},   {128, 704},  {352, 128},  {576, 960},  {576, 3072}, {1536, 576},
+    {128, 2048}, {576, 24},   {1536, 8},   {8, 576},    {4, 64},     {16, 1536},
+    {2048, 640}, {4864, 896}, {1000, 700}, {896, 9728}, {64, 3},     {14336, 70}};
 
 /// A packed matrix and its memory.
 struct packed {
     memory_block memory;
     packed_matrix matrix;
 
-    packed(matmul_engine& engine, std::span<const std::byte> weights, stored_as type, const matrix_shape& shape, precision of)
-        : memory(engine.packed_bytes(shape, of)), matrix(engine.pack(weights, type, shape, of, memory.data()))
+    packed(matmul_engine& engine, std::span<const std::byte> weights, stored_as type,
+           const matrix_shape& shape, precision of)
+        : memory(engine.packed_bytes(shape, of)),
+          matrix(engine.pack(weights, type, shape, of, memory.data()))
     {
     }
 };
 
-packed pack(matmul_engine& engine, const std::vector<float>& weights, const matrix_shape& shape, precision of)
+packed pack(matmul_engine& engine, const std::vector<float>& weights, const matrix_shape& shape,
+            precision of)
 {
     return {engine, std::as_bytes(std::span(weights)), stored_as::fp32, shape, of};
 }
 
 /// y [rows, out] = x W^T, put together from its tiles.
-std::vector<float> product(matmul_engine& engine, const packed& weights, const void* x, std::size_t rows)
+std::vector<float> product(matmul_engine& engine, const packed& weights, const void* x,
+                           std::size_t rows)
 {
     const auto [in, out, strands] = weights.matrix.shape();
     std::vector<float> y(rows * out, std::numeric_limits<float>::quiet_NaN());
     const matmul_engine::computing alone;
     engine.prepare(weights.matrix, rows);
-    engine.multiply(weights.matrix, x, {.thread = 0, .first_row = 0, .last_row = rows},
-                    [&, out = out, strands = strands](const product_tile& tile) {
-        for (std::size_t strand = 0; strand != strands; ++strand)
-            for (std::size_t i = 0; i != tile.rows; ++i)
-                std::copy_n(tile.strands[strand] + i * tile.stride, tile.outs,
-                            &y[(tile.first_row + i) * out + strand * (out / strands) + tile.first_out]);
-    });
+    engine.multiply(
+        weights.matrix, x, {.thread = 0, .first_row = 0, .last_row = rows},
+        [&, out = out, strands = strands](const product_tile& tile) {
+            for (std::size_t strand = 0; strand != strands; ++strand)
+                for (std::size_t i = 0; i != tile.rows; ++i)
+                    std::copy_n(
+                        tile.strands[strand] + i * tile.stride, tile.outs,
+                        &y[(tile.first_row + i) * out + strand * (out / strands) + tile.first_out]);
+        });
     return y;
 }
 
@@ -85,12 +90,14 @@ BOOST_AUTO_TEST_CASE(a_product_is_that_of_the_definition)
     const std::size_t in = 37, out = 53, rows = 5;
     const auto weights = noise(in * out, 1);
     const auto x = noise(in * readable_rows, 2);
-    const auto y = product(engine, pack(engine, weights, {in, out}, precision::fp32), x.data(), rows);
+    const auto y =
+        product(engine, pack(engine, weights, {in, out}, precision::fp32), x.data(), rows);
     for (std::size_t r = 0; r != rows; ++r)
         for (std::size_t o = 0; o != out; ++o) {
             double sum = 0;
             for (std::size_t i = 0; i != in; ++i)
-                sum += static_cast<double>(x[r * in + i]) * static_cast<double>(weights[o * in + i]);
+                sum +=
+                    static_cast<double>(x[r * in + i]) * static_cast<double>(weights[o * in + i]);
             BOOST_TEST(std::abs(sum - static_cast<double>(y[r * out + o])) < 1e-5);
         }
 }
@@ -104,10 +111,12 @@ BOOST_AUTO_TEST_CASE(a_product_in_bf16_is_that_of_the_rounded_numbers)
     const auto weights = noise(in * out, 1), x = noise(in * readable_rows, 2);
     const auto narrow_weights = narrowed(weights), narrow_x = narrowed(x);
     std::vector<float> wide_weights(weights.size()), wide_x(x.size());
-    const auto y = product(engine, pack(engine, weights, {in, out}, precision::bf16), narrow_x.data(), rows);
+    const auto y =
+        product(engine, pack(engine, weights, {in, out}, precision::bf16), narrow_x.data(), rows);
     const auto stored = std::as_bytes(std::span(narrow_weights));
     const auto again =
-        product(engine, packed(engine, stored, stored_as::bf16, {in, out}, precision::bf16), narrow_x.data(), rows);
+        product(engine, packed(engine, stored, stored_as::bf16, {in, out}, precision::bf16),
+                narrow_x.data(), rows);
     // Weights stored as bf16 are taken as they are.
     BOOST_TEST(std::memcmp(y.data(), again.data(), rows * out * sizeof(float)) == 0);
     widen_bf16(narrow_weights.data(), wide_weights.data(), wide_weights.size());
@@ -116,7 +125,8 @@ BOOST_AUTO_TEST_CASE(a_product_in_bf16_is_that_of_the_rounded_numbers)
         for (std::size_t o = 0; o != out; ++o) {
             double sum = 0;
             for (std::size_t i = 0; i != in; ++i)
-                sum += static_cast<double>(wide_x[r * in + i]) * static_cast<double>(wide_weights[o * in + i]);
+                sum += static_cast<double>(wide_x[r * in + i]) *
+                       static_cast<double>(wide_weights[o * in + i]);
             BOOST_TEST(std::abs(sum - static_cast<double>(y[r * out + o])) < 1e-5);
         }
 }
@@ -132,14 +142,16 @@ BOOST_AUTO_TEST_CASE(a_row_is_the_same_to_the_bit_whatever_it_is_multiplied_with
             const auto wide = noise(in * readable_rows, 4);
             const auto narrow = narrowed(wide);
             const auto from = [&](std::size_t row) {
-                return of == precision::fp32 ? static_cast<const void*>(&wide[row * in]) : &narrow[row * in];
+                return of == precision::fp32 ? static_cast<const void*>(&wide[row * in])
+                                             : &narrow[row * in];
             };
             const auto all = product(engine, weights, from(0), matmul_engine::most_rows);
             for (const std::size_t rows : {1, 2, 4, 7, 16, 33, 200}) {
                 const std::size_t first = matmul_engine::most_rows - rows;
                 const auto some = product(engine, weights, from(first), rows);
-                BOOST_TEST(std::memcmp(some.data(), &all[first * out], rows * out * sizeof(float)) == 0,
-                           "[" << in << ", " << out << "] with " << rows << " rows");
+                BOOST_TEST(
+                    std::memcmp(some.data(), &all[first * out], rows * out * sizeof(float)) == 0,
+                    "[" << in << ", " << out << "] with " << rows << " rows");
             }
         }
 }
@@ -147,11 +159,15 @@ BOOST_AUTO_TEST_CASE(a_row_is_the_same_to_the_bit_whatever_it_is_multiplied_with
 BOOST_AUTO_TEST_CASE(strands_are_the_same_product_side_by_side)
 {
     matmul_engine engine;
-    for (const auto& [in, out] : {std::pair<std::size_t, std::size_t>{576, 3072}, {64, 352}, {48, 6}, {900, 9728}}) {
+    for (const auto& [in, out] :
+         {std::pair<std::size_t, std::size_t>{576, 3072}, {64, 352}, {48, 6}, {900, 9728}}) {
         const auto weights = noise(in * out, 5), x = noise(in * readable_rows, 6);
-        const auto one = product(engine, pack(engine, weights, {in, out, 1}, precision::fp32), x.data(), 70);
-        const auto two = product(engine, pack(engine, weights, {in, out, 2}, precision::fp32), x.data(), 70);
-        BOOST_TEST(std::memcmp(one.data(), two.data(), one.size() * sizeof(float)) == 0, "[" << in << ", " << out << "]");
+        const auto one =
+            product(engine, pack(engine, weights, {in, out, 1}, precision::fp32), x.data(), 70);
+        const auto two =
+            product(engine, pack(engine, weights, {in, out, 2}, precision::fp32), x.data(), 70);
+        BOOST_TEST(std::memcmp(one.data(), two.data(), one.size() * sizeof(float)) == 0,
+                   "[" << in << ", " << out << "]");
     }
 }
 
@@ -165,10 +181,12 @@ BOOST_AUTO_TEST_CASE(the_parts_of_a_product_are_together_the_whole_and_nothing_t
     std::vector<int> times(rows * out);
     for (std::size_t part = 0; part != parts; ++part)
         for (const std::size_t first : {0, 64})
-            engine.multiply(weights.matrix, x.data(), {0, first, first == 0 ? 64 : rows, part, parts}, [&](const product_tile& tile) {
-                for (std::size_t i = 0; i != tile.rows; ++i)
-                    for (std::size_t o = 0; o != tile.outs; ++o)
-                        ++times[(tile.first_row + i) * out + tile.first_out + o];
-            });
+            engine.multiply(weights.matrix, x.data(),
+                            {0, first, first == 0 ? 64 : rows, part, parts},
+                            [&](const product_tile& tile) {
+                                for (std::size_t i = 0; i != tile.rows; ++i)
+                                    for (std::size_t o = 0; o != tile.outs; ++o)
+                                        ++times[(tile.first_row + i) * out + tile.first_out + o];
+                            });
     BOOST_TEST(std::ranges::count(times, 1) == rows * out);
 }

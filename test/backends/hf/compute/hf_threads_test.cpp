@@ -58,7 +58,8 @@ BOOST_AUTO_TEST_CASE(a_team_of_one_waits_for_nobody)
 
 BOOST_AUTO_TEST_CASE(all_come_where_openmp_may_give_fewer_threads_than_it_is_asked_for)
 {
-    const std::size_t members = static_cast<std::size_t>(omp_get_num_procs()) + 2; // more than OMP_DYNAMIC=true would give
+    const std::size_t members =
+        static_cast<std::size_t>(omp_get_num_procs()) + 2; // more than OMP_DYNAMIC=true would give
     omp_set_dynamic(1);
     std::atomic<std::size_t> came{0};
     run_team(members, [&](const team_member& me) {

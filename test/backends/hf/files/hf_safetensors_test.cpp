@@ -1,5 +1,5 @@
-#include "hf/files/checkpoint.hpp"
 #include "hf/compute/kernels.hpp"
+#include "hf/files/checkpoint.hpp"
 #include "hf/files/safetensors.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -22,7 +22,8 @@ namespace {
 
 /// A directory that is gone at the end.
 struct scratch_directory {
-    std::filesystem::path path = std::filesystem::temp_directory_path() / ("warmd-hf-safetensors-" + std::to_string(::getpid()));
+    std::filesystem::path path = std::filesystem::temp_directory_path() /
+                                 ("warmd-hf-safetensors-" + std::to_string(::getpid()));
     scratch_directory() { std::filesystem::create_directories(path); }
     ~scratch_directory() { std::filesystem::remove_all(path); }
 
@@ -37,27 +38,34 @@ std::string file_of(const std::string& header, std::size_t data_bytes)
 {
     std::string bytes(8, '\0');
     const std::uint64_t length = header.size();
-    std::memcpy(bytes.data(), &length, sizeof length); // little-endian machines only, as the tests are
+    std::memcpy(bytes.data(), &length,
+                sizeof length); // little-endian machines only, as the tests are
     return bytes + header + std::string(data_bytes, '\1');
 }
 
 std::string why_not(const std::string& header, std::size_t data_bytes)
 {
     const scratch_directory scratch;
-    const auto opened = safetensors::open(scratch.write("x.safetensors", file_of(header, data_bytes)));
+    const auto opened =
+        safetensors::open(scratch.write("x.safetensors", file_of(header, data_bytes)));
     return opened ? "" : opened.error().detail;
 }
 
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+bool contains(const std::string& text, const std::string& part)
+{
+    return text.find(part) != std::string::npos;
+}
 
 } // namespace
 
 BOOST_AUTO_TEST_CASE(a_sound_file_gives_its_tensors)
 {
     const scratch_directory scratch;
-    const auto opened = safetensors::open(scratch.write("x.safetensors", file_of(R"({"__metadata__":{"format":"pt"},
+    const auto opened =
+        safetensors::open(scratch.write("x.safetensors", file_of(R"({"__metadata__":{"format":"pt"},
         "b":{"dtype":"BF16","shape":[3],"data_offsets":[8,14]},"a":{"dtype":"F32","shape":[2,1],"data_offsets":[0,8]},
-        "none":{"dtype":"F32","shape":[0,4],"data_offsets":[8,8]}})", 14)));
+        "none":{"dtype":"F32","shape":[0,4],"data_offsets":[8,8]}})",
+                                                                 14)));
     BOOST_REQUIRE(opened.has_value());
     BOOST_TEST(opened->tensors().size() == 3u);
     BOOST_TEST(opened->tensors().find("b")->second.elements() == 3u);
@@ -70,26 +78,33 @@ BOOST_AUTO_TEST_CASE(a_name_given_twice_is_refused)
 {
     const std::string entry = R"({"dtype":"U8","shape":[4],"data_offsets":[0,4]})";
     BOOST_TEST(contains(why_not("{\"a\":" + entry + ",\"a\":" + entry + "}", 4), "twice"));
-    BOOST_TEST(contains(why_not(R"({"a":{"dtype":"U8","shape":[9],"shape":[4],"data_offsets":[0,4]}})", 4), "twice"));
-    BOOST_TEST(why_not("{\"a:\\\":b\":" + entry + "}", 4) == ""); // colons within a name are no members
+    BOOST_TEST(
+        contains(why_not(R"({"a":{"dtype":"U8","shape":[9],"shape":[4],"data_offsets":[0,4]}})", 4),
+                 "twice"));
+    BOOST_TEST(why_not("{\"a:\\\":b\":" + entry + "}", 4) ==
+               ""); // colons within a name are no members
 }
 
 BOOST_AUTO_TEST_CASE(a_hole_between_tensors_is_refused)
 {
     BOOST_TEST(contains(
-        why_not(R"({"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"b":{"dtype":"U8","shape":[1],"data_offsets":[3,4]}})",
-                4),
+        why_not(
+            R"({"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"b":{"dtype":"U8","shape":[1],"data_offsets":[3,4]}})",
+            4),
         "tensor b"));
 }
 
 BOOST_AUTO_TEST_CASE(half_precision_is_widened_exactly)
 {
-    constexpr std::array<std::uint16_t, 8> halves{0x3c00, 0xc000, 0x7bff, 0x0001, 0x83ff, 0x8000, 0xfc00, 0x7e00};
+    constexpr std::array<std::uint16_t, 8> halves{0x3c00, 0xc000, 0x7bff, 0x0001,
+                                                  0x83ff, 0x8000, 0xfc00, 0x7e00};
     std::array<float, halves.size()> wide{};
     widen_fp16(halves.data(), wide.data(), halves.size());
     const std::vector<float> expected{1, -2, 65504, 0x1p-24f, -1023 * 0x1p-24f, 0};
-    BOOST_TEST(std::vector(wide.begin(), wide.begin() + 6) == expected, boost::test_tools::per_element());
-    BOOST_TEST((std::isinf(wide[6]) && wide[6] < 0 && std::isnan(wide[7]) && std::signbit(wide[5])));
+    BOOST_TEST(std::vector(wide.begin(), wide.begin() + 6) == expected,
+               boost::test_tools::per_element());
+    BOOST_TEST(
+        (std::isinf(wide[6]) && wide[6] < 0 && std::isnan(wide[7]) && std::signbit(wide[5])));
     constexpr std::uint16_t brain = 0x3fc0;
     widen_bf16(&brain, wide.data(), 1);
     BOOST_TEST(wide[0] == 1.5f);
@@ -101,10 +116,12 @@ BOOST_AUTO_TEST_CASE(a_directory_or_a_pipe_is_no_weights_file)
     BOOST_TEST(safetensors::open(scratch.path).has_error());
     std::error_code ec;
     std::filesystem::create_symlink("/dev/zero", scratch.path / "zero", ec);
-    BOOST_TEST(contains(safetensors::open(scratch.path / "zero").error().detail, "not a regular file"));
+    BOOST_TEST(
+        contains(safetensors::open(scratch.path / "zero").error().detail, "not a regular file"));
 }
 
-// Whatever the bytes are: a tensor that is listed lies within the file and can be read; else there is a reason.
+// Whatever the bytes are: a tensor that is listed lies within the file and can be read; else there
+// is a reason.
 BOOST_AUTO_TEST_CASE(damaged_files_give_an_error_or_readable_tensors)
 {
     const unsigned seed = std::random_device()();
@@ -112,7 +129,9 @@ BOOST_AUTO_TEST_CASE(damaged_files_give_an_error_or_readable_tensors)
     BOOST_TEST_CONTEXT("seed " << seed)
     {
         std::mt19937 random(seed);
-        std::ifstream in(std::filesystem::path(WARMD_TEST_DATA) / "fixtures/broken/ok-base/model.safetensors", std::ios::binary);
+        std::ifstream in(std::filesystem::path(WARMD_TEST_DATA) /
+                             "fixtures/broken/ok-base/model.safetensors",
+                         std::ios::binary);
         const std::string sound(std::istreambuf_iterator<char>(in), {});
         const scratch_directory scratch;
         std::size_t refused = 0, header = 8;
@@ -125,7 +144,10 @@ BOOST_AUTO_TEST_CASE(damaged_files_give_an_error_or_readable_tensors)
                 case 0: bytes[at] = static_cast<char>(random()); break;
                 case 1: bytes[at] = "0123456789-,:[]{}\""[random() % 18]; break;
                 case 2: bytes.erase(at, random() % 8); break;
-                case 3: bytes.resize(random() % bytes.size()); left = 1; break;
+                case 3:
+                    bytes.resize(random() % bytes.size());
+                    left = 1;
+                    break;
                 }
                 if (bytes.size() <= 8 + header)
                     break;

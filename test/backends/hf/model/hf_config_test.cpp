@@ -1,7 +1,7 @@
 // config.json, generation_config.json and adapter_config.json: what is read, what is refused.
 
-#include "hf/model/adapter.hpp"
 #include "hf/files/hub_cache.hpp"
+#include "hf/model/adapter.hpp"
 #include "hf/model/model_config.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -17,7 +17,8 @@ using namespace warmd::hf;
 namespace {
 
 struct scratch_directory {
-    std::filesystem::path path = std::filesystem::temp_directory_path() / ("warmd-hf-config-" + std::to_string(::getpid()));
+    std::filesystem::path path =
+        std::filesystem::temp_directory_path() / ("warmd-hf-config-" + std::to_string(::getpid()));
     scratch_directory() { std::filesystem::create_directories(path); }
     ~scratch_directory() { std::filesystem::remove_all(path); }
     void write(const std::string& name, const std::string& text) const
@@ -31,7 +32,8 @@ result<model_config> config_of(const std::string& members, const std::string& ge
                                const std::string& architecture = "LlamaForCausalLM")
 {
     const scratch_directory scratch;
-    scratch.write("config.json", R"({"architectures":[")" + architecture + "\"]" + (members.empty() ? "" : "," + members) + "}");
+    scratch.write("config.json", R"({"architectures":[")" + architecture + "\"]" +
+                                     (members.empty() ? "" : "," + members) + "}");
     if (!generation.empty())
         scratch.write("generation_config.json", generation);
     return read_model_config(scratch.path);
@@ -71,14 +73,16 @@ BOOST_AUTO_TEST_CASE(absent_members_take_transformers_defaults)
 BOOST_AUTO_TEST_CASE(each_family_has_its_own_defaults_and_biases)
 {
     const auto mistral = config_of("", "", "MistralForCausalLM").value();
-    BOOST_TEST((mistral.kv_heads == 8u && mistral.intermediate_size == 14336u && !mistral.qkv_bias && !mistral.qk_norm));
+    BOOST_TEST((mistral.kv_heads == 8u && mistral.intermediate_size == 14336u &&
+                !mistral.qkv_bias && !mistral.qk_norm));
     const auto qwen2 = config_of(R"("hidden_size":512)", "", "Qwen2ForCausalLM").value();
     BOOST_TEST((qwen2.head_dim == 16u && qwen2.qkv_bias && !qwen2.output_bias && !qwen2.qk_norm));
     const auto qwen3 = config_of(R"("hidden_size":64)", "", "Qwen3ForCausalLM").value();
     BOOST_TEST((qwen3.head_dim == 128u && !qwen3.qkv_bias && qwen3.qk_norm));
     const auto biased = config_of(R"("attention_bias":true)", "", "Qwen3ForCausalLM").value();
     BOOST_TEST((biased.qkv_bias && biased.output_bias && !biased.mlp_bias));
-    refused(config_of(R"("model_type":"llama")", "", "MistralForCausalLM"), errc::unsupported, "llama");
+    refused(config_of(R"("model_type":"llama")", "", "MistralForCausalLM"), errc::unsupported,
+            "llama");
     refused(config_of("", "", "GPT2LMHeadModel"), errc::unsupported, "GPT2LMHeadModel");
 }
 
@@ -91,16 +95,21 @@ BOOST_AUTO_TEST_CASE(a_sliding_window_bounds_the_input_where_the_family_uses_it)
     BOOST_TEST(longest("MistralForCausalLM", R"("sliding_window":100)") == 100u);
     BOOST_TEST(longest("MistralForCausalLM", R"("sliding_window":null)") == 131072u);
     BOOST_TEST(longest("Qwen2ForCausalLM", R"("sliding_window":100)") == 32768u);
-    BOOST_TEST(longest("Qwen2ForCausalLM", R"("sliding_window":100,"use_sliding_window":true)") == 100u);
+    BOOST_TEST(longest("Qwen2ForCausalLM", R"("sliding_window":100,"use_sliding_window":true)") ==
+               100u);
     BOOST_TEST(longest("LlamaForCausalLM", R"("sliding_window":100)") == 2048u);
 }
 
 BOOST_AUTO_TEST_CASE(both_generations_of_the_file_say_the_same)
 {
     const model_config old_style =
-        config_of(R"("rope_theta":500000.0,"rope_scaling":{"type":"linear","factor":4.0},"torch_dtype":"float32")").value();
+        config_of(
+            R"("rope_theta":500000.0,"rope_scaling":{"type":"linear","factor":4.0},"torch_dtype":"float32")")
+            .value();
     const model_config new_style =
-        config_of(R"("rope_parameters":{"rope_theta":500000.0,"rope_type":"linear","factor":4.0},"dtype":"float32")").value();
+        config_of(
+            R"("rope_parameters":{"rope_theta":500000.0,"rope_type":"linear","factor":4.0},"dtype":"float32")")
+            .value();
     BOOST_TEST((old_style.rope.scaling == rope_config::type::linear));
     BOOST_TEST((rope_frequencies(old_style.rope, 16) == rope_frequencies(new_style.rope, 16)));
     BOOST_TEST(rope_frequencies(old_style.rope, 16)[0] == 0.25f);
@@ -123,18 +132,24 @@ BOOST_AUTO_TEST_CASE(llama3_scaling_slows_only_the_slow_rotations)
 BOOST_AUTO_TEST_CASE(the_ends_of_text_come_from_the_generation_config_first)
 {
     BOOST_TEST(config_of(R"("eos_token_id":7)").value().eos == std::vector<token_id>{7});
-    BOOST_TEST(config_of(R"("eos_token_id":[7,9])", "{}").value().eos == (std::vector<token_id>{7, 9}));
-    BOOST_TEST(config_of(R"("eos_token_id":7)", R"({"eos_token_id":[1,2]})").value().eos == (std::vector<token_id>{1, 2}));
+    BOOST_TEST(config_of(R"("eos_token_id":[7,9])", "{}").value().eos ==
+               (std::vector<token_id>{7, 9}));
+    BOOST_TEST(config_of(R"("eos_token_id":7)", R"({"eos_token_id":[1,2]})").value().eos ==
+               (std::vector<token_id>{1, 2}));
     refused(config_of(R"("eos_token_id":"end")"), errc::load_failed, "eos_token_id");
 }
 
 BOOST_AUTO_TEST_CASE(what_would_change_the_numbers_is_refused_by_name)
 {
     refused(config_of(R"("hidden_act":"gelu")"), errc::unsupported, "gelu");
-    refused(config_of(R"("rope_scaling":{"rope_type":"yarn","factor":2})"), errc::unsupported, "yarn");
-    refused(config_of(R"("quantization_config":{"bits":4})"), errc::unsupported, "quantization_config");
-    refused(config_of(R"("partial_rotary_factor":0.5)"), errc::unsupported, "partial_rotary_factor");
-    refused(config_of(R"("rope_scaling":{"rope_type":"llama3","factor":8})"), errc::load_failed, "low_freq_factor");
+    refused(config_of(R"("rope_scaling":{"rope_type":"yarn","factor":2})"), errc::unsupported,
+            "yarn");
+    refused(config_of(R"("quantization_config":{"bits":4})"), errc::unsupported,
+            "quantization_config");
+    refused(config_of(R"("partial_rotary_factor":0.5)"), errc::unsupported,
+            "partial_rotary_factor");
+    refused(config_of(R"("rope_scaling":{"rope_type":"llama3","factor":8})"), errc::load_failed,
+            "low_freq_factor");
 }
 
 BOOST_AUTO_TEST_CASE(a_member_of_the_wrong_kind_is_named)
@@ -145,7 +160,8 @@ BOOST_AUTO_TEST_CASE(a_member_of_the_wrong_kind_is_named)
     refused(config_of(R"("rms_norm_eps":-1)"), errc::load_failed, "rms_norm_eps");
     refused(config_of(R"("tie_word_embeddings":1)"), errc::load_failed, "tie_word_embeddings");
     refused(config_of(R"("rope_scaling":[])"), errc::load_failed, "rope_scaling");
-    refused(config_of(R"("hidden_size":100,"num_attention_heads":3)"), errc::load_failed, "num_attention_heads");
+    refused(config_of(R"("hidden_size":100,"num_attention_heads":3)"), errc::load_failed,
+            "num_attention_heads");
 }
 
 BOOST_AUTO_TEST_CASE(target_modules_is_a_list_of_endings_or_one_expression)
@@ -154,11 +170,14 @@ BOOST_AUTO_TEST_CASE(target_modules_is_a_list_of_endings_or_one_expression)
     BOOST_TEST(list.targets("model.layers.0.self_attn.q_proj"));
     BOOST_TEST(list.targets("model.layers.0.mlp.up_proj"));
     BOOST_TEST(!list.targets("model.layers.0.self_attn.xq_proj"));
-    const auto expression = adapter_of(R"("r":4,"target_modules":".*\\.mlp\\.(gate|up)_proj")").value();
+    const auto expression =
+        adapter_of(R"("r":4,"target_modules":".*\\.mlp\\.(gate|up)_proj")").value();
     BOOST_TEST(expression.targets("model.layers.3.mlp.gate_proj"));
     BOOST_TEST(!expression.targets("model.layers.3.mlp.down_proj"));
     const auto some =
-        adapter_of(R"("r":4,"target_modules":"all-linear","layers_to_transform":[1,11],"exclude_modules":["k_proj"])").value();
+        adapter_of(
+            R"("r":4,"target_modules":"all-linear","layers_to_transform":[1,11],"exclude_modules":["k_proj"])")
+            .value();
     BOOST_TEST(some.targets("model.layers.11.mlp.down_proj"));
     BOOST_TEST(!some.targets("model.layers.2.mlp.down_proj"));
     BOOST_TEST(!some.targets("model.layers.1.self_attn.k_proj"));
@@ -176,22 +195,25 @@ BOOST_AUTO_TEST_CASE(ranks_and_alphas_are_overridden_each_on_its_own)
     BOOST_TEST(config.scaling("model.layers.0.mlp.up_proj") == 3.0);
     BOOST_TEST(config.scaling("model.layers.1.self_attn.q_proj") == 1.5);
     BOOST_TEST(config.rank("model.layers.0.self_attn.q_proj") == 6u);
-    const auto stabilised = adapter_of(R"("r":16,"lora_alpha":8,"use_rslora":true,"target_modules":"all-linear")").value();
+    const auto stabilised =
+        adapter_of(R"("r":16,"lora_alpha":8,"use_rslora":true,"target_modules":"all-linear")")
+            .value();
     BOOST_TEST(stabilised.scaling("model.layers.0.mlp.up_proj") == 2.0);
 }
 
 BOOST_AUTO_TEST_CASE(adapters_that_peft_would_apply_otherwise_are_refused_by_name)
 {
     const std::string sound = R"("target_modules":["q_proj"],)";
-    for (const auto& [members, word] : {std::pair{R"("use_dora":true)", "use_dora"},
-                                        {R"("bias":"all")", "bias"},
-                                        {R"("modules_to_save":["lm_head"])", "modules_to_save"},
-                                        {R"("lora_bias":true)", "lora_bias"},
-                                        {R"("fan_in_fan_out":true)", "fan_in_fan_out"},
-                                        {R"("init_lora_weights":"pissa")", "pissa"},
-                                        {R"("layer_replication":[[0,2]])", "layer_replication"},
-                                        {R"("trainable_token_indices":[3])", "trainable_token_indices"},
-                                        {R"("peft_type":"LOHA")", "LOHA"}})
+    for (const auto& [members, word] :
+         {std::pair{R"("use_dora":true)", "use_dora"},
+          {R"("bias":"all")", "bias"},
+          {R"("modules_to_save":["lm_head"])", "modules_to_save"},
+          {R"("lora_bias":true)", "lora_bias"},
+          {R"("fan_in_fan_out":true)", "fan_in_fan_out"},
+          {R"("init_lora_weights":"pissa")", "pissa"},
+          {R"("layer_replication":[[0,2]])", "layer_replication"},
+          {R"("trainable_token_indices":[3])", "trainable_token_indices"},
+          {R"("peft_type":"LOHA")", "LOHA"}})
         refused(adapter_of(sound + members), errc::unsupported, word);
 }
 
@@ -210,10 +232,12 @@ BOOST_AUTO_TEST_CASE(a_repository_id_is_looked_up_in_the_local_cache)
     scratch.write("models--org--name/snapshots/abc123/config.json", "{}");
     scratch.write("models--org--gone/refs/main", "abc123");
     scratch.write("models--org--evil/refs/main", "../../models--org--name/snapshots/abc123");
-    BOOST_TEST(find_in_hub_cache(scratch.path, "org/name").value() == scratch.path / "models--org--name/snapshots/abc123");
+    BOOST_TEST(find_in_hub_cache(scratch.path, "org/name").value() ==
+               scratch.path / "models--org--name/snapshots/abc123");
     refused(find_in_hub_cache(scratch.path, "org/other"), errc::not_found, "models--org--other");
     refused(find_in_hub_cache(scratch.path, "org/gone"), errc::not_found, "abc123");
     refused(find_in_hub_cache(scratch.path, "org/evil"), errc::not_found, "refs/main");
-    for (const char* const id : {"../x", "org/..", "org/a/b", "", "/", "org/", "a b", ".hidden", "org/x\ny"})
+    for (const char* const id :
+         {"../x", "org/..", "org/a/b", "", "/", "org/", "a b", ".hidden", "org/x\ny"})
         refused(find_in_hub_cache(scratch.path, id), errc::invalid_params, "repository id");
 }

@@ -1,14 +1,15 @@
-// What is proven instead of computed: no number of a forward pass exceeds its bound, and what has no bound is computed.
+// What is proven instead of computed: no number of a forward pass exceeds its bound, and what has
+// no bound is computed.
 
 #include "support/hf_model.hpp"
 #include "support/scratch.hpp"
 
-#include "hf/model/adapter.hpp"
-#include "hf/model/base_model.hpp"
-#include "hf/model/finiteness.hpp"
 #include "hf/compute/kernels.hpp"
 #include "hf/compute/norm.hpp"
 #include "hf/files/safetensors.hpp"
+#include "hf/model/adapter.hpp"
+#include "hf/model/base_model.hpp"
+#include "hf/model/finiteness.hpp"
 
 #include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
@@ -28,10 +29,15 @@ namespace {
 
 const std::filesystem::path untied = test_data / "fixtures/mistral-mini";
 const view null_view{.what = view::mode::null};
-constexpr float no_number = std::numeric_limits<float>::quiet_NaN(), infinite = std::numeric_limits<float>::infinity();
+constexpr float no_number = std::numeric_limits<float>::quiet_NaN(),
+                infinite = std::numeric_limits<float>::infinity();
 
-const char* const models[] = {"fixtures/llama-smol",   "fixtures/llama3-mini", "fixtures/llama2-mini",
-                              "fixtures/mistral-mini", "fixtures/qwen2-mini",  "fixtures/qwen3-mini",
+const char* const models[] = {"fixtures/llama-smol",
+                              "fixtures/llama3-mini",
+                              "fixtures/llama2-mini",
+                              "fixtures/mistral-mini",
+                              "fixtures/qwen2-mini",
+                              "fixtures/qwen3-mini",
                               "demo"};
 
 /// A base of the test data, to be computed with directly.
@@ -40,7 +46,8 @@ struct computing {
     compute_gate gate;
     std::shared_ptr<base_model> base;
 
-    explicit computing(const std::string& name, precision computes = precision::fp32) : directory(test_data / name)
+    explicit computing(const std::string& name, precision computes = precision::fp32)
+        : directory(test_data / name)
     {
         load_context context{.stop = {}, .progress = [](std::uint64_t, std::uint64_t) {}};
         base = load_base_model(directory / "model", computes, gate, context).value();
@@ -51,7 +58,8 @@ struct computing {
     {
         std::vector<std::filesystem::path> found;
         const bool together = std::filesystem::exists(directory / "adapters");
-        for (const auto& each : std::filesystem::directory_iterator(together ? directory / "adapters" : directory))
+        for (const auto& each :
+             std::filesystem::directory_iterator(together ? directory / "adapters" : directory))
             if (std::filesystem::exists(each.path() / "adapter_config.json"))
                 found.push_back(each.path());
         return found;
@@ -59,17 +67,21 @@ struct computing {
     lora_weights read(const std::filesystem::path& adapter_directory) const
     {
         const auto opened = adapter::open(adapter_directory, modules_of(config())).value();
-        return arrange_lora(config(), opened.factors(), [&](const std::string& tensor, std::span<float> values) {
-                   return opened.read(tensor, values);
-               }).value();
+        return arrange_lora(config(), opened.factors(),
+                            [&](const std::string& tensor, std::span<float> values) {
+                                return opened.read(tensor, values);
+                            })
+            .value();
     }
     lora_weights draw(const std::filesystem::path& adapter_directory, const view& null) const
     {
         const auto opened = adapter::open(adapter_directory, modules_of(config())).value();
-        return arrange_lora(config(), opened.factors(), [&](const std::string& tensor, std::span<float> values) {
-                   null_draws(null, tensor, values);
-                   return result<void>();
-               }).value();
+        return arrange_lora(config(), opened.factors(),
+                            [&](const std::string& tensor, std::span<float> values) {
+                                null_draws(null, tensor, values);
+                                return result<void>();
+                            })
+            .value();
     }
 
     double largest_logit(const lens& through)
@@ -82,11 +94,12 @@ struct computing {
         double most = 0;
         std::mutex mutex;
         const auto turn = gate.enter();
-        base->forward.step(turn.engine(), {&all, 1}, [&](std::size_t, std::size_t, std::span<const float> logits) {
-            const std::lock_guard lock(mutex);
-            for (const float each : logits)
-                most = std::max(most, static_cast<double>(std::abs(each)));
-        });
+        base->forward.step(turn.engine(), {&all, 1},
+                           [&](std::size_t, std::size_t, std::span<const float> logits) {
+                               const std::lock_guard lock(mutex);
+                               for (const float each : logits)
+                                   most = std::max(most, static_cast<double>(std::abs(each)));
+                           });
         return most;
     }
 };
@@ -98,7 +111,8 @@ void expect_bounds_to_hold(computing& model)
         BOOST_TEST_REQUIRE(bound.has_value());
         const double largest = model.largest_logit(through);
         BOOST_TEST(largest <= *bound);
-        BOOST_TEST_MESSAGE(model.directory.native() << ": largest logit " << largest << ", bound " << *bound);
+        BOOST_TEST_MESSAGE(model.directory.native()
+                           << ": largest logit " << largest << ", bound " << *bound);
     };
     check(logit_bound(model.base->weights, {}), {});
     const auto adapters = model.adapters();
@@ -112,7 +126,8 @@ void expect_bounds_to_hold(computing& model)
             view null = null_view;
             null.seed = seed;
             const lora_weights drawn = model.draw(directory, null);
-            check(logit_bound(model.base->weights, gains_of(model.config(), adapter, null)), {&drawn, 1});
+            check(logit_bound(model.base->weights, gains_of(model.config(), adapter, null)),
+                  {&drawn, 1});
         }
     }
 }
@@ -128,8 +143,8 @@ struct changed_copy {
         std::filesystem::copy(of / "adapters" / adapter_name, adapter);
     }
     /// Elements [first, first + count) of an F32 tensor.
-    static void overwrite(const std::filesystem::path& file, const std::string& tensor, std::uint64_t first, std::uint64_t count,
-                          float value)
+    static void overwrite(const std::filesystem::path& file, const std::string& tensor,
+                          std::uint64_t first, std::uint64_t count, float value)
     {
         const auto opened = safetensors::open(file).value();
         const tensor_info& info = opened.tensors().at(tensor);
@@ -145,16 +160,22 @@ struct changed_copy {
         const std::filesystem::path file = adapter / "adapter_model.safetensors";
         const auto opened = safetensors::open(file).value();
         for (const auto& [name, info] : opened.tensors())
-            overwrite(file, name, 0, info.elements(), name.find("lora_A") != std::string::npos ? a : b);
+            overwrite(file, name, 0, info.elements(),
+                      name.find("lora_A") != std::string::npos ? a : b);
     }
     /// The embedding of the last token, which no preflight asks for.
     void spoil_last_embedding() const
     {
         const std::filesystem::path file = base / "model.safetensors";
-        const auto shape = safetensors::open(file).value().tensors().at("model.embed_tokens.weight").shape;
-        overwrite(file, "model.embed_tokens.weight", (shape[0] - 1) * shape[1], shape[1], no_number);
+        const auto shape =
+            safetensors::open(file).value().tensors().at("model.embed_tokens.weight").shape;
+        overwrite(file, "model.embed_tokens.weight", (shape[0] - 1) * shape[1], shape[1],
+                  no_number);
     }
-    result<std::unique_ptr<backend>> load() const { return load_with(hf_loader(), spec_of(base, adapter)); }
+    result<std::unique_ptr<backend>> load() const
+    {
+        return load_with(hf_loader(), spec_of(base, adapter));
+    }
 };
 
 /// Whether it was the preflight of that view that refused.
@@ -169,7 +190,9 @@ std::span<const std::byte> bytes_of(const auto& values) { return std::as_bytes(s
 } // namespace
 
 BOOST_DATA_TEST_CASE(no_logit_exceeds_its_bound,
-                     boost::unit_test::data::make(models) * boost::unit_test::data::make({"fp32", "bf16"}), name, dtype)
+                     boost::unit_test::data::make(models) *
+                         boost::unit_test::data::make({"fp32", "bf16"}),
+                     name, dtype)
 {
     const bool narrow = dtype == std::string("bf16");
     if (narrow && !has_bf16())
@@ -186,11 +209,13 @@ BOOST_AUTO_TEST_CASE(draws_gain_no_more_than_any_draw_could)
     null.init_scale = 3;
     null.rank_scale = 0.25;
     const adapter_gains most = gains_of(model.config(), adapter, null);
-    const adapter_gains drawn = gains_of(model.config(), model.draw(test_data / "demo/adapter", null));
+    const adapter_gains drawn =
+        gains_of(model.config(), model.draw(test_data / "demo/adapter", null));
     BOOST_TEST_REQUIRE(drawn.size() == most.size());
     for (std::size_t layer = 0; layer != most.size(); ++layer)
         for (std::size_t kind = 0; kind != linear_kinds; ++kind)
-            BOOST_TEST((drawn[layer][kind] <= most[layer][kind] && most[layer][kind] <= 40 * drawn[layer][kind]));
+            BOOST_TEST((drawn[layer][kind] <= most[layer][kind] &&
+                        most[layer][kind] <= 40 * drawn[layer][kind]));
     std::vector<float> draws(1 << 24); // among so many are the rarest
     draw_normal(1, draws.data(), draws.size());
     const auto [least, largest] = std::ranges::minmax(draws);
@@ -210,7 +235,8 @@ BOOST_AUTO_TEST_CASE(whatever_is_not_finite_or_might_overflow_has_no_bound)
     layer_weights& last = weights.layers.back();
     lora_weights adapter = model.read(model.adapters().at(0));
     auto& products = adapter.layers.back();
-    const auto acted_on = std::ranges::find_if(products, [](const lora_linear& each) { return !each.parts.empty(); });
+    const auto acted_on =
+        std::ranges::find_if(products, [](const lora_linear& each) { return !each.parts.empty(); });
     BOOST_REQUIRE(acted_on != products.end());
     BOOST_TEST(logit_bound(weights, {}).has_value());
     for (const float bad : {no_number, infinite, 1e30F}) {
@@ -246,13 +272,16 @@ BOOST_AUTO_TEST_CASE(norms_are_those_of_all_weights_in_every_dtype)
         draw_normal(count, wide.data(), count);
         std::vector<std::uint16_t> narrow(count), half(count, 0xb800); // -0.5
         narrow_bf16(wide.data(), narrow.data(), count);
-        const double exact = std::inner_product(wide.begin(), wide.end(), wide.begin(), 0.0, std::plus<>(), [](float a, float b) {
-            return static_cast<double>(a) * static_cast<double>(b);
-        });
-        BOOST_TEST(sum_of_squares(bytes_of(wide), stored_as::fp32) == exact, boost::test_tools::tolerance(1e-5));
+        const double exact = std::inner_product(
+            wide.begin(), wide.end(), wide.begin(), 0.0, std::plus<>(),
+            [](float a, float b) { return static_cast<double>(a) * static_cast<double>(b); });
+        BOOST_TEST(sum_of_squares(bytes_of(wide), stored_as::fp32) == exact,
+                   boost::test_tools::tolerance(1e-5));
         BOOST_TEST(norm(wide) == std::sqrt(exact), boost::test_tools::tolerance(1e-5));
-        BOOST_TEST(sum_of_squares(bytes_of(narrow), stored_as::bf16) == exact, boost::test_tools::tolerance(1e-2));
-        BOOST_TEST(sum_of_squares(bytes_of(half), stored_as::fp16) == 0.25 * static_cast<double>(count),
+        BOOST_TEST(sum_of_squares(bytes_of(narrow), stored_as::bf16) == exact,
+                   boost::test_tools::tolerance(1e-2));
+        BOOST_TEST(sum_of_squares(bytes_of(half), stored_as::fp16) ==
+                       0.25 * static_cast<double>(count),
                    boost::test_tools::tolerance(1e-5));
     }
     const std::vector<float> tiny(1000, 1e-25F); // whose squares are below fp32
@@ -312,7 +341,8 @@ BOOST_AUTO_TEST_CASE(large_factors_that_do_no_harm_load)
     const changed_copy copy(untied, "layer1-ko");
     copy.fill_factors(1e20F, 0);
     const computing model("fixtures/mistral-mini");
-    BOOST_TEST(!logit_bound(model.base->weights, gains_of(model.config(), model.read(copy.adapter)))); // it takes a look
+    BOOST_TEST(!logit_bound(model.base->weights,
+                            gains_of(model.config(), model.read(copy.adapter)))); // it takes a look
     const auto loaded = copy.load();
     BOOST_TEST_REQUIRE(loaded.has_value());
     const std::vector<token_id> ids{3, 1, 4, 1, 5};

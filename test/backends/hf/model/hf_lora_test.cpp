@@ -1,4 +1,5 @@
-// LoRA's products by AMX: that they are the formula's, and the same bits however rows and columns are cut.
+// LoRA's products by AMX: that they are the formula's, and the same bits however rows and columns
+// are cut.
 
 #include "hf/compute/kernels.hpp"
 #include "hf/compute/kernels_bf16.hpp"
@@ -53,13 +54,15 @@ struct adapted {
     explicit adapted(std::size_t most_rank)
     {
         for (const linear_module& module : modules_of(config))
-            factors.push_back({module, 1 + factors.size() % most_rank, 0.5 + static_cast<double>(factors.size()),
-                               module.path + ".a", module.path + ".b"});
-        weights = std::move(*arrange_lora(config, factors, [](const std::string& tensor, std::span<float> values) {
-            const auto drawn = noise(values.size(), std::hash<std::string>()(tensor));
-            std::ranges::copy(drawn, values.begin());
-            return result<void>();
-        }));
+            factors.push_back({module, 1 + factors.size() % most_rank,
+                               0.5 + static_cast<double>(factors.size()), module.path + ".a",
+                               module.path + ".b"});
+        weights = std::move(
+            *arrange_lora(config, factors, [](const std::string& tensor, std::span<float> values) {
+                const auto drawn = noise(values.size(), std::hash<std::string>()(tensor));
+                std::ranges::copy(drawn, values.begin());
+                return result<void>();
+            }));
         make_lora_tiles(config, precision::bf16, weights);
     }
     const lora_linear& operator[](std::size_t kind) const { return weights.layers[0][kind]; }
@@ -81,9 +84,10 @@ struct inputs {
     }
 };
 
-/// Rows [first, last) of x A^T B^T of all parts, added to y [rows, out], whose columns are taken in pieces.
-std::vector<float> product(const lora_linear& by, const inputs& x, std::size_t first, std::size_t last, std::size_t out,
-                           std::size_t piece, double scale)
+/// Rows [first, last) of x A^T B^T of all parts, added to y [rows, out], whose columns are taken in
+/// pieces.
+std::vector<float> product(const lora_linear& by, const inputs& x, std::size_t first,
+                           std::size_t last, std::size_t out, std::size_t piece, double scale)
 {
     const std::size_t rows = last - first, stride = reduced_bytes(by) + 64;
     std::vector<std::byte> reduced(rows * stride);
@@ -91,7 +95,8 @@ std::vector<float> product(const lora_linear& by, const inputs& x, std::size_t f
     reduce_by_amx(by, &x.narrow[first * x.in], x.in, rows, scale, reduced.data(), stride);
     for (const lora_linear::part& part : by.parts)
         for (std::size_t c = 0; c < part.out; c += piece)
-            add_by_amx(part, reduced.data(), stride, rows, c, std::min(piece, part.out - c), &y[part.first_out + c], out);
+            add_by_amx(part, reduced.data(), stride, rows, c, std::min(piece, part.out - c),
+                       &y[part.first_out + c], out);
     return y;
 }
 
@@ -114,7 +119,8 @@ boost::test_tools::assertion_result amx_is_there(boost::unit_test::test_unit_id)
 
 BOOST_AUTO_TEST_SUITE(lora, *boost::unit_test::precondition(amx_is_there))
 
-BOOST_DATA_TEST_CASE(an_adapters_term_is_that_of_the_definition_to_16_bits, boost::unit_test::data::make({1, 4, 8, 20}), most_rank)
+BOOST_DATA_TEST_CASE(an_adapters_term_is_that_of_the_definition_to_16_bits,
+                     boost::unit_test::data::make({1, 4, 8, 20}), most_rank)
 {
     const adapted model(static_cast<std::size_t>(most_rank));
     for (std::size_t kind = 0; kind != linear_kinds; ++kind) {
@@ -135,15 +141,18 @@ BOOST_DATA_TEST_CASE(an_adapters_term_is_that_of_the_definition_to_16_bits, boos
                         term += reduced * static_cast<double>(part.b[r * part.out + o]);
                     }
                     const double expected = 1 + 0.75 * static_cast<double>(part.scaling) * term;
-                    const double distance = std::abs(static_cast<double>(found[row * out + part.first_out + o]) - expected);
+                    const double distance = std::abs(
+                        static_cast<double>(found[row * out + part.first_out + o]) - expected);
                     furthest = distance <= furthest ? furthest : distance; // NaN is the furthest
                     largest = std::max(largest, std::abs(expected));
                 }
-        BOOST_TEST(furthest <= largest * 0x1p-16, "product " << kind << ": off by " << furthest << " of " << largest);
+        BOOST_TEST(furthest <= largest * 0x1p-16,
+                   "product " << kind << ": off by " << furthest << " of " << largest);
     }
 }
 
-BOOST_DATA_TEST_CASE(a_row_has_the_same_bits_however_rows_are_cut, boost::unit_test::data::make({1, 8, 20}), most_rank)
+BOOST_DATA_TEST_CASE(a_row_has_the_same_bits_however_rows_are_cut,
+                     boost::unit_test::data::make({1, 8, 20}), most_rank)
 {
     const adapted model(static_cast<std::size_t>(most_rank));
     for (std::size_t kind = 0; kind != linear_kinds; ++kind) {
@@ -153,8 +162,9 @@ BOOST_DATA_TEST_CASE(a_row_has_the_same_bits_however_rows_are_cut, boost::unit_t
         for (const std::size_t rows : {1, 7, 16, 17, 33})
             for (std::size_t first = 0; first + rows <= most_rows; first += rows) {
                 const auto some = product(model[kind], x, first, first + rows, out, 64, 1);
-                BOOST_TEST(std::memcmp(some.data(), &all[first * out], some.size() * sizeof(float)) == 0,
-                           "product " << kind << ", rows from " << first << ", " << rows);
+                BOOST_TEST(
+                    std::memcmp(some.data(), &all[first * out], some.size() * sizeof(float)) == 0,
+                    "product " << kind << ", rows from " << first << ", " << rows);
             }
         BOOST_TEST((product(model[kind], x, 0, most_rows, out, 16, 1) == all)); // columns neither
         BOOST_TEST((product(model[kind], x, 0, most_rows, out, 11, 1) == all));
@@ -168,7 +178,8 @@ BOOST_AUTO_TEST_CASE(what_is_in_the_next_row_does_not_matter)
         inputs x(model.shapes[kind].in);
         const std::size_t out = out_of(model.shapes[kind]);
         const auto before = product(model[kind], x, 0, 5, out, 64, 1);
-        std::fill(x.narrow.begin() + static_cast<std::ptrdiff_t>(5 * x.in), x.narrow.end(), std::uint16_t{0x7fc0}); // NaN
+        std::fill(x.narrow.begin() + static_cast<std::ptrdiff_t>(5 * x.in), x.narrow.end(),
+                  std::uint16_t{0x7fc0}); // NaN
         BOOST_TEST((product(model[kind], x, 0, 5, out, 64, 1) == before));
         const auto beside = product(model[kind], x, 0, 6, out, 64, 1);
         BOOST_TEST(std::memcmp(beside.data(), before.data(), before.size() * sizeof(float)) == 0);

@@ -24,7 +24,10 @@ std::string marked(std::string_view pattern, std::string_view text)
     std::string out;
     std::size_t copied = 0;
     for (const text_range& m : search.find_all(text)) {
-        out.append(text.substr(copied, m.begin - copied)).append("[").append(text.substr(m.begin, m.end - m.begin)).append("]");
+        out.append(text.substr(copied, m.begin - copied))
+            .append("[")
+            .append(text.substr(m.begin, m.end - m.begin))
+            .append("]");
         copied = m.end;
     }
     return out += text.substr(copied);
@@ -47,18 +50,20 @@ std::string cut(std::string_view rules, std::string_view text)
 
 std::string split_on_dash(std::string_view behavior, bool invert = false)
 {
-    return std::string(R"({"type":"Split","pattern":{"String":"-"},"behavior":")") + std::string(behavior) +
-           (invert ? R"(","invert":true})" : R"("})");
+    return std::string(R"({"type":"Split","pattern":{"String":"-"},"behavior":")") +
+           std::string(behavior) + (invert ? R"(","invert":true})" : R"("})");
 }
 
 } // namespace
 
-// -- Oniguruma's dialect ---------------------------------------------------------------------------------------------
+// -- Oniguruma's dialect ----------------------------------------------------
 
 BOOST_AUTO_TEST_CASE(white_space_is_what_unicode_says)
 {
-    BOOST_TEST(marked("\\s", "a b\tc\u0085d\u00A0e\u2028f\u3000g") == "a[ ]b[\t]c[\u0085]d[\u00A0]e[\u2028]f[\u3000]g");
-    BOOST_TEST(marked("\\s", "a\u180Eb\u200Bc") == "a\u180Eb\u200Bc"); // PCRE2's own \s takes U+180E
+    BOOST_TEST(marked("\\s", "a b\tc\u0085d\u00A0e\u2028f\u3000g") ==
+               "a[ ]b[\t]c[\u0085]d[\u00A0]e[\u2028]f[\u3000]g");
+    BOOST_TEST(marked("\\s", "a\u180Eb\u200Bc") ==
+               "a\u180Eb\u200Bc"); // PCRE2's own \s takes U+180E
     BOOST_TEST(marked("[^\\s]+", " a\u180Eb ") == " [a\u180Eb] ");
     BOOST_TEST(marked("[\\S]+", " a\u180Eb ") == " [a\u180Eb] ");
     BOOST_TEST(marked("\\S+", " a\u180Eb ") == " [a\u180Eb] ");
@@ -67,7 +72,8 @@ BOOST_AUTO_TEST_CASE(white_space_is_what_unicode_says)
 
 BOOST_AUTO_TEST_CASE(words_include_marks_and_connectors)
 {
-    BOOST_TEST(marked("\\w+", "e\u0301a\u203Fb c-d") == "[e\u0301a\u203Fb] [c]-[d]"); // PCRE2 10.42's own \w stops at U+0301
+    BOOST_TEST(marked("\\w+", "e\u0301a\u203Fb c-d") ==
+               "[e\u0301a\u203Fb] [c]-[d]"); // PCRE2 10.42's own \w stops at U+0301
     BOOST_TEST(marked("\\W", "e\u0301-") == "e\u0301[-]");
     BOOST_TEST(marked("\\be", "e ee\u0301 a\u0301e") == "[e] [e]e\u0301 a\u0301e");
     BOOST_TEST(marked("e\\B", "e ee\u0301") == "e [e][e]\u0301");
@@ -100,13 +106,15 @@ BOOST_AUTO_TEST_CASE(the_patterns_of_the_field_are_read_as_they_are)
         R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?+\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]++[\r\n]*|\s*[\r\n]|\s+(?!\S)|\s+)";
     BOOST_TEST(marked(cl100k, "I'D say  12345 \u017F'\u017F!!\n\n  x") ==
                "[I]['D][ say][ ][ ][123][45][ \u017F]['\u017F][!!\n\n][ ][ x]");
-    constexpr const char* deepseek = R"([!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+)";
+    constexpr const char* deepseek =
+        R"([!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+)";
     BOOST_TEST(marked(deepseek, "x#ab [c] \u0905\u093E") == "[x][#ab] [[c]][ \u0905\u093E]");
 }
 
 BOOST_DATA_TEST_CASE(what_pcre2_would_read_otherwise_is_refused_by_name,
-                     data::make({"[a[bc]]", "[a&&b]", "a{1,2}+", "a(?i)b", "(?x:a)", "(?s:a)", "[\\W]", "[\\H]", "\\Qa", "\\N",
-                                 "\\xE9", "(*ACCEPT)", "[]a]", "\\pL"}))
+                     data::make({"[a[bc]]", "[a&&b]", "a{1,2}+", "a(?i)b", "(?x:a)", "(?s:a)",
+                                 "[\\W]", "[\\H]", "\\Qa", "\\N", "\\xE9", "(*ACCEPT)", "[]a]",
+                                 "\\pL"}))
 {
     const result<std::string> translated = pcre2_from_oniguruma(sample);
     BOOST_REQUIRE(!translated);
@@ -115,7 +123,8 @@ BOOST_DATA_TEST_CASE(what_pcre2_would_read_otherwise_is_refused_by_name,
 }
 
 BOOST_DATA_TEST_CASE(what_does_not_compile_is_refused_with_the_pattern,
-                     data::make({"(a", "a**", "\\p{Klingon}", "(?<=a+)b", "[z-a]", "(((a{900}b){900}c){900}d){900}", "\\C", "*"}))
+                     data::make({"(a", "a**", "\\p{Klingon}", "(?<=a+)b", "[z-a]",
+                                 "(((a{900}b){900}c){900}d){900}", "\\C", "*"}))
 {
     const result<regex> compiled = regex::from_oniguruma(sample);
     BOOST_REQUIRE(!compiled);
@@ -149,7 +158,7 @@ BOOST_AUTO_TEST_CASE(empty_matches_are_found_once)
     BOOST_TEST(marked("a", "") == "");
 }
 
-// -- Split and its behaviours (the tokenizers library documents this example) ------------------------------------------
+// -- Split and its behaviours (the tokenizers library documents this example) ---
 
 BOOST_AUTO_TEST_CASE(matches_go_where_the_behavior_says)
 {
@@ -175,8 +184,10 @@ BOOST_AUTO_TEST_CASE(a_sequence_looks_at_each_piece_by_itself)
 
 BOOST_AUTO_TEST_CASE(digits_are_all_of_unicode_s_numbers)
 {
-    BOOST_TEST(cut(R"({"type":"Digits","individual_digits":true})", "a12\u00BD\u0663b") == "a|1|2|\u00BD|\u0663|b");
-    BOOST_TEST(cut(R"({"type":"Digits","individual_digits":false})", "a12\u00BD\u0663b") == "a|12\u00BD\u0663|b");
+    BOOST_TEST(cut(R"({"type":"Digits","individual_digits":true})", "a12\u00BD\u0663b") ==
+               "a|1|2|\u00BD|\u0663|b");
+    BOOST_TEST(cut(R"({"type":"Digits","individual_digits":false})", "a12\u00BD\u0663b") ==
+               "a|12\u00BD\u0663|b");
 }
 
 BOOST_AUTO_TEST_CASE(metaspace_marks_words_as_its_scheme_says)
@@ -188,15 +199,18 @@ BOOST_AUTO_TEST_CASE(metaspace_marks_words_as_its_scheme_says)
     BOOST_TEST(cut(rules(R"(,"prepend_scheme":"never")"), "a b") == "a|_b");
     BOOST_TEST(cut(rules(R"(,"add_prefix_space":false)"), "a b") == "a|_b");
     BOOST_TEST(cut(rules(R"(,"prepend_scheme":"first","split":false)"), " a b") == "_a_b");
-    const std::string after_split = R"({"type":"Sequence","pretokenizers":[)" + split_on_dash("Removed") + ",";
+    const std::string after_split =
+        R"({"type":"Sequence","pretokenizers":[)" + split_on_dash("Removed") + ",";
     BOOST_TEST(cut(after_split + rules(R"(,"prepend_scheme":"first")") + "]}", "a-b") == "_a|b");
-    BOOST_TEST(cut(after_split + rules(R"(,"prepend_scheme":"first")") + "]}", "-b") == "b"); // not at the start of the text
+    BOOST_TEST(cut(after_split + rules(R"(,"prepend_scheme":"first")") + "]}", "-b") ==
+               "b"); // not at the start of the text
     BOOST_TEST(cut(after_split + rules("") + "]}", "a-b") == "_a|_b");
 }
 
 BOOST_AUTO_TEST_CASE(byte_level_spells_bytes)
 {
-    BOOST_TEST(cut(R"({"type":"ByteLevel","add_prefix_space":true,"use_regex":true})", "a b\n\u00E9") ==
-               "\u0120a|\u0120b|\u010A|\u00C3\u00A9");
-    BOOST_TEST(cut(R"({"type":"ByteLevel","add_prefix_space":false,"use_regex":false})", "a b") == "a\u0120b");
+    BOOST_TEST(cut(R"({"type":"ByteLevel","add_prefix_space":true,"use_regex":true})",
+                   "a b\n\u00E9") == "\u0120a|\u0120b|\u010A|\u00C3\u00A9");
+    BOOST_TEST(cut(R"({"type":"ByteLevel","add_prefix_space":false,"use_regex":false})", "a b") ==
+               "a\u0120b");
 }

@@ -23,8 +23,13 @@ namespace {
 using ids = std::vector<token_id>;
 
 const std::filesystem::path fixtures = std::filesystem::path(WARMD_TEST_DATA) / "fixtures";
-const std::vector<std::string> models{"fixtures/llama-smol", "fixtures/llama3-mini", "fixtures/llama2-mini",
-                                      "fixtures/qwen2-mini", "fixtures/qwen3-mini", "fixtures/mistral-mini", "demo"};
+const std::vector<std::string> models{"fixtures/llama-smol",
+                                      "fixtures/llama3-mini",
+                                      "fixtures/llama2-mini",
+                                      "fixtures/qwen2-mini",
+                                      "fixtures/qwen3-mini",
+                                      "fixtures/mistral-mini",
+                                      "demo"};
 
 std::string read(const std::filesystem::path& path)
 {
@@ -35,12 +40,15 @@ std::string read(const std::filesystem::path& path)
 
 json::value reference(const std::string& model)
 {
-    return parse_json(read(std::filesystem::path(WARMD_TEST_DATA) / model / "reference.json")).value();
+    return parse_json(read(std::filesystem::path(WARMD_TEST_DATA) / model / "reference.json"))
+        .value();
 }
 
 tokenizer shipped(const std::string& model)
 {
-    return tokenizer::load(std::filesystem::path(WARMD_TEST_DATA) / model / "model" / "tokenizer.json").value();
+    return tokenizer::load(std::filesystem::path(WARMD_TEST_DATA) / model / "model" /
+                           "tokenizer.json")
+        .value();
 }
 
 ids to_ids(const json::value& array) { return json::value_to<ids>(array); }
@@ -55,7 +63,7 @@ std::string shown(const ids& list)
 
 } // namespace
 
-// -- the reference's own answers ------------------------------------------------------------------------------------
+// -- the reference's own answers --------------------------------------------
 
 BOOST_DATA_TEST_CASE(every_reference_text_has_the_reference_ids, data::make(models), model)
 {
@@ -64,11 +72,13 @@ BOOST_DATA_TEST_CASE(every_reference_text_has_the_reference_ids, data::make(mode
     for (const json::value& c : expected.at("tokenization").as_array()) {
         const std::string text(c.at("text").as_string());
         BOOST_TEST_CONTEXT("text " << json::serialize(c.at("text")))
-            BOOST_TEST(shown(t.encode(text, c.at("add_special_tokens").as_bool())) == shown(to_ids(c.at("ids"))));
+        BOOST_TEST(shown(t.encode(text, c.at("add_special_tokens").as_bool())) ==
+                   shown(to_ids(c.at("ids"))));
     }
     for (const char* member : {"prompts", "rolling_texts"})
         for (const json::value& c : expected.at(member).as_array())
-            BOOST_TEST(shown(t.encode(c.at("text").as_string(), true)) == shown(to_ids(c.at("ids"))));
+            BOOST_TEST(shown(t.encode(c.at("text").as_string(), true)) ==
+                       shown(to_ids(c.at("ids"))));
     for (const json::value& c : expected.at("completion_pairs").as_array()) {
         const std::string prompt(c.at("prompt").as_string());
         BOOST_TEST(shown(t.encode(prompt, true)) == shown(to_ids(c.at("prompt_ids"))));
@@ -82,18 +92,22 @@ BOOST_DATA_TEST_CASE(every_reference_id_list_has_the_reference_text, data::make(
     const tokenizer t = shipped(model);
     const json::value expected = reference(model);
     for (const json::value& c : expected.at("tokenization").as_array())
-        BOOST_TEST_CONTEXT("text " << json::serialize(c.at("text"))) {
+        BOOST_TEST_CONTEXT("text " << json::serialize(c.at("text")))
+        {
             BOOST_TEST(t.decode(to_ids(c.at("ids")), false) == c.at("decoded").as_string());
-            BOOST_TEST(t.decode(to_ids(c.at("ids")), true) == c.at("decoded_skip_special").as_string());
+            BOOST_TEST(t.decode(to_ids(c.at("ids")), true) ==
+                       c.at("decoded_skip_special").as_string());
         }
     for (const json::value& c : expected.at("decoding").as_array())
-        BOOST_TEST_CONTEXT("ids " << json::serialize(c.at("ids"))) {
+        BOOST_TEST_CONTEXT("ids " << json::serialize(c.at("ids")))
+        {
             BOOST_TEST(t.decode(to_ids(c.at("ids")), false) == c.at("text").as_string());
-            BOOST_TEST(t.decode(to_ids(c.at("ids")), true) == c.at("text_skip_special").as_string());
+            BOOST_TEST(t.decode(to_ids(c.at("ids")), true) ==
+                       c.at("text_skip_special").as_string());
         }
 }
 
-// -- small tokenizers ------------------------------------------------------------------------------------------------
+// -- small tokenizers -------------------------------------------------------
 
 namespace {
 
@@ -104,7 +118,8 @@ constexpr std::string_view small_model =
 /// A tokenizer.json of `members` ("name": value, …) and a model.
 std::string document(std::string_view members, std::string_view model = small_model)
 {
-    return "{" + std::string(members) + (members.empty() ? "" : ",") + "\"model\":" + std::string(model) + "}";
+    return "{" + std::string(members) + (members.empty() ? "" : ",") +
+           "\"model\":" + std::string(model) + "}";
 }
 
 result<tokenizer> load_text(std::string_view text)
@@ -116,14 +131,18 @@ result<tokenizer> load_text(std::string_view text)
 
 tokenizer loaded(std::string_view text) { return load_text(text).value(); }
 
-std::string added(std::string_view tokens) { return document("\"added_tokens\":[" + std::string(tokens) + "]"); }
+std::string added(std::string_view tokens)
+{
+    return document("\"added_tokens\":[" + std::string(tokens) + "]");
+}
 
 } // namespace
 
 BOOST_AUTO_TEST_CASE(both_spellings_of_merges_are_read)
 {
     const tokenizer pairs = loaded(document(""));
-    const tokenizer lines = loaded(document("", R"({"vocab":{"a":0,"b":1,"c":2,"ab":6,"abc":7},"merges":["a b","ab c"]})"));
+    const tokenizer lines = loaded(
+        document("", R"({"vocab":{"a":0,"b":1,"c":2,"ab":6,"abc":7},"merges":["a b","ab c"]})"));
     for (const char* text : {"abc", "abab", "cab", "aabbcc"})
         BOOST_TEST(shown(pairs.encode(text, false)) == shown(lines.encode(text, false)));
     BOOST_TEST(shown(pairs.encode("abcab", false)) == "7 6 ");
@@ -131,7 +150,8 @@ BOOST_AUTO_TEST_CASE(both_spellings_of_merges_are_read)
 
 BOOST_AUTO_TEST_CASE(merges_go_by_rank_then_from_the_left)
 {
-    const tokenizer t = loaded(document("", R"({"vocab":{"a":0,"b":1,"aa":2,"ab":3},"merges":["a b","a a"]})"));
+    const tokenizer t =
+        loaded(document("", R"({"vocab":{"a":0,"b":1,"aa":2,"ab":3},"merges":["a b","a a"]})"));
     BOOST_TEST(shown(t.encode("aaab", false)) == "2 3 "); // ab first, then the aa before it
     BOOST_TEST(shown(t.encode("aaa", false)) == "2 0 ");
 }
@@ -139,7 +159,8 @@ BOOST_AUTO_TEST_CASE(merges_go_by_rank_then_from_the_left)
 BOOST_AUTO_TEST_CASE(a_whole_word_in_the_vocabulary_can_go_before_the_merges)
 {
     const auto model = [](const char* ignore) {
-        return R"({"vocab":{"a":0,"b":1,"ab":2,"ba":3},"merges":["a b"],"ignore_merges":)" + std::string(ignore) + "}";
+        return R"({"vocab":{"a":0,"b":1,"ab":2,"ba":3},"merges":["a b"],"ignore_merges":)" +
+               std::string(ignore) + "}";
     };
     BOOST_TEST(shown(loaded(document("", model("true"))).encode("ba", false)) == "3 ");
     BOOST_TEST(shown(loaded(document("", model("false"))).encode("ba", false)) == "1 0 ");
@@ -148,18 +169,21 @@ BOOST_AUTO_TEST_CASE(a_whole_word_in_the_vocabulary_can_go_before_the_merges)
 BOOST_AUTO_TEST_CASE(unknown_characters_become_bytes_or_the_unknown_token_or_nothing)
 {
     const auto ids_of = [](const char* members, const char* text) {
-        const std::string model = R"({"vocab":{"a":0,"?":1,"<0xC3>":2,"<0xA9>":3},"merges":[])" + std::string(members) + "}";
+        const std::string model = R"({"vocab":{"a":0,"?":1,"<0xC3>":2,"<0xA9>":3},"merges":[])" +
+                                  std::string(members) + "}";
         return shown(loaded(document("", model)).encode(text, false));
     };
     BOOST_TEST(ids_of("", "xay") == "0 ");
     BOOST_TEST(ids_of(R"(,"unk_token":"?")", "xyaz") == "1 1 0 1 ");
     BOOST_TEST(ids_of(R"(,"unk_token":"?","fuse_unk":true)", "xyaz") == "1 0 1 ");
-    BOOST_TEST(ids_of(R"(,"unk_token":"?","byte_fallback":true)", "a\u00E9\u00E8") == "0 2 3 1 "); // no token for A8
+    BOOST_TEST(ids_of(R"(,"unk_token":"?","byte_fallback":true)", "a\u00E9\u00E8") ==
+               "0 2 3 1 "); // no token for A8
 }
 
 BOOST_AUTO_TEST_CASE(the_longest_added_token_is_taken_from_the_left)
 {
-    const tokenizer t = loaded(added(R"({"id":20,"content":"<a>"},{"id":21,"content":"<a>b"},{"id":22,"content":"bc"})"));
+    const tokenizer t = loaded(
+        added(R"({"id":20,"content":"<a>"},{"id":21,"content":"<a>b"},{"id":22,"content":"bc"})"));
     BOOST_TEST(shown(t.encode("<a>bc", false)) == "21 2 ");
     BOOST_TEST(shown(t.encode("c<a>c", false)) == "2 20 2 ");
     BOOST_TEST(shown(t.encode("<a<a>", false)) == "0 20 ");
@@ -169,7 +193,8 @@ BOOST_AUTO_TEST_CASE(the_longest_added_token_is_taken_from_the_left)
 
 BOOST_AUTO_TEST_CASE(stripping_tokens_swallow_the_space_around_them)
 {
-    const tokenizer t = loaded(added(R"({"id":20,"content":"<l>","lstrip":true},{"id":21,"content":"<r>","rstrip":true})"));
+    const tokenizer t = loaded(added(
+        R"({"id":20,"content":"<l>","lstrip":true},{"id":21,"content":"<r>","rstrip":true})"));
     BOOST_TEST(shown(t.encode("a \u3000<l> b", false)) == "0 20 5 1 ");
     BOOST_TEST(shown(t.encode("a <r>\n b", false)) == "0 5 21 1 ");
     BOOST_TEST(shown(t.encode("<r> <l>", false)) == "21 20 "); // the space is swallowed once
@@ -178,15 +203,18 @@ BOOST_AUTO_TEST_CASE(stripping_tokens_swallow_the_space_around_them)
 
 BOOST_AUTO_TEST_CASE(single_word_tokens_are_not_taken_within_words)
 {
-    const tokenizer t = loaded(added(R"({"id":20,"content":"cd","single_word":true,"normalized":false})"));
+    const tokenizer t =
+        loaded(added(R"({"id":20,"content":"cd","single_word":true,"normalized":false})"));
     BOOST_TEST(shown(t.encode("cd c cd", false)) == "20 5 2 5 20 ");
     BOOST_TEST(shown(t.encode("cde ecd", false)) == "2 3 4 5 4 2 3 ");
-    BOOST_TEST(shown(t.encode("cd\u0301", false)) == "2 3 "); // a combining mark goes on with the word
+    BOOST_TEST(shown(t.encode("cd\u0301", false)) ==
+               "2 3 "); // a combining mark goes on with the word
 }
 
 BOOST_AUTO_TEST_CASE(normalized_tokens_are_looked_for_in_normalized_text)
 {
-    const char* rules = R"("normalizer":{"type":"Replace","pattern":{"String":" "},"content":"_"},"added_tokens":[
+    const char* rules =
+        R"("normalizer":{"type":"Replace","pattern":{"String":" "},"content":"_"},"added_tokens":[
         {"id":20,"content":"a a","normalized":true},{"id":21,"content":"b b","normalized":false}])";
     const tokenizer t = loaded(document(rules));
     BOOST_TEST(shown(t.encode("a a", false)) == "20 ");
@@ -197,12 +225,13 @@ BOOST_AUTO_TEST_CASE(normalized_tokens_are_looked_for_in_normalized_text)
 
 BOOST_AUTO_TEST_CASE(only_special_tokens_are_skipped)
 {
-    const tokenizer t =
-        loaded(added(R"({"id":20,"content":"<s>","special":true},{"id":21,"content":"<t>"},{"id":0,"content":"a"})"));
+    const tokenizer t = loaded(added(
+        R"({"id":20,"content":"<s>","special":true},{"id":21,"content":"<t>"},{"id":0,"content":"a"})"));
     BOOST_TEST(t.is_special(20));
     BOOST_TEST(!t.is_special(21));
     BOOST_TEST(!t.is_special(99));
-    BOOST_TEST(t.decode(ids{20, 0, 99, -1, 21}, true) == "a <t>"); // without a decoder, tokens are joined by spaces
+    BOOST_TEST(t.decode(ids{20, 0, 99, -1, 21}, true) ==
+               "a <t>"); // without a decoder, tokens are joined by spaces
     BOOST_TEST(t.decode(ids{20, 0}, false) == "<s> a");
     BOOST_TEST(t.token_text(99) == "");
 }
@@ -232,7 +261,8 @@ BOOST_AUTO_TEST_CASE(ids_beyond_a_limit_are_told)
 
 BOOST_AUTO_TEST_CASE(a_template_goes_around_the_text_on_request)
 {
-    const char* rules = R"("post_processor":{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"B","type_id":0}},
+    const char* rules =
+        R"("post_processor":{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"B","type_id":0}},
         {"Sequence":{"id":"A","type_id":0}},{"SpecialToken":{"id":"E","type_id":0}}],"pair":[],
         "special_tokens":{"B":{"id":"B","ids":[3],"tokens":["d"]},"E":{"id":"E","ids":[4,3],"tokens":["e","d"]}}})";
     const tokenizer t = loaded(document(rules));
@@ -253,18 +283,22 @@ BOOST_AUTO_TEST_CASE(compatibility_characters_are_composed_by_nfkc_only)
 
 BOOST_AUTO_TEST_CASE(decoders_follow_one_another)
 {
-    constexpr const char* model = R"({"vocab":{"_a":0,"b_":1,"<0xE2>":2,"<0x82>":3,"<0xAC>":4,"xx":5},"merges":[]})";
+    constexpr const char* model =
+        R"({"vocab":{"_a":0,"b_":1,"<0xE2>":2,"<0x82>":3,"<0xAC>":4,"xx":5},"merges":[]})";
     const auto text = [&](const char* rules, const ids& list) {
         return loaded(document("\"decoder\":" + std::string(rules), model)).decode(list, false);
     };
     BOOST_TEST(text(R"({"type":"Metaspace","replacement":"_"})", {0, 1, 0}) == "ab  a");
-    BOOST_TEST(text(R"({"type":"Metaspace","replacement":"_","prepend_scheme":"never"})", {0, 1}) == " ab ");
-    BOOST_TEST(text(R"({"type":"ByteFallback"})", {0, 2, 3, 4, 1, 2, 3}) == "_a\u20ACb_\uFFFD\uFFFD");
+    BOOST_TEST(text(R"({"type":"Metaspace","replacement":"_","prepend_scheme":"never"})", {0, 1}) ==
+               " ab ");
+    BOOST_TEST(text(R"({"type":"ByteFallback"})", {0, 2, 3, 4, 1, 2, 3}) ==
+               "_a\u20ACb_\uFFFD\uFFFD");
     BOOST_TEST(text(R"({"type":"Strip","content":"x","start":1,"stop":0})", {5, 5}) == "xx");
     constexpr const char* both =
         R"({"type":"Sequence","decoders":[{"type":"Fuse"},{"type":"Strip","content":"x","start":1,"stop":2}]})";
     BOOST_TEST(text(both, {5, 5}) == "x");
-    BOOST_TEST(text(R"({"type":"Replace","pattern":{"Regex":"[ab]"},"content":"."})", {0, 1}) == "_.._");
+    BOOST_TEST(text(R"({"type":"Replace","pattern":{"Regex":"[ab]"},"content":"."})", {0, 1}) ==
+               "_.._");
 }
 
 BOOST_AUTO_TEST_CASE(bytes_that_are_not_utf8_count_as_replacement_characters)
@@ -273,7 +307,8 @@ BOOST_AUTO_TEST_CASE(bytes_that_are_not_utf8_count_as_replacement_characters)
     BOOST_TEST(shown(t.encode("a\xFF\xE2\x82z\xED\xA0\x80", false)) ==
                shown(t.encode("a\uFFFD\uFFFDz\uFFFD\uFFFD\uFFFD", false)));
     for (const std::string& model : models)
-        for (const char* bytes : {"\x80", "\xC3", "\xF0\x9F\x99", "\xF8\x88\x80\x80\x80", "\xC0\xAF"})
+        for (const char* bytes :
+             {"\x80", "\xC3", "\xF0\x9F\x99", "\xF8\x88\x80\x80\x80", "\xC0\xAF"})
             BOOST_TEST(!shipped(model).encode(bytes, false).empty());
 }
 
@@ -286,18 +321,21 @@ BOOST_DATA_TEST_CASE(a_megabyte_without_a_space_ends, data::make(models), model)
 
 BOOST_AUTO_TEST_CASE(rules_that_multiply_a_text_are_stopped)
 {
-    const std::string rule = R"({"type":"Replace","pattern":{"String":"a"},"content":")" + std::string(100'000, 'a') + "\"}";
-    const std::string normalizer = R"({"type":"Sequence","normalizers":[)" + rule + "," + rule + "]}";
+    const std::string rule = R"({"type":"Replace","pattern":{"String":"a"},"content":")" +
+                             std::string(100'000, 'a') + "\"}";
+    const std::string normalizer =
+        R"({"type":"Sequence","normalizers":[)" + rule + "," + rule + "]}";
     const tokenizer t = loaded(document("\"normalizer\":" + normalizer));
     BOOST_CHECK_THROW(t.encode("a", false), std::length_error);
     BOOST_TEST(shown(t.encode("b", false)) == "1 ");
     const std::string token = R"(,"added_tokens":[{"id":20,"content":"a"}])";
-    const result<tokenizer> with_token = load_text(document("\"normalizer\":" + normalizer + token));
+    const result<tokenizer> with_token =
+        load_text(document("\"normalizer\":" + normalizer + token));
     BOOST_REQUIRE(!with_token); // the token itself is normalized
     BOOST_TEST((with_token.error().code == errc::load_failed));
 }
 
-// -- files that are not as they should be ----------------------------------------------------------------------------
+// -- files that are not as they should be -----------------------------------
 
 namespace {
 
@@ -305,10 +343,16 @@ struct bad_file {
     std::string text;
     errc code;
     std::string mentions;
-    friend std::ostream& operator<<(std::ostream& out, const bad_file& f) { return out << f.text.substr(0, 200); }
+    friend std::ostream& operator<<(std::ostream& out, const bad_file& f)
+    {
+        return out << f.text.substr(0, 200);
+    }
 };
 
-std::string with_model(std::string_view members) { return document("", R"({"type":"BPE",)" + std::string(members) + "}"); }
+std::string with_model(std::string_view members)
+{
+    return document("", R"({"type":"BPE",)" + std::string(members) + "}");
+}
 
 const std::vector<bad_file> bad_files{
     {"[]", errc::load_failed, "must be an object"},
@@ -316,47 +360,66 @@ const std::vector<bad_file> bad_files{
     {"{\"model\":3}", errc::load_failed, "model must be an object, found 3"},
     {document("", R"({"type":"Unigram","vocab":[["a",0.5]]})"), errc::unsupported, "Unigram"},
     {with_model(R"("vocab":[],"merges":[])"), errc::load_failed, "model.vocab"},
-    {with_model(R"("vocab":{"a":-1},"merges":[])"), errc::load_failed, "model.vocab: the id of token \"a\""},
+    {with_model(R"("vocab":{"a":-1},"merges":[])"), errc::load_failed,
+     "model.vocab: the id of token \"a\""},
     {with_model(R"("vocab":{"a":1.0},"merges":[])"), errc::load_failed, "\"a\""},
     {with_model(R"("vocab":{"a":2147483648},"merges":[])"), errc::load_failed, "found 2147483648"},
     {with_model(R"("vocab":{"a":18446744073709551615},"merges":[])"), errc::load_failed, "\"a\""},
     {with_model(R"("vocab":{"a":0},"merges":{})"), errc::load_failed, "model.merges"},
     {with_model(R"("vocab":{"a":0},"merges":["a"])"), errc::load_failed, "merge 0 (\"a\")"},
     {with_model(R"("vocab":{"a":0},"merges":[["a","a","a"]])"), errc::load_failed, "merge 0"},
-    {with_model(R"("vocab":{"a":0},"merges":[["a","b"]])"), errc::load_failed, "names the token \"b\""},
-    {with_model(R"("vocab":{"a":0,"b":1},"merges":["a b"])"), errc::load_failed, "names the token \"ab\""},
-    {with_model(R"("vocab":{},"merges":[],"unk_token":"<unk>")"), errc::load_failed, "model.unk_token"},
-    {with_model(R"("vocab":{},"merges":[],"unk_token":7)"), errc::load_failed, "model.unk_token must be a string"},
+    {with_model(R"("vocab":{"a":0},"merges":[["a","b"]])"), errc::load_failed,
+     "names the token \"b\""},
+    {with_model(R"("vocab":{"a":0,"b":1},"merges":["a b"])"), errc::load_failed,
+     "names the token \"ab\""},
+    {with_model(R"("vocab":{},"merges":[],"unk_token":"<unk>")"), errc::load_failed,
+     "model.unk_token"},
+    {with_model(R"("vocab":{},"merges":[],"unk_token":7)"), errc::load_failed,
+     "model.unk_token must be a string"},
     {with_model(R"("vocab":{},"merges":[],"dropout":0.1)"), errc::unsupported, "model.dropout"},
-    {with_model(R"("vocab":{},"merges":[],"continuing_subword_prefix":"##")"), errc::unsupported, "continuing_subword_prefix"},
-    {with_model(R"("vocab":{},"merges":[],"end_of_word_suffix":"</w>")"), errc::unsupported, "end_of_word_suffix"},
-    {with_model(R"("vocab":{},"merges":[],"byte_fallback":"yes")"), errc::load_failed, "model.byte_fallback"},
+    {with_model(R"("vocab":{},"merges":[],"continuing_subword_prefix":"##")"), errc::unsupported,
+     "continuing_subword_prefix"},
+    {with_model(R"("vocab":{},"merges":[],"end_of_word_suffix":"</w>")"), errc::unsupported,
+     "end_of_word_suffix"},
+    {with_model(R"("vocab":{},"merges":[],"byte_fallback":"yes")"), errc::load_failed,
+     "model.byte_fallback"},
     {document("\"added_tokens\":{}"), errc::load_failed, "added_tokens"},
     {document("\"added_tokens\":[3]"), errc::load_failed, "added_tokens[0]"},
     {added(R"({"id":9})"), errc::load_failed, "added_tokens[0].content"},
     {added(R"({"content":"x"})"), errc::load_failed, "added_tokens[0].id"},
     {added(R"({"id":9,"content":"x","lstrip":1})"), errc::load_failed, "added_tokens[0].lstrip"},
-    {added(R"({"id":9,"content":")" + std::string(2000, 'x') + "\"}"), errc::unsupported, "2000 bytes"},
+    {added(R"({"id":9,"content":")" + std::string(2000, 'x') + "\"}"), errc::unsupported,
+     "2000 bytes"},
     {document(R"("normalizer":"NFC")"), errc::load_failed, "normalizer must be an object"},
     {document(R"("normalizer":{"type":"Lowercase"})"), errc::unsupported, "Lowercase"},
-    {document(R"("normalizer":{"type":"Sequence","normalizers":[{"type":"NFC"},{"type":"NFD"}]})"), errc::unsupported,
-     "normalizer.normalizers[1]: the normalizer NFD"},
-    {document(R"("normalizer":{"type":"Replace","pattern":{"String":""},"content":"x"})"), errc::load_failed,
-     "normalizer.pattern"},
-    {document(R"("normalizer":{"type":"Replace","pattern":{"Regex":"(a"},"content":"x"})"), errc::unsupported, "(a"},
-    {document(R"~("normalizer":{"type":"Replace","pattern":{"Regex":"(a)"},"content":"$1"})~"), errc::unsupported, "content"},
-    {document(R"("pre_tokenizer":{"type":"BertPreTokenizer"})"), errc::unsupported, "BertPreTokenizer"},
-    {document(R"("pre_tokenizer":{"type":"Split","pattern":{"String":"a"},"behavior":"Odd"})"), errc::unsupported, "Odd"},
-    {document(R"("pre_tokenizer":{"type":"Split","behavior":"Isolated"})"), errc::load_failed, "pre_tokenizer.pattern"},
-    {document(R"("pre_tokenizer":{"type":"Metaspace","replacement":"ab"})"), errc::load_failed, "pre_tokenizer.replacement"},
-    {document(R"("pre_tokenizer":{"type":"Sequence"})"), errc::load_failed, "pre_tokenizer.pretokenizers"},
-    {document(R"("post_processor":{"type":"BertProcessing"})"), errc::unsupported, "BertProcessing"},
-    {document(R"("post_processor":{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"X"}}],"special_tokens":{}})"),
+    {document(R"("normalizer":{"type":"Sequence","normalizers":[{"type":"NFC"},{"type":"NFD"}]})"),
+     errc::unsupported, "normalizer.normalizers[1]: the normalizer NFD"},
+    {document(R"("normalizer":{"type":"Replace","pattern":{"String":""},"content":"x"})"),
+     errc::load_failed, "normalizer.pattern"},
+    {document(R"("normalizer":{"type":"Replace","pattern":{"Regex":"(a"},"content":"x"})"),
+     errc::unsupported, "(a"},
+    {document(R"~("normalizer":{"type":"Replace","pattern":{"Regex":"(a)"},"content":"$1"})~"),
+     errc::unsupported, "content"},
+    {document(R"("pre_tokenizer":{"type":"BertPreTokenizer"})"), errc::unsupported,
+     "BertPreTokenizer"},
+    {document(R"("pre_tokenizer":{"type":"Split","pattern":{"String":"a"},"behavior":"Odd"})"),
+     errc::unsupported, "Odd"},
+    {document(R"("pre_tokenizer":{"type":"Split","behavior":"Isolated"})"), errc::load_failed,
+     "pre_tokenizer.pattern"},
+    {document(R"("pre_tokenizer":{"type":"Metaspace","replacement":"ab"})"), errc::load_failed,
+     "pre_tokenizer.replacement"},
+    {document(R"("pre_tokenizer":{"type":"Sequence"})"), errc::load_failed,
+     "pre_tokenizer.pretokenizers"},
+    {document(R"("post_processor":{"type":"BertProcessing"})"), errc::unsupported,
+     "BertProcessing"},
+    {document(
+         R"("post_processor":{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"X"}}],"special_tokens":{}})"),
      errc::load_failed, "post_processor.special_tokens.X"},
-    {document(R"("post_processor":{"type":"TemplateProcessing","single":[],"special_tokens":{}})"), errc::unsupported,
-     "Sequence A"},
+    {document(R"("post_processor":{"type":"TemplateProcessing","single":[],"special_tokens":{}})"),
+     errc::unsupported, "Sequence A"},
     {document(R"("decoder":{"type":"WordPiece"})"), errc::unsupported, "WordPiece"},
-    {document(R"("decoder":{"type":"Strip","content":"x","start":-1,"stop":0})"), errc::load_failed, "decoder.start"},
+    {document(R"("decoder":{"type":"Strip","content":"x","start":-1,"stop":0})"), errc::load_failed,
+     "decoder.start"},
 };
 
 } // namespace
@@ -376,7 +439,8 @@ BOOST_AUTO_TEST_CASE(long_chains_of_components_are_refused)
     std::string rules;
     for (int i = 0; i < 40; ++i)
         rules += (i ? "," : "") + std::string(R"({"type":"Fuse"})");
-    const result<tokenizer> t = load_text(document(R"("decoder":{"type":"Sequence","decoders":[)" + rules + "]}"));
+    const result<tokenizer> t =
+        load_text(document(R"("decoder":{"type":"Sequence","decoders":[)" + rules + "]}"));
     BOOST_REQUIRE(!t);
     BOOST_TEST((t.error().code == errc::unsupported));
 }
@@ -393,15 +457,20 @@ BOOST_AUTO_TEST_CASE(broken_fixtures_fail_as_they_must)
         ++tried;
         if (c.at("must") == "fail") {
             BOOST_REQUIRE_MESSAGE(!t, dir << " loads");
-            BOOST_TEST((t.error().code == (c.at("category") == "unsupported" ? errc::unsupported : errc::load_failed)), dir);
+            BOOST_TEST((t.error().code == (c.at("category") == "unsupported" ? errc::unsupported
+                                                                             : errc::load_failed)),
+                       dir);
             bool mentioned = false;
             for (const json::value& word : c.at("mention_any").as_array())
-                mentioned = mentioned || t.error().detail.find(word.as_string()) != std::string::npos;
+                mentioned =
+                    mentioned || t.error().detail.find(word.as_string()) != std::string::npos;
             BOOST_TEST(mentioned, dir << ": " << t.error().detail);
         } else { // an id beyond the model's vocabulary: the tokenizer cannot know, but tells
-            const json::value config = parse_json(read(fixtures / "broken" / dir / "config.json")).value();
+            const json::value config =
+                parse_json(read(fixtures / "broken" / dir / "config.json")).value();
             BOOST_REQUIRE(t.has_value());
-            const auto entry = t->entry_from(static_cast<token_id>(config.at("vocab_size").as_int64()));
+            const auto entry =
+                t->entry_from(static_cast<token_id>(config.at("vocab_size").as_int64()));
             BOOST_REQUIRE(entry.has_value());
             BOOST_TEST(entry->second == c.at("token_text").as_string());
         }
@@ -414,14 +483,18 @@ BOOST_AUTO_TEST_CASE(broken_fixtures_fail_as_they_must)
 BOOST_AUTO_TEST_CASE(a_damaged_file_loads_or_says_why_and_never_crashes)
 {
     const char* wanted = std::getenv("SEED");
-    const unsigned seed = wanted ? static_cast<unsigned>(std::stoul(wanted)) : std::random_device{}();
+    const unsigned seed =
+        wanted ? static_cast<unsigned>(std::stoul(wanted)) : std::random_device{}();
     std::cout << "SEED=" << seed << '\n';
     std::mt19937 random(seed);
-    const auto below = [&](std::size_t n) { return std::uniform_int_distribution<std::size_t>(0, n - 1)(random); };
+    const auto below = [&](std::size_t n) {
+        return std::uniform_int_distribution<std::size_t>(0, n - 1)(random);
+    };
     const std::string added_token =
         R"("added_tokens":[{"id":9,"content":"<s>","special":true,"lstrip":true,"single_word":true}])";
     const std::string rules =
-        added_token + R"~(,"normalizer":{"type":"Sequence","normalizers":[{"type":"NFC"},{"type":"Prepend","prepend":"_"},
+        added_token +
+        R"~(,"normalizer":{"type":"Sequence","normalizers":[{"type":"NFC"},{"type":"Prepend","prepend":"_"},
         {"type":"Replace","pattern":{"String":" "},"content":"_"}]},"pre_tokenizer":{"type":"Sequence","pretokenizers":[
         {"type":"Split","pattern":{"Regex":"(?i:'s|'t)|[^\\r\\n\\p{L}]?\\p{L}+|\\s+(?!\\S)|\\s+"},"behavior":"Isolated",
         "invert":false},
@@ -450,7 +523,8 @@ BOOST_AUTO_TEST_CASE(a_damaged_file_loads_or_says_why_and_never_crashes)
         if (!t) {
             ++refused;
             BOOST_REQUIRE(t.error().detail.find("tokenizer.json") != std::string::npos);
-            BOOST_REQUIRE((t.error().code == errc::load_failed || t.error().code == errc::unsupported));
+            BOOST_REQUIRE(
+                (t.error().code == errc::load_failed || t.error().code == errc::unsupported));
             continue;
         }
         ++survived;
