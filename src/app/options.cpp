@@ -2,6 +2,8 @@
 
 #include <warmd/json.hpp>
 
+#include "base/machine.hpp"
+
 #include <boost/program_options.hpp>
 
 #include <grp.h>
@@ -14,7 +16,6 @@
 #include <filesystem>
 #include <limits>
 #include <sstream>
-#include <thread>
 
 namespace warmd {
 
@@ -121,6 +122,12 @@ std::optional<std::size_t> read_frame_size(std::string_view text)
     return size && *size >= 1024 ? size : std::nullopt;
 }
 
+/// Of what this process may use.
+std::uint64_t share_of_memory(double percent)
+{
+    return static_cast<std::uint64_t>(static_cast<double>(memory_limit()) * percent / 100);
+}
+
 std::optional<std::uint64_t> read_budget(std::string_view text)
 {
     if (text == "off")
@@ -130,9 +137,7 @@ std::optional<std::uint64_t> read_budget(std::string_view text)
     const auto percent = take_number(text);
     if (!percent || text != "%" || *percent <= 0 || *percent > 100)
         return {};
-    const double memory = static_cast<double>(::sysconf(_SC_PHYS_PAGES)) *
-                          static_cast<double>(::sysconf(_SC_PAGESIZE));
-    return static_cast<std::uint64_t>(memory * *percent / 100);
+    return share_of_memory(*percent);
 }
 
 std::string show_size(std::uint64_t size)
@@ -235,7 +240,8 @@ constexpr kind<std::chrono::nanoseconds> positive_duration_kind{
 constexpr kind<std::size_t> frame_kind{"SIZE", "a size such as 64K or 16M, at least 1K",
                                        read_frame_size, show_size};
 constexpr kind<std::uint64_t> budget_kind{
-    "SIZE", "off, a size such as 512M or 8G, or a share of this machine's memory such as 50%",
+    "SIZE",
+    "off, a size such as 512M or 8G, or a share such as 50% of the memory this process may use",
     read_budget, show_size};
 constexpr kind<std::string> path_kind{"PATH", "a path", read_path,
                                       [](std::string path) { return path; }};
@@ -302,7 +308,19 @@ void add(po::options_description& group, const char* name, const kind<T>& what, 
         about);
 }
 
-std::size_t default_run_threads() { return std::max(2U, std::thread::hardware_concurrency()); }
+/// The rest is for requests, replies and what the system keeps of files. What can never fit is
+/// refused; without a limit the kernel would end the daemon, and everybody's models with it.
+constexpr double default_share_of_memory = 90;
+
+/// Two at least: one long call must not keep all others waiting.
+std::size_t default_run_threads() { return std::max<std::size_t>(2, usable_cores()); }
+
+/// No more than `models` can load or close at once. Those that hang on a file system that does not
+/// answer must not keep all others waiting: eight at least.
+std::size_t default_load_threads(std::size_t models)
+{
+    return std::min(models, std::max<std::size_t>(8, 2 * usable_cores()));
+}
 
 struct described_options {
     po::options_description all;
@@ -319,7 +337,7 @@ described_options describe(daemon_options& options)
     add(residency, "max-loaded-models", models_kind, options.cache.max_loaded_models,
         "models resident at once");
     add(residency, "max-loaded-bytes", budget_kind, options.cache.max_loaded_bytes,
-        "memory for models: 8G, or 50% of this machine's");
+        "memory for models: 8G, or 50% of what this process may use, or off; 90% by itself");
     add(residency, "idle-timeout", duration_kind, options.cache.idle_timeout,
         "unload a model that nobody used for so long");
     add(residency, "max-wait", duration_kind, options.cache.max_wait,
@@ -452,8 +470,8 @@ std::string check_report(const daemon_options& options)
 
 daemon_options sound(daemon_options options)
 {
-    if (options.load_threads == 0) // no more than that can load or close at once
-        options.load_threads = std::min<std::size_t>(options.cache.max_loaded_models, 64);
+    if (options.load_threads == 0)
+        options.load_threads = default_load_threads(options.cache.max_loaded_models);
     if (const auto checked = validate(options.server); !checked)
         throw usage_error{(checked.error().detail.starts_with("socket") ? "--socket: " : "") +
                           checked.error().detail};
@@ -471,6 +489,7 @@ std::variant<daemon_options, leave> read_options(int count, const char* const* a
     daemon_options options;
     options.server.socket_path = default_socket_path();
     options.run_threads = default_run_threads();
+    options.cache.max_loaded_bytes = share_of_memory(default_share_of_memory);
     const auto [all, limits, access] = describe(options);
     const auto usage = [](const std::string& what) {
         return leave{2, "warmd: " + what + "\nTry 'warmd --help'.\n", what};

@@ -2,6 +2,7 @@
 
 #include "app/options.hpp"
 
+#include "base/machine.hpp"
 #include "support/scratch.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -36,7 +37,7 @@ BOOST_AUTO_TEST_CASE(without_arguments_the_defaults_hold)
 {
     const daemon_options options = read({});
     BOOST_TEST(options.cache.max_loaded_models == 2U);
-    BOOST_TEST(options.cache.max_loaded_bytes == 0U);
+    BOOST_TEST(options.cache.max_loaded_bytes / 1024 == memory_limit() / 10 * 9 / 1024);
     BOOST_TEST((options.cache.idle_timeout == 0s));
     BOOST_TEST((options.drain == 10s));
     BOOST_TEST(options.server.session.max_frame_bytes == 16U << 20);
@@ -128,7 +129,7 @@ BOOST_AUTO_TEST_CASE(an_allowed_root_is_a_real_directory)
                boost::test_tools::per_element());
 }
 
-BOOST_AUTO_TEST_CASE(a_budget_may_be_a_share_of_the_machines_memory)
+BOOST_AUTO_TEST_CASE(a_budget_may_be_a_share_of_the_memory_it_may_use)
 {
     const std::uint64_t all = read({"--max-loaded-bytes", "100%"}).cache.max_loaded_bytes;
     BOOST_TEST(all > 1U << 20);
