@@ -20,7 +20,7 @@ namespace warmd {
 namespace {
 
 using answer = asio::awaitable<result<std::string>>;
-using from_caller = std::shared_ptr<caller>;
+using from_peer = std::shared_ptr<request_peer>;
 
 /// What one answer leaves for the next.
 struct spare_memory {
@@ -36,6 +36,15 @@ struct surroundings {
     std::shared_ptr<spare_memory> spare;
 };
 
+/// The job of a method `run` that was asked for `asked`, the values its parameters were read into.
+template <class Asked>
+job begin(answer (*run)(surroundings, Asked, from_peer), surroundings in, Asked asked)
+{
+    return [run, in, asked = std::move(asked)](from_peer from) mutable {
+        return run(in, std::move(asked), std::move(from));
+    };
+}
+
 // -- what every method with a `model` takes ---------------------------------
 
 struct common {
@@ -43,8 +52,8 @@ struct common {
     std::optional<std::chrono::nanoseconds> timeout;
     bool progress = false;
 
-    /// Once the parameters are known to be sound.
-    void take_effect(const from_caller& from)
+    /// Once the request begins.
+    void take_effect(const from_peer& from)
     {
         if (timeout)
             from->set_timeout(*timeout);
@@ -147,32 +156,12 @@ constexpr operation_method operation_methods[] = {
 
 /// A request for an operation, read and found sound.
 struct operation_request {
+    const operation_method* how;
     model_spec model;
     common also;
     operation what;
-    std::function<void(const generated_token&)> on_token; // on a worker thread
+    bool stream = false;
 };
-
-result<operation_request> read_operation(const operation_method& how, surroundings in,
-                                         const json_node& given, const from_caller& from)
-{
-    params read(how.name, given);
-    operation_request asked;
-    asked.model = read.model("model", in.daemon->models);
-    asked.what = how.read(read);
-    const bool stream = std::holds_alternative<generate>(asked.what) && read.flag("stream", false);
-    asked.also = read_common(read);
-    if (auto why = read.fault())
-        return *why;
-    if (auto why = over_limits(asked.what, in.daemon->request))
-        return *why;
-    asked.also.take_effect(from);
-    if (stream)
-        asked.on_token = [from](const generated_token& token) {
-            from->notify("$/token", replies::token(from->id(), token));
-        };
-    return asked;
-}
 
 result<std::string> written(const operation_method& how, const outcome& what, std::size_t max_bytes)
 {
@@ -194,27 +183,47 @@ text_form text_by(const operation_method* how, const daemon_info& daemon)
             .max_reply_bytes = most};
 }
 
-answer run_operation(const operation_method* how, surroundings in, const json_node& given,
-                     from_caller from)
+std::function<void(const generated_token&)> tokens_to(const from_peer& from)
 {
-    auto asked = read_operation(*how, in, given, from);
-    if (!asked)
-        co_return asked.error();
+    return [from](const generated_token& token) {
+        from->notify("$/token", replies::token(from->id(), token));
+    };
+}
+
+answer run_operation(surroundings in, operation_request asked, from_peer from)
+{
+    asked.also.take_effect(from);
     auto lease =
-        co_await in.cache->get_or_load(std::move(asked->model), std::move(asked->also.options));
+        co_await in.cache->get_or_load(std::move(asked.model), std::move(asked.also.options));
     if (!lease)
         co_return lease.error();
     from->about(lease->what().model->key.text);
-    if (asked->also.progress)
+    if (asked.also.progress)
         from->notify("$/progress", replies::running(from->id()));
-    text_form form = text_by(how, *in.daemon);
+    text_form form = text_by(asked.how, *in.daemon);
+    std::function<void(const generated_token&)> on_token = // on a worker thread
+        asked.stream ? tokens_to(from) : nullptr;
     result<std::string> reply =
-        co_await lease->run(std::move(asked->what), std::move(form), std::move(asked->on_token));
+        co_await lease->run(std::move(asked.what), std::move(form), std::move(on_token));
     co_return std::move(reply);
 }
 
+result<job> read_operation(const operation_method& how, surroundings in, const json_node& given)
+{
+    params read(how.name, given);
+    operation_request asked{.how = &how, .model = read.model("model", in.daemon->models)};
+    asked.what = how.read(read);
+    asked.stream = std::holds_alternative<generate>(asked.what) && read.flag("stream", false);
+    asked.also = read_common(read);
+    if (auto why = read.fault())
+        return *why;
+    if (auto why = over_limits(asked.what, in.daemon->request))
+        return *why;
+    return begin(run_operation, in, std::move(asked));
+}
+
 /// What concerns everybody is for the daemon's own user and root, whoever else may talk to it.
-std::optional<failure> refusal_of_strangers(std::string_view called, const from_caller& from)
+std::optional<failure> refusal_of_strangers(std::string_view called, const from_peer& from)
 {
     const unsigned peer = from->peer_uid();
     if (peer == 0 || peer == ::geteuid())
@@ -258,24 +267,35 @@ bool load_at_once(const surroundings& in, const json_node& given, std::string& o
     return true;
 }
 
-answer load(surroundings in, const json_node& given, from_caller from)
+struct load_request {
+    model_spec model;
+    common also;
+};
+
+answer load(surroundings in, load_request asked, from_peer from)
 {
-    params read("load", given);
-    model_spec spec = read.model("model", in.daemon->models);
-    const bool pin = read.flag("pin", false);
-    common also = read_common(read);
-    if (auto why = read.fault())
-        co_return *why;
-    also.take_effect(from);
-    also.options.pin = pin;
-    also.options.retry_failed = true;
-    const auto lease = co_await in.cache->get_or_load(std::move(spec), std::move(also.options));
+    asked.also.take_effect(from);
+    const auto lease =
+        co_await in.cache->get_or_load(std::move(asked.model), std::move(asked.also.options));
     if (!lease)
         co_return lease.error();
     from->about(lease->what().model->key.text);
     std::string text;
     replies::write_loaded(text, lease->what(), lease->cached(), lease->joined());
     co_return text;
+}
+
+result<job> read_load(surroundings in, const json_node& given)
+{
+    params read("load", given);
+    load_request asked{.model = read.model("model", in.daemon->models), .also = {}};
+    const bool pin = read.flag("pin", false);
+    asked.also = read_common(read);
+    asked.also.options.pin = pin;
+    asked.also.options.retry_failed = true;
+    if (auto why = read.fault())
+        return *why;
+    return begin(load, in, std::move(asked));
 }
 
 /// The entry a request is about: named by its key, or by a model that must be resolved first.
@@ -294,66 +314,93 @@ target read_target(params& read, surroundings in)
     return which;
 }
 
-answer unload(surroundings in, const json_node& given, from_caller from)
+/// That entry's key, looked for if need be.
+asio::awaitable<result<cache_key>> key_of(surroundings in, target which)
 {
-    params read("unload", given);
-    target which = read_target(read, in);
-    unload_request what{
-        .keys = {}, .all = read.flag("all", false), .wait = read.flag("wait", true)};
-    common also = read_common(read);
-    if (which.model.has_value() + which.key.has_value() + what.all != 1)
-        read.refuse("unload needs exactly one of model, key, and all: true");
-    if (auto why = read.fault())
-        co_return *why;
-    if (auto why = what.all ? refusal_of_strangers("unload with all", from) : std::nullopt)
-        co_return *why;
-    also.take_effect(from);
-    if (which.model) {
-        auto found = co_await in.cache->find_key(std::move(*which.model));
-        if (!found)
-            co_return found.error();
-        which.key = std::move(*found);
-    }
     if (which.key)
-        what.keys.push_back(*which.key);
-    const auto keys = co_await in.cache->unload(std::move(what));
+        co_return std::move(*which.key);
+    auto found = co_await in.cache->find_key(std::move(*which.model));
+    co_return std::move(found);
+}
+
+struct unload_asked {
+    target which; ///< or all
+    unload_request what;
+    common also;
+};
+
+answer unload(surroundings in, unload_asked asked, from_peer from)
+{
+    if (auto why = asked.what.all ? refusal_of_strangers("unload with all", from) : std::nullopt)
+        co_return *why;
+    asked.also.take_effect(from);
+    if (!asked.what.all) {
+        auto key = co_await key_of(in, std::move(asked.which));
+        if (!key)
+            co_return key.error();
+        asked.what.keys.push_back(std::move(*key));
+    }
+    const std::vector<cache_key> wanted = asked.what.keys;
+    const auto keys = co_await in.cache->unload(std::move(asked.what));
     if (!keys)
         co_return keys.error();
-    if (which.key && keys->empty())
-        co_return failure{errc::not_found, "nothing is loaded under " + shortened(which.key->text)};
+    if (!wanted.empty() && keys->empty())
+        co_return failure{errc::not_found,
+                          "nothing is loaded under " + shortened(wanted.front().text)};
     co_return replies::unloaded(*keys);
 }
 
-answer set_pinned(std::string_view called, bool pinned, surroundings in, const json_node& given,
-                  from_caller from)
+result<job> read_unload(surroundings in, const json_node& given)
 {
-    params read(called, given);
-    target which = read_target(read, in);
-    common also = read_common(read);
-    if (which.model.has_value() == which.key.has_value())
-        read.refuse(std::string(called) + " needs exactly one of model and key");
+    params read("unload", given);
+    unload_asked asked{.which = read_target(read, in), .what = {}, .also = {}};
+    asked.what.all = read.flag("all", false);
+    asked.what.wait = read.flag("wait", true);
+    asked.also = read_common(read);
+    if (asked.which.model.has_value() + asked.which.key.has_value() + asked.what.all != 1)
+        read.refuse("unload needs exactly one of model, key, and all: true");
     if (auto why = read.fault())
-        co_return *why;
-    also.take_effect(from);
-    if (which.model) {
-        auto found = co_await in.cache->find_key(std::move(*which.model));
-        if (!found)
-            co_return found.error();
-        which.key = std::move(*found);
-    }
-    const auto done = co_await in.cache->set_pinned(*which.key, pinned);
-    if (!done)
-        co_return done.error();
-    co_return replies::pinned(*which.key, pinned);
+        return *why;
+    return begin(unload, in, std::move(asked));
 }
 
-answer pin(surroundings in, const json_node& given, from_caller from)
+struct pin_request {
+    target which;
+    bool pinned;
+    common also;
+};
+
+answer set_pinned(surroundings in, pin_request asked, from_peer from)
 {
-    return set_pinned("pin", true, in, given, std::move(from));
+    asked.also.take_effect(from);
+    const auto key = co_await key_of(in, std::move(asked.which));
+    if (!key)
+        co_return key.error();
+    const auto done = co_await in.cache->set_pinned(*key, asked.pinned);
+    if (!done)
+        co_return done.error();
+    co_return replies::pinned(*key, asked.pinned);
 }
-answer unpin(surroundings in, const json_node& given, from_caller from)
+
+result<job> read_set_pinned(std::string_view called, bool pinned, surroundings in,
+                            const json_node& given)
 {
-    return set_pinned("unpin", false, in, given, std::move(from));
+    params read(called, given);
+    pin_request asked{.which = read_target(read, in), .pinned = pinned, .also = read_common(read)};
+    if (asked.which.model.has_value() == asked.which.key.has_value())
+        read.refuse(std::string(called) + " needs exactly one of model and key");
+    if (auto why = read.fault())
+        return *why;
+    return begin(set_pinned, in, std::move(asked));
+}
+
+result<job> read_pin(surroundings in, const json_node& given)
+{
+    return read_set_pinned("pin", true, in, given);
+}
+result<job> read_unpin(surroundings in, const json_node& given)
+{
+    return read_set_pinned("unpin", false, in, given);
 }
 
 // -- observation: never counts as use ---------------------------------------
@@ -363,10 +410,17 @@ std::optional<failure> takes_nothing(std::string_view called, const json_node& g
     return params(called, given).fault();
 }
 
-answer models(surroundings in, const json_node& given, from_caller)
+/// A method that takes no parameters.
+result<job> read_nothing(std::string_view called, answer (*run)(surroundings, from_peer),
+                         surroundings in, const json_node& given)
 {
-    if (auto why = takes_nothing("models", given))
-        co_return *why;
+    if (auto why = takes_nothing(called, given))
+        return *why;
+    return job([run, in](from_peer from) { return run(in, std::move(from)); });
+}
+
+answer models(surroundings in, from_peer)
+{
     const auto models = co_await in.cache->models();
     co_return replies::models(models, in.cache->now());
 }
@@ -378,10 +432,8 @@ asio::awaitable<std::vector<family>> survey_of(surroundings in)
     co_return survey(*in.counted, models, stats, *in.daemon, in.cache->now());
 }
 
-answer stats(surroundings in, const json_node& given, from_caller)
+answer stats(surroundings in, from_peer)
 {
-    if (auto why = takes_nothing("stats", given))
-        co_return *why;
     const std::vector<family> all = co_await survey_of(in);
     std::string text;
     json_writer to(text);
@@ -391,10 +443,8 @@ answer stats(surroundings in, const json_node& given, from_caller)
     co_return text;
 }
 
-answer metrics_text(surroundings in, const json_node& given, from_caller)
+answer metrics_text(surroundings in, from_peer)
 {
-    if (auto why = takes_nothing("metrics", given))
-        co_return *why;
     const std::vector<family> all = co_await survey_of(in);
     std::string text;
     json_writer(text)
@@ -415,10 +465,8 @@ bool health_at_once(const surroundings& in, const json_node& given, std::string&
     return true;
 }
 
-answer health(surroundings in, const json_node& given, from_caller)
+answer health(surroundings in, from_peer)
 {
-    if (auto why = takes_nothing("health", given))
-        co_return *why;
     const auto models = co_await in.cache->models();
     const cache_stats stats = co_await in.cache->stats();
     std::string text;
@@ -443,7 +491,7 @@ event_filter read_events(params& read)
     return wanted.any() ? wanted : wanted.set();
 }
 
-event_sink events_to(const from_caller& from)
+event_sink events_to(const from_peer& from)
 {
     return [to = std::weak_ptr(from)](const cache_event& happened) {
         if (const auto client = to.lock())
@@ -452,7 +500,7 @@ event_sink events_to(const from_caller& from)
 }
 
 /// Holds the subscription, too.
-std::function<void(std::size_t)> tell_lost(const from_caller& from, subscription watching)
+std::function<void(std::size_t)> tell_lost(const from_peer& from, subscription watching)
 {
     return [to = std::weak_ptr(from), held = std::move(watching)](std::size_t dropped) {
         if (const auto client = to.lock())
@@ -460,12 +508,8 @@ std::function<void(std::size_t)> tell_lost(const from_caller& from, subscription
     };
 }
 
-answer subscribe(surroundings in, const json_node& given, from_caller from)
+answer subscribe(surroundings in, event_filter wanted, from_peer from)
 {
-    params read("subscribe", given);
-    const event_filter wanted = read_events(read);
-    if (auto why = read.fault())
-        co_return *why;
     event_sink sink = events_to(from);
     subscription watching = co_await in.cache->subscribe(wanted, std::move(sink));
     if (!from->outlive_reply(tell_lost(from, std::move(watching))))
@@ -473,12 +517,19 @@ answer subscribe(surroundings in, const json_node& given, from_caller from)
     co_return replies::subscribed(wanted);
 }
 
+result<job> read_subscribe(surroundings in, const json_node& given)
+{
+    params read("subscribe", given);
+    const event_filter wanted = read_events(read);
+    if (auto why = read.fault())
+        return *why;
+    return begin(subscribe, in, wanted);
+}
+
 // -- the daemon ------------------------------------------------------------
 
-answer reload(surroundings in, const json_node& given, from_caller from)
+answer reload(surroundings in, from_peer from)
 {
-    if (auto why = takes_nothing("reload", given))
-        co_return *why;
     if (auto why = refusal_of_strangers("reload", from))
         co_return *why;
     const asio::any_io_executor executor = co_await asio::this_coro::executor;
@@ -490,45 +541,65 @@ answer reload(surroundings in, const json_node& given, from_caller from)
     co_return replies::reloaded(*done);
 }
 
-answer shut_down(surroundings in, const json_node& given, from_caller from)
+using grace_period = std::optional<std::chrono::nanoseconds>;
+
+answer shut_down(surroundings in, grace_period grace, from_peer from)
 {
-    params read("shutdown", given);
-    const auto grace = read.seconds("drain_seconds", true);
-    if (auto why = read.fault())
-        co_return *why;
     if (auto why = refusal_of_strangers("shutdown", from))
         co_return *why;
     in.daemon->shut_down(grace);
     co_return "{}";
 }
 
-answer discover(surroundings in, const json_node& given, from_caller)
+result<job> read_shut_down(surroundings in, const json_node& given)
 {
-    if (auto why = takes_nothing("rpc.discover", given))
-        co_return *why;
-    co_return discovery(in.daemon->version);
+    params read("shutdown", given);
+    const grace_period grace = read.seconds("drain_seconds", true);
+    if (auto why = read.fault())
+        return *why;
+    return begin(shut_down, in, grace);
 }
 
-struct named_handler {
+answer discover(surroundings in, from_peer) { co_return discovery(in.daemon->version); }
+
+using at_once = bool (*)(const surroundings&, const json_node&, std::string& out);
+
+struct plain_method { // takes no parameters
     std::string_view name;
-    answer (*run)(surroundings, const json_node&, from_caller);
-    bool (*at_once)(const surroundings&, const json_node&, std::string& out) = nullptr;
+    answer (*run)(surroundings, from_peer);
+    at_once now = nullptr;
 };
 
-constexpr named_handler other_methods[] = {
+constexpr plain_method plain_methods[] = {
     {"health", health, health_at_once},
     {"stats", stats},
     {"models", models},
-    {"load", load, load_at_once},
-    {"unload", unload},
-    {"pin", pin},
-    {"unpin", unpin},
-    {"subscribe", subscribe},
     {"reload", reload},
-    {"shutdown", shut_down},
     {"metrics", metrics_text},
     {"rpc.discover", discover},
 };
+
+struct other_method {
+    std::string_view name;
+    result<job> (*read)(surroundings, const json_node&);
+    at_once now = nullptr;
+};
+
+constexpr other_method other_methods[] = {
+    {"load", read_load, load_at_once},
+    {"unload", read_unload},
+    {"pin", read_pin},
+    {"unpin", read_unpin},
+    {"subscribe", read_subscribe},
+    {"shutdown", read_shut_down},
+};
+
+std::function<bool(const json_node&, std::string&)> bound(at_once now, const surroundings& in)
+{
+    if (!now)
+        return {};
+    return [now, in](const json_node& given, std::string& out) { return now(in, given, out); };
+}
 
 } // namespace
 
@@ -537,20 +608,19 @@ void add_methods(dispatcher& to, backend_cache& cache, const daemon_info& daemon
     const surroundings in{&cache, &daemon, to.counted(), std::make_shared<spare_memory>()};
     for (const operation_method& each : operation_methods)
         to.add(std::string(each.name),
-               {.at_once = {}, .run = [how = &each, in](const json_node& given, from_caller from) {
-                    return run_operation(how, in, given, std::move(from));
+               {.at_once = {}, .read = [how = &each, in](const json_node& given) {
+                    return read_operation(*how, in, given);
                 }});
-    for (const named_handler& each : other_methods) {
-        method how{.at_once = {},
-                   .run = [run = each.run, in](const json_node& given, from_caller from) {
-                       return run(in, given, std::move(from));
-                   }};
-        if (each.at_once)
-            how.at_once = [answer = each.at_once, in](const json_node& given, std::string& out) {
-                return answer(in, given, out);
-            };
-        to.add(std::string(each.name), std::move(how));
-    }
+    for (const plain_method& each : plain_methods)
+        to.add(std::string(each.name),
+               {.at_once = bound(each.now, in), .read = [how = &each, in](const json_node& given) {
+                    return read_nothing(how->name, how->run, in, given);
+                }});
+    for (const other_method& each : other_methods)
+        to.add(std::string(each.name),
+               {.at_once = bound(each.now, in), .read = [how = &each, in](const json_node& given) {
+                    return how->read(in, given);
+                }});
 }
 
 } // namespace warmd

@@ -42,8 +42,8 @@ struct peer_name {
 /// What bounds it: at most max_in_flight requests run, notifications included, and with them
 /// running or with max_queued_output bytes unsent nothing more is read. Notifications to the client
 /// other than `$/token` are dropped while that much is unsent; those of subscriptions are counted
-/// (caller::outlive_reply). Replies to what runs by then may come to max_unread_bytes; then, as
-/// after its timeouts, the connection is closed and counted (look()).
+/// (request_peer::outlive_reply). Replies to what runs by then may come to max_unread_bytes; then,
+/// as after its timeouts, the connection is closed and counted (look()).
 ///
 /// How it ends: the client closes its writing side, or drain(): what has arrived is answered, then
 /// the socket is closed. A frame that cannot be read: answered, likewise, after the error. A
@@ -56,7 +56,7 @@ public:
     using socket = asio::local::stream_protocol::socket;
 
     static constexpr std::size_t max_queued_output = 4 * 1024 * 1024;
-    static constexpr std::size_t max_kept_callers = 16; ///< subscriptions
+    static constexpr std::size_t max_kept_peers = 16; ///< subscriptions
 
     /// The dispatcher must outlive the session. `by` watches the socket, on the socket's executor.
     session(socket connected, peer_name peer, std::shared_ptr<poller> by, const dispatcher&,

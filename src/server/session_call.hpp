@@ -25,7 +25,7 @@ struct session::batch {
 
 /// One request in flight, and its handler's view of the client. Shared with the handler's helpers
 /// on other threads, which may only notify(); the rest belongs to the session's executor.
-class session::call : public caller, public std::enable_shared_from_this<call> {
+class session::call : public request_peer, public std::enable_shared_from_this<call> {
 public:
     call(const std::shared_ptr<session>& owner, const rpc::request& request)
         : owner_(owner), executor_(owner->executor_),
@@ -80,7 +80,7 @@ public:
     bool outlive_reply(std::function<void(std::size_t)> caught_up) override
     {
         const auto owner = owner_.lock();
-        if (!owner || !running_ || owner->kept_.size() >= max_kept_callers)
+        if (!owner || !running_ || owner->kept_.size() >= max_kept_peers)
             return false;
         owner->kept_.push_back(shared_from_this());
         kept_ = true;

@@ -34,23 +34,29 @@ bool dispatcher::answer_at_once(const rpc::request& request, std::string& out) c
             ++found->counts->ok;
             return true;
         }
-    } catch (...) { // run() meets the same trouble and says so
+    } catch (...) { // answer() meets the same trouble and says so
     }
     out.resize(before);
     return false;
 }
 
-asio::awaitable<result<std::string>> dispatcher::answer(rpc::request request,
-                                                        std::shared_ptr<caller> from) const
+namespace {
+
+failure bug_in(const std::string& method, std::string_view thrown)
 {
-    const named_method* const found = find(request.method);
-    if (!found)
-        co_return failure{errc::method_not_found,
-                          "there is no method '" + shortened(request.method) + '\''};
-    std::string thrown = "an exception of unknown type";
-    const std::string called = shortened(request.method);
+    return {errc::internal_error, "method '" + method + "' failed: " + std::string(thrown)};
+}
+
+constexpr std::string_view unknown_exception = "an exception of unknown type";
+
+asio::awaitable<result<std::string>> run(std::string method, result<job> what,
+                                         std::shared_ptr<request_peer> from)
+{
+    if (!what)
+        co_return what.error();
+    std::string thrown(unknown_exception);
     try {
-        result<std::string> reply = co_await found->how.run(*request.params, std::move(from));
+        result<std::string> reply = co_await (*what)(std::move(from));
         co_return reply;
     } catch (const boost::system::system_error& error) {
         if (error.code() == asio::error::operation_aborted)
@@ -60,7 +66,30 @@ asio::awaitable<result<std::string>> dispatcher::answer(rpc::request request,
         thrown = error.what();
     } catch (...) {
     }
-    co_return failure{errc::internal_error, "method '" + called + "' failed: " + thrown};
+    co_return bug_in(method, thrown);
+}
+
+} // namespace
+
+result<job> dispatcher::read(const rpc::request& request) const
+{
+    const std::string called = shortened(request.method);
+    const named_method* const found = find(request.method);
+    if (!found)
+        return failure{errc::method_not_found, "there is no method '" + called + '\''};
+    try {
+        return found->how.read(*request.params);
+    } catch (const std::exception& error) {
+        return bug_in(called, error.what());
+    } catch (...) {
+        return bug_in(called, unknown_exception);
+    }
+}
+
+asio::awaitable<result<std::string>> dispatcher::answer(const rpc::request& request,
+                                                        std::shared_ptr<request_peer> from) const
+{
+    return run(shortened(request.method), read(request), std::move(from));
 }
 
 request_counts& dispatcher::counts_of(std::string_view method) const

@@ -18,9 +18,9 @@ namespace warmd {
 /// The client behind one request, as far as a handler needs it. Made by the session for each
 /// request and shared with whatever works on it, so it may outlive the connection: then nothing it
 /// does has an effect.
-class caller {
+class request_peer {
 public:
-    virtual ~caller() = default;
+    virtual ~request_peer() = default;
     /// The request's id; null for a notification.
     virtual const json::value& id() const noexcept = 0;
     /// The user at the other end of the connection (SO_PEERCRED).
@@ -34,9 +34,9 @@ public:
     virtual void set_timeout(std::chrono::nanoseconds limit) = 0;
     /// For the log: the request is about the model of this key.
     virtual void about(std::string_view key) { (void)key; }
-    /// Keeps this caller, and what notify() sends, until the connection's end instead of the
+    /// Keeps this peer, and what notify() sends, until the connection's end instead of the
     /// reply's (subscribe): whoever sends holds a weak_ptr, which expires then. `caught_up` is kept
-    /// as long: it is told how many of this caller's notifications were dropped for a client that
+    /// as long: it is told how many of this peer's notifications were dropped for a client that
     /// did not read, once it reads again and before it is sent another. False if the connection
     /// keeps too many. Session executor only.
     virtual bool outlive_reply(std::function<void(std::size_t dropped)> caught_up = {})
@@ -46,19 +46,20 @@ public:
     }
 };
 
-/// How a method is carried out. Both run on the session's serial executor and are given the
-/// request's parameters, an object, as it stands in its frame: gone when the function returns, or
-/// first suspends.
+/// A request whose parameters have been read: called once, with whoever sent it, it answers in its
+/// own time. Result: JSON text. Owns all that it works with, so nothing of it ends with the frame
+/// that the request stood in. Cancelled by `terminal`, which it lets travel as operation_aborted.
+using job = std::function<asio::awaitable<result<std::string>>(std::shared_ptr<request_peer> from)>;
+
+/// How a method is carried out. Both functions run on the session's serial executor and are given
+/// the request's parameters, an object, as it stands in its frame: gone when the function returns.
 struct method {
     /// Answers if that takes no waiting: appends the result, JSON text, to `out`. False: it does,
     /// or the answer is a failure; nothing has been done but perhaps for writing to `out`, and
-    /// `run` will answer. May be empty.
+    /// read() will answer. May be empty.
     std::function<bool(const json_node& params, std::string& out)> at_once;
-    /// Answers in its own time; result: JSON text. Cancelled by `terminal`, which it lets travel as
-    /// operation_aborted.
-    std::function<asio::awaitable<result<std::string>>(const json_node& params,
-                                                       std::shared_ptr<caller> from)>
-        run;
+    /// Reads the parameters into a job, or says what is wrong with them. Has no other effect.
+    std::function<result<job>(const json_node& params)> read;
 };
 
 class dispatcher {
@@ -75,11 +76,11 @@ public:
     /// Appends the request's result to `out` if its method has one without waiting; else false, and
     /// `out` as it was.
     bool answer_at_once(const rpc::request& request, std::string& out) const;
-    /// Runs the request's method. The result is the JSON text of its `result` member. A handler
-    /// that throws anything but operation_aborted has a bug: internal_error. What `request` refers
-    /// to need only live until the first suspension.
-    asio::awaitable<result<std::string>> answer(rpc::request request,
-                                                std::shared_ptr<caller> from) const;
+    /// Reads the request's parameters now, and runs its method once awaited: what `request` refers
+    /// to need not live until then. The result is the JSON text of its `result` member. A method
+    /// that throws anything but operation_aborted has a bug: internal_error.
+    asio::awaitable<result<std::string>> answer(const rpc::request& request,
+                                                std::shared_ptr<request_peer> from) const;
 
     /// Where the caller of answer() counts how that ended; answer_at_once() counts by itself. Stays
     /// where it is.
@@ -93,6 +94,7 @@ private:
         request_counts* counts;
     };
     const named_method* find(std::string_view name) const noexcept;
+    result<job> read(const rpc::request& request) const;
 
     const std::shared_ptr<metrics> metrics_;
     std::vector<named_method>

@@ -23,7 +23,7 @@ namespace {
 
 json::value parsed(const std::string& text) { return parse_json(text).value(); }
 
-struct fake_caller : caller {
+struct fake_peer : request_peer {
     json::value the_id = 7;
     unsigned uid = ::geteuid();
     std::vector<std::pair<std::string, json::value>> heard;
@@ -60,7 +60,7 @@ struct daemon_of_test {
     bool draining = false;
     std::vector<std::optional<std::chrono::nanoseconds>> shutdowns;
     std::vector<std::function<void(result<model_changes>)>> reloads;
-    std::shared_ptr<fake_caller> from = std::make_shared<fake_caller>();
+    std::shared_ptr<fake_peer> from = std::make_shared<fake_peer>();
     std::pair<std::string, std::string> asked; // method and parameters
     json_document given;                       // those parameters
     std::optional<result<std::string>> answered;
@@ -879,7 +879,7 @@ BOOST_FIXTURE_TEST_CASE(shutdown_is_for_the_daemons_user_and_root, daemon_of_tes
 namespace {
 
 /// Takes what `from` has heard: each event without its time, which is Unix time.
-std::vector<std::string> events_heard(fake_caller& from)
+std::vector<std::string> events_heard(fake_peer& from)
 {
     std::vector<std::string> texts;
     for (auto& [method, params] : std::exchange(from.heard, {})) {

@@ -24,7 +24,7 @@ using client_socket = asio::local::stream_protocol::socket;
 
 namespace {
 
-asio::awaitable<result<std::string>> whoami(const json_node&, std::shared_ptr<caller> from)
+asio::awaitable<result<std::string>> whoami(std::shared_ptr<request_peer> from)
 {
     co_return std::to_string(from->peer_uid());
 }
@@ -33,7 +33,8 @@ asio::awaitable<result<std::string>> whoami(const json_node&, std::shared_ptr<ca
 struct served {
     explicit served(server_config changes = {})
     {
-        methods.add("whoami", {.at_once = {}, .run = whoami});
+        methods.add("whoami",
+                    {.at_once = {}, .read = [](const json_node&) { return job(whoami); }});
         config = changes;
         if (config.socket_path.empty())
             config.socket_path = scratch.path / "run" / "warmd.sock";

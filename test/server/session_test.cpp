@@ -26,31 +26,31 @@ using gate = std::shared_ptr<handoff<result<std::string>>>;
 struct fake_methods {
     asio::any_io_executor executor;
     std::map<std::string, gate> gates; // open requests of `wait`, by their param `gate`
-    std::map<std::string, std::shared_ptr<caller>> callers; // likewise; theirs to notify with
-    std::set<std::string> aborted;                          // gates whose request was cancelled
-    std::vector<std::string> seen;                          // notifications to `note`
+    std::map<std::string, std::shared_ptr<request_peer>> callers; // likewise; theirs to notify with
+    std::set<std::string> aborted; // gates whose request was cancelled
+    std::vector<std::string> seen; // notifications to `note`
 
-    answer_of echo(json::object params, std::shared_ptr<caller>)
+    answer_of echo(json::object params, std::shared_ptr<request_peer>)
     {
         co_return json::serialize(params);
     }
-    answer_of fail(json::object, std::shared_ptr<caller>)
+    answer_of fail(json::object, std::shared_ptr<request_peer>)
     {
         throw std::logic_error("a bug");
         co_return std::string();
     }
-    answer_of note(json::object params, std::shared_ptr<caller>)
+    answer_of note(json::object params, std::shared_ptr<request_peer>)
     {
         seen.push_back(json::serialize(params));
         co_return "null";
     }
-    answer_of big(json::object params, std::shared_ptr<caller>)
+    answer_of big(json::object params, std::shared_ptr<request_peer>)
     {
         co_return '"' + std::string(static_cast<std::size_t>(params.at("bytes").as_int64()), 'x') +
             '"';
     }
     /// Waits until its gate opens; `timeout_ns` sets a timeout.
-    answer_of wait(json::object params, std::shared_ptr<caller> from)
+    answer_of wait(json::object params, std::shared_ptr<request_peer> from)
     {
         const std::string name(params.at("gate").as_string());
         if (const json::value* limit = params.if_contains("timeout_ns"))
@@ -71,7 +71,7 @@ struct fake_methods {
         }
     }
     /// Notifies from within the handler, before and after a suspension, then answers.
-    answer_of chatty(json::object, std::shared_ptr<caller> from)
+    answer_of chatty(json::object, std::shared_ptr<request_peer> from)
     {
         from->notify("$/token", R"({"n":1})");
         const auto rung = handoff<int>::make(executor);
@@ -88,12 +88,13 @@ struct fake_methods {
     void add_to(dispatcher& to)
     {
         const auto bind =
-            [this](answer_of (fake_methods::*what)(json::object, std::shared_ptr<caller>)) {
-                return method{
-                    .at_once = {},
-                    .run = [this, what](const json_node& params, std::shared_ptr<caller> from) {
-                        return (this->*what)(params.value().as_object(), std::move(from));
-                    }};
+            [this](answer_of (fake_methods::*what)(json::object, std::shared_ptr<request_peer>)) {
+                return method{.at_once = {}, .read = [this, what](const json_node& params) {
+                                  return job([this, what, given = params.value().as_object()](
+                                                 std::shared_ptr<request_peer> from) {
+                                      return (this->*what)(given, std::move(from));
+                                  });
+                              }};
             };
         to.add("echo", bind(&fake_methods::echo));
         to.add("fail", bind(&fake_methods::fail));
@@ -523,7 +524,7 @@ BOOST_AUTO_TEST_CASE(a_subscribers_notifications_go_on_until_the_connections_end
 {
     connection c;
     c.send(request("1", "wait", R"({"gate":"a","subscribe":true})") + '\n');
-    const std::weak_ptr<caller> from = std::exchange(c.fakes.callers["a"], nullptr);
+    const std::weak_ptr<request_peer> from = std::exchange(c.fakes.callers["a"], nullptr);
     c.open_gate("a", std::string("\"subscribed\""));
     TEST_LINES(c.received(), success("1", "\"subscribed\""));
     from.lock()->notify("event", "{}");
