@@ -26,14 +26,18 @@ struct stop_on_exit {
 };
 
 /// The completion keeps a share of the hold: the lease goes back only after the job has ended.
-void queue(const std::shared_ptr<hold>& under, call what)
+void queue(const std::shared_ptr<hold>& under, operation what, call_options how,
+           std::stop_token stop, std::function<void(result<outcome>)> complete)
 {
     resident& held = under->held();
     held.calls.fetch_add(1, std::memory_order_relaxed);
-    what.complete = [under, told = std::move(what.complete)](result<outcome> done) {
-        told(std::move(done));
-    };
-    held.where->run(std::move(what));
+    held.where->run({.what = std::move(what),
+                     .stop = std::move(stop),
+                     .on_token = std::move(how.on_token),
+                     .complete = [under, told = std::move(complete)](
+                                     result<outcome> done) { told(std::move(done)); },
+                     .max_tokens = how.max_tokens,
+                     .max_reply_bytes = how.max_reply_bytes});
 }
 
 std::function<void(result<outcome>)> deliver_to(std::shared_ptr<handoff<result<outcome>>> to)
@@ -41,9 +45,8 @@ std::function<void(result<outcome>)> deliver_to(std::shared_ptr<handoff<result<o
     return [to = std::move(to)](result<outcome> done) { to->deliver(std::move(done)); };
 }
 
-std::function<void(result<outcome>)> deliver_to(
-    std::shared_ptr<handoff<result<std::string>>> to,
-    std::function<result<std::string>(const outcome&)> write)
+std::function<void(result<outcome>)> deliver_to(std::shared_ptr<handoff<result<std::string>>> to,
+                                                outcome_text write)
 {
     return [to = std::move(to), write = std::move(write)](const result<outcome>& done) {
         to->deliver(done ? write(*done) : result<std::string>(done.error()));
@@ -52,32 +55,24 @@ std::function<void(result<outcome>)> deliver_to(
 
 } // namespace
 
-asio::awaitable<result<outcome>> backend_lease::run(
-    operation what, std::function<void(const generated_token&)> on_token)
+asio::awaitable<result<outcome>> backend_lease::run(operation what, call_options how)
 {
     const asio::any_io_executor executor = co_await asio::this_coro::executor;
     const auto told = handoff<result<outcome>>::make(executor);
     const stop_on_exit stop;
-    queue(hold_, {.what = std::move(what),
-                  .stop = stop.source.get_token(),
-                  .on_token = std::move(on_token),
-                  .complete = deliver_to(told)});
+    queue(hold_, std::move(what), std::move(how), stop.source.get_token(), deliver_to(told));
     result<outcome> answer = co_await told->take();
     co_return answer;
 }
 
-asio::awaitable<result<std::string>> backend_lease::run(
-    operation what, text_form form, std::function<void(const generated_token&)> on_token)
+asio::awaitable<result<std::string>> backend_lease::run(operation what, call_options how,
+                                                        outcome_text write)
 {
     const asio::any_io_executor executor = co_await asio::this_coro::executor;
     const auto told = handoff<result<std::string>>::make(executor);
     const stop_on_exit stop;
-    queue(hold_, {.what = std::move(what),
-                  .stop = stop.source.get_token(),
-                  .on_token = std::move(on_token),
-                  .complete = deliver_to(told, std::move(form.write)),
-                  .max_tokens = form.max_tokens,
-                  .max_reply_bytes = form.max_reply_bytes});
+    queue(hold_, std::move(what), std::move(how), stop.source.get_token(),
+          deliver_to(told, std::move(write)));
     result<std::string> answer = co_await told->take();
     co_return std::move(answer);
 }

@@ -22,13 +22,15 @@ struct residency {
     mutable std::string hit_reply;
 };
 
-/// How an outcome becomes a text, and what the call may take.
-struct text_form {
-    std::function<result<std::string>(const outcome&)>
-        write; ///< called on the worker thread: a large text takes a while
+/// What one call may take, and who is told of it while it runs.
+struct call_options {
     std::size_t max_tokens = std::numeric_limits<std::size_t>::max();      ///< as in call
     std::size_t max_reply_bytes = std::numeric_limits<std::size_t>::max(); ///< as in call
+    std::function<void(const generated_token&)> on_token; ///< on a worker thread; may be empty
 };
+
+/// What is made of an outcome, on the worker thread that has it: a large one takes a while.
+using outcome_text = std::function<result<std::string>(const outcome&)>;
 
 class hold; // one granted lease, shared by the lease and the jobs that run under it
             // (backend_cache.cpp)
@@ -53,12 +55,10 @@ public:
     /// Queues an operation on the backend's lane and waits for its outcome; resumes on the caller's
     /// executor, which must be serial. If the caller is cancelled (terminal) it resumes at once
     /// with operation_aborted; the job keeps its own share of the hold until it ends, and is asked
-    /// to stop. `on_token` is called on a worker thread.
-    asio::awaitable<result<outcome>> run(operation what,
-                                         std::function<void(const generated_token&)> on_token = {});
-    /// The same, but the answer is the outcome's text.
-    asio::awaitable<result<std::string>> run(operation what, text_form form,
-                                             std::function<void(const generated_token&)> on_token);
+    /// to stop.
+    asio::awaitable<result<outcome>> run(operation what, call_options how = {});
+    /// The same, and what `write` makes of the outcome.
+    asio::awaitable<result<std::string>> run(operation what, call_options how, outcome_text write);
 
 private:
     std::shared_ptr<hold> hold_; // ~hold posts cache_core::released(entry)

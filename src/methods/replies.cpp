@@ -1,12 +1,10 @@
 #include "methods/replies.hpp"
 
-#include <boost/json.hpp>
+#include "methods/object_text.hpp"
 
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
-#include <cmath>
 
 namespace warmd::replies {
 
@@ -15,24 +13,6 @@ namespace {
 double seconds(std::chrono::nanoseconds time)
 {
     return std::chrono::duration<double>(time).count();
-}
-
-/// A whole result: `members` writes what stands between the braces.
-template <class Members>
-void write_object(std::string& out, Members members)
-{
-    json_writer to(out);
-    to.begin_object();
-    members(to);
-    to.end_object();
-}
-
-template <class Members>
-std::string object(Members members)
-{
-    std::string text;
-    write_object(text, std::move(members));
-    return text;
 }
 
 void write_optional(json_writer& to, std::string_view name, const std::optional<std::string>& text)
@@ -91,99 +71,6 @@ std::vector<std::string> what_is_stuck(std::span<const model_info> models, const
             " seconds");
     return reasons;
 }
-
-// Operations: they go on until all is written or the writer is full ---------
-
-void write_tokens(json_writer& to, const outcome& what)
-{
-    const auto& all = std::get<tokens>(what);
-    to.key("ids").array(all.ids).key("tokens").array(all.texts);
-}
-
-void write_plain_text(json_writer& to, const outcome& what)
-{
-    to.member("text", std::get<plain_text>(what).text);
-}
-
-void write_distributions(json_writer& to, const outcome& what)
-{
-    to.key("distributions").begin_array();
-    for (const top_slice& slice : std::get<distributions>(what).slices) {
-        if (to.full())
-            break;
-        to.begin_object()
-            .key("token_ids")
-            .array(slice.token_ids)
-            .key("logprobs")
-            .array(slice.logprobs)
-            .key("tail_logprob");
-        slice.tail_logprob ? to.value(*slice.tail_logprob) : to.value(nullptr);
-        to.member("vocab_size", slice.vocab_size).end_object();
-    }
-    to.end_array();
-}
-
-void write_scored(json_writer& to, const outcome& what)
-{
-    to.key("results").begin_array();
-    for (const scored_text& scored : std::get<scored_texts>(what).results) {
-        if (to.full())
-            break;
-        to.begin_object()
-            .member("logprob", scored.total)
-            .member("num_tokens", scored.logprobs.size())
-            .key("token_ids")
-            .array(scored.ids)
-            .key("logprobs")
-            .array(scored.logprobs)
-            .end_object();
-    }
-    to.end_array();
-}
-
-void write_rolling(json_writer& to, const outcome& what)
-{
-    to.key("results").begin_array();
-    for (const scored_text& scored : std::get<scored_texts>(what).results) {
-        if (to.full())
-            break;
-        const double mean = scored.logprobs.empty()
-                                ? 0
-                                : scored.total / static_cast<double>(scored.logprobs.size());
-        to.begin_object()
-            .key("token_ids")
-            .array(scored.ids)
-            .key("logprobs")
-            .array(scored.logprobs)
-            .member("num_tokens", scored.ids.size())
-            .member("total_logprob", scored.total)
-            .member("mean_logprob", mean)
-            .member("perplexity", std::exp(-mean))
-            .end_object();
-    }
-    to.end_array();
-}
-
-void write_generation(json_writer& to, const outcome& what)
-{
-    static constexpr std::array<std::string_view, 3> reasons{"stop", "length",
-                                                             "eos"}; // by generation_result::finish
-    const auto& made = std::get<generation_result>(what);
-    to.member("text", made.text).key("token_ids").array(made.ids);
-    to.member("finish_reason", reasons[static_cast<std::size_t>(made.reason)]);
-}
-
-void write_divergence(json_writer& to, const outcome& what)
-{
-    const auto& report = std::get<divergence_report>(what);
-    to.member("kind", report.kind == divergence_kind::js ? "js" : "kl")
-        .key("per_prompt")
-        .array(report.per_prompt);
-    to.member("mean", report.mean).member("max", report.max);
-    to.key("ci_95").array(std::array{report.ci_95_low, report.ci_95_high});
-}
-
-// The cache ------------------------------------------------------------
 
 void write_loaded(std::string& out, const residency& what, bool cached, bool joined)
 {
@@ -311,94 +198,6 @@ void write_health(std::string& out, std::span<const model_info> models, const ca
     });
 }
 
-// Notifications ------------------------------------------------------------
-
-/// To four digits: it is for a bar on a screen.
-static double fraction(std::uint64_t done, std::uint64_t total)
-{
-    return std::min(1.0,
-                    std::round(static_cast<double>(done) / static_cast<double>(total) * 1e4) / 1e4);
-}
-
-std::string progress(const json::value& id, const load_progress& so_far)
-{
-    static constexpr std::array<std::string_view, 3> stages{"queued", "waiting_for_room",
-                                                            "loading"}; // by load_progress::stage
-    return object([&](json_writer& to) {
-        to.key("id").raw(json::serialize(id)).key("value").begin_object();
-        to.member("stage", stages[static_cast<std::size_t>(so_far.stage)]);
-        if (so_far.position)
-            to.member("position", *so_far.position);
-        if (so_far.bytes_done && so_far.bytes_total && *so_far.bytes_total > 0)
-            to.member("fraction", fraction(*so_far.bytes_done, *so_far.bytes_total));
-        if (so_far.bytes_done)
-            to.member("bytes_done", *so_far.bytes_done);
-        if (so_far.bytes_total)
-            to.member("bytes_total", *so_far.bytes_total);
-        to.end_object();
-    });
-}
-
-std::string running(const json::value& id)
-{
-    return object([&](json_writer& to) {
-        to.key("id")
-            .raw(json::serialize(id))
-            .key("value")
-            .begin_object()
-            .member("stage", "running")
-            .end_object();
-    });
-}
-
-std::string token(const json::value& id, const generated_token& token)
-{
-    return object([&](json_writer& to) {
-        to.key("id")
-            .raw(json::serialize(id))
-            .member("text", token.text)
-            .member("token_id", token.id)
-            .member("logprob", token.logprob);
-    });
-}
-
-// Events ------------------------------------------------------------
-
-namespace {
-
-/// Unix time in seconds, to the microsecond.
-double unix_seconds(std::chrono::system_clock::time_point time)
-{
-    return std::chrono::duration<double>(
-               std::chrono::floor<std::chrono::microseconds>(time.time_since_epoch()))
-        .count();
-}
-
-void write_details(json_writer& to, const event::state& moved)
-{
-    const auto write_state = [&](std::string_view called, const std::optional<entry_state>& state) {
-        to.key(called);
-        state ? to.value(name(*state)) : to.value(nullptr);
-    };
-    write_state("from", moved.from);
-    write_state("to", moved.to);
-    to.member("reason", moved.reason);
-}
-void write_details(json_writer& to, const event::evicted& evicted)
-{
-    to.member("reason", name(evicted.reason));
-}
-void write_details(json_writer& to, const event::load_failed& failed)
-{
-    to.member("message", failed.message).member("cause", failed.cause);
-}
-void write_details(json_writer& to, const event::close_failed& failed)
-{
-    to.member("message", failed.message);
-}
-
-} // namespace
-
 std::string subscribed(event_filter wanted)
 {
     return object([&](json_writer& to) {
@@ -407,25 +206,6 @@ std::string subscribed(event_filter wanted)
             if (wanted[type])
                 to.value(event_names[type]);
         to.end_array();
-    });
-}
-
-std::string event(const cache_event& happened)
-{
-    return object([&](json_writer& to) {
-        to.member("type", event_names[happened.what.index()])
-            .member("time", unix_seconds(happened.time))
-            .member("key", happened.key.text);
-        std::visit([&](const auto& what) { write_details(to, what); }, happened.what);
-    });
-}
-
-std::string lost(std::size_t events)
-{
-    return object([&](json_writer& to) {
-        to.member("type", "lost")
-            .member("time", unix_seconds(std::chrono::system_clock::now()))
-            .member("count", events);
     });
 }
 

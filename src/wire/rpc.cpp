@@ -12,31 +12,32 @@ namespace warmd::rpc {
 
 namespace {
 
-/// The one table of errc -> JSON-RPC code. -32700..-32600 are the specification's, -32800 is the
-/// Language Server Protocol's RequestCancelled, -32001.. are ours.
-constexpr std::array<std::pair<errc, int>, 17> wire_codes{{
+/// -32700..-32600 are the specification's codes, -32800 is the Language Server Protocol's
+/// RequestCancelled, -32001.. are ours.
+constexpr std::array<error_kind, 17> all_kinds{{
     // the client's message
-    {errc::parse_error, -32700},
-    {errc::invalid_request, -32600},
-    {errc::method_not_found, -32601},
-    {errc::invalid_params, -32602},
-    {errc::frame_too_large, -32010},
-    {errc::cancelled, -32800},
+    {errc::parse_error, -32700, "not JSON"},
+    {errc::invalid_request, -32600, "not a JSON-RPC 2.0 request, or an empty batch"},
+    {errc::method_not_found, -32601, "no such method"},
+    {errc::invalid_params, -32602, "a parameter is missing, unknown, ill-typed or out of range"},
+    {errc::frame_too_large, -32010, "the request is longer than frames may be"},
+    {errc::cancelled, -32800, "taken back by $/cancelRequest"},
     // what it asked for
-    {errc::not_found, -32001},
-    {errc::too_large, -32005},
-    {errc::permission_denied, -32008},
-    {errc::unsupported, -32009},
+    {errc::not_found, -32001, "no such model or adapter on disk, or not loaded"},
+    {errc::too_large, -32005,
+     "the model can never fit the budget, or the reply is longer than replies may be"},
+    {errc::permission_denied, -32008, "not for this user, or a path outside of the allowed roots"},
+    {errc::unsupported, -32009, "this build or backend cannot do that"},
     // the moment
-    {errc::busy, -32003},
-    {errc::timeout, -32004},
-    {errc::all_pinned, -32006},
-    {errc::shutting_down, -32007},
+    {errc::busy, -32003, "a queue is full; nothing was done"},
+    {errc::timeout, -32004, "the request's own timeout, or that of the load, passed"},
+    {errc::all_pinned, -32006, "no room, and everything resident is pinned"},
+    {errc::shutting_down, -32007, "the daemon is draining"},
     // the model
-    {errc::load_failed, -32002},
-    {errc::backend_failed, -32011},
+    {errc::load_failed, -32002, "the loader failed"},
+    {errc::backend_failed, -32011, "the backend threw while running; the model stays resident"},
     // the daemon
-    {errc::internal_error, -32603},
+    {errc::internal_error, -32603, "a bug in the daemon"},
 }};
 
 failure not_a_request(std::string detail)
@@ -236,11 +237,13 @@ std::string request_text(const json::value& id, std::string_view method, std::st
     return out;
 }
 
+std::span<const error_kind> error_kinds() noexcept { return all_kinds; }
+
 int wire_code(errc code) noexcept
 {
-    const auto row = std::find_if(wire_codes.begin(), wire_codes.end(),
-                                  [code](const auto& entry) { return entry.first == code; });
-    return row == wire_codes.end() ? -32603 : row->second;
+    const auto row = std::find_if(all_kinds.begin(), all_kinds.end(),
+                                  [code](const error_kind& each) { return each.code == code; });
+    return row == all_kinds.end() ? -32603 : row->wire_code;
 }
 
 } // namespace warmd::rpc

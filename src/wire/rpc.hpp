@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -72,7 +73,15 @@ std::string notification_text(std::string_view method, std::string_view params);
 /// {"jsonrpc":"2.0","id":…,"method":…,"params":…}; `params`: JSON text.
 std::string request_text(const json::value& id, std::string_view method, std::string_view params);
 
-/// The JSON-RPC error code of `code`, by the table in rpc.cpp.
+/// What may go wrong, as the wire and the manual have it: the one table of them.
+struct error_kind {
+    errc code;
+    int wire_code;
+    std::string_view meaning; ///< half a sentence
+};
+/// All that can be on the wire.
+std::span<const error_kind> error_kinds() noexcept;
+/// The JSON-RPC error code of `code`.
 int wire_code(errc code) noexcept;
 
 } // namespace warmd::rpc

@@ -1,0 +1,18 @@
+#pragma once
+// The contract (schema.hpp), part by part: each in the source of its name.
+
+#include "methods/schema.hpp"
+
+namespace warmd::schema {
+
+std::vector<method> operation_methods(); // contract_operations.cpp
+std::vector<method> residency_methods(); // contract_daemon.cpp, as the next
+std::vector<method> daemon_methods();
+std::vector<type> all_types(); // contract_types.cpp
+
+/// `own` between `model` and what every method about a model takes besides.
+std::vector<field> about_a_model(field model, std::vector<field> own);
+/// How a request for a model may end, besides as any may.
+std::vector<errc> errors_of_a_load();
+
+} // namespace warmd::schema

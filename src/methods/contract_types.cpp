@@ -1,0 +1,227 @@
+// The types that the contract's fields are of.
+
+#include "methods/contract_parts.hpp"
+#include "methods/reader.hpp"
+
+namespace warmd::schema {
+
+namespace {
+
+std::vector<field> identity_members()
+{
+    return {
+        {.name = "kind", .type = "string", .doc = "which loader knows it", .otherwise = R"("hf")"},
+        {.name = "base",
+         .type = "string",
+         .doc = "an absolute path, or a repository id in the local Hugging Face cache"},
+        {.name = "adapter",
+         .type = "string|null",
+         .doc = "a LoRA adapter: an absolute path",
+         .otherwise = "null"},
+        {.name = "dtype", .type = "Dtype", .doc = "what to compute in", .otherwise = R"("auto")"},
+        {.name = "device", .type = "Device", .doc = "where to compute", .otherwise = R"("auto")"},
+        {.name = "entry_point",
+         .type = "string|null",
+         .doc = "for kinds that have any",
+         .otherwise = "null"},
+        {.name = "options",
+         .type = "object",
+         .doc = "what else the kind understands",
+         .otherwise = "{}"}};
+}
+
+std::vector<field> spec_members()
+{
+    std::vector<field> all = identity_members();
+    all.push_back({.name = "trust_remote_code",
+                   .type = "boolean",
+                   .doc = "accepted for others' sake: no code is ever loaded",
+                   .otherwise = "false"});
+    return all;
+}
+
+std::vector<field> loaded_members()
+{
+    std::vector<field> all = identity_members();
+    for (field& each : all)
+        each.otherwise = {}; // an answer leaves none of them out
+    all.insert(all.begin(), {.name = "key", .type = "string", .doc = "its key"});
+    return all;
+}
+
+type model_state()
+{
+    return {
+        .name = "ModelState",
+        .wanted = "a row of `models`",
+        .plural = "rows",
+        .members = {{.name = "key", .type = "string", .doc = "its key"},
+                    {.name = "model", .type = "ModelSpec", .doc = "what was resolved"},
+                    {.name = "state", .type = "State", .doc = "where it is"},
+                    {.name = "bytes", .type = "integer", .doc = "measured; 0 until it is loaded"},
+                    {.name = "shared_bytes",
+                     .type = "integer",
+                     .doc = "of these, held in common with other models"},
+                    {.name = "estimated_bytes", .type = "integer", .doc = "before it was loaded"},
+                    {.name = "leases", .type = "integer", .doc = "requests that use it"},
+                    {.name = "waiters", .type = "integer", .doc = "requests that wait for it"},
+                    {.name = "pinned", .type = "boolean", .doc = "never evicted to make room"},
+                    {.name = "load_seconds", .type = "seconds", .doc = "what its load took"},
+                    {.name = "idle_seconds",
+                     .type = "number|null",
+                     .doc = "since its last use; null while it is used"},
+                    {.name = "expires_in_seconds",
+                     .type = "number|null",
+                     .doc = "until it goes for want of use; null: it does not"},
+                    {.name = "generation", .type = "string", .doc = "of its files"},
+                    {.name = "calls", .type = "integer", .doc = "since it was loaded"}}};
+}
+
+std::vector<type> result_types()
+{
+    const field logprobs{
+        .name = "logprobs", .type = "number[]", .doc = "of each token that was scored, nats"};
+    return {
+        {.name = "Distribution",
+         .wanted = "the most probable tokens",
+         .plural = "distributions",
+         .members = {{.name = "token_ids",
+                      .type = "TokenId[]",
+                      .doc = "by falling logprob, ties by rising id"},
+                     {.name = "logprobs", .type = "number[]", .doc = "of each, nats"},
+                     {.name = "tail_logprob",
+                      .type = "number|null",
+                      .doc = "log of the mass that is not listed; null: all is"},
+                     {.name = "vocab_size", .type = "integer", .doc = "tokens in all"}}},
+        {.name = "ScoredCompletion",
+         .wanted = "a completion's score",
+         .plural = "scores",
+         .members = {{.name = "logprob", .type = "number", .doc = "the sum, nats"},
+                     {.name = "num_tokens", .type = "integer", .doc = "that were scored"},
+                     {.name = "token_ids", .type = "TokenId[]", .doc = "of the completion"},
+                     logprobs}},
+        {.name = "ScoredText",
+         .wanted = "a text's score",
+         .plural = "scores",
+         .members = {{.name = "token_ids", .type = "TokenId[]", .doc = "of the text"},
+                     logprobs,
+                     {.name = "num_tokens", .type = "integer", .doc = "of the text"},
+                     {.name = "total_logprob", .type = "number", .doc = "the sum, nats"},
+                     {.name = "mean_logprob", .type = "number", .doc = "for each scored token"},
+                     {.name = "perplexity", .type = "number", .doc = "exp(-mean_logprob)"}}},
+        {.name = "FinishReason", .wanted = "", .words = {"stop", "length", "eos"}},
+        {.name = "Status", .wanted = "", .words = {"ok", "degraded", "draining"}},
+        {.name = "State",
+         .wanted = "",
+         .words = {"waiting", "loading", "ready", "draining", "closing", "failed"}},
+        {.name = "LoadedModel",
+         .wanted = "a loaded model",
+         .plural = "loaded models",
+         .members = loaded_members()},
+        model_state(),
+        {.name = "Limits", .wanted = "the daemon's limits", .values = "number"},
+        {.name = "Buckets",
+         .wanted = "a histogram's counts by their upper bounds",
+         .values = "integer"},
+        {.name = "Statistic",
+         .wanted = "a number, or a histogram's buckets",
+         .one_of = {"number", "Buckets"}},
+        {.name = "Progress",
+         .wanted = "how far a request has come",
+         .members =
+             {{.name = "stage", .type = "Stage", .doc = "what it waits for or does"},
+              {.name = "position",
+               .type = "integer",
+               .doc = "in the line for room, 1 is next",
+               .optional = true},
+              {.name = "fraction",
+               .type = "number",
+               .doc = "of the load, 0 to 1",
+               .optional = true},
+              {.name = "bytes_done", .type = "integer", .doc = "of the load", .optional = true},
+              {.name = "bytes_total", .type = "integer", .doc = "of the load", .optional = true}}},
+        {.name = "Stage",
+         .wanted = "",
+         .words = {"queued", "waiting_for_room", "loading", "running"}}};
+}
+
+std::vector<type> parameter_types()
+{
+    return {
+        {.name = "TokenId",
+         .wanted = "an integer from 0 to 2147483647",
+         .plural = "token ids (integers from 0 to 2147483647)",
+         .is = "integer",
+         .within = integers{}},
+        {.name = "Text",
+         .wanted = "a string or an array of token ids (integers from 0 to 2147483647)",
+         .plural = "texts",
+         .one_of = {"string", "TokenId[]"}},
+        {.name = "StopText",
+         .wanted = "a non-empty string",
+         .plural = "non-empty strings",
+         .is = "string",
+         .within = elements{1}},
+        {.name = "Stop",
+         .wanted = "a non-empty string or an array of them",
+         .one_of = {"StopText", "StopText[]"}},
+        {.name = "Item",
+         .wanted = R"(an object with exactly "prompt" and "completion")",
+         .plural = "{prompt, completion}",
+         .members = {{.name = "prompt", .type = "Text", .doc = "what goes before"},
+                     {.name = "completion", .type = "Text", .doc = "what is scored"}}},
+        {.name = "ModelSpec", .wanted = "a ModelSpec object", .members = spec_members()},
+        {.name = "Model",
+         .wanted = "a ModelSpec object, or the name of a configured model",
+         .one_of = {"ModelSpec", "string"}},
+        {.name = "Dtype", .wanted = "", .words = {"auto", "fp32", "bf16", "fp16"}},
+        {.name = "Device", .wanted = "", .words = {"auto", "cpu"}},
+        {.name = "View",
+         .wanted =
+             R"("base", "ft", {"scaled": number} or {"null": {"seed", "init_scale", "rank_scale"}})",
+         .one_of = {"NamedView", "ScaledView", "NullView"}},
+        {.name = "NamedView", .wanted = "", .words = {"base", "ft"}},
+        {.name = "ScaledView",
+         .wanted = "the adapter's part times a number",
+         .members = {{.name = "scaled", .type = "number", .doc = "0 is base, 1 is ft"}}},
+        {.name = "NullView",
+         .wanted = "the adapter's factors redrawn: a control",
+         .members = {{.name = "null", .type = "NullDraw", .doc = "how to draw"}}},
+        {.name = "NullDraw",
+         .wanted = "how a control is drawn",
+         .members = {{.name = "seed",
+                      .type = "integer",
+                      .doc = "of the draw",
+                      .otherwise = "0",
+                      .within = integers{.most = std::numeric_limits<std::uint64_t>::max()},
+                      .into = to<&view::seed>()},
+                     {.name = "init_scale",
+                      .type = "number",
+                      .doc = "standard deviation of what is drawn",
+                      .otherwise = "0.02",
+                      .within = numbers{.least = 0},
+                      .into = to<&view::init_scale>()},
+                     {.name = "rank_scale",
+                      .type = "number",
+                      .doc = "its square root multiplies that",
+                      .otherwise = "1.0",
+                      .within = numbers{.least = 0, .least_itself = false},
+                      .into = to<&view::rank_scale>()}}},
+        {.name = "DivergenceKind", .wanted = "", .words = {"js", "kl"}},
+        {.name = "Event",
+         .wanted = "",
+         .plural = "events",
+         .words = {event_names.begin(), event_names.end()}}};
+}
+
+} // namespace
+
+std::vector<type> all_types()
+{
+    std::vector<type> all = parameter_types();
+    for (type& each : result_types())
+        all.push_back(std::move(each));
+    return all;
+}
+
+} // namespace warmd::schema

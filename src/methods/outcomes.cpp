@@ -1,0 +1,123 @@
+#include "methods/outcomes.hpp"
+
+#include <array>
+#include <cmath>
+
+namespace warmd::replies {
+
+namespace {
+
+// They go on until all is written or the writer is full.
+
+void write_tokens(json_writer& to, const outcome& what)
+{
+    const auto& all = std::get<tokens>(what);
+    to.key("ids").array(all.ids).key("tokens").array(all.texts);
+}
+
+void write_plain_text(json_writer& to, const outcome& what)
+{
+    to.member("text", std::get<plain_text>(what).text);
+}
+
+void write_distributions(json_writer& to, const outcome& what)
+{
+    to.key("distributions").begin_array();
+    for (const top_slice& slice : std::get<distributions>(what).slices) {
+        if (to.full())
+            break;
+        to.begin_object()
+            .key("token_ids")
+            .array(slice.token_ids)
+            .key("logprobs")
+            .array(slice.logprobs)
+            .key("tail_logprob");
+        slice.tail_logprob ? to.value(*slice.tail_logprob) : to.value(nullptr);
+        to.member("vocab_size", slice.vocab_size).end_object();
+    }
+    to.end_array();
+}
+
+void write_scored(json_writer& to, const outcome& what)
+{
+    to.key("results").begin_array();
+    for (const scored_text& scored : std::get<scored_texts>(what).results) {
+        if (to.full())
+            break;
+        to.begin_object()
+            .member("logprob", scored.total)
+            .member("num_tokens", scored.logprobs.size())
+            .key("token_ids")
+            .array(scored.ids)
+            .key("logprobs")
+            .array(scored.logprobs)
+            .end_object();
+    }
+    to.end_array();
+}
+
+void write_rolling(json_writer& to, const outcome& what)
+{
+    to.key("results").begin_array();
+    for (const scored_text& scored : std::get<scored_texts>(what).results) {
+        if (to.full())
+            break;
+        const double mean = scored.logprobs.empty()
+                                ? 0
+                                : scored.total / static_cast<double>(scored.logprobs.size());
+        to.begin_object()
+            .key("token_ids")
+            .array(scored.ids)
+            .key("logprobs")
+            .array(scored.logprobs)
+            .member("num_tokens", scored.ids.size())
+            .member("total_logprob", scored.total)
+            .member("mean_logprob", mean)
+            .member("perplexity", std::exp(-mean))
+            .end_object();
+    }
+    to.end_array();
+}
+
+void write_generation(json_writer& to, const outcome& what)
+{
+    static constexpr std::array<std::string_view, 3> reasons{"stop", "length",
+                                                             "eos"}; // by generation_result::finish
+    const auto& made = std::get<generation_result>(what);
+    to.member("text", made.text).key("token_ids").array(made.ids);
+    to.member("finish_reason", reasons[static_cast<std::size_t>(made.reason)]);
+}
+
+void write_divergence(json_writer& to, const outcome& what)
+{
+    const auto& report = std::get<divergence_report>(what);
+    to.member("kind", report.kind == divergence_kind::js ? "js" : "kl")
+        .key("per_prompt")
+        .array(report.per_prompt);
+    to.member("mean", report.mean).member("max", report.max);
+    to.key("ci_95").array(std::array{report.ci_95_low, report.ci_95_high});
+}
+
+} // namespace
+
+outcome_writer writer_of(const operation& asked) noexcept
+{
+    static constexpr std::array<outcome_writer, std::variant_size_v<operation>> writers{
+        write_tokens,  write_plain_text, write_distributions, write_scored,
+        write_rolling, write_generation, write_divergence};
+    return writers[asked.index()];
+}
+
+result<std::string> written(outcome_writer write, const outcome& what, std::size_t max_bytes)
+{
+    std::string text;
+    json_writer to(text, max_bytes);
+    to.begin_object();
+    write(to, what);
+    to.end_object();
+    if (to.full())
+        return reply_too_large(max_bytes);
+    return text;
+}
+
+} // namespace warmd::replies

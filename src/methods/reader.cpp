@@ -1,0 +1,386 @@
+#include "methods/reader.hpp"
+
+#include <boost/assert.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace warmd::schema {
+
+namespace {
+
+/// A number that is written as an integer and not negative: 1.0 is none.
+std::optional<std::uint64_t> natural(const json_node& value)
+{
+    if (value.what() == json_node::kind::uint64)
+        return value.uint64();
+    return value.what() == json_node::kind::int64 && value.int64() >= 0
+               ? std::optional(value.uint64())
+               : std::nullopt;
+}
+
+std::optional<double> finite(const json_node& value)
+{
+    if (!value.is_number())
+        return {};
+    const double number = value.number();
+    return std::isfinite(number) ? std::optional(number) : std::nullopt;
+}
+
+bool within(const field& of, double number)
+{
+    const auto* const bounds = std::get_if<numbers>(&of.within);
+    return !bounds || ((bounds->least_itself ? number >= bounds->least : number > bounds->least) &&
+                       number <= bounds->most);
+}
+
+/// Null if `from` is an array of token ids, now in `to`; else the value that is wrong.
+const json_node* take_ids(std::vector<token_id>& to, const json_node& from)
+{
+    if (!from.is_array())
+        return &from;
+    to.reserve(from.size());
+    for (const json_node* element = from.begin(); element != from.end();
+         element = element->next()) {
+        const auto id = natural(*element);
+        if (!id || *id > static_cast<std::uint64_t>(std::numeric_limits<token_id>::max()))
+            return element;
+        to.push_back(static_cast<token_id>(*id));
+    }
+    return nullptr;
+}
+
+const json_node* take_text(text_or_ids& to, const json_node& from)
+{
+    if (!from.is_string())
+        return take_ids(to.emplace<std::vector<token_id>>(), from);
+    to.emplace<std::string>(from.string());
+    return nullptr;
+}
+
+/// An object with members besides these.
+bool has_others(const json_node& object, std::initializer_list<std::string_view> names)
+{
+    for (const json_node* key = object.begin(); key != object.end(); key = (key + 1)->next())
+        if (std::find(names.begin(), names.end(), key->string()) == names.end())
+            return true;
+    return false;
+}
+
+std::string element_name(std::string_view name, std::size_t index)
+{
+    return std::string(name) + '[' + std::to_string(index) + ']';
+}
+
+/// What an element of an array is.
+std::string wanted_element(const contract& in, const field& of)
+{
+    field element = of;
+    element.type = parse_type(of.type).element;
+    return wanted(in, element);
+}
+
+std::string wanted_type(const contract& in, std::string_view name)
+{
+    const type* const found = in.find_type(name);
+    return found ? std::string(found->wanted) : std::string(name);
+}
+
+/// Gives each element of an array to `take_one`. False: it is none, or too short.
+template <class TakeOne>
+bool take_all(reading& by, const field& of, const json_node& from, TakeOne take_one)
+{
+    if (!from.is_array()) {
+        by.wrong(of.name, wanted(by.by(), of), from);
+        return false;
+    }
+    const auto* const count = std::get_if<elements>(&of.within);
+    if (count && from.size() < count->least) {
+        by.refuse({errc::invalid_params, std::string(of.name) +
+                                             (from.size() == 0 ? " is empty" : " is too short") +
+                                             ": it must have " + bounds(of)});
+        return false;
+    }
+    std::size_t i = 0;
+    for (const json_node* each = from.begin(); each != from.end(); each = each->next())
+        take_one(i++, *each);
+    return true;
+}
+
+/// The first few names, for a message.
+std::string some_of(const named_models& named)
+{
+    constexpr std::size_t few = 10;
+    std::string text;
+    std::size_t count = 0;
+    for (const auto& [name, spec] : named)
+        if (count++ < few)
+            text += (text.empty() ? "" : ", ") + shortened(name);
+    if (named.size() > few)
+        text += " and " + std::to_string(named.size() - few) + " more";
+    return text.empty() ? "none" : text;
+}
+
+/// The members of an object of the type `of`, defaults included, into `to`. `path`: what it is
+/// called. False: it has a member that the type has not.
+bool take_members(reading& by, std::string_view path, const type& of, const json_node& given,
+                  void* to)
+{
+    for (const json_node* key = given.begin(); key != given.end(); key = (key + 1)->next())
+        if (std::none_of(of.members.begin(), of.members.end(),
+                         [&](const field& each) { return each.name == key->string(); }))
+            return false;
+    json_document document; // of defaults
+    for (field each : of.members) {
+        const std::string called = std::string(path) + '.' + std::string(each.name);
+        const json_node* value = given.find(each.name);
+        if (!value && !each.otherwise.empty())
+            value = document.read(each.otherwise).value();
+        each.name = called;
+        if (value)
+            each.into.read(by, each, *value, to);
+    }
+    return true;
+}
+
+} // namespace
+
+void reading::wrong(std::string_view name, std::string_view wanted, const json_node& found)
+{
+    if (!fault_)
+        refuse({errc::invalid_params, std::string(name) + " must be " + std::string(wanted) +
+                                          ", found " + excerpt(found.value())});
+}
+
+// The values ------------------------------------------------------------
+
+void take(reading& by, const field& of, const json_node& from, bool& to)
+{
+    if (from.is_bool())
+        to = from.boolean();
+    else
+        by.wrong(of.name, wanted(by.by(), of), from);
+}
+
+void take(reading& by, const field& of, const json_node& from, std::uint64_t& to)
+{
+    const auto number = natural(from);
+    const auto* const bounds = std::get_if<integers>(&of.within);
+    if (number && (!bounds || (*number >= bounds->least && *number <= bounds->most)))
+        to = *number;
+    else
+        by.wrong(of.name, wanted(by.by(), of), from);
+}
+
+void take(reading& by, const field& of, const json_node& from, double& to)
+{
+    const auto number = finite(from);
+    if (number && within(of, *number))
+        to = *number;
+    else
+        by.wrong(of.name, wanted(by.by(), of), from);
+}
+
+void take(reading& by, const field& of, const json_node& from, std::chrono::nanoseconds& to)
+{
+    constexpr double longest =
+        1e9; // 31 years: as good as for ever, and far from overflowing a count of nanoseconds
+    double seconds = 0;
+    take(by, of, from, seconds);
+    to = std::chrono::nanoseconds(
+        static_cast<std::int64_t>(std::ceil(std::min(seconds, longest) * 1e9)));
+}
+
+void take(reading& by, const field& of, const json_node& from, std::string& to)
+{
+    if (from.is_string())
+        to = from.string();
+    else
+        by.wrong(of.name, wanted(by.by(), of), from);
+}
+
+std::optional<std::size_t> take_word(reading& by, const field& of, const json_node& found)
+{
+    const type* const named = by.by().find_type(parse_type(of.type).element);
+    BOOST_ASSERT(named && !named->words.empty());
+    const auto which = found.is_string()
+                           ? std::find(named->words.begin(), named->words.end(), found.string())
+                           : named->words.end();
+    if (which != named->words.end())
+        return static_cast<std::size_t>(which - named->words.begin());
+    by.wrong(of.name, wanted_element(by.by(), of), found);
+    return {};
+}
+
+void take(reading& by, const field& of, const json_node& from, std::vector<std::string>& to)
+{
+    const auto take_one = [&](std::string_view name, const json_node& each) {
+        if (each.is_string() && each.size() != 0)
+            to.emplace_back(each.string());
+        else
+            by.wrong(name, "a non-empty string", each);
+    };
+    to.clear();
+    if (from.is_string())
+        return take_one(of.name, from);
+    take_all(by, of, from, [&](std::size_t i, const json_node& each) {
+        take_one(element_name(of.name, i), each);
+    });
+}
+
+void take(reading& by, const field& of, const json_node& from, std::vector<token_id>& to)
+{
+    to.clear();
+    if (const json_node* culprit = take_ids(to, from))
+        by.wrong(of.name, wanted(by.by(), of), *culprit);
+}
+
+void take(reading& by, const field& of, const json_node& from, text_or_ids& to)
+{
+    if (const json_node* culprit = take_text(to, from))
+        by.wrong(of.name, wanted(by.by(), of), *culprit);
+}
+
+void take(reading& by, const field& of, const json_node& from, std::vector<text_or_ids>& to)
+{
+    to.clear();
+    to.reserve(from.is_array() ? from.size() : 0);
+    take_all(by, of, from, [&](std::size_t i, const json_node& each) {
+        if (const json_node* culprit = take_text(to.emplace_back(), each))
+            by.wrong(element_name(of.name, i), wanted_element(by.by(), of), *culprit);
+    });
+}
+
+void take(reading& by, const field& of, const json_node& from, std::vector<logprob::item>& to)
+{
+    to.clear();
+    to.reserve(from.is_array() ? from.size() : 0);
+    take_all(by, of, from, [&](std::size_t i, const json_node& each) {
+        const json_node* prompt = each.is_object() ? each.find("prompt") : nullptr;
+        const json_node* completion = each.is_object() ? each.find("completion") : nullptr;
+        if (!prompt || !completion || has_others(each, {"prompt", "completion"}))
+            return by.wrong(element_name(of.name, i), wanted_element(by.by(), of), each);
+        logprob::item& item = to.emplace_back();
+        if (const json_node* culprit = take_text(item.prompt, *prompt))
+            by.wrong(element_name(of.name, i) + ".prompt", wanted_type(by.by(), "Text"), *culprit);
+        if (const json_node* culprit = take_text(item.completion, *completion))
+            by.wrong(element_name(of.name, i) + ".completion", wanted_type(by.by(), "Text"),
+                     *culprit);
+    });
+}
+
+void take(reading& by, const field& of, const json_node& from, view& to)
+{
+    to = {};
+    const std::string_view word = from.is_string() ? from.string() : std::string_view();
+    const json_node* const scaled = from.is_object() ? from.find("scaled") : nullptr;
+    const json_node* const draw = from.is_object() ? from.find("null") : nullptr;
+    const std::string path = std::string(of.name) + ".null";
+    if (word == "base" || word == "ft") {
+        to.what = word == "base" ? view::mode::base : view::mode::ft;
+    } else if (scaled && finite(*scaled) && !has_others(from, {"scaled"})) {
+        to.what = view::mode::scaled;
+        to.scale = *finite(*scaled);
+    } else if (draw && draw->is_object() && !has_others(from, {"null"}) &&
+               take_members(by, path, *by.by().find_type("NullDraw"), *draw, &to)) {
+        to.what = view::mode::null;
+    } else {
+        by.wrong(of.name, wanted(by.by(), of), from);
+    }
+}
+
+void take(reading& by, const field& of, const json_node& from, model_spec& to)
+{
+    if (!from.is_string()) {
+        if (auto why = read_model_spec(from, to))
+            by.refuse(std::move(*why));
+        return;
+    }
+    (void)of;
+    const std::string_view alias = from.string();
+    const auto found = by.names().find(alias);
+    if (found != by.names().end())
+        to = found->second;
+    else
+        by.refuse({errc::not_found, "no model is named '" + shortened(alias) +
+                                        "'; the daemon's configuration names " +
+                                        some_of(by.names()) +
+                                        "; else give a ModelSpec object, {\"base\": …}"});
+}
+
+void take(reading& by, const field& of, const json_node& from, event_filter& to)
+{
+    to.reset();
+    const bool sound = take_all(by, of, from, [&](std::size_t i, const json_node& each) {
+        field element = of;
+        const std::string name = element_name(of.name, i);
+        element.name = name;
+        if (const auto which = take_word(by, element, each))
+            to.set(*which);
+    });
+    if (sound && to.none())
+        to.set();
+}
+
+// A method's parameters --------------------------------------------------
+
+reader::reader(const contract& by, const method& of)
+    : by_(by), of_(of), document_(std::make_unique<json_document>())
+{
+    defaults_text_ = "{";
+    for (const field& each : of.params)
+        if (!each.otherwise.empty())
+            defaults_text_ += (defaults_text_.size() > 1 ? ",\"" : "\"") + std::string(each.name) +
+                              "\":" + std::string(each.otherwise);
+    defaults_text_ += '}';
+    const json_node& all = *document_->read(defaults_text_).value();
+    for (const field& each : of.params)
+        defaults_.push_back(all.find(each.name));
+}
+
+std::optional<failure> reader::read(const json_node& given, const named_models& names,
+                                    std::initializer_list<target> into) const
+{
+    if (auto why = unknown(given))
+        return why;
+    reading by(by_, names);
+    for (std::size_t i = 0; i != of_.params.size(); ++i) {
+        const field& each = of_.params[i];
+        const json_node* value = given.find(each.name);
+        if (!value)
+            value = defaults_[i];
+        if (!value && each.required())
+            by.refuse({errc::invalid_params,
+                       std::string(each.name) + " is missing: " + wanted(by_, each)});
+        if (!value)
+            continue;
+        const auto to = std::find_if(into.begin(), into.end(), [&](const target& one) {
+            return one.owner == each.into.owner;
+        });
+        BOOST_ASSERT(to != into.end());
+        each.into.read(by, each, *value, to->place);
+    }
+    return by.fault();
+}
+
+std::optional<failure> reader::unknown(const json_node& given) const
+{
+    const auto takes = [this](std::string_view name) {
+        return std::any_of(of_.params.begin(), of_.params.end(),
+                           [&](const field& each) { return each.name == name; });
+    };
+    for (const json_node* key = given.begin(); key != given.end(); key = (key + 1)->next()) {
+        if (takes(key->string()))
+            continue;
+        std::string listed;
+        for (const field& each : of_.params)
+            listed += (listed.empty() ? "" : ", ") + std::string(each.name);
+        return failure{errc::invalid_params, "unknown parameter '" + shortened(key->string()) +
+                                                 "'; " + std::string(of_.name) + " takes " +
+                                                 (listed.empty() ? "none" : listed)};
+    }
+    return {};
+}
+
+} // namespace warmd::schema

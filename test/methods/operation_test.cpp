@@ -1,0 +1,146 @@
+// The operations: what is asked, and what comes back.
+
+#include "methods/daemon_of_test.hpp"
+
+#include <cmath>
+
+using namespace warmd;
+using namespace warmd::test;
+using namespace std::chrono_literals;
+
+BOOST_FIXTURE_TEST_CASE(tokenize_and_detokenize_are_inverse, daemon_of_test)
+{
+    const json::value made =
+        result_of("tokenize", with(R"("text":"hi","add_special_tokens":false)"));
+    BOOST_TEST(json::serialize(made) == R"({"ids":[104,105],"tokens":["h","i"]})");
+    BOOST_TEST(json::serialize(result_of("tokenize", with(R"("text":[104,105])"))) ==
+               json::serialize(made));
+    BOOST_TEST(json::serialize(result_of("detokenize",
+                                         with(R"("ids":[104,105],"skip_special_tokens":true)"))) ==
+               R"({"text":"hi"})");
+}
+
+BOOST_FIXTURE_TEST_CASE(next_token_gives_one_distribution_for_each_prompt, daemon_of_test)
+{
+    const json::value made =
+        result_of("next_token", with(R"("prompts":["ab",[98],"x"],"top_k":3)"));
+    const json::array& all = made.at("distributions").as_array();
+    BOOST_TEST(all.size() == 3U);
+    BOOST_TEST((names_in(all[0]) == names{"token_ids", "logprobs", "tail_logprob", "vocab_size"}));
+    BOOST_TEST(all[0].at("token_ids").as_array().size() == 3U);
+    BOOST_TEST(number(all[0].at("logprobs").at(0)) >= number(all[0].at("logprobs").at(1)));
+    BOOST_TEST(number(all[0].at("tail_logprob")) < 0);
+    BOOST_TEST(number(all[0].at("vocab_size")) == 256);
+    BOOST_TEST(json::serialize(all[0]) ==
+               json::serialize(all[1])); // the dummy looks at the last token only
+    BOOST_TEST(json::serialize(all[0]) != json::serialize(all[2]));
+}
+
+BOOST_FIXTURE_TEST_CASE(a_whole_vocabulary_has_no_tail, daemon_of_test)
+{
+    const json::value made = result_of("next_token", with(R"("prompts":["ab"])"));
+    BOOST_TEST(made.at("distributions").at(0).at("tail_logprob").is_null());
+    BOOST_TEST(made.at("distributions").at(0).at("logprobs").as_array().size() == 256U);
+    BOOST_TEST(
+        result_of("next_token", with(R"("prompts":[])")).at("distributions").as_array().empty());
+}
+
+BOOST_FIXTURE_TEST_CASE(views_are_told_apart_and_ft_is_the_default, daemon_of_test)
+{
+    const auto through = [&](const std::string& view) {
+        return json::serialize(
+            result_of("next_token", with(R"("prompts":["ab"],"top_k":5)" + view)));
+    };
+    BOOST_TEST(through("") == through(R"(,"view":"ft")"));
+    BOOST_TEST(through(R"(,"view":{"scaled":1})") == through(R"(,"view":"ft")"));
+    BOOST_TEST(through(R"(,"view":{"scaled":0.0})") == through(R"(,"view":"base")"));
+    BOOST_TEST(through(R"(,"view":"base")") != through(R"(,"view":"ft")"));
+    BOOST_TEST(through(R"(,"view":{"null":{"seed":5}})") !=
+               through(R"(,"view":{"null":{"seed":6}})"));
+    BOOST_TEST(through(R"(,"view":{"null":{"seed":5}})") ==
+               through(R"(,"view":{"null":{"seed":5,"init_scale":0.02,"rank_scale":1.0}})"));
+}
+
+BOOST_FIXTURE_TEST_CASE(logprob_sums_the_completions_tokens, daemon_of_test)
+{
+    const json::value made = result_of(
+        "logprob",
+        with(R"("items":[{"prompt":"ab","completion":"cd"},{"prompt":[],"completion":[99,100]}])"));
+    const json::value& first = made.at("results").at(0);
+    BOOST_TEST((names_in(first) == names{"logprob", "num_tokens", "token_ids", "logprobs"}));
+    BOOST_TEST(json::serialize(first.at("token_ids")) == "[99,100]");
+    BOOST_TEST(number(first.at("num_tokens")) == 2);
+    BOOST_TEST(number(first.at("logprob")) ==
+                   number(first.at("logprobs").at(0)) + number(first.at("logprobs").at(1)),
+               boost::test_tools::tolerance(1e-6));
+    // Nothing precedes the second item's first token: it is not scored, and num_tokens says so.
+    BOOST_TEST(number(made.at("results").at(1).at("num_tokens")) == 1);
+}
+
+BOOST_FIXTURE_TEST_CASE(rolling_logprob_scores_all_but_the_first_token, daemon_of_test)
+{
+    const json::value made =
+        result_of("rolling_logprob", with(R"("texts":["abc","",[97]],"view":"base")"));
+    const json::value& first = made.at("results").at(0);
+    BOOST_TEST((names_in(first) == names{"token_ids", "logprobs", "num_tokens", "total_logprob",
+                                         "mean_logprob", "perplexity"}));
+    BOOST_TEST(number(first.at("num_tokens")) == 3);
+    BOOST_TEST(first.at("logprobs").as_array().size() == 2U);
+    BOOST_TEST(number(first.at("mean_logprob")) == number(first.at("total_logprob")) / 2,
+               boost::test_tools::tolerance(1e-12));
+    BOOST_TEST(number(first.at("perplexity")) == std::exp(-number(first.at("mean_logprob"))),
+               boost::test_tools::tolerance(1e-12));
+    for (std::size_t i : {1, 2}) {
+        BOOST_TEST(number(made.at("results").at(i).at("total_logprob")) == 0);
+        BOOST_TEST(number(made.at("results").at(i).at("mean_logprob")) == 0);
+        BOOST_TEST(number(made.at("results").at(i).at("perplexity")) == 1);
+    }
+}
+
+BOOST_FIXTURE_TEST_CASE(generate_answers_with_text_ids_and_reason, daemon_of_test)
+{
+    const json::value made = result_of(
+        "generate",
+        with(R"("prompt":"ab","max_new_tokens":4,"temperature":0.5,"top_p":0.9,"top_k":5,)"
+             R"("seed":18446744073709551615,"stop":["zz"])"));
+    BOOST_TEST((names_in(made) == names{"text", "token_ids", "finish_reason"}));
+    BOOST_TEST(made.at("token_ids").as_array().size() == 4U);
+    BOOST_TEST(made.at("finish_reason").as_string() == "length");
+    BOOST_TEST(from->heard.empty());
+}
+
+BOOST_FIXTURE_TEST_CASE(a_streamed_generation_notifies_each_token_before_the_result, daemon_of_test)
+{
+    const json::value made =
+        result_of("generate", with(R"("prompt":"ab","max_new_tokens":3,"stream":true)"));
+    BOOST_REQUIRE(from->heard.size() == 3U);
+    std::string text;
+    for (std::size_t i = 0; i != 3; ++i) {
+        const auto& [name, params] = from->heard[i];
+        BOOST_TEST(name == "$/token");
+        BOOST_TEST((names_in(params) == names{"id", "text", "token_id", "logprob"}));
+        BOOST_TEST(params.at("id") == json::value(7));
+        BOOST_TEST(params.at("token_id") == made.at("token_ids").at(i));
+        text += params.at("text").as_string();
+    }
+    BOOST_TEST(text == std::string_view(made.at("text").as_string()));
+}
+
+BOOST_FIXTURE_TEST_CASE(divergence_reports_each_prompt_and_their_mean, daemon_of_test)
+{
+    const json::value js = result_of("divergence", with(R"("prompts":["ab","cd"])"));
+    BOOST_TEST((names_in(js) == names{"kind", "per_prompt", "mean", "max", "ci_95"}));
+    BOOST_TEST(js.at("kind").as_string() == "js");
+    BOOST_TEST(js.at("per_prompt").as_array().size() == 2U);
+    BOOST_TEST(number(js.at("mean")) ==
+                   (number(js.at("per_prompt").at(0)) + number(js.at("per_prompt").at(1))) / 2,
+               boost::test_tools::tolerance(1e-12));
+    BOOST_TEST(number(js.at("ci_95").at(0)) <= number(js.at("mean")));
+    BOOST_TEST(number(js.at("ci_95").at(1)) >= number(js.at("mean")));
+    BOOST_TEST(result_of("divergence", with(R"("prompts":["ab"],"kind":"kl","top_k":8)"))
+                   .at("kind")
+                   .as_string() == "kl");
+    const json::value same =
+        result_of("divergence", with(R"("prompts":["ab"],"from":"ft","to":{"scaled":1})"));
+    BOOST_TEST(number(same.at("mean")) == 0);
+}
