@@ -1,314 +1,20 @@
-// warmd, the daemon: puts the parts together, runs them, and takes them apart in order.
+// warmd, the daemon: how the process is set up before it serves.
 
-#include "app/configuration.hpp"
-#include "app/options.hpp"
-#include "app/supervision.hpp"
-#include "hf/hf_loader.hpp"
-#include "system/allowed_roots.hpp"
-#include "system/log_setup.hpp"
+#include "app/application.hpp"
+#include "system/process.hpp"
 
-#include "methods/methods.hpp"
-#include "server/service.hpp"
-
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/redirect_error.hpp>
-#include <boost/asio/signal_set.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/thread_pool.hpp>
-#include <boost/asio/use_awaitable.hpp>
-
-#ifdef __GLIBC__
-#include <malloc.h>
-#endif
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <csignal>
-#include <cstdlib>
-#include <filesystem>
+#include <exception>
 #include <iostream>
-#include <memory>
-#include <sstream>
-#include <thread>
-
-namespace warmd {
 
 namespace {
 
-enum exit_status { served = 0, could_not_serve = 1, stuck = 3 }; // 2: a mistake on the command line
+using namespace warmd;
 
-/// For calls that are stopped at the end of the grace to notice and give their leases back, and for
-/// replies to be read.
-constexpr auto last_moment = std::chrono::seconds(2);
-/// Even in a hurry, what is idle can be closed and the client that asked for the shutdown be
-/// answered.
-constexpr std::chrono::nanoseconds shortest_grace = std::chrono::milliseconds(100);
-
-std::string seconds(std::chrono::nanoseconds time)
+int serve_as_told(int count, char** arguments)
 {
-    std::ostringstream text;
-    text << std::chrono::duration<double>(time).count() << " s";
-    return text.str();
-}
-
-std::string limits(const cache_limits& cache)
-{
-    std::string text = std::to_string(cache.max_loaded_models) + " models";
-    if (cache.max_loaded_bytes != 0)
-        text += " of " + std::to_string(cache.max_loaded_bytes) + " bytes together";
-    if (cache.idle_timeout.count() != 0)
-        text += ", unloaded after " + seconds(cache.idle_timeout) + " without use";
-    return text;
-}
-
-/// The composition root. Members are in order of dependence: destroyed last to first.
-class application {
-public:
-    /// `reread`: the options as the configuration file has them by then.
-    application(const daemon_options& options, configuration::reader reread,
-                service_manager manager, process_log& log);
-    /// Serves until told to stop; the exit status.
-    int run();
-
-private:
-    asio::awaitable<void> watch_signals();
-    void reload(configuration::listener told);
-    void begin_shutdown(std::optional<std::chrono::nanoseconds> grace, const std::string& why);
-    asio::awaitable<void> shut_down(std::chrono::nanoseconds grace);
-    asio::awaitable<void> give_up(std::string why);
-    void spawn(asio::awaitable<void> task);
-
-    const daemon_options options_;
-    process_log& log_;
-    const logger say_;
-    asio::io_context io_{1};
-    asio::thread_pool load_threads_;
-    const std::unique_ptr<asio::thread_pool> run_threads_;
-    asio::thread_pool check_threads_{2}; // one may hang on a file system that does not answer
-    const backend_registry registry_;
-    const std::shared_ptr<metrics> metrics_ = std::make_shared<metrics>();
-    backend_cache cache_;
-    daemon_info info_;
-    configuration configuration_;
-    dispatcher methods_{metrics_};
-    service server_;
-    supervision supervision_;
-    asio::signal_set signals_{io_, SIGTERM, SIGINT, SIGHUP};
-    asio::steady_timer patience_{io_};
-    bool draining_ = false;
-};
-
-/// Threads that yield to the io thread, so that it answers promptly while models compute: a thread
-/// has the priority of the one that starts it.
-std::unique_ptr<asio::thread_pool> polite_threads(std::size_t count)
-{
-    std::unique_ptr<asio::thread_pool> pool;
-    std::thread([&pool, count] {
-        ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), 10);
-        pool = std::make_unique<asio::thread_pool>(count);
-    }).join();
-    return pool;
-}
-
-backend_registry backends(const daemon_options& options, const logger& say)
-{
-    backend_registry registry;
-    registry.add("hf", limited_to(options.roots, hf::hf_loader(say)));
-    if (options.enable_dummy)
-        registry.add("dummy", dummy_loader());
-    return registry;
-}
-
-application::application(const daemon_options& options, configuration::reader reread,
-                         service_manager manager, process_log& log)
-    : options_(options), log_(log), say_(log.make_logger()), load_threads_(options.load_threads),
-      run_threads_(polite_threads(options.run_threads)), registry_(backends(options, say_)),
-      cache_(io_.get_executor(),
-             worker_executors{load_threads_.get_executor(), run_threads_->get_executor(),
-                              check_threads_.get_executor()},
-             registry_, options.cache, say_, real_time(), metrics_),
-      info_{.version = WARMD_VERSION,
-            .started = std::chrono::steady_clock::now(),
-            .limits = options.cache,
-            .request = options.request,
-            .connection = options.server.session,
-            .max_connections = options.server.max_connections,
-            .models = options.file.models,
-            .draining = [this] { return draining_; },
-            .shut_down =
-                [this](std::optional<std::chrono::nanoseconds> grace) {
-                    begin_shutdown(grace, "asked by a client");
-                },
-            .reload = [this](configuration::listener told) { reload(std::move(told)); }},
-      configuration_(options, std::move(reread),
-                     {io_.get_executor(), check_threads_.get_executor()}, cache_, info_, say_),
-      server_(io_.get_executor(), options.server, methods_, say_),
-      supervision_(io_.get_executor(), std::move(manager.notify), manager.watchdog, cache_, info_)
-{
-    add_methods(methods_, cache_, info_);
-}
-
-int application::run()
-{
-    try {
-        say_.info("warmd " WARMD_VERSION ": kinds: " + registry_.kinds() + "; at most " +
-                  limits(options_.cache) + "; threads: " + std::to_string(options_.load_threads) +
-                  " to load, " + std::to_string(options_.run_threads) + " to run");
-        if (const auto listening = server_.start(); !listening) {
-            say_.error(listening.error().detail);
-            return could_not_serve;
-        }
-        say_.info("ready: listening on " + options_.server.socket_path);
-        supervision_.start();
-        configuration_.start();
-        spawn(watch_signals());
-        io_.run(); // returns by itself when nothing is left to do
-    } catch (const std::exception& trouble) {
-        say_.error(trouble.what());
-        log_.flush();
-        std::_Exit(could_not_serve); // what runs on other threads cannot be ended in order any more
-    }
-    load_threads_.join();
-    run_threads_->join();
-    check_threads_.join();
-    say_.info("stopped");
-    return served;
-}
-
-asio::awaitable<void> application::watch_signals()
-{
-    for (bool told = false;;) {
-        error_code ec;
-        const int signal =
-            co_await signals_.async_wait(asio::redirect_error(asio::use_awaitable, ec));
-        if (ec)
-            co_return;
-        const std::string signal_name = signal == SIGTERM  ? "SIGTERM"
-                                        : signal == SIGINT ? "SIGINT"
-                                                           : "SIGHUP";
-        if (signal == SIGHUP)
-            reload([this](const result<model_changes>& done) {
-                if (!done)
-                    say_.error("SIGHUP changes nothing: " + done.error().detail);
-            });
-        else if (std::exchange(told, true))
-            spawn(give_up(signal_name + " once more"));
-        else
-            begin_shutdown({}, signal_name);
-    }
-}
-
-void application::reload(configuration::listener told)
-{
-    supervision_.reload_begins();
-    configuration_.reload([this, told = std::move(told)](result<model_changes> done) {
-        supervision_.reload_ended();
-        told(std::move(done));
-    });
-}
-
-void application::begin_shutdown(std::optional<std::chrono::nanoseconds> grace,
-                                 const std::string& why)
-{
-    if (draining_)
-        return;
-    draining_ = true;
-    const auto time = grace.value_or(options_.drain);
-    supervision_.stopping(time +
-                          3 * last_moment); // at its longest shut_down() takes two of them more
-    say_.info("stopping (" + why + "): calls under way have " + seconds(time));
-    // Later, not now: the answer of the request that may have asked for this is still to be sent.
-    asio::post(io_, [this, time] { spawn(shut_down(std::max(time, shortest_grace))); });
-}
-
-asio::awaitable<void> application::shut_down(std::chrono::nanoseconds grace)
-{
-    server_.drain();
-    bool clean = co_await cache_.drain(grace);
-    if (!clean) {
-        server_.stop();
-        clean = co_await cache_.drain(last_moment);
-    }
-    if (!clean)
-        co_await give_up("something did not end in time");
-    patience_.expires_after(
-        last_moment); // then we wait no longer for clients to read their replies
-    patience_.async_wait([this](const error_code& ec) { ec ? void() : server_.stop(); });
-    co_await server_.ended();
-    patience_.cancel();
-    supervision_.stop();
-    signals_.cancel();
-    signals_.clear(); // from here on a signal ends the process at once
-}
-
-/// Leaves without taking the parts apart, which would wait for what is stuck.
-asio::awaitable<void> application::give_up(std::string why)
-{
-    const auto left = co_await cache_.models();
-    for (const model_info& each : left)
-        say_.error("stuck: " + each.entry.key.text + " is " + std::string(name(each.entry.state)) +
-                   " with " + std::to_string(each.entry.leases) + " leases");
-    say_.error("exiting at once: " + why);
-    log_.flush();
-    std::_Exit(stuck);
-}
-
-/// Runs `task` on the io thread. What it throws is a bug and leaves io_.run().
-void application::spawn(asio::awaitable<void> task)
-{
-    asio::co_spawn(io_, std::move(task), [](std::exception_ptr trouble) {
-        if (trouble)
-            std::rethrow_exception(trouble);
-    });
-}
-
-// The process ------------------------------------------------------------
-
-/// As many connections as the system lets us have: one descriptor each.
-void raise_descriptor_limit()
-{
-    rlimit limit{};
-    if (::getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-        limit.rlim_cur = limit.rlim_max;
-        ::setrlimit(RLIMIT_NOFILE, &limit);
-    }
-}
-
-/// OpenMP threads that wait for work spin by default and take the processor from everything else.
-/// The library reads the wish that they sleep before main() begins, so this process starts anew
-/// with it.
-void let_idle_compute_threads_sleep(char** arguments)
-{
-    if (::getenv("OMP_WAIT_POLICY"))
-        return;
-    ::setenv("OMP_WAIT_POLICY", "passive", 1);
-    std::error_code ec;
-    const auto program = std::filesystem::read_symlink("/proc/self/exe", ec); // by its name, for ps
-    ::execv(program.c_str(), arguments); // comes back only if it cannot: then they spin
-}
-
-/// By itself the allocator maps ever fewer of the large blocks one by one: freed weights would stay
-/// in its arenas.
-void give_large_blocks_back_at_once()
-{
-#ifdef __GLIBC__
-    ::mallopt(M_MMAP_THRESHOLD, 1 << 20);
-#endif
-}
-
-} // namespace
-
-} // namespace warmd
-
-int main(int count, char** arguments)
-{
-    using namespace warmd;
-    let_idle_compute_threads_sleep(arguments);
-    give_large_blocks_back_at_once();
     const auto asked = read_options(count, arguments);
     if (const auto* instead = std::get_if<leave>(&asked)) {
         (instead->status == 0 ? std::cout : std::cerr) << instead->text;
@@ -324,21 +30,34 @@ int main(int count, char** arguments)
         options.server.listening_socket = *manager->listening;
         options.server.socket_path = manager->socket_path;
     }
-    ::umask(077);
-    std::signal(SIGPIPE, SIG_IGN);
-    raise_descriptor_limit();
-    if (!options.core_dumps) // weights and prompts are nobody else's business
-        ::prctl(PR_SET_DUMPABLE, 0);
+    if (!options.core_dumps)
+        forbid_memory_dumps();
     process_log log(options.level, options.format);
     if (!manager->deaf.empty())
         log.make_logger().warning(manager->deaf);
     try {
-        return application(
-                   options, [=] { return read_options(count, arguments); }, std::move(*manager),
-                   log)
-            .run();
+        return serve(
+            options, [=] { return read_options(count, arguments); }, std::move(*manager), log);
     } catch (const std::exception& trouble) {
         log.make_logger().error(trouble.what());
+        return could_not_serve;
+    }
+}
+
+} // namespace
+
+int main(int count, char** arguments)
+{
+    ignore_openmp_settings(arguments);
+    unblock_signals();
+    give_large_blocks_back_at_once();
+    raise_descriptor_limit();
+    ::umask(077);
+    std::signal(SIGPIPE, SIG_IGN);
+    try {
+        return serve_as_told(count, arguments);
+    } catch (const std::exception& trouble) { // not even a thread for the log
+        std::cerr << "warmd: " << trouble.what() << '\n';
         return could_not_serve;
     }
 }

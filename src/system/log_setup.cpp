@@ -1,17 +1,16 @@
 #include "system/log_setup.hpp"
 
+#include "system/line_writer.hpp"
+
 #include <warmd/json_writer.hpp>
 
-#include <boost/core/null_deleter.hpp>
 #include <boost/date_time/posix_time/conversion.hpp>
 #include <boost/date_time/posix_time/posix_time_types.hpp>
 #include <boost/log/attributes/clock.hpp>
 #include <boost/log/attributes/value_extraction.hpp>
 #include <boost/log/core.hpp>
-#include <boost/log/sinks/async_frontend.hpp>
-#include <boost/log/sinks/bounded_fifo_queue.hpp>
-#include <boost/log/sinks/drop_on_overflow.hpp>
-#include <boost/log/sinks/text_ostream_backend.hpp>
+#include <boost/log/sinks/basic_sink_backend.hpp>
+#include <boost/log/sinks/unlocked_frontend.hpp>
 #include <boost/log/sources/record_ostream.hpp>
 #include <boost/log/sources/severity_logger.hpp>
 #include <boost/log/utility/exception_handler.hpp>
@@ -23,7 +22,6 @@
 #include <array>
 #include <cstdio>
 #include <cstdlib>
-#include <iostream>
 
 namespace warmd {
 
@@ -31,9 +29,9 @@ namespace {
 
 namespace logging = boost::log;
 namespace sinks = boost::log::sinks;
-using sink_frontend =
-    sinks::asynchronous_sink<sinks::text_ostream_backend,
-                             sinks::bounded_fifo_queue<8192, sinks::drop_on_overflow>>;
+
+/// What the end of the process may wait for a standard error that is slow to take its lines.
+constexpr auto patience = std::chrono::seconds(1);
 
 struct level_style {
     std::string_view name, colour, journal; // ECMA-48 §8.3.117; sd-daemon(3)
@@ -86,53 +84,73 @@ look look_for(log_format format)
     return ::isatty(STDERR_FILENO) && !std::getenv("NO_COLOR") ? look::coloured : look::plain;
 }
 
-void format_record(look how, const logging::record_view& record, logging::formatting_ostream& out)
+std::string line_of(look how, log_level level, const boost::posix_time::ptime& time,
+                    std::string_view message)
 {
-    const auto level = logging::extract<log_level>("Severity", record);
-    const auto time = logging::extract<boost::posix_time::ptime>("TimeStamp", record);
-    const auto message = logging::extract<std::string>("Message", record);
-    if (!level || !time || !message)
-        return;
-    const level_style& style = styles[static_cast<std::size_t>(level.get())];
+    const level_style& style = styles[static_cast<std::size_t>(level)];
+    std::string line;
     switch (how) {
-    case look::journal: out << style.journal << one_line(message.get()); break;
+    case look::journal: line.append(style.journal) += one_line(message); break;
     case look::plain:
-        out << written(time.get(), "%F %T") << ' ' << style.name << ": " << one_line(message.get());
+        line = written(time, "%F %T") + ' ';
+        line.append(style.name).append(": ") += one_line(message);
         break;
     case look::coloured:
-        out << written(time.get(), "%F %T") << ' ' << style.colour << style.name
-            << "\x1b[0m: " << one_line(message.get());
+        line = written(time, "%F %T") + ' ';
+        line.append(style.colour).append(style.name).append("\x1b[0m: ") += one_line(message);
         break;
-    case look::json: {
-        std::string text;
-        json_writer(text)
+    case look::json:
+        json_writer(line)
             .begin_object()
-            .member("time", written(time.get(), "%FT%T") + 'Z')
+            .member("time", written(time, "%FT%T") + 'Z')
             .member("level", style.name)
-            .member("message", message.get())
+            .member("message", message)
             .end_object();
-        out << text;
     }
-    }
+    return line += '\n';
 }
+
+boost::posix_time::ptime now(look how)
+{
+    using clock = boost::posix_time::microsec_clock;
+    return how == look::json ? clock::universal_time() : clock::local_time();
+}
+
+/// Makes lines of records and hands them on.
+class to_lines : public sinks::basic_sink_backend<sinks::concurrent_feeding> {
+public:
+    to_lines(look how, line_writer& to) : how_(how), to_(to) {}
+
+    void consume(const logging::record_view& record)
+    {
+        const auto level = logging::extract<log_level>("Severity", record);
+        const auto time = logging::extract<boost::posix_time::ptime>("TimeStamp", record);
+        const auto message = logging::extract<std::string>("Message", record);
+        if (level && time && message)
+            to_.push(line_of(how_, level.get(), time.get(), message.get()));
+    }
+
+private:
+    const look how_;
+    line_writer& to_;
+};
+using sink_frontend = sinks::unlocked_sink<to_lines>;
 
 } // namespace
 
 class process_log::impl {
 public:
     explicit impl(log_format format)
+        : how_(look_for(format)), writer_(STDERR_FILENO, [how = how_](std::size_t lines) {
+              return line_of(how, log_level::warning, now(how),
+                             std::to_string(lines) +
+                                 " lines of this log were dropped: nobody took them in time");
+          })
     {
-        const auto to_stderr = boost::make_shared<sinks::text_ostream_backend>();
-        to_stderr->add_stream(boost::shared_ptr<std::ostream>(&std::clog, boost::null_deleter()));
-        to_stderr->auto_flush(true);
-        sink_ = boost::make_shared<sink_frontend>(to_stderr);
-        sink_->set_formatter([how = look_for(format)](const logging::record_view& record,
-                                                      logging::formatting_ostream& out) {
-            format_record(how, record, out);
-        });
-        // A stderr that cannot be written to is no reason to stop serving.
+        sink_ = boost::make_shared<sink_frontend>(boost::make_shared<to_lines>(how_, writer_));
+        // A line that cannot be made (no memory) is no reason to stop serving.
         sink_->set_exception_handler(logging::make_exception_suppressor());
-        if (format == log_format::json)
+        if (how_ == look::json)
             source_.add_attribute("TimeStamp", logging::attributes::utc_clock());
         else
             source_.add_attribute("TimeStamp", logging::attributes::local_clock());
@@ -141,14 +159,15 @@ public:
     ~impl()
     {
         logging::core::get()->remove_sink(sink_);
-        sink_->stop();
-        sink_->flush();
+        writer_.end(patience);
     }
 
     void write(log_level level, std::string_view line) { BOOST_LOG_SEV(source_, level) << line; }
-    void flush() { sink_->flush(); }
+    void end() { writer_.end(patience); }
 
 private:
+    const look how_;
+    line_writer writer_;
     logging::sources::severity_logger_mt<log_level> source_;
     boost::shared_ptr<sink_frontend> sink_;
 };
@@ -166,6 +185,6 @@ logger process_log::make_logger() const
     });
 }
 
-void process_log::flush() { impl_->flush(); }
+void process_log::end() { impl_->end(); }
 
 } // namespace warmd

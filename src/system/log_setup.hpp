@@ -15,16 +15,20 @@ enum class log_format {
 };
 
 /// The process's log. One at a time. Lines are queued and written by a thread of its own, so that a
-/// slow stderr never stalls the daemon; when the queue is full, lines are dropped.
+/// slow stderr never stalls the daemon; when the queue is full, lines are dropped, and a line says
+/// how many once there is room again (line_writer).
 class process_log {
 public:
+    /// Throws std::system_error if the system grants no thread.
     process_log(log_level threshold, log_format format);
-    ~process_log(); ///< writes what is queued
+    ~process_log(); ///< as end()
 
     /// REQUIRES: not used after this object's end.
     logger make_logger() const;
-    /// Returns once everything logged so far is written. For the moments before std::_Exit.
-    void flush();
+    /// Returns once everything logged so far is written, or after a second: what a stopped
+    /// collector of logs does not take must not keep the daemon from ending. Then nothing more is
+    /// logged. For the moment before std::_Exit.
+    void end();
 
 private:
     class impl;

@@ -1,0 +1,270 @@
+#include "app/application.hpp"
+
+#include "app/supervision.hpp"
+#include "hf/hf_loader.hpp"
+#include "system/allowed_roots.hpp"
+#include "system/worker_pool.hpp"
+
+#include "methods/methods.hpp"
+#include "server/service.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <csignal>
+#include <cstdlib>
+#include <memory>
+#include <sstream>
+
+namespace warmd {
+
+namespace {
+
+/// For calls that are stopped at the end of the grace to notice and give their leases back, and for
+/// replies to be read.
+constexpr auto last_moment = std::chrono::seconds(2);
+/// Even in a hurry, what is idle can be closed and the client that asked for the shutdown be
+/// answered.
+constexpr std::chrono::nanoseconds shortest_grace = std::chrono::milliseconds(100);
+
+std::string seconds(std::chrono::nanoseconds time)
+{
+    std::ostringstream text;
+    text << std::chrono::duration<double>(time).count() << " s";
+    return text.str();
+}
+
+std::string limits(const cache_limits& cache)
+{
+    std::string text = std::to_string(cache.max_loaded_models) + " models";
+    if (cache.max_loaded_bytes != 0)
+        text += " of " + std::to_string(cache.max_loaded_bytes) + " bytes together";
+    if (cache.idle_timeout.count() != 0)
+        text += ", unloaded after " + seconds(cache.idle_timeout) + " without use";
+    return text;
+}
+
+/// The composition root. Members are in order of dependence: destroyed last to first.
+class application {
+public:
+    /// `reread`: the options as the configuration file has them by then.
+    application(const daemon_options& options, configuration::reader reread,
+                service_manager manager, process_log& log);
+    /// Serves until told to stop; the exit status.
+    int run();
+
+private:
+    asio::awaitable<void> watch_signals();
+    void reload(configuration::listener told);
+    void begin_shutdown(std::optional<std::chrono::nanoseconds> grace, const std::string& why);
+    asio::awaitable<void> shut_down(std::chrono::nanoseconds grace);
+    asio::awaitable<void> give_up(std::string why);
+    void spawn(asio::awaitable<void> task);
+    void join(worker_pool& pool, const char* doing);
+    [[noreturn]] void leave_at_once(int status);
+
+    const daemon_options options_;
+    process_log& log_;
+    const logger say_;
+    asio::io_context io_{1};
+    worker_pool load_threads_;
+    worker_pool run_threads_;
+    worker_pool check_threads_; // one may hang on a file system that does not answer
+    const backend_registry registry_;
+    const std::shared_ptr<metrics> metrics_ = std::make_shared<metrics>();
+    backend_cache cache_;
+    daemon_info info_;
+    configuration configuration_;
+    dispatcher methods_{metrics_};
+    service server_;
+    supervision supervision_;
+    asio::signal_set signals_{io_, SIGTERM, SIGINT, SIGHUP};
+    asio::steady_timer patience_{io_};
+    bool draining_ = false;
+};
+
+/// Of threads that compute: they yield to the io thread, so that it answers promptly meanwhile.
+constexpr int polite = 10;
+
+backend_registry backends(const daemon_options& options, const logger& say)
+{
+    backend_registry registry;
+    registry.add("hf", limited_to(options.roots, hf::hf_loader(say)));
+    if (options.enable_dummy)
+        registry.add("dummy", dummy_loader());
+    return registry;
+}
+
+application::application(const daemon_options& options, configuration::reader reread,
+                         service_manager manager, process_log& log)
+    : options_(options), log_(log), say_(log.make_logger()),
+      load_threads_(options.load_threads, "to load models"),
+      run_threads_(options.run_threads, "to run models", polite),
+      check_threads_(2, "to look at files"), registry_(backends(options, say_)),
+      cache_(io_.get_executor(),
+             worker_executors{load_threads_.get_executor(), run_threads_.get_executor(),
+                              check_threads_.get_executor()},
+             registry_, options.cache, say_, real_time(), metrics_),
+      info_{.version = WARMD_VERSION,
+            .started = std::chrono::steady_clock::now(),
+            .limits = options.cache,
+            .request = options.request,
+            .connection = options.server.session,
+            .max_connections = options.server.max_connections,
+            .models = options.file.models,
+            .draining = [this] { return draining_; },
+            .shut_down =
+                [this](std::optional<std::chrono::nanoseconds> grace) {
+                    begin_shutdown(grace, "asked by a client");
+                },
+            .reload = [this](configuration::listener told) { reload(std::move(told)); }},
+      configuration_(options, std::move(reread),
+                     {io_.get_executor(), check_threads_.get_executor()}, cache_, info_, say_),
+      server_(io_.get_executor(), options.server, methods_, say_),
+      supervision_(io_.get_executor(), std::move(manager.notify), manager.watchdog, cache_, info_)
+{
+    add_methods(methods_, cache_, info_);
+}
+
+int application::run()
+{
+    try {
+        say_.info("warmd " WARMD_VERSION ": kinds: " + registry_.kinds() + "; at most " +
+                  limits(options_.cache) + "; threads: " + std::to_string(options_.load_threads) +
+                  " to load, " + std::to_string(options_.run_threads) + " to run");
+        if (const auto listening = server_.start(); !listening) {
+            say_.error(listening.error().detail);
+            return could_not_serve;
+        }
+        say_.info("ready: listening on " + options_.server.socket_path);
+        supervision_.start();
+        configuration_.start();
+        spawn(watch_signals());
+        io_.run(); // returns by itself when nothing is left to do
+    } catch (const std::exception& trouble) {
+        say_.error(trouble.what());
+        leave_at_once(could_not_serve); // what runs on other threads cannot be ended in order
+    }
+    join(load_threads_, "loads or closes a model");
+    join(run_threads_, "runs a model");
+    join(check_threads_, "looks at files");
+    say_.info("stopped");
+    return served;
+}
+
+asio::awaitable<void> application::watch_signals()
+{
+    for (bool told = false;;) {
+        error_code ec;
+        const int signal =
+            co_await signals_.async_wait(asio::redirect_error(asio::use_awaitable, ec));
+        if (ec)
+            co_return;
+        const std::string signal_name = signal == SIGTERM  ? "SIGTERM"
+                                        : signal == SIGINT ? "SIGINT"
+                                                           : "SIGHUP";
+        if (signal == SIGHUP)
+            reload([this](const result<model_changes>& done) {
+                if (!done)
+                    say_.error("SIGHUP changes nothing: " + done.error().detail);
+            });
+        else if (std::exchange(told, true))
+            spawn(give_up(signal_name + " once more"));
+        else
+            begin_shutdown({}, signal_name);
+    }
+}
+
+void application::reload(configuration::listener told)
+{
+    supervision_.reload_begins();
+    configuration_.reload([this, told = std::move(told)](result<model_changes> done) {
+        supervision_.reload_ended();
+        told(std::move(done));
+    });
+}
+
+void application::begin_shutdown(std::optional<std::chrono::nanoseconds> grace,
+                                 const std::string& why)
+{
+    if (draining_)
+        return;
+    draining_ = true;
+    const auto time = grace.value_or(options_.drain);
+    supervision_.stopping(time +
+                          3 * last_moment); // at its longest shut_down() takes two of them more
+    say_.info("stopping (" + why + "): calls under way have " + seconds(time));
+    // Later, not now: the answer of the request that may have asked for this is still to be sent.
+    asio::post(io_, [this, time] { spawn(shut_down(std::max(time, shortest_grace))); });
+}
+
+asio::awaitable<void> application::shut_down(std::chrono::nanoseconds grace)
+{
+    server_.drain();
+    bool clean = co_await cache_.drain(grace);
+    if (!clean) {
+        server_.stop();
+        clean = co_await cache_.drain(last_moment);
+    }
+    if (!clean)
+        co_await give_up("something did not end in time");
+    patience_.expires_after(
+        last_moment); // then we wait no longer for clients to read their replies
+    patience_.async_wait([this](const error_code& ec) { ec ? void() : server_.stop(); });
+    co_await server_.ended();
+    patience_.cancel();
+    supervision_.stop();
+    signals_.cancel();
+    signals_.clear(); // from here on a signal ends the process at once
+}
+
+/// Leaves without taking the parts apart, which would wait for what is stuck.
+asio::awaitable<void> application::give_up(std::string why)
+{
+    const auto left = co_await cache_.models();
+    for (const model_info& each : left)
+        say_.error("stuck: " + each.entry.key.text + " is " + std::string(name(each.entry.state)) +
+                   " with " + std::to_string(each.entry.leases) + " leases");
+    say_.error("exiting at once: " + why);
+    leave_at_once(stuck);
+}
+
+/// The last of what `pool` does cannot be cut short: it is left behind if it does not end.
+void application::join(worker_pool& pool, const char* doing)
+{
+    if (pool.join(last_moment))
+        return;
+    say_.error(std::string("stuck: a thread that ") + doing);
+    leave_at_once(stuck);
+}
+
+/// Without the destructors, which would wait for threads that are left behind.
+void application::leave_at_once(int status)
+{
+    log_.end();
+    std::_Exit(status);
+}
+
+/// Runs `task` on the io thread. What it throws is a bug and leaves io_.run().
+void application::spawn(asio::awaitable<void> task)
+{
+    asio::co_spawn(io_, std::move(task), [](std::exception_ptr trouble) {
+        if (trouble)
+            std::rethrow_exception(trouble);
+    });
+}
+
+} // namespace
+
+int serve(const daemon_options& options, configuration::reader reread, service_manager manager,
+          process_log& log)
+{
+    return application(options, std::move(reread), std::move(manager), log).run();
+}
+
+} // namespace warmd
