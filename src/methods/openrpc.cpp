@@ -110,7 +110,7 @@ private:
             to_.key("type").begin_array().value(plain).value("null").end_array();
         else if (plain != "any")
             to_.member("type", plain);
-        std::visit([this](const auto& bounds) { write_bounds(bounds); }, within);
+        std::visit([this](const auto& bounds) { this->write_bounds(bounds); }, within);
     }
 
     void write_bounds(std::monostate) {}

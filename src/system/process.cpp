@@ -1,8 +1,5 @@
 #include "system/process.hpp"
 
-#ifdef __GLIBC__
-#include <malloc.h>
-#endif
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -14,6 +11,10 @@
 #include <string_view>
 #include <system_error>
 #include <vector>
+
+#ifdef __GLIBC__ // which any of the headers above defines
+#include <malloc.h>
+#endif
 
 namespace warmd {
 

@@ -29,7 +29,7 @@ int generate(int count, char** arguments)
     std::printf("%s, %s, base view; memory reads %.1f GB/s, which is %.1f steps/s\n",
                 options->shape.c_str(), options->dtype.c_str(), bandwidth / 1e9, most);
     constexpr std::size_t length = 32;
-    for (const std::size_t together : {1, 2, 4, 8}) {
+    for (const std::size_t together : {1UL, 2UL, 4UL, 8UL}) {
         std::vector<warmd::operation> all;
         for (const warmd::text_or_ids& prompt : some_prompts(together, 8, shape.vocabulary))
             all.push_back(warmd::generate{.through = {.what = warmd::view::mode::base},

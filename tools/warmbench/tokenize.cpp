@@ -58,7 +58,7 @@ int tokenize(int count, char** arguments)
     if (!words)
         throw std::runtime_error(words.error().detail);
     std::printf("%10s %10s %10s %8s\n", "bytes", "tokens", "ms", "MB/s");
-    for (const std::size_t bytes : {1'000, 10'000, 100'000, 1'000'000, 10'000'000}) {
+    for (const std::size_t bytes : {1'000UL, 10'000UL, 100'000UL, 1'000'000UL, 10'000'000UL}) {
         const std::string text = mixed_text(bytes);
         std::size_t tokens = 0;
         const double seconds =
