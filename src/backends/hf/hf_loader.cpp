@@ -72,6 +72,7 @@ private:
     std::once_flag told_;
 
     std::shared_ptr<compute_gate> gate_ = std::make_shared<compute_gate>();
+    std::shared_ptr<kv_budget> kv_ = std::make_shared<kv_budget>(); // of all bases
     compute_gate sizes_; // an estimate never waits for somebody's computing
     std::mutex mutex_;
     std::map<std::string, std::shared_ptr<shared_base>> bases_; // by resolved_model::shared_weights
@@ -217,7 +218,7 @@ result<std::shared_ptr<base_model>> hf_models::base_of(const resolved_model& mod
 result<std::shared_ptr<base_model>> hf_models::load_base(const model_spec& spec,
                                                          load_context& context)
 {
-    auto loaded = load_base_model(spec.base, precision_of(spec), *gate_, context);
+    auto loaded = load_base_model(spec.base, precision_of(spec), *gate_, kv_, context);
     if (!loaded)
         return loaded;
     hf_backend alone(*loaded, {}, gate_);

@@ -37,6 +37,7 @@ result<tokenizer> read_tokenizer(const std::filesystem::path& file, const model_
 
 result<std::shared_ptr<base_model>> load_base_model(const std::filesystem::path& directory,
                                                     precision computes, compute_gate& gate,
+                                                    std::shared_ptr<kv_budget> keys_and_values,
                                                     load_context& context)
 {
     const auto config = read_model_config(directory);
@@ -60,7 +61,8 @@ result<std::shared_ptr<base_model>> load_base_model(const std::filesystem::path&
     if (!weights)
         return weights.error();
     context.progress(total, total);
-    return std::make_shared<base_model>(std::move(*weights), std::move(*words));
+    return std::make_shared<base_model>(std::move(*weights), std::move(*words),
+                                        std::move(keys_and_values));
 }
 
 result<std::uint64_t> estimate_base_model(const std::filesystem::path& directory,

@@ -22,9 +22,9 @@ struct base_model {
     transformer forward; ///< used only within a turn of the compute_gate
     kv_pool pool;        ///< thread-safe
 
-    base_model(base_weights loaded, tokenizer read)
+    base_model(base_weights loaded, tokenizer read, std::shared_ptr<kv_budget> keys_and_values)
         : weights(std::move(loaded)), words(std::move(read)), forward(weights),
-          pool(weights.config, forward.attends())
+          pool(weights.config, forward.attends(), std::move(keys_and_values))
     {
     }
     base_model(const base_model&) = delete;
@@ -38,9 +38,10 @@ struct base_model {
 result<tokenizer> read_tokenizer(const std::filesystem::path& file, const model_config& config);
 
 /// Loads the model of `directory`, the cheap and the likely to fail first: what is unsupported is
-/// refused before any weight is read.
+/// refused before any weight is read. What its sequences remember is charged to `keys_and_values`.
 result<std::shared_ptr<base_model>> load_base_model(const std::filesystem::path& directory,
                                                     precision computes, compute_gate& gate,
+                                                    std::shared_ptr<kv_budget> keys_and_values,
                                                     load_context& context);
 
 /// What load_base_model(directory).bytes() will be, from headers alone; a failure says why it

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <string>
 
 namespace warmd::hf {
 
@@ -11,10 +12,54 @@ constexpr std::size_t most_spare_bytes = 32 << 20;
 
 } // namespace
 
-kv_pool::kv_pool(const model_config& config, const attention& by)
+std::uint64_t kv_budget::in_use() const
+{
+    const std::lock_guard lock(mutex_);
+    return in_use_;
+}
+
+bool kv_budget::take(std::uint64_t bytes)
+{
+    const std::lock_guard lock(mutex_);
+    if (bytes > capacity_ - in_use_)
+        return false;
+    in_use_ += bytes;
+    return true;
+}
+
+void kv_budget::give_back(std::uint64_t bytes)
+{
+    const std::lock_guard lock(mutex_);
+    in_use_ -= bytes;
+}
+
+bool kv_charge::grow(std::uint64_t bytes)
+{
+    if (!of_->take(bytes))
+        return false;
+    bytes_ += bytes;
+    return true;
+}
+
+void kv_charge::drop(std::uint64_t bytes)
+{
+    bytes_ -= bytes;
+    of_->give_back(bytes);
+}
+
+kv_charge kv_charge::cut(std::uint64_t bytes)
+{
+    kv_charge part(*of_);
+    part.bytes_ = bytes;
+    bytes_ -= bytes;
+    return part;
+}
+
+kv_pool::kv_pool(const model_config& config, const attention& by, std::shared_ptr<kv_budget> budget)
     : kv_heads_(config.kv_heads), head_bytes_(by.block_bytes()),
       block_bytes_(config.layers * config.kv_heads * head_bytes_),
-      most_spare_(std::max<std::size_t>(most_spare_bytes / block_bytes_, 1))
+      most_spare_(std::max<std::size_t>(most_spare_bytes / block_bytes_, 1)),
+      budget_(std::move(budget))
 {
 }
 
@@ -49,11 +94,30 @@ std::uint64_t kv_pool::bytes() const
     return spare_.size() * memory_block::rounded(block_bytes_);
 }
 
+std::uint64_t kv_pool::bytes_for(std::size_t positions) const
+{
+    const std::size_t blocks = (positions + attention_block - 1) / attention_block;
+    return blocks * memory_block::rounded(block_bytes_);
+}
+
+bool kv_cache::reserve(std::size_t positions)
+{
+    const std::uint64_t all = pool_->bytes_for(positions),
+                        there =
+                            pool_->bytes_for(blocks_.size() * attention_block) + reserved_.bytes();
+    return all <= there || reserved_.grow(all - there);
+}
+
 void kv_cache::extend(std::size_t count)
 {
+    if (!reserve(length_ + count))
+        throw kv_exhausted("no room for the keys and values of " + std::to_string(count) +
+                           " more tokens: " + std::to_string(pool_->budget().in_use()) + " of " +
+                           std::to_string(pool_->budget().capacity()) + " bytes are in use");
+    while (blocks_.size() * attention_block < length_ + count)
+        blocks_.push_back(
+            std::make_shared<held_block>(*pool_, reserved_.cut(pool_->bytes_for(attention_block))));
     length_ += count;
-    while (blocks_.size() * attention_block < length_)
-        blocks_.push_back(std::make_shared<held_block>(*pool_));
 }
 
 void kv_cache::share(const kv_cache& from, std::size_t blocks)
@@ -61,6 +125,7 @@ void kv_cache::share(const kv_cache& from, std::size_t blocks)
     blocks_.assign(from.blocks_.begin(),
                    from.blocks_.begin() + static_cast<std::ptrdiff_t>(blocks));
     length_ = blocks * attention_block;
+    reserved_.drop(std::min(reserved_.bytes(), pool_->bytes_for(length_)));
 }
 
 } // namespace warmd::hf

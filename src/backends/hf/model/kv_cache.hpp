@@ -8,22 +8,75 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <mutex>
+#include <stdexcept>
+#include <utility>
 #include <vector>
 
 namespace warmd::hf {
 
+/// A bound on what the keys and values of all models together may take. Thread-safe.
+class kv_budget {
+public:
+    static constexpr std::uint64_t unbounded = std::numeric_limits<std::uint64_t>::max();
+
+    explicit kv_budget(std::uint64_t capacity = unbounded) : capacity_(capacity) {}
+    std::uint64_t capacity() const { return capacity_; }
+    /// What sequences have, and what is set aside for those that have yet to grow.
+    std::uint64_t in_use() const;
+    /// False, and nothing changes, if so many bytes more would exceed the capacity.
+    [[nodiscard]] bool take(std::uint64_t bytes);
+    void give_back(std::uint64_t bytes);
+
+private:
+    const std::uint64_t capacity_;
+    mutable std::mutex mutex_;
+    std::uint64_t in_use_ = 0; // guarded by mutex_
+};
+
+/// Bytes of a budget, until it ends. REQUIRES: the budget outlives it.
+class kv_charge {
+public:
+    explicit kv_charge(kv_budget& of) : of_(&of) {}
+    kv_charge(kv_charge&& from) noexcept : of_(from.of_), bytes_(std::exchange(from.bytes_, 0)) {}
+    kv_charge& operator=(kv_charge&&) = delete;
+    ~kv_charge() { drop(bytes_); }
+
+    std::uint64_t bytes() const { return bytes_; }
+    /// False, and nothing changes, if there is no room for so many more.
+    [[nodiscard]] bool grow(std::uint64_t bytes);
+    /// Gives so many back. REQUIRES: it has them.
+    void drop(std::uint64_t bytes);
+    /// So many of its bytes, from now on another's. REQUIRES: it has them.
+    kv_charge cut(std::uint64_t bytes);
+
+private:
+    kv_budget* of_;
+    std::uint64_t bytes_ = 0;
+};
+
+/// There is no room for what was not reserved.
+class kv_exhausted : public std::runtime_error {
+public:
+    using std::runtime_error::runtime_error;
+};
+
 /// Memory for attention_block positions of one sequence, all layers and heads. Handed out and taken
-/// back; keeps a few.
+/// back; keeps a few, which count as the model's and not in the budget.
 class kv_pool {
 public:
     /// `by` is what the blocks are for.
-    kv_pool(const model_config& config, const attention& by);
+    kv_pool(const model_config& config, const attention& by, std::shared_ptr<kv_budget> budget);
 
     memory_block take(); ///< of zeros
     void give_back(memory_block block);
     std::uint64_t bytes() const; ///< kept for later
+
+    kv_budget& budget() { return *budget_; }
+    /// What a sequence of so many positions takes of the budget, if it shares none of them.
+    std::uint64_t bytes_for(std::size_t positions) const;
 
     /// Where in a block a head's begins.
     std::size_t place_of(std::size_t layer, std::size_t kv_head) const
@@ -36,20 +89,26 @@ private:
     std::size_t head_bytes_; // of one head in a block
     std::size_t block_bytes_;
     std::size_t most_spare_;
+    std::shared_ptr<kv_budget> budget_;
     mutable std::mutex mutex_;
     std::vector<memory_block> spare_; // guarded by mutex_
 };
 
-/// One sequence's cache. REQUIRES: the pool outlives it.
+/// One sequence's cache. Each block is charged once, however many sequences share it. REQUIRES: the
+/// pool outlives it.
 class kv_cache {
 public:
-    explicit kv_cache(kv_pool& pool) : pool_(&pool) {}
+    explicit kv_cache(kv_pool& pool) : pool_(&pool), reserved_(pool.budget()) {}
     std::size_t length() const { return length_; } ///< positions in it
-    /// Makes room for `count` more positions, which count as in it from now on.
+    /// Sets aside what it takes to grow to `positions` in all, so that extend() to there cannot
+    /// fail. False, and nothing changes, if the budget has no room for that now.
+    [[nodiscard]] bool reserve(std::size_t positions);
+    /// Makes room for `count` more positions, which count as in it from now on. Throws
+    /// kv_exhausted, and nothing changes, if they are neither reserved nor is there room for them.
     void extend(std::size_t count);
     /// Begins with the first `blocks` whole blocks of another sequence's cache, which are never
-    /// written again. REQUIRES: it is empty, both are of one pool, and `from` has as many
-    /// positions.
+    /// written again; what was reserved for them goes back. REQUIRES: it is empty, both are of one
+    /// pool, and `from` has as many positions.
     void share(const kv_cache& from, std::size_t blocks);
 
     /// The keys and values of one head in a block of positions.
@@ -61,9 +120,13 @@ public:
 private:
     struct held_block {
         kv_pool* pool;
+        kv_charge charge;
         memory_block memory;
 
-        explicit held_block(kv_pool& from) : pool(&from), memory(from.take()) {}
+        held_block(kv_pool& from, kv_charge paid)
+            : pool(&from), charge(std::move(paid)), memory(from.take())
+        {
+        }
         ~held_block() { pool->give_back(std::move(memory)); }
         held_block(const held_block&) = delete;
         held_block& operator=(const held_block&) = delete;
@@ -71,6 +134,7 @@ private:
 
     kv_pool* pool_;
     std::size_t length_ = 0;
+    kv_charge reserved_; // for blocks to come
     std::vector<std::shared_ptr<held_block>> blocks_;
 };
 

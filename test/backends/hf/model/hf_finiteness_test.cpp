@@ -50,7 +50,9 @@ struct computing {
         : directory(test_data / name)
     {
         load_context context{.stop = {}, .progress = [](std::uint64_t, std::uint64_t) {}};
-        base = load_base_model(directory / "model", computes, gate, context).value();
+        base = load_base_model(directory / "model", computes, gate, std::make_shared<kv_budget>(),
+                               context)
+                   .value();
     }
     const model_config& config() const { return base->weights.config; }
 
