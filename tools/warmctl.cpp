@@ -42,20 +42,18 @@ void end_at_interrupt()
     std::signal(SIGPIPE, SIG_DFL); // whoever read standard output has seen enough
 }
 
-void declare_common(po::options_description& to)
-{
-    declare_values(to, {"socket", "timeout", "repeat"});
-    declare_switches(to, {"json", "version", "help,h"});
-}
-
 /// The command among `typed`: the first word that is no option, and no option's value.
 std::vector<std::string>::const_iterator find_command(const std::vector<std::string>& typed)
 {
+    const std::vector<option> common = common_options();
+    const auto takes_value = [&](std::string_view word) {
+        return std::any_of(common.begin(), common.end(), [&](const option& each) {
+            return !each.value.empty() && word == "--" + std::string(each.name);
+        });
+    };
     auto each = typed.begin();
-    while (each != typed.end() && each->starts_with('-')) {
-        const bool takes_value = *each == "--socket" || *each == "--timeout" || *each == "--repeat";
-        each += takes_value && each + 1 != typed.end() ? 2 : 1;
-    }
+    while (each != typed.end() && each->starts_with('-'))
+        each += takes_value(*each) && each + 1 != typed.end() ? 2 : 1;
     return each;
 }
 
@@ -67,7 +65,8 @@ std::string socket_path(const arguments& typed)
     return named && *named ? named : default_socket_path();
 }
 
-int report(const failure& why, const std::string& socket)
+/// `silent`: a time-out means that the daemon said nothing.
+int report(const failure& why, const std::string& socket, bool silent)
 {
     std::string line = std::string(name(why.code)) + ": " + visible(why.detail);
     if (!why.cause.empty() && why.detail.find(why.cause) == std::string::npos)
@@ -75,23 +74,15 @@ int report(const failure& why, const std::string& socket)
     if (why.retry_after_seconds)
         line += "; worth another try in " + human_seconds(*why.retry_after_seconds);
     std::cerr << "warmctl: " << line << '\n';
+    if (why.code == errc::timeout && silent)
+        std::cerr << "the daemon at " << visible(socket)
+                  << " is there but says nothing: it may be stopped (kill -CONT PID goes on) or "
+                     "stuck (its log tells); --timeout S waits longer\n";
     if (why.code != errc::disconnected)
         return failed;
     std::cerr << "no daemon at " << visible(socket) << "; to start one: warmd --socket "
               << visible(socket) << " &\n";
     return no_daemon;
-}
-
-/// How long the daemon may be silent. It keeps the timeout of scores itself; then this is for a
-/// daemon that is stuck.
-std::chrono::milliseconds patience(const command& chosen, const arguments& typed)
-{
-    const auto timeout = typed.timeout();
-    if (!timeout)
-        return {};
-    const std::chrono::duration<double> silence(*timeout + (chosen.scores ? 5 : 0));
-    return std::max(std::chrono::milliseconds(1),
-                    std::chrono::duration_cast<std::chrono::milliseconds>(silence));
 }
 
 /// The texts of `ids`, one small request each, many under way at once. What the daemon does not
@@ -162,22 +153,27 @@ result<std::string> measure(client& daemon, const request& asked, std::size_t ti
     return std::string(line);
 }
 
-int ask(const command& chosen, const arguments& typed)
+int ask(const command& chosen, const arguments& typed, const schema::contract& by)
 {
     if (chosen.follow && typed.has("repeat"))
         throw usage_error("--repeat cannot go with " + std::string(chosen.name));
     progress_line progress(::isatty(STDERR_FILENO));
     const bool stream = ::isatty(STDOUT_FILENO) && !typed.has("json");
-    const request asked = chosen.ask(typed, {.progress = progress.shown(), .stream = stream});
+    const request asked = chosen.ask({.asked = chosen,
+                                      .typed = typed,
+                                      .by = by,
+                                      .progress = progress.shown(),
+                                      .stream = stream});
     const std::string socket = socket_path(typed);
-    auto daemon = client::connect(socket, patience(chosen, typed));
+    const auto told = [&](const failure& why) { return report(why, socket, !chosen.scores); };
+    auto daemon = client::connect(socket, patience(chosen, asked, typed, by));
     if (!daemon)
-        return report(daemon.error(), socket);
+        return told(daemon.error());
     if (chosen.follow) {
         std::cout.exceptions(std::ios::badbit |
                              std::ios::failbit); // else it would go on for nobody
         const auto ended = chosen.follow(*daemon, typed, asked);
-        return ended ? done : report(ended.error(), socket);
+        return ended ? done : told(ended.error());
     }
 
     std::string streamed;
@@ -197,13 +193,13 @@ int ask(const command& chosen, const arguments& typed)
     if (!outcome) {
         if (!streamed.empty())
             std::cout << std::endl;
-        return report(outcome.error(), socket);
+        return told(outcome.error());
     }
     print(chosen, typed, asked, *daemon, *outcome, streamed);
     if (const auto times = typed.number<std::size_t>("repeat", 1, 1'000'000)) {
         const auto measured = measure(*daemon, asked, *times, first);
         if (!measured)
-            return report(measured.error(), socket);
+            return told(measured.error());
         std::cout << std::flush;
         std::cerr << *measured << '\n';
     }
@@ -222,7 +218,7 @@ int run(const std::vector<std::string>& typed)
 {
     const auto named = find_command(typed);
     po::options_description known;
-    declare_common(known);
+    declare(known, common_options());
     if (named == typed.end()) {
         const arguments alone(known, typed);
         if (alone.has("version"))
@@ -236,13 +232,14 @@ int run(const std::vector<std::string>& typed)
     const command* const chosen = command_named(*named);
     if (!chosen)
         throw usage_error("there is no command '" + visible(*named) + "'");
-    chosen->declare(known);
+    declare(known, chosen->options);
     std::vector<std::string> rest(typed.begin(), named);
     rest.insert(rest.end(), named + 1, typed.end());
     const arguments given(known, rest);
+    const schema::contract by = schema::daemon_contract();
     if (!given.has("help"))
-        return ask(*chosen, given);
-    std::cout << help_of(chosen->name);
+        return ask(*chosen, given, by);
+    std::cout << help_of(*chosen, by);
     return done;
 }
 

@@ -41,6 +41,8 @@ public:
     /// could not. With `patience` above 0, connecting, sending, or waiting for the next bytes for
     /// longer than that fails with errc::timeout.
     static result<client> connect(const std::string& path, std::chrono::milliseconds patience = {});
+    /// From now on another patience than the one it was connected with; 0: for ever.
+    result<void> set_patience(std::chrono::milliseconds patience);
 
     /// One request and its answer. `params`: the text of a JSON object, without line breaks.
     /// REQUIRES: nothing sent with send() is unanswered.

@@ -84,13 +84,8 @@ result<client> client::connect(const std::string& path, std::chrono::millisecond
     client made(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
     if (made.socket_ < 0)
         return broken("opening a socket");
-    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(patience);
-    const timeval limit{.tv_sec = seconds.count(),
-                        .tv_usec = std::chrono::microseconds(patience - seconds).count()};
-    for (const int direction :
-         {SO_SNDTIMEO, SO_RCVTIMEO}) // SO_SNDTIMEO holds for connect too (unix(7), socket(7))
-        if (::setsockopt(made.socket_, SOL_SOCKET, direction, &limit, sizeof limit) != 0)
-            return broken("setting a time limit");
+    if (auto limited = made.set_patience(patience); !limited)
+        return limited.error();
     while (::connect(made.socket_, reinterpret_cast<const sockaddr*>(&address), sizeof address) !=
            0)
         if (errno != EINTR) // with a time limit that is what a process hears that was stopped and
@@ -116,6 +111,18 @@ client::~client()
 {
     if (socket_ >= 0)
         ::close(socket_);
+}
+
+result<void> client::set_patience(std::chrono::milliseconds patience)
+{
+    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(patience);
+    const timeval limit{.tv_sec = seconds.count(),
+                        .tv_usec = std::chrono::microseconds(patience - seconds).count()};
+    for (const int direction :
+         {SO_SNDTIMEO, SO_RCVTIMEO}) // SO_SNDTIMEO holds for connect too (unix(7), socket(7))
+        if (::setsockopt(socket_, SOL_SOCKET, direction, &limit, sizeof limit) != 0)
+            return broken("setting a time limit");
+    return {};
 }
 
 result<json::value> client::call(std::string_view method, std::string_view params,

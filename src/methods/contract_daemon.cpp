@@ -170,7 +170,7 @@ std::vector<field> about_a_model(field model, std::vector<field> own)
                             .into = to<&about_request::progress>()},
                            {.name = "keep_alive",
                             .type = "seconds",
-                            .doc = "stay loaded at least so long after this; only lengthens",
+                            .doc = "stay loaded at least so long after this",
                             .otherwise = "0",
                             .within = at_least_0,
                             .into = to<&about_request::keep_alive>()}});

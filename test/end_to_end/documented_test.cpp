@@ -11,7 +11,8 @@ using namespace warmd::test;
 
 namespace {
 
-const std::string tools = WARMD_PROJECT "/tools/";
+const std::string tools = WARMD_PROJECT "/tools/", // what is written
+    made = WARMD_TOOLS "/";                        // what is made when warmd is built
 
 std::string read(const std::string& path)
 {
@@ -61,37 +62,41 @@ void check(const std::string& name, const std::set<std::string>& known,
         BOOST_TEST(known.contains(option), name << " has --" << option << ", which --help has not");
 }
 
-void check_all(const std::string& program, const std::string& page,
-               const std::set<std::string>& known)
+/// A program's page and completions.
+void check_all(const std::set<std::string>& known, const std::string& page, const std::string& bash,
+               const std::string& zsh, const std::string& fish)
 {
     BOOST_TEST(known.size() > 10U);
-    check(page, known,
-          options_in(std::regex_replace(read(tools + "man/" + page), std::regex("\\\\-"), "-")));
-    check(program + ".bash", known, options_in(read(tools + "completions/" + program + ".bash")));
-    check("_" + program, known, options_in(read(tools + "completions/_" + program)));
-    check(program + ".fish", known,
-          all(read(tools + "completions/" + program + ".fish"), std::regex(" -l ([a-z-]+)")));
+    check(page, known, options_in(std::regex_replace(read(page), std::regex("\\\\-"), "-")));
+    check(bash, known, options_in(read(bash)));
+    check(zsh, known, options_in(read(zsh)));
+    check(fish, known, all(read(fish), std::regex(" -l ([a-z-]+)")));
 }
 
 } // namespace
 
 BOOST_AUTO_TEST_CASE(every_option_of_warmd_is_in_its_page_and_its_completions)
 {
-    check_all("warmd", "warmd.8", options_in(help_of({WARMD, "--help"})));
+    const std::string completions = tools + "completions/";
+    check_all(options_in(help_of({WARMD, "--help"})), tools + "man/warmd.8",
+              completions + "warmd.bash", completions + "_warmd", completions + "warmd.fish");
 }
 
 BOOST_AUTO_TEST_CASE(every_option_of_warmctl_is_in_its_page_and_its_completions)
 {
-    check_all("warmctl", "warmctl.1", options_of_warmctl());
+    const std::string completions = made + "completions/warmctl.";
+    check_all(options_of_warmctl(), tools + "man/warmctl.1", completions + "bash",
+              completions + "zsh", completions + "fish");
 }
 
 BOOST_AUTO_TEST_CASE(every_command_is_in_the_page_and_the_completions)
 {
     const std::set<std::string> known = commands();
     BOOST_TEST(known.size() >= 15U);
-    for (const char* file : {"man/warmctl.1", "completions/warmctl.bash", "completions/_warmctl",
-                             "completions/warmctl.fish"}) {
-        const std::set<std::string> words = all(read(tools + file), std::regex("\\b([a-z]+)\\b"));
+    const std::string completions = made + "completions/warmctl.";
+    for (const std::string& file : {tools + "man/warmctl.1", completions + "bash",
+                                    completions + "zsh", completions + "fish"}) {
+        const std::set<std::string> words = all(read(file), std::regex("\\b([a-z]+)\\b"));
         for (const std::string& command : known)
             BOOST_TEST(words.contains(command), file << " lacks " << command);
     }
@@ -100,8 +105,9 @@ BOOST_AUTO_TEST_CASE(every_command_is_in_the_page_and_the_completions)
 BOOST_AUTO_TEST_CASE(the_completion_of_bash_offers_options_and_commands)
 {
     const auto offered = [](const std::string& program, const std::string& line) {
-        const std::string script = ". " + tools + "completions/" + program + ".bash; COMP_WORDS=(" +
-                                   line + "); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _" + program +
+        const std::string script = ". " + (program == "warmd" ? tools : made) + "completions/" +
+                                   program + ".bash; COMP_WORDS=(" + line +
+                                   "); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _" + program +
                                    "; echo ${COMPREPLY[*]}";
         return help_of({"/bin/bash", "-c", script});
     };
@@ -109,4 +115,25 @@ BOOST_AUTO_TEST_CASE(the_completion_of_bash_offers_options_and_commands)
     BOOST_TEST(offered("warmd", "warmd --log-format j") == "json\n");
     BOOST_TEST(offered("warmctl", "warmctl perp") == "perplexity\n");
     BOOST_TEST(offered("warmctl", "warmctl unload --n") == "--no-wait\n");
+    BOOST_TEST(offered("warmctl", "warmctl load --dtype b") == "bf16\n");
+    BOOST_TEST(offered("warmctl", "warmctl kl --from s") == "scaled:\n");
+    BOOST_TEST(offered("warmctl", "warmctl watch evi") == "evicted\n");
+    BOOST_TEST(offered("warmctl", "warmctl call rpc") == "rpc.discover\n");
+}
+
+BOOST_AUTO_TEST_CASE(the_page_on_the_protocol_has_every_method_and_is_sound)
+{
+    const std::string page = read(made + "warmd-protocol.7");
+    BOOST_TEST(page.find("\n@") == std::string::npos);
+    for (const char* method : {"load", "generate", "rpc.discover"})
+        BOOST_TEST(page.find(std::string("\n.SS ") + method + '\n') != std::string::npos, method);
+    const std::string check = "command -v groff >/dev/null || exit 77; groff -man -Tutf8 -ww -z " +
+                              made + "warmd-protocol.7";
+    const program_result checked =
+        program({.words = {"/bin/sh", "-c", check}, .in = {}, .environment = {}}).result();
+    if (checked.status == 77)
+        BOOST_TEST_MESSAGE("SKIPPED: no groff to format the page with");
+    else
+        BOOST_TEST(checked.status == 0);
+    BOOST_TEST(checked.err == "");
 }

@@ -96,7 +96,7 @@ BOOST_AUTO_TEST_CASE(a_usage_error_says_what_was_wrong_and_where_help_is)
         {{"load", "-m", "@big", "-a", "/b"}, "--adapter cannot go with a configured model"},
         {{"next", "-m", "/a"}, "no prompt"},
         {{"next", "-m", "/a", "--top-k", "0", "x"},
-         "--top-k must be a whole number of at least 1, found '0'"},
+         "--top-k must be a whole number of at least 1 and at most 2147483647, found '0'"},
         {{"next", "-m", "/a", "--top-k", "-1", "x"}, "found '-1'"},
         {{"next", "-m", "/a", "--top-k", "3.5", "x"}, "found '3.5'"},
         {{"next", "-m", "/a", "--view", "both", "x"},
@@ -146,6 +146,16 @@ BOOST_AUTO_TEST_CASE(a_daemon_that_hangs_up_is_no_daemon)
     const program_result result = run({"--socket", peer.path(), "health"});
     BOOST_TEST(result.status == 3);
     check_contains(result.err, "hung up");
+}
+
+BOOST_AUTO_TEST_CASE(a_daemon_that_says_nothing_is_not_waited_for_and_what_to_do_is_said)
+{
+    scripted_peer peer([](const json::object&) { return std::string(); });
+    const program_result result = run({"--socket", peer.path(), "--timeout", "0.05", "health"});
+    BOOST_TEST(result.status == 1);
+    check_contains(result.err, "warmctl: timeout: no answer from the daemon in time");
+    check_contains(result.err, "says nothing: it may be stopped (kill -CONT PID goes on)");
+    check_contains(result.err, "--timeout S waits longer");
 }
 
 BOOST_AUTO_TEST_CASE(the_socket_is_the_option_then_the_environment)
@@ -377,7 +387,9 @@ BOOST_AUTO_TEST_CASE(each_command_asks_its_method_with_its_own_options)
         asked(
             {"kl", "-m", "/m", "--kl", "--from", "base", "--to", "null:1", "--top-k", "9", "x"}) ==
         R"(divergence {"model":{"base":"/m"},"prompts":["x"],"kind":"kl","from":"base","to":{"null":{"seed":1}},"top_k":9})");
-    check_contains(asked({"kl", "-m", "/m", "x"}), R"("kind":"js")");
+    BOOST_TEST(asked({"kl", "-m", "/m", "x"}) ==
+               R"(divergence {"model":{"base":"/m"},"prompts":["x"]})"); // the daemon's default
+    check_contains(asked({"kl", "-m", "/m", "--js", "x"}), R"("kind":"js")");
 }
 
 BOOST_AUTO_TEST_CASE(call_sends_any_json_on_one_line)

@@ -93,26 +93,6 @@ bool is_path(const std::string& base, const std::string& kind)
 
 } // namespace
 
-void declare_values(po::options_description& to, std::initializer_list<const char*> names)
-{
-    for (const char* name : names)
-        to.add_options()(name, po::value<std::string>());
-}
-
-void declare_switches(po::options_description& to, std::initializer_list<const char*> names)
-{
-    for (const char* name : names)
-        to.add_options()(name, "");
-}
-
-void declare_model(po::options_description& to)
-{
-    declare_values(
-        to, {"model,m", "adapter,a", "dtype", "kind", "options", "entry-point", "keep-alive"});
-}
-
-void declare_view(po::options_description& to) { declare_values(to, {"view"}); }
-
 std::string model_text(const arguments& typed)
 {
     const auto base = typed.text("model");
@@ -154,15 +134,12 @@ void write_model(json_writer& out, const arguments& typed, bool progress)
     out.key("model").raw(model_text(typed));
     if (const auto timeout = typed.timeout())
         out.member("timeout", *timeout);
-    if (const auto keep_alive = typed.number("keep-alive", 0.0, 1e9))
-        out.member("keep_alive", *keep_alive);
     if (progress)
         out.member("progress", true);
 }
 
 void write_view(json_writer& out, std::string_view name, std::string_view view)
 {
-    out.key(name);
     if (view == "base" || view == "ft") {
         out.value(view);
     } else if (view.starts_with("scaled:")) {

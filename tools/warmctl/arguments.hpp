@@ -8,7 +8,6 @@
 
 #include <charconv>
 #include <concepts>
-#include <initializer_list>
 #include <limits>
 #include <optional>
 #include <stdexcept>
@@ -78,18 +77,11 @@ private:
 /// `typed` as a path that means the same to the daemon: `~`, `.` and relative paths made absolute.
 std::string absolute_path(const std::string& typed);
 
-/// Options that take a value; options that are there or not.
-void declare_values(po::options_description& to, std::initializer_list<const char*> names);
-void declare_switches(po::options_description& to, std::initializer_list<const char*> names);
-/// The options that name a model, a view.
-void declare_model(po::options_description& to);
-void declare_view(po::options_description& to);
-
 /// JSON text of the ModelSpec that the options name, or of a configured model's name.
 std::string model_text(const arguments& typed);
-/// Member `model` and what goes with it: timeout, keep_alive; progress when `progress`.
+/// Member `model` and what goes with it: timeout; progress when `progress`.
 void write_model(json_writer& out, const arguments& typed, bool progress);
-/// `base`, `ft`, `scaled:0.5`, `null` or `null:7` as a View, under member `name`.
+/// `base`, `ft`, `scaled:0.5`, `null` or `null:7`, given to the option `name`, as a View.
 void write_view(json_writer& out, std::string_view name, std::string_view view);
 
 /// The words, a word `-` replaced by the lines of standard input. Throws usage_error when there are

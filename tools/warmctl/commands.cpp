@@ -1,327 +1,276 @@
 #include "warmctl/commands.hpp"
 
 #include "warmctl/live.hpp"
-
-#include <warmd/json.hpp>
-
-#include <algorithm>
-#include <array>
-#include <cstdint>
-#include <iostream>
-#include <iterator>
-#include <utility>
+#include "warmctl/requests.hpp"
 
 namespace warmd::ctl {
 
 namespace {
 
-using options = po::options_description;
-
-void no_words(const arguments& typed)
+std::vector<command> about_the_daemon()
 {
-    if (!typed.words().empty())
-        throw usage_error("unexpected argument '" + typed.words().front() + "'");
+    return {{.name = "health",
+             .summary = "is the daemon well?",
+             .method = "health",
+             .usage = R"(health
+Says whether the daemon is well and what is loaded.
+exit status: 0 status ok and ready, 1 otherwise, 3 no daemon
+)",
+             .example = R"(health
+  status   ok, ready
+  version  0.1.0
+  pid      4242
+  uptime   3 min 12 s
+  models   0 of at most 2
+)",
+             .ask = ask_plain,
+             .show = show_health,
+             .good =
+                 [](const json::value& result) {
+                     return result.at("status") == "ok" && result.at("ready") == true;
+                 }},
+            {.name = "stats",
+             .summary = "counters and gauges",
+             .method = "stats",
+             .usage = R"(stats
+Prints the daemon's counters since its start and its gauges now.
+)",
+             .example = "--json stats | jq .loads_total\n",
+             .ask = ask_plain,
+             .show = show_stats},
+            {.name = "metrics",
+             .summary = "the same and more, as Prometheus reads it",
+             .method = "metrics",
+             .usage = R"(metrics
+Prints the daemon's counters, gauges and histograms in the text format of
+Prometheus: for the textfile collector of its node exporter, and for promtool.
+)",
+             .example = "metrics | promtool check metrics\n",
+             .ask = ask_plain,
+             .show = show_metrics},
+            {.name = "ps",
+             .summary = "what is loaded, least recently used first",
+             .method = "models",
+             .usage = R"(ps
+Lists the models that are loaded, loading, waited for or failed, least recently
+used first. SIZE is measured, or with ~ estimated; IDLE counts from the last use;
+EXPIRES is when an idle model goes; - means that it does not apply.
+)",
+             .example = "ps\n",
+             .ask = ask_plain,
+             .show = show_models},
+            {.name = "top",
+             .summary = "the same, live",
+             .method = "models",
+             .usage = R"(top [--interval S] [--count N]
+Shows the daemon and its models (as ps does, and calls per second), drawn anew
+every few seconds; q ends it. In a pipe: one table below the other.
+)",
+             .example = "top\n",
+             .options = {{.name = "interval", .value = "S", .doc = "seconds between two looks (2)"},
+                         {.name = "count", .value = "N", .doc = "end after N looks"}},
+             .ask = ask_top,
+             .follow = top},
+            {.name = "watch",
+             .summary = "events as they come",
+             .method = "subscribe",
+             .usage = R"(watch [EVENT…]
+Prints events as they come, one line each, until interrupted. Without EVENT, all:
+  state                 a model waits, loads, is ready, draining, closing, failed
+  evicted               it was closed, and why: capacity (for another), bytes,
+                        idle, stale (its files changed), admin, shutdown
+  load_failed, close_failed
+exit status: 3 when the daemon goes
+)",
+             .example = R"(watch evicted load_failed
+  2026-01-31 12:00:00.250  evicted       llama-1f2e…  capacity
+)",
+             .words = "Event",
+             .ask = ask_subscribe,
+             .follow = watch},
+            {.name = "reload",
+             .summary = "read the configuration file again",
+             .method = "reload",
+             .usage = R"(reload
+Makes the daemon read its configuration file again, as SIGHUP does, and prints
+the names of models that it added, removed, changed and left alone. A file with
+a mistake changes nothing.
+)",
+             .example = R"(reload
+  added      smol
+  removed    -
+  changed    -
+  unchanged  llama, llama-tuned
+)",
+             .ask = ask_plain,
+             .show = show_reload}};
 }
 
-/// A request on `texts` whose parameters `members` writes.
-template <class Members>
-request make(std::string_view method, std::vector<std::string> texts, Members members)
+std::vector<command> about_models()
 {
-    request made{std::string(method), "", std::move(texts)};
-    json_writer writer(made.params);
-    writer.begin_object();
-    members(writer);
-    writer.end_object();
-    return made;
+    return {
+        {.name = "load",
+         .summary = "load a model, or find it loaded",
+         .method = "load",
+         .usage = R"(load -m BASE [-a DIR] [--pin]
+Loads a model, or finds it loaded, and prints its key and size.
+)",
+         .example = "load -m ./model -a ./adapter\n",
+         .options = model_options() + std::vector<option>{{.name = "pin", .sets = "pin"}},
+         .scores = true,
+         .ask = ask_load,
+         .show = show_load},
+        {.name = "unload",
+         .summary = "let go of a model",
+         .method = "unload",
+         .usage = R"(unload (-m BASE [-a DIR] | --key KEY | --all) [--no-wait]
+Unloads a model once nobody uses it any more, and waits for that.
+)",
+         .example = "unload --all\n",
+         .options = model_options() +
+                    std::vector<option>{
+                        {.name = "key",
+                         .value = "KEY",
+                         .sets = "key",
+                         .doc = "by its key, as ps prints it"},
+                        {.name = "all", .sets = "all", .doc = "every model"},
+                        {.name = "no-wait", .sets = "wait", .doc = "do not wait until it is gone"}},
+         .ask = ask_unload,
+         .show = show_unload},
+        {.name = "tokenize",
+         .summary = "a text as tokens",
+         .method = "tokenize",
+         .usage = R"(tokenize -m BASE [--no-special-tokens] TEXT
+Prints the tokens of TEXT as the vocabulary has them; - is standard input.
+)",
+         .example = "tokenize -m ./model 'In the beginning'\n",
+         .options =
+             model_options() +
+             std::vector<option>{{.name = "no-special-tokens",
+                                  .sets = "add_special_tokens",
+                                  .doc = "do not add what the tokenizer puts around a text"}},
+         .scores = true,
+         .ask = ask_tokenize,
+         .show = show_tokens}};
 }
 
-/// A request without parameters.
-request plain(std::string_view method, const arguments& typed)
+std::vector<option> with_view(std::vector<option> own)
 {
-    no_words(typed);
-    return {std::string(method)};
+    return model_options() + std::vector<option>{view_option()} + std::move(own);
 }
 
-void write_view_option(json_writer& out, const arguments& typed)
+std::vector<command> that_score()
 {
-    if (const auto view = typed.text("view"))
-        write_view(out, "view", *view);
+    return {
+        {.name = "next",
+         .summary = "the most probable next tokens after each prompt",
+         .method = "next_token",
+         .usage = R"(next -m BASE [-a DIR] [--view VIEW] [--top-k K] PROMPT…
+Prints the K most probable next tokens after each prompt; - is a prompt on each
+line of standard input.
+)",
+         .example = "next -m ./model -a ./adapter --view base 'In the' 'The king'\n",
+         .options =
+             with_view({{.name = "top-k", .value = "K", .sets = "top_k", .otherwise = "10"}}),
+         .scores = true,
+         .ask = ask_next,
+         .show = show_distributions},
+        {.name = "logprob",
+         .summary = "log probability of completions",
+         .method = "logprob",
+         .usage = R"(logprob -m BASE [-a DIR] [--view VIEW] [--tokens] PROMPT COMPLETION …
+Prints how probable each completion is after its prompt, logprobs in nats; - is
+a prompt, a tab and a completion on each line of standard input.
+)",
+         .example = "logprob -m ./model 'The sky is' ' blue' 'The sky is' ' green'\n",
+         .options = with_view({{.name = "tokens", .doc = "each token of the completions too"}}),
+         .scores = true,
+         .ask = ask_logprob,
+         .show = show_logprobs},
+        {.name = "perplexity",
+         .summary = "perplexity of texts",
+         .method = "rolling_logprob",
+         .usage = R"(perplexity -m BASE [-a DIR] [--view VIEW] [--tokens] TEXT…
+Prints logprob (nats) and perplexity of each text; - is a text on each line of
+standard input.
+)",
+         .example = "perplexity -m ./model -a ./adapter - < verses.txt\n",
+         .options = with_view({{.name = "tokens", .doc = "each token of the texts too"}}),
+         .scores = true,
+         .ask = ask_perplexity,
+         .show = show_perplexities},
+        {.name = "generate",
+         .summary = "continue a prompt",
+         .method = "generate",
+         .usage = R"(generate -m BASE [-a DIR] [--view VIEW] [OPTION…] PROMPT
+Prints the continuation of PROMPT, token by token on a terminal; - is standard
+input.
+)",
+         .example = "generate -m ./model -a ./adapter --temperature 0.8 'In the beginning'\n",
+         .options = with_view(
+             {{.name = "max-new-tokens", .value = "N", .sets = "max_new_tokens", .otherwise = "64"},
+              {.name = "temperature", .value = "T", .sets = "temperature"},
+              {.name = "top-p", .value = "P", .sets = "top_p"},
+              {.name = "top-k", .value = "K", .sets = "top_k"},
+              {.name = "seed", .value = "N", .sets = "seed"},
+              {.name = "stop",
+               .value = "TEXT",
+               .sets = "stop",
+               .doc = "end before TEXT; may be repeated",
+               .repeats = true},
+              {.name = "stream", .sets = "stream", .doc = "token by token, terminal or not"}}),
+         .scores = true,
+         .ask = ask_generate,
+         .show = show_text},
+        {.name = "kl",
+         .summary = "how far two views are apart on each prompt",
+         .method = "divergence",
+         .usage = R"(kl -m BASE -a DIR [--js | --kl] [--from VIEW] [--to VIEW] PROMPT…
+Prints how far the next-token distributions of two views are apart after each
+prompt, in nats; - is a prompt on each line of standard input.
+)",
+         .example = "kl -m ./model -a ./adapter 'The king said' 'The database'\n",
+         .options =
+             model_options() +
+             std::vector<option>{{.name = "js", .sets = "kind", .doc = "Jensen-Shannon divergence"},
+                                 {.name = "kl",
+                                  .sets = "kind",
+                                  .doc = "Kullback-Leibler divergence KL(to || from)"},
+                                 {.name = "from", .value = "VIEW", .sets = "from"},
+                                 {.name = "to", .value = "VIEW", .sets = "to"},
+                                 {.name = "top-k", .value = "K", .sets = "top_k"}},
+         .scores = true,
+         .ask = ask_kl,
+         .show = show_divergence},
+        {.name = "call",
+         .summary = "any method, parameters as JSON",
+         .method = "",
+         .usage = R"(call METHOD [PARAMS]
+Calls any method with PARAMS, a JSON object (- reads it from standard input), and
+prints the result as JSON. Paths must be absolute. rpc.discover lists the methods,
+as does warmd-protocol(7).
+)",
+         .example = R"(call pin '{"model": {"base": "/models/llama"}}'
+)",
+         .words = "method",
+         .ask = ask_call,
+         .show = show_json}};
 }
 
-void declare_nothing(options&) {}
-
-void declare_load(options& to)
+std::vector<command> all_commands()
 {
-    declare_model(to);
-    declare_switches(to, {"pin"});
+    std::vector<command> all;
+    for (auto part : {about_the_daemon(), about_models(), that_score()})
+        all.insert(all.end(), part.begin(), part.end());
+    return all;
 }
-
-request load(const arguments& typed, const surroundings& around)
-{
-    no_words(typed);
-    return make("load", {}, [&](json_writer& out) {
-        write_model(out, typed, around.progress);
-        if (typed.has("pin"))
-            out.member("pin", true);
-    });
-}
-
-void declare_unload(options& to)
-{
-    declare_model(to);
-    declare_values(to, {"key"});
-    declare_switches(to, {"all", "no-wait"});
-}
-
-request unload(const arguments& typed, const surroundings&)
-{
-    no_words(typed);
-    const auto key = typed.text("key");
-    if (typed.has("model") + typed.has("key") + typed.has("all") != 1)
-        throw usage_error("say what to unload by one of -m DIR, --key KEY, --all");
-    return make("unload", {}, [&](json_writer& out) {
-        if (typed.has("all"))
-            out.member("all", true);
-        else if (key)
-            out.member("key", *key);
-        else
-            out.key("model").raw(model_text(typed));
-        if (typed.has("no-wait"))
-            out.member("wait", false);
-    });
-}
-
-void declare_tokenize(options& to)
-{
-    declare_model(to);
-    declare_switches(to, {"no-special-tokens"});
-}
-
-request tokenize(const arguments& typed, const surroundings& around)
-{
-    const std::string text = read_text(typed, "text");
-    return make("tokenize", {}, [&](json_writer& out) {
-        write_model(out, typed, around.progress);
-        out.member("text", text);
-        if (typed.has("no-special-tokens"))
-            out.member("add_special_tokens", false);
-    });
-}
-
-void declare_next(options& to)
-{
-    declare_model(to);
-    declare_view(to);
-    declare_values(to, {"top-k"});
-}
-
-request next(const arguments& typed, const surroundings& around)
-{
-    const auto prompts = read_texts(typed, "prompt");
-    return make("next_token", prompts, [&](json_writer& out) {
-        write_model(out, typed, around.progress);
-        write_view_option(out, typed);
-        out.key("prompts").array(prompts);
-        out.member("top_k", typed.number<std::uint32_t>("top-k", 1).value_or(10));
-    });
-}
-
-void declare_scores(options& to)
-{
-    declare_model(to);
-    declare_view(to);
-    declare_switches(to, {"tokens"});
-}
-
-/// Prompt, completion, prompt, completion, …: from words, or from lines with a tab between the two.
-std::vector<std::string> read_pairs(const arguments& typed)
-{
-    auto texts = read_texts(typed, "prompt and completion");
-    if (typed.words() == std::vector<std::string>{"-"}) {
-        std::vector<std::string> halves;
-        for (const std::string& line : texts) {
-            const std::size_t tab = line.find('\t');
-            if (tab == std::string::npos)
-                throw usage_error(
-                    "a line of standard input must be PROMPT, a tab, COMPLETION; found '" + line +
-                    "'");
-            halves.insert(halves.end(), {line.substr(0, tab), line.substr(tab + 1)});
-        }
-        texts = std::move(halves);
-    }
-    if (texts.size() % 2 != 0)
-        throw usage_error("prompts and completions come in pairs, found " +
-                          std::to_string(texts.size()) + " texts");
-    return texts;
-}
-
-request logprob(const arguments& typed, const surroundings& around)
-{
-    const auto texts = read_pairs(typed);
-    std::vector<std::string> completions;
-    for (std::size_t i = 1; i < texts.size(); i += 2)
-        completions.push_back(texts[i]);
-    return make("logprob", completions, [&](json_writer& out) {
-        write_model(out, typed, around.progress);
-        write_view_option(out, typed);
-        out.key("items").begin_array();
-        for (std::size_t i = 0; i != texts.size(); i += 2)
-            out.begin_object()
-                .member("prompt", texts[i])
-                .member("completion", texts[i + 1])
-                .end_object();
-        out.end_array();
-    });
-}
-
-request perplexity(const arguments& typed, const surroundings& around)
-{
-    const auto texts = read_texts(typed, "text");
-    return make("rolling_logprob", texts, [&](json_writer& out) {
-        write_model(out, typed, around.progress);
-        write_view_option(out, typed);
-        out.key("texts").array(texts);
-    });
-}
-
-void declare_generate(options& to)
-{
-    declare_model(to);
-    declare_view(to);
-    declare_values(to, {"max-new-tokens", "temperature", "top-p", "top-k", "seed"});
-    declare_switches(to, {"stream"});
-    to.add_options()("stop", po::value<std::vector<std::string>>()); // may be repeated
-}
-
-request generate(const arguments& typed, const surroundings& around)
-{
-    const std::string prompt = read_text(typed, "prompt");
-    return make("generate", {}, [&](json_writer& out) {
-        write_model(out, typed, around.progress);
-        write_view_option(out, typed);
-        out.member("prompt", prompt);
-        out.member("max_new_tokens", typed.number<std::uint32_t>("max-new-tokens", 1).value_or(64));
-        if (const auto temperature = typed.number("temperature", 0.0))
-            out.member("temperature", *temperature);
-        if (const auto top_p = typed.number("top-p", 0.0, 1.0))
-            out.member("top_p", *top_p);
-        if (const auto top_k = typed.number<std::uint32_t>("top-k", 0))
-            out.member("top_k", *top_k);
-        if (const auto seed = typed.number<std::uint64_t>("seed", 0))
-            out.member("seed", *seed);
-        if (const auto stop = typed.texts("stop"); !stop.empty())
-            out.key("stop").array(stop);
-        if (around.stream || typed.has("stream"))
-            out.member("stream", true);
-    });
-}
-
-void declare_kl(options& to)
-{
-    declare_model(to);
-    declare_values(to, {"from", "to", "top-k"});
-    declare_switches(to, {"js", "kl"});
-}
-
-request kl(const arguments& typed, const surroundings& around)
-{
-    if (typed.has("js") && typed.has("kl"))
-        throw usage_error("--js and --kl exclude each other");
-    const auto prompts = read_texts(typed, "prompt");
-    return make("divergence", prompts, [&](json_writer& out) {
-        write_model(out, typed, around.progress);
-        out.key("prompts").array(prompts);
-        out.member("kind", typed.has("kl") ? "kl" : "js");
-        for (const char* side : {"from", "to"})
-            if (const auto view = typed.text(side))
-                write_view(out, side, *view);
-        if (const auto top_k = typed.number<std::uint32_t>("top-k", 1))
-            out.member("top_k", *top_k);
-    });
-}
-
-request subscribe(const arguments& typed, const surroundings&)
-{
-    return make("subscribe", {}, [&](json_writer& out) { out.key("events").array(typed.words()); });
-}
-
-void declare_top(options& to) { declare_values(to, {"interval", "count"}); }
-
-request look(const arguments& typed, const surroundings&)
-{
-    (void)read_pace(typed); // what is wrong with it is told before anything is asked
-    return plain("models", typed);
-}
-
-request call(const arguments& typed, const surroundings&)
-{
-    const auto& words = typed.words();
-    if (words.empty() || words.size() > 2)
-        throw usage_error("call wants METHOD and at most one PARAMS, found " +
-                          std::to_string(words.size()) + " arguments");
-    request made{words[0]};
-    if (words.size() == 2)
-        made.params =
-            words[1] == "-" ? std::string(std::istreambuf_iterator<char>(std::cin), {}) : words[1];
-    const auto parsed = parse_json(made.params);
-    if (!parsed)
-        throw usage_error("PARAMS are not JSON: " + parsed.error().detail);
-    // Within JSON a line break can only be space between two tokens.
-    std::replace_if(
-        made.params.begin(), made.params.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
-    return made;
-}
-
-constexpr std::array all{
-    command{"health", "is the daemon well?", false, declare_nothing,
-            [](const arguments& typed, const surroundings&) { return plain("health", typed); },
-            show_health,
-            [](const json::value& result) {
-                return result.at("status") == "ok" && result.at("ready") == true;
-            }},
-    command{"stats", "counters and gauges", false, declare_nothing,
-            [](const arguments& typed, const surroundings&) { return plain("stats", typed); },
-            show_stats},
-    command{"metrics", "the same and more, as Prometheus reads it", false, declare_nothing,
-            [](const arguments& typed, const surroundings&) { return plain("metrics", typed); },
-            show_metrics},
-    command{"ps", "what is loaded, least recently used first", false, declare_nothing,
-            [](const arguments& typed, const surroundings&) { return plain("models", typed); },
-            show_models},
-    command{.name = "top",
-            .summary = "the same, live",
-            .scores = false,
-            .declare = declare_top,
-            .ask = look,
-            .show = nullptr,
-            .follow = top},
-    command{.name = "watch",
-            .summary = "events as they come",
-            .scores = false,
-            .declare = declare_nothing,
-            .ask = subscribe,
-            .show = nullptr,
-            .follow = watch},
-    command{"load", "load a model, or find it loaded", true, declare_load, load, show_load},
-    command{"unload", "let go of a model", false, declare_unload, unload, show_unload},
-    command{"reload", "read the configuration file again", false, declare_nothing,
-            [](const arguments& typed, const surroundings&) { return plain("reload", typed); },
-            show_reload},
-    command{"tokenize", "a text as tokens", true, declare_tokenize, tokenize, show_tokens},
-    command{"next", "the most probable next tokens after each prompt", true, declare_next, next,
-            show_distributions},
-    command{"logprob", "log probability of completions", true, declare_scores, logprob,
-            show_logprobs},
-    command{"perplexity", "perplexity of texts", true, declare_scores, perplexity,
-            show_perplexities},
-    command{"generate", "continue a prompt", true, declare_generate, generate, show_text},
-    command{"kl", "how far two views are apart on each prompt", true, declare_kl, kl,
-            show_divergence},
-    command{"call", "any method, parameters as JSON", false, declare_nothing, call, show_json},
-};
 
 } // namespace
 
-std::span<const command> commands() { return all; }
+std::span<const command> commands()
+{
+    static const std::vector<command> all = all_commands();
+    return all;
+}
 
 } // namespace warmd::ctl

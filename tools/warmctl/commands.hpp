@@ -2,11 +2,14 @@
 // What each command asks of the daemon, and how its answer is shown. All data: warmctl.cpp does the
 // asking.
 
+#include "methods/schema.hpp"
 #include "warmctl/arguments.hpp"
+#include "warmctl/options.hpp"
 #include "warmctl/tables.hpp"
 
 #include <warmd/client.hpp>
 
+#include <chrono>
 #include <span>
 #include <string>
 #include <string_view>
@@ -21,8 +24,13 @@ struct request {
     std::vector<std::string> texts; ///< what the results are about, in their order
 };
 
-/// What the outside has to say on how to ask.
-struct surroundings {
+struct command;
+
+/// What a request is made of.
+struct question {
+    const command& asked;
+    const arguments& typed;
+    const schema::contract& by;
     bool progress = false; ///< somebody watches standard error
     bool stream = false;   ///< somebody watches standard output
 };
@@ -30,11 +38,15 @@ struct surroundings {
 struct command {
     std::string_view name;
     std::string_view summary; ///< half a line
-    bool scores;              ///< takes a model, and loads it if need be
-    void (*declare)(po::options_description&);
+    std::string_view method;  ///< empty: any
+    std::string_view usage;   ///< what help begins with, behind "usage: warmctl "
+    std::string_view example; ///< what it ends with, behind "$ warmctl "
+    std::vector<option> options = {};
+    std::string_view words = {}; ///< what its words are: a type of the contract, or method
+    bool scores = false;         ///< takes a model, and loads it if need be
     /// Throws usage_error.
-    request (*ask)(const arguments&, const surroundings&);
-    std::string (*show)(const answer&);
+    request (*ask)(const question&);
+    std::string (*show)(const answer&) = nullptr;
     /// Whether the result is what was hoped for; else the exit status tells.
     bool (*good)(const json::value& result) = [](const json::value&) { return true; };
     /// For a command that asks and shows by itself, and goes on until something ends it: how it
@@ -43,5 +55,12 @@ struct command {
 };
 
 std::span<const command> commands();
+
+/// How long the daemon may be silent; 0: for ever. It keeps the timeout of scores itself; then this
+/// is for a daemon that is stuck. What needs no model and waits for nobody is answered at once or
+/// not at all: unless told otherwise, that is not waited for longer than `at_once`.
+inline constexpr std::chrono::seconds at_once{10};
+std::chrono::milliseconds patience(const command& asked, const request& what,
+                                   const arguments& typed, const schema::contract& by);
 
 } // namespace warmd::ctl

@@ -1,14 +1,15 @@
 #pragma once
 // The manual on the terminal: one screen for each command.
 
+#include "warmctl/commands.hpp"
+
 #include <string>
-#include <string_view>
 
 namespace warmd::ctl {
 
 /// The screen of `warmctl --help`.
 std::string overview();
-/// The screen of one command. REQUIRES: one of commands().
-std::string help_of(std::string_view command);
+/// The screen of one command.
+std::string help_of(const command& asked, const schema::contract& by);
 
 } // namespace warmd::ctl

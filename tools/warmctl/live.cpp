@@ -25,6 +25,8 @@ result<void> watch(client& daemon, const arguments& typed, const request& subscr
     const auto subscribed = daemon.call(subscribe.method, subscribe.params, print);
     if (!subscribed)
         return subscribed.error();
+    if (auto patient = daemon.set_patience({}); !patient) // the next event may be far away
+        return patient;
     const auto ended = daemon.receive(print);
     if (ended)
         return failure{errc::parse_error, "the daemon answers what was not asked"};

@@ -1,0 +1,204 @@
+#include "warmctl/requests.hpp"
+
+#include "warmctl/live.hpp"
+
+#include <warmd/json.hpp>
+
+#include <algorithm>
+#include <iostream>
+#include <iterator>
+#include <utility>
+
+namespace warmd::ctl {
+
+namespace {
+
+void no_words(const arguments& typed)
+{
+    if (!typed.words().empty())
+        throw usage_error("unexpected argument '" + typed.words().front() + "'");
+}
+
+/// A request on `texts`: what `members` writes, and what the options say.
+template <class Members>
+request make(const question& from, std::vector<std::string> texts, Members members)
+{
+    request made{std::string(from.asked.method), "", std::move(texts)};
+    json_writer writer(made.params);
+    writer.begin_object();
+    members(writer);
+    write_options(writer, from.by, from.asked.method, from.asked.options, from.typed);
+    writer.end_object();
+    return made;
+}
+
+/// The same about a model.
+template <class Members>
+request make_with_model(const question& from, std::vector<std::string> texts, Members members)
+{
+    return make(from, std::move(texts), [&](json_writer& out) {
+        write_model(out, from.typed, from.progress);
+        members(out);
+    });
+}
+
+/// Prompt, completion, prompt, completion, …: from words, or from lines with a tab between the two.
+std::vector<std::string> read_pairs(const arguments& typed)
+{
+    auto texts = read_texts(typed, "prompt and completion");
+    if (typed.words() == std::vector<std::string>{"-"}) {
+        std::vector<std::string> halves;
+        for (const std::string& line : texts) {
+            const std::size_t tab = line.find('\t');
+            if (tab == std::string::npos)
+                throw usage_error(
+                    "a line of standard input must be PROMPT, a tab, COMPLETION; found '" + line +
+                    "'");
+            halves.insert(halves.end(), {line.substr(0, tab), line.substr(tab + 1)});
+        }
+        texts = std::move(halves);
+    }
+    if (texts.size() % 2 != 0)
+        throw usage_error("prompts and completions come in pairs, found " +
+                          std::to_string(texts.size()) + " texts");
+    return texts;
+}
+
+} // namespace
+
+request ask_plain(const question& from)
+{
+    no_words(from.typed);
+    return {std::string(from.asked.method)};
+}
+
+request ask_load(const question& from)
+{
+    no_words(from.typed);
+    return make_with_model(from, {}, [](json_writer&) {});
+}
+
+request ask_unload(const question& from)
+{
+    const arguments& typed = from.typed;
+    no_words(typed);
+    if (typed.has("model") + typed.has("key") + typed.has("all") != 1)
+        throw usage_error("say what to unload by one of -m DIR, --key KEY, --all");
+    return make(from, {}, [&](json_writer& out) {
+        if (typed.has("model"))
+            out.key("model").raw(model_text(typed));
+    });
+}
+
+request ask_tokenize(const question& from)
+{
+    const std::string text = read_text(from.typed, "text");
+    return make_with_model(from, {}, [&](json_writer& out) { out.member("text", text); });
+}
+
+request ask_next(const question& from)
+{
+    const auto prompts = read_texts(from.typed, "prompt");
+    return make_with_model(from, prompts,
+                           [&](json_writer& out) { out.key("prompts").array(prompts); });
+}
+
+request ask_logprob(const question& from)
+{
+    const auto texts = read_pairs(from.typed);
+    std::vector<std::string> completions;
+    for (std::size_t i = 1; i < texts.size(); i += 2)
+        completions.push_back(texts[i]);
+    return make_with_model(from, completions, [&](json_writer& out) {
+        out.key("items").begin_array();
+        for (std::size_t i = 0; i != texts.size(); i += 2)
+            out.begin_object()
+                .member("prompt", texts[i])
+                .member("completion", texts[i + 1])
+                .end_object();
+        out.end_array();
+    });
+}
+
+request ask_perplexity(const question& from)
+{
+    const auto texts = read_texts(from.typed, "text");
+    return make_with_model(from, texts, [&](json_writer& out) { out.key("texts").array(texts); });
+}
+
+request ask_generate(const question& from)
+{
+    const std::string prompt = read_text(from.typed, "prompt");
+    return make_with_model(from, {}, [&](json_writer& out) {
+        out.member("prompt", prompt);
+        if (from.stream && !from.typed.has("stream"))
+            out.member("stream", true);
+    });
+}
+
+request ask_kl(const question& from)
+{
+    if (from.typed.has("js") && from.typed.has("kl"))
+        throw usage_error("--js and --kl exclude each other");
+    return ask_next(from);
+}
+
+request ask_subscribe(const question& from)
+{
+    return make(from, {}, [&](json_writer& out) { out.key("events").array(from.typed.words()); });
+}
+
+request ask_top(const question& from)
+{
+    (void)read_pace(from.typed); // what is wrong with it is told before anything is asked
+    return ask_plain(from);
+}
+
+request ask_call(const question& from)
+{
+    const auto& words = from.typed.words();
+    if (words.empty() || words.size() > 2)
+        throw usage_error("call wants METHOD and at most one PARAMS, found " +
+                          std::to_string(words.size()) + " arguments");
+    request made{words[0]};
+    if (words.size() == 2)
+        made.params =
+            words[1] == "-" ? std::string(std::istreambuf_iterator<char>(std::cin), {}) : words[1];
+    const auto parsed = parse_json(made.params);
+    if (!parsed)
+        throw usage_error("PARAMS are not JSON: " + parsed.error().detail);
+    // Within JSON a line break can only be space between two tokens.
+    std::replace_if(
+        made.params.begin(), made.params.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
+    return made;
+}
+
+namespace {
+
+/// Whether a request is answered without waiting for a model, or for others to be done with one.
+bool is_answered_at_once(const request& what, const arguments& typed, const schema::contract& by)
+{
+    const schema::method* const known = by.find_method(what.method);
+    if (!known)
+        return false; // a newer daemon may know it, and take its time
+    if (known->name == "unload")
+        return typed.has("no-wait");
+    return std::none_of(known->params.begin(), known->params.end(),
+                        [](const schema::field& each) { return each.name == "model"; });
+}
+
+} // namespace
+
+std::chrono::milliseconds patience(const command& asked, const request& what,
+                                   const arguments& typed, const schema::contract& by)
+{
+    const auto timeout = typed.timeout();
+    if (!timeout)
+        return is_answered_at_once(what, typed, by) ? std::chrono::milliseconds(at_once)
+                                                    : std::chrono::milliseconds(0);
+    const std::chrono::duration<double> silence(*timeout + (asked.scores ? 5 : 0));
+    return std::max(std::chrono::milliseconds(1),
+                    std::chrono::duration_cast<std::chrono::milliseconds>(silence));
+}
+
+} // namespace warmd::ctl
