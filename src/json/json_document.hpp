@@ -68,7 +68,8 @@ private:
     const char* text_ = nullptr; // string, number, structure
     std::size_t size_ = 0;       // bytes of text_
     union {
-        std::uint64_t integer_ = 0; // a structure: itself and all below it, counted in nodes
+        std::uint64_t integer_ = 0; // a structure: itself and all below it, counted in nodes; a
+                                    // string with escapes: where its first byte stands
         double real_;
     };
     std::uint32_t count_ = 0; // a structure: elements or members
@@ -85,11 +86,14 @@ public:
     /// Reads `text` by the rules of parse_json(), with numbers rounded to the nearest double. The
     /// root; it lives as long as `text` and until the next call.
     result<const json_node*> read(std::string_view text);
+    /// The byte at which a value of that text begins.
+    std::size_t offset_of(const json_node& value) const noexcept;
 
 private:
     class scanner;
     json_node* more_nodes();
 
+    const char* start_ = nullptr;  // of the text
     std::vector<json_node> nodes_; // as many as there is room for; those of the text come first
     std::string unescaped_;        // strings that were written with escapes
     std::string with_nul_;         // a text that does not end in a bracket

@@ -1,109 +1,62 @@
 #include "json/json_source.hpp"
 
-#include <boost/json.hpp>
+#include "json/json_fault.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <set>
 
 namespace warmd {
 
 namespace {
 
-using places = std::unordered_map<const json::value*, std::size_t>;
+/// The end of the string that begins at `at`, as far as it goes.
+std::size_t behind_string(std::string_view text, std::size_t at)
+{
+    for (++at; at < text.size() && text[at] != '"'; ++at)
+        at += text[at] == '\\';
+    return std::min(at + 1, text.size());
+}
 
-/// Goes through a text that the parser has accepted, side by side with what it made of it.
-class walker {
-public:
-    walker(std::string_view text, places& to) : text_(text), places_(to) {}
+/// The end of the comment that begins at `at`; `at` if none does, the end of the text if it has no
+/// end.
+std::size_t behind_comment(std::string_view text, std::size_t at)
+{
+    const std::string_view start = text.substr(at, 2);
+    if (start != "//" && start != "/*")
+        return at;
+    const std::string_view end = start == "//" ? "\n" : "*/";
+    const std::size_t found = text.find(end, at + 2);
+    return found == text.npos ? text.size() : found + end.size();
+}
 
-    struct repetition {
-        std::size_t byte;
-        std::string name;
-    };
-
-    /// `made`: the value that stands here; null within what a repeated member hides.
-    void walk(const json::value* made)
-    {
-        skip_space();
-        if (made)
-            places_.try_emplace(made, at_); // a member has its place already
-        switch (next()) {
-        case '{': return walk_object(made ? made->if_object() : nullptr);
-        case '[': return walk_array(made ? made->if_array() : nullptr);
-        case '"': read_string(); return;
-        default: at_ = std::min(text_.find_first_of(",]}/ \t\r\n", at_), text_.size());
+/// `text` with spaces for comments and for commas behind the last of several.
+std::string without_extras(std::string_view text)
+{
+    std::string plain(text);
+    std::size_t comma = text.npos; // behind a value, and so far nothing behind it
+    char last = '\0';              // what stood last that is no space
+    for (std::size_t at = 0; at < text.size();) {
+        if (const std::size_t end = behind_comment(text, at); end != at) {
+            for (; at != end; ++at)
+                plain[at] = text[at] == '\n' ? '\n' : ' ';
+            continue;
         }
-    }
-    /// The first member that an object has twice.
-    const std::optional<repetition>& repeated() const { return repeated_; }
-
-private:
-    char next() const { return at_ < text_.size() ? text_[at_] : '\0'; }
-    bool ends(char bracket)
-    {
-        skip_space();
-        if (next() == ',')
-            ++at_, skip_space();
-        return at_ >= text_.size() || next() == bracket;
-    }
-
-    void walk_object(const json::object* made)
-    {
-        std::set<std::string> names;
-        for (++at_; !ends('}');) {
-            const std::size_t start = at_;
-            const std::string name = read_string();
-            if (!names.insert(name).second && !repeated_)
-                repeated_ = {start, name};
-            const json::value* member = made ? made->if_contains(name) : nullptr;
-            if (member)
-                places_.try_emplace(member, start);
-            skip_space();
-            ++at_; // the colon
-            walk(member);
+        const char c = text[at];
+        if ((c == '}' || c == ']') && comma != text.npos)
+            plain[comma] = ' ';
+        if (c != ' ' && c != '\t' && c != '\r' && c != '\n') {
+            const bool behind_value =
+                last != '\0' && last != '{' && last != '[' && last != ',' && last != ':';
+            comma = c == ',' && behind_value ? at : text.npos;
+            last = c;
         }
-        ++at_;
+        at = c == '"' ? behind_string(text, at) : at + 1;
     }
+    return plain;
+}
 
-    void walk_array(const json::array* made)
-    {
-        std::size_t index = 0;
-        for (++at_; !ends(']'); ++index)
-            walk(made && index < made->size() ? &(*made)[index] : nullptr);
-        ++at_;
-    }
-
-    std::string read_string()
-    {
-        const std::size_t start = at_;
-        for (++at_; at_ < text_.size() && text_[at_] != '"'; ++at_)
-            at_ += text_[at_] == '\\';
-        at_ = std::min(at_ + 1, text_.size());
-        boost::system::error_code ec;
-        const json::value meant = json::parse(text_.substr(start, at_ - start), ec);
-        return meant.is_string() ? std::string(meant.get_string()) : std::string();
-    }
-
-    void skip_space()
-    {
-        while (at_ < text_.size()) {
-            at_ = std::min(text_.find_first_not_of(" \t\r\n", at_), text_.size());
-            const std::string_view rest = text_.substr(at_, 2);
-            if (rest != "//" && rest != "/*")
-                return;
-            const std::string_view end = rest == "//" ? "\n" : "*/";
-            const std::size_t found = text_.find(end, at_ + 2);
-            at_ = found == std::string_view::npos ? text_.size() : found + end.size();
-        }
-    }
-
-    std::string_view text_;
-    places& places_;
-    std::size_t at_ = 0;
-    std::optional<repetition> repeated_;
-};
-
-/// The character at which the parser gave up. Bytes beyond ASCII may be half of one.
+/// The character at which the reader gave up. Bytes beyond ASCII may be half of one.
 std::string found_at(std::string_view text, std::size_t byte)
 {
     if (byte >= text.size())
@@ -119,36 +72,43 @@ std::string found_at(std::string_view text, std::size_t byte)
 } // namespace
 
 json_source::json_source(std::string_view text, std::string name)
-    : text_(text), name_(std::move(name))
+    : text_(text), name_(std::move(name)), plain_(without_extras(text))
 {
-    json::parse_options options;
-    options.max_depth = max_json_depth;
-    options.allow_comments = true;
-    options.allow_trailing_commas = true;
-    json::parser parser({}, options);
-    boost::system::error_code ec;
-    // To the parser, a comment at the end of the text is incomplete without its end of line.
-    const std::string ended = std::string(text) + '\n';
-    const std::size_t used = parser.write_some(ended.data(), ended.size(), ec);
-    if (!ec && used != ended.size())
-        ec = json::error::extra_data;
-    if (ec) {
-        fault_ = failure{errc::invalid_params,
-                         place(used) + ": " + ec.message() + ", found " + found_at(text, used)};
-        return;
-    }
-    root_ = parser.release();
-    walker through(text, places_);
-    through.walk(&root_);
-    if (const auto& repeated = through.repeated()) {
-        fault_ = failure{errc::invalid_params, place(repeated->byte) + ": '" +
-                                                   shortened(repeated->name) + "' is there twice"};
-        places_.clear();
-        root_ = nullptr;
+    const auto root = document_.read(plain_);
+    if (!root) {
+        const json_fault fault = fault_of(plain_);
+        fault_ = failure{errc::invalid_params, place(fault.byte) + ": " + fault.what + ", found " +
+                                                   found_at(text_, fault.byte)};
+    } else if ((fault_ = fault_within(**root)); !fault_) {
+        root_ = *root;
     }
 }
 
-failure json_source::wrong(const json::value& value, std::string_view what) const
+std::optional<failure> json_source::fault_within(const json_node& value) const
+{
+    if (value.is_number() && !std::isfinite(value.number()))
+        return wrong(value, shortened(value.literal()) + " is beyond every number that is kept");
+    if (!value.is_array() && !value.is_object())
+        return {};
+    std::set<std::string_view> names;
+    for (const json_node* each = value.begin(); each != value.end(); each = each->next()) {
+        if (value.is_object()) {
+            if (!names.insert(each->string()).second)
+                return wrong(*each, '\'' + shortened(each->string()) + "' is there twice");
+            ++each; // to the member's value
+        }
+        if (auto why = fault_within(*each))
+            return why;
+    }
+    return {};
+}
+
+std::string json_source::place_of(const json_node& value) const
+{
+    return place(document_.offset_of(value));
+}
+
+failure json_source::wrong(const json_node& value, std::string_view what) const
 {
     return failure{errc::invalid_params, place_of(value) + ": " + std::string(what)};
 }

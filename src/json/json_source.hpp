@@ -2,41 +2,41 @@
 // JSON written by people: with comments and trailing commas, and every complaint says line and
 // column.
 
-#include <warmd/json.hpp>
+#include "json/json_document.hpp"
 
 #include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 
 namespace warmd {
 
-/// A parsed text that knows where each of its values stands. Nested at most max_json_depth deep;
-/// `//` and `/* */` are comments; an object that has a member twice is refused.
+/// A text that was read, and where each of its values stands. Nested at most max_json_depth deep;
+/// `//` and `/* */` are comments. An object that has a member twice is refused, and so is a number
+/// beyond every double.
 class json_source {
 public:
     /// `name`: of the file, for messages. REQUIRES: `text` outlives it.
     json_source(std::string_view text, std::string name);
-    json_source(const json_source&) = delete; // places_ points into root_
-    json_source& operator=(const json_source&) = delete;
 
-    /// Why the text cannot be read, if so; then the root is null.
+    /// Why the text cannot be read, if so; then the root is an empty object.
     const std::optional<failure>& fault() const noexcept { return fault_; }
-    const json::value& root() const noexcept { return root_; }
-    /// "file:line:column", both from 1, columns in characters. A member stands where its name does.
-    /// REQUIRES: `value` is root() or within it.
-    std::string place_of(const json::value& value) const { return place(places_.at(&value)); }
+    const json_node& root() const noexcept { return *root_; }
+    /// "file:line:column", both from 1, columns in characters. REQUIRES: `value` is root() or
+    /// within it; the name of a member is, too.
+    std::string place_of(const json_node& value) const;
     /// invalid_params: the place of `value`, then `what`.
-    failure wrong(const json::value& value, std::string_view what) const;
+    failure wrong(const json_node& value, std::string_view what) const;
 
 private:
     std::string place(std::size_t byte) const;
+    std::optional<failure> fault_within(const json_node& value) const;
 
     std::string_view text_;
     std::string name_;
-    json::value root_;
-    std::unordered_map<const json::value*, std::size_t> places_; // first byte
+    std::string plain_; // the text without what JSON has not, byte for byte in the same place
+    json_document document_;
+    const json_node* root_ = &json_node::empty_object();
     std::optional<failure> fault_;
 };
 

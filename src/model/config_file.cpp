@@ -1,7 +1,7 @@
 #include "model/config_file.hpp"
 
-#include "json/json_document.hpp"
 #include "json/json_source.hpp"
+#include <warmd/json_writer.hpp>
 
 #include <boost/json.hpp>
 
@@ -27,6 +27,25 @@ bool is_name(std::string_view name)
            std::find_if(name.begin(), name.end(), is_blank) == name.end();
 }
 
+/// A member of an object: its name, which is where it stands, and behind it its value.
+struct member {
+    const json_node& name;
+    const json_node& value() const { return (&name)[1]; }
+    std::string_view called() const { return name.string(); }
+};
+
+/// Gives each member to `take_one` until that returns a failure.
+template <class TakeOne>
+std::optional<failure> for_each_member(const json_node& object, TakeOne take_one)
+{
+    for (const json_node* name = object.begin(); name != object.end(); name = (name + 1)->next())
+        if (auto why = take_one(member{*name}))
+            return why;
+    return {};
+}
+
+std::string excerpt_of(const json_node& value) { return excerpt(value.value()); }
+
 /// Reads what a json_source holds, one member after the other; the first fault ends it.
 class reader {
 public:
@@ -37,16 +56,14 @@ public:
 
     result<config_file> read()
     {
-        const json::object* members = from_.root().if_object();
-        if (!members)
-            return from_.wrong(from_.root(), "the configuration must be an object, found " +
-                                                 excerpt(from_.root()));
-        for (const json::key_value_pair& member : *members)
-            if (auto why = take(member))
-                return *why;
-        for (const char* list : {"preload", "pin"}) // once the names are known
-            if (auto why = take_names(list, *members,
-                                      std::string_view(list) == "pin" ? made_.pin : made_.preload))
+        const json_node& root = from_.root();
+        if (!root.is_object())
+            return from_.wrong(root,
+                               "the configuration must be an object, found " + excerpt_of(root));
+        if (auto why = for_each_member(root, [this](const member& one) { return take(one); }))
+            return *why;
+        for (const bool pins : {false, true}) // once the names are known
+            if (auto why = take_names(pins ? "pin" : "preload", pins ? made_.pin : made_.preload))
                 return *why;
         return std::move(made_);
     }
@@ -54,136 +71,144 @@ public:
 private:
     using trouble = std::optional<failure>;
 
-    trouble take(const json::key_value_pair& member)
+    trouble take(const member& one)
     {
-        const std::string_view name = member.key();
+        const std::string_view name = one.called();
         if (name == "models")
-            return take_all(member, [this](const auto& one) { return take_model(one); });
+            return take_all(one, [this](const member& each) { return take_model(each); });
         if (name == "limits")
-            return take_all(member, [this](const auto& one) {
-                return take_setting("limits", one, one.value(), made_.limits);
+            return take_all(one, [this](const member& each) {
+                return take_setting("limits", each, each.name, each.value(), made_.limits);
             });
         if (name == "access")
-            return take_all(member, [this](const auto& one) { return take_access(one); });
+            return take_all(one, [this](const member& each) { return take_access(each); });
         if (name == "preload" || name == "pin")
             return {};
         return from_.wrong(
-            member.value(),
-            "'" + shortened(name) +
-                "' is unknown; a configuration has models, limits, access, preload, pin");
+            one.name, "'" + shortened(name) +
+                          "' is unknown; a configuration has models, limits, access, preload, pin");
     }
 
     template <class Take>
-    trouble take_all(const json::key_value_pair& member, Take take_one)
+    trouble take_all(const member& one, Take take_one)
     {
-        const json::object* all = member.value().if_object();
-        if (!all)
-            return from_.wrong(member.value(), std::string(member.key()) +
-                                                   " must be an object, found " +
-                                                   excerpt(member.value()));
-        for (const json::key_value_pair& one : *all)
-            if (auto why = take_one(one))
-                return why;
-        return {};
+        if (!one.value().is_object())
+            return from_.wrong(one.name, std::string(one.called()) + " must be an object, found " +
+                                             excerpt_of(one.value()));
+        return for_each_member(one.value(), take_one);
     }
 
-    trouble take_model(const json::key_value_pair& member)
+    trouble take_model(const member& one)
     {
-        const std::string_view name = member.key();
+        const std::string_view name = one.called();
         const std::string called = "models." + shortened(name);
         if (!is_name(name))
             return from_.wrong(
-                member.value(),
+                one.name,
                 "'" + shortened(name) +
                     "' cannot name a model: a name is not empty, does not begin with '/', "
                     "and has no white space or control characters");
-        json::value spec = member.value();
-        if (json::object* members = spec.if_object())
-            for (const char* path : {"base", "adapter"})
-                if (json::value* value = members->if_contains(path); value && value->is_string())
-                    if (auto why =
-                            resolve(value->get_string(), path, member.value().at(path), called))
-                        return why;
-        const std::string text = json::serialize(spec);
+        auto spec = with_absolute_paths(one.value(), called);
+        if (!spec)
+            return spec.error();
         json_document document;
-        const auto node = document.read(text);
-        if (!node) // Boost.JSON reads 1e999 as infinity and writes it as no number
-            return from_.wrong(member.value(), called + " has a number that is out of range");
         model_spec read;
-        const auto found = parse_model_spec(**node, read);
+        const auto found = parse_model_spec(**document.read(*spec), read);
         if (!found) {
             made_.models.emplace(name, std::move(read));
             return {};
         }
-        const spec_fault& fault = *found;
-        const json::object* members = member.value().if_object();
-        const json::value* at = members ? members->if_contains(fault.member) : nullptr;
-        return from_.wrong(at ? *at : member.value(),
-                           called + (fault.member.empty() ? " " : '.' + fault.member + ' ') +
-                               fault.what);
+        const json_node* const at =
+            one.value().is_object() ? one.value().find(found->member) : nullptr;
+        return from_.wrong(at ? at[-1] : one.name,
+                           called + (found->member.empty() ? " " : '.' + found->member + ' ') +
+                               found->what);
+    }
+
+    /// The text of a ModelSpec in which relative paths are absolute.
+    result<std::string> with_absolute_paths(const json_node& spec, const std::string& called)
+    {
+        std::string text;
+        if (!spec.is_object())
+            return json::serialize(spec.value());
+        json_writer to(text);
+        to.begin_object();
+        auto why = for_each_member(spec, [&](const member& one) -> trouble {
+            std::string name;
+            append_quoted(name, one.called());
+            to.key(std::string_view(name).substr(1, name.size() - 2));
+            if (!one.value().is_string()) {
+                to.raw(json::serialize(one.value().value()));
+                return {};
+            }
+            std::string value(one.value().string());
+            if (one.called() == "base" || one.called() == "adapter")
+                if (auto no_path = resolve(value, one, called))
+                    return no_path;
+            to.value(value);
+            return {};
+        });
+        to.end_object();
+        return why ? result<std::string>(std::move(*why)) : result<std::string>(std::move(text));
     }
 
     /// Makes a relative path absolute.
-    trouble resolve(json::string& path, std::string_view member, const json::value& at,
-                    const std::string& called)
+    trouble resolve(std::string& path, const member& one, const std::string& called)
     {
-        const std::string_view written = path;
-        if (written.starts_with('~'))
+        if (path.starts_with('~'))
             return from_.wrong(
-                at,
-                called + '.' + std::string(member) +
+                one.name,
+                called + '.' + std::string(one.called()) +
                     " must be an absolute path, or one relative to the file, without ~; found '" +
-                    shortened(written) + "'");
-        const bool relative = member == "adapter"
-                                  ? !written.empty() && !written.starts_with('/')
-                                  : written == "." || written == ".." ||
-                                        written.starts_with("./") || written.starts_with("../");
-        if (relative && written.find('\0') == std::string_view::npos)
-            path = (directory_ / written).lexically_normal().native();
+                    shortened(path) + "'");
+        const bool relative =
+            one.called() == "adapter"
+                ? !path.empty() && !path.starts_with('/')
+                : path == "." || path == ".." || path.starts_with("./") || path.starts_with("../");
+        if (relative && path.find('\0') == path.npos)
+            path = (directory_ / path).lexically_normal().native();
         return {};
     }
 
-    trouble take_setting(const std::string& group, const json::key_value_pair& member,
-                         const json::value& value, std::vector<setting>& to)
+    /// `at`: where the value stands, or is said to.
+    trouble take_setting(const std::string& group, const member& one, const json_node& at,
+                         const json_node& value, std::vector<setting>& to)
     {
         if (!value.is_string() && !value.is_number())
-            return from_.wrong(value, group + '.' + shortened(member.key()) +
-                                          " must be a string or a number, found " + excerpt(value));
-        to.push_back({.name = member.key(),
-                      .value = value.is_string() ? std::string(value.get_string()) : excerpt(value),
-                      .place = from_.place_of(value)});
+            return from_.wrong(at, group + '.' + shortened(one.called()) +
+                                       " must be a string or a number, found " + excerpt_of(value));
+        to.push_back({.name = std::string(one.called()),
+                      .value = value.is_string() ? std::string(value.string()) : excerpt_of(value),
+                      .place = from_.place_of(at)});
         return {};
     }
 
     /// One value, or an array of them.
-    trouble take_access(const json::key_value_pair& member)
+    trouble take_access(const member& one)
     {
-        const json::array* several = member.value().if_array();
-        if (!several)
-            return take_setting("access", member, member.value(), made_.access);
-        for (const json::value& each : *several)
-            if (auto why = take_setting("access", member, each, made_.access))
+        const json_node& value = one.value();
+        if (!value.is_array())
+            return take_setting("access", one, one.name, value, made_.access);
+        for (const json_node* each = value.begin(); each != value.end(); each = each->next())
+            if (auto why = take_setting("access", one, *each, *each, made_.access))
                 return why;
         return {};
     }
 
-    trouble take_names(const std::string& list, const json::object& members,
-                       std::vector<std::string>& to)
+    trouble take_names(const std::string& list, std::vector<std::string>& to)
     {
-        const json::value* value = members.if_contains(list);
-        if (!value)
-            return {};
-        const json::array* names = value->if_array();
+        const json_node* const names = from_.root().find(list);
         if (!names)
-            return from_.wrong(*value, list + " must be an array of names of models, found " +
-                                           excerpt(*value));
-        for (const json::value& name : *names) {
-            const json::string* text = name.if_string();
-            if (!text || !made_.models.contains(std::string_view(*text)))
-                return from_.wrong(name, list + '[' + std::to_string(to.size()) +
-                                             "] must be one of the names in models, found " +
-                                             excerpt(name));
-            to.emplace_back(*text);
+            return {};
+        if (!names->is_array())
+            return from_.wrong(names[-1], list + " must be an array of names of models, found " +
+                                              excerpt_of(*names));
+        for (const json_node* name = names->begin(); name != names->end(); name = name->next()) {
+            if (!name->is_string() || !made_.models.contains(name->string()))
+                return from_.wrong(*name, list + '[' + std::to_string(to.size()) +
+                                              "] must be one of the names in models, found " +
+                                              excerpt_of(*name));
+            to.emplace_back(name->string());
         }
         return {};
     }

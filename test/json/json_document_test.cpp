@@ -206,3 +206,26 @@ BOOST_AUTO_TEST_CASE(strings_with_escapes_outlive_those_read_after_them)
         BOOST_TEST(each->string() == '\n' + std::to_string(i) + '\t');
     BOOST_TEST(i == 1000);
 }
+
+BOOST_AUTO_TEST_CASE(every_value_knows_where_it_stood)
+{
+    json_document document;
+    for (const std::string text :
+         {R"(  {"a" : [1, -2.5, "x\n\"", "y"], "\u0062": {"c": null, "d": true}} )", R"( "\n" )",
+          " 17"}) {
+        const json_node* const root = *document.read(text);
+        for (const json_node* each = root; each != root->next(); ++each) {
+            const std::size_t at = document.offset_of(*each);
+            if (each->is_string())
+                BOOST_TEST(text.at(at) == '"');
+            else if (each->is_array() || each->is_object() || each->is_number())
+                BOOST_TEST(text.substr(at, each->literal().size()) == each->literal());
+            else
+                BOOST_TEST((text.at(at) == 'n' || text.at(at) == 't'));
+        }
+    }
+    const std::string text = R"(["\t", "\n"])";
+    const json_node& root = **document.read(text);
+    BOOST_TEST(document.offset_of(*root.begin()) == 1U);
+    BOOST_TEST(document.offset_of(root.begin()[1]) == 7U);
+}
