@@ -1,6 +1,7 @@
 # What linking the rooms cannot see. Run as: cmake -DSOURCE_DIR=… -P layering_test.cmake
 #
-# 1 No include climbs out of its room by a relative path: rooms see each other through what they are linked to only.
+# 1 No include climbs out of its room by a relative path: rooms see each other through what they are
+#   linked to only.
 # 2 Values, decisions and the hf library reach no Asio.
 
 cmake_minimum_required(VERSION 3.25)

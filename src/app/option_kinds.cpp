@@ -203,7 +203,7 @@ const kind<std::size_t> threads_kind{"N", "a whole number from 1 to 1024", read_
                                      [](std::size_t n) { return std::to_string(n); }};
 const kind<std::size_t> load_threads_kind{
     "N", "a whole number from 1 to 1024", read_threads,
-    [](std::size_t) -> std::string { return "max-loaded-models"; }};
+    [](std::size_t) -> std::string { return "by models and cores"; }};
 const kind<std::chrono::nanoseconds> duration_kind{"T", "a time such as 90, 500ms, 30s, 10m or 2h",
                                                    read_duration, show_duration};
 const kind<std::chrono::nanoseconds> positive_duration_kind{

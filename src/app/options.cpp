@@ -106,7 +106,7 @@ described_options describe(daemon_options& options)
     add(residency, "max-loaded-models", models_kind, options.cache.max_loaded_models,
         "models resident at once");
     add(residency, "max-loaded-bytes", budget_kind, options.cache.max_loaded_bytes,
-        "memory for models: 8G, or 50% of what this process may use, or off; 90% by itself");
+        "memory for models: 8G, 50% of what it may use, or off; 90% by itself");
     add(residency, "idle-timeout", duration_kind, options.cache.idle_timeout,
         "unload a model that nobody used for so long");
     add(residency, "max-wait", duration_kind, options.cache.max_wait,

@@ -245,7 +245,8 @@ private:
 BOOST_AUTO_TEST_CASE(the_command_line_beats_the_file_and_the_file_the_defaults)
 {
     const configured file(
-        R"({"limits": {"max_loaded_models": 5, "max_wait": "3s", "idle_timeout": 1.5, "max_loaded_bytes": "8G"}})");
+        R"({"limits": {"max_loaded_models": 5, "max_wait": "3s", "idle_timeout": 1.5, )"
+        R"("max_loaded_bytes": "8G"}})");
     const daemon_options options = file.with({"--max-loaded-models", "7", "--idle-timeout", "0"});
     BOOST_TEST(options.config == file.path);
     BOOST_TEST(options.cache.max_loaded_models == 7U);
@@ -274,7 +275,8 @@ BOOST_AUTO_TEST_CASE(the_file_says_who_may_use_it_and_what_the_command_line_repe
 {
     const test::scratch_directory here;
     const configured file(
-        R"({"access": {"allow_uid": [7, 8], "allow_gid": 9, "socket_mode": "0660", "allow_root": [")" +
+        R"({"access": {"allow_uid": [7, 8], "allow_gid": 9, "socket_mode": "0660", )"
+        R"("allow_root": [")" +
         here.path.native() + "\"]}}");
     const daemon_options options = file.with();
     BOOST_TEST(options.server.access.uids == (std::vector<uid_t>{7, 8}),

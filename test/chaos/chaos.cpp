@@ -162,7 +162,8 @@ std::vector<question> questions(const surroundings& at, const std::string& base)
         R"({"prompts":["Once upon a time","The"],"top_k":5,"model":{"base":")" + base + "\"";
     std::vector<question> all{
         {"logprob",
-         R"({"model":{"kind":"dummy","base":"steady"},"items":[{"prompt":"a b","completion":"c d"}]})",
+         R"({"model":{"kind":"dummy","base":"steady"},"items":[{"prompt":"a b",)"
+         R"("completion":"c d"}]})",
          {}},
         {"next_token",
          R"({"model":{"kind":"dummy","base":"steady"},"prompts":["a","b c"],"top_k":3})",

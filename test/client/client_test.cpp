@@ -76,10 +76,10 @@ BOOST_AUTO_TEST_CASE(a_call_is_one_json_rpc_line_and_returns_the_result)
 BOOST_AUTO_TEST_CASE(an_error_becomes_a_failure_with_all_it_said)
 {
     scripted_peer peer([](const json::object& request) {
-        return refusal(
-            request,
-            R"({"code":-32002,"message":"cannot load /m","data":{"kind":"load_failed","cause":"no config",)"
-            R"("cached":true,"retry_after_seconds":1.5}})");
+        return refusal(request,
+                       R"({"code":-32002,"message":"cannot load /m","data":{"kind":"load_failed",)"
+                       R"("cause":"no config",)"
+                       R"("cached":true,"retry_after_seconds":1.5}})");
     });
     auto daemon = client::connect(peer.path()).value();
     const failure expected{errc::load_failed, "cannot load /m", "no config", true, 1.5};

@@ -276,7 +276,8 @@ BOOST_FIXTURE_TEST_CASE(
     what_the_file_lists_is_loaded_in_order_pins_first_and_a_failure_stops_nothing, configured_place)
 {
     write(R"({"models": {"a": {"kind": "dummy", "base": "a"}, "b": {"kind": "dummy", "base": "b"},
-                         "bad": {"kind": "dummy", "base": "bad", "options": {"load_error": "out of luck"}}},
+                         "bad": {"kind": "dummy", "base": "bad",
+                         "options": {"load_error": "out of luck"}}},
               "limits": {"max_loaded_models": 3}, "preload": ["bad", "a"], "pin": ["b"]})");
     running daemon(socket, with_file);
     BOOST_TEST(!daemon.line_with("ready").empty());
@@ -293,8 +294,8 @@ BOOST_FIXTURE_TEST_CASE(
 
 BOOST_FIXTURE_TEST_CASE(a_slow_preload_does_not_keep_the_socket_waiting, configured_place)
 {
-    write(
-        R"({"models": {"slow": {"kind": "dummy", "base": "s", "options": {"load_ms": 3600000}}}, "preload": ["slow"]})");
+    write(R"({"models": {"slow": {"kind": "dummy", "base": "s", )"
+          R"("options": {"load_ms": 3600000}}}, "preload": ["slow"]})");
     running daemon(socket, with_file);
     BOOST_REQUIRE(!daemon.line_with("loading").empty());
     BOOST_TEST(daemon.connect().call("health").has_value());
@@ -303,8 +304,8 @@ BOOST_FIXTURE_TEST_CASE(a_slow_preload_does_not_keep_the_socket_waiting, configu
 
 BOOST_FIXTURE_TEST_CASE(sighup_applies_the_file_and_unchanged_models_stay_warm, configured_place)
 {
-    write(
-        R"({"models": {"a": {"kind": "dummy", "base": "a"}, "b": {"kind": "dummy", "base": "b"}}, "preload": ["a"]})");
+    write(R"({"models": {"a": {"kind": "dummy", "base": "a"}, "b": {"kind": "dummy", )"
+          R"("base": "b"}}, "preload": ["a"]})");
     running daemon(socket, with_file);
     BOOST_REQUIRE(!daemon.line_with("loaded a-").empty());
     write(R"({"models": {"a": {"kind": "dummy", "base": "a"}, "b": {"kind": "dummy", "base": "c"},
@@ -350,8 +351,10 @@ BOOST_FIXTURE_TEST_CASE(reloads_in_quick_succession_load_nothing_twice_and_the_l
                         configured_place)
 {
     const std::string models =
-        R"({"models": {"a": {"kind": "dummy", "base": "a"}, "b": {"kind": "dummy", "base": "b", "options": {"load_ms": 50}}},
-                                   "limits": {"max_loaded_models": 4}, "preload": ["a", "b"], "pin": [)";
+        R"({"models": {"a": {"kind": "dummy", "base": "a"}, "b": {"kind": "dummy", "base": "b",
+        "options": {"load_ms": 50}}},
+                                   "limits": {"max_loaded_models": 4}, "preload": ["a", "b"],
+                                   "pin": [)";
     write(models + "]}");
     running daemon(socket, with_file);
     BOOST_REQUIRE(

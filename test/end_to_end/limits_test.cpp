@@ -139,11 +139,10 @@ BOOST_AUTO_TEST_CASE(past_max_in_flight_the_daemon_reads_no_more_until_one_is_an
 {
     limited d({"--max-in-flight", "1"});
     raw_client full(d.socket);
-    full.send(
-        request(
-            1, "load",
-            R"({"model":{"kind":"dummy","base":"slow","options":{"load_ms":3600000}},"timeout":0.2})") +
-        request(2, "health", "{}")); // which is answered at once when it is read
+    full.send(request(1, "load",
+                      R"({"model":{"kind":"dummy","base":"slow","options":{"load_ms":3600000}},)"
+                      R"("timeout":0.2})") +
+              request(2, "health", "{}")); // which is answered at once when it is read
     BOOST_REQUIRE(!d.daemon.line_with("loading").empty());
     d.other_is_served();
     BOOST_TEST(full.id() == json::value(1));
@@ -193,10 +192,11 @@ BOOST_AUTO_TEST_CASE(a_request_with_too_many_prompts_is_refused_before_anything_
     limited d({"--max-prompts", "2"});
     raw_client bad(d.socket);
     bad.send(request(1, "next_token", "{" + model + R"(,"prompts":["a","b","c"]})"));
-    bad.send(request(
-        2, "logprob",
-        "{" + model +
-            R"(,"items":[{"prompt":"a","completion":"b"},{"prompt":"a","completion":"b"},{"prompt":"a","completion":"b"}]})"));
+    bad.send(
+        request(2, "logprob",
+                "{" + model +
+                    R"(,"items":[{"prompt":"a","completion":"b"},{"prompt":"a","completion":"b"},)"
+                    R"({"prompt":"a","completion":"b"}]})"));
     BOOST_TEST(bad.kind() == "invalid_params");
     BOOST_TEST(bad.kind() == "invalid_params");
     BOOST_TEST(d.stat("loads_total") == 0);

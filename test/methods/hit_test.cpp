@@ -38,7 +38,8 @@ using namespace std::chrono_literals;
 namespace {
 
 const std::string resident =
-    R"({"kind":"dummy","base":"/models/a-directory-with-a-rather-long-name","adapter":"/adapters/another-long-name"})";
+    R"({"kind":"dummy","base":"/models/a-directory-with-a-rather-long-name",)"
+    R"("adapter":"/adapters/another-long-name"})";
 
 std::string load_of(const std::string& model, const std::string& more = "")
 {
@@ -143,7 +144,8 @@ BOOST_AUTO_TEST_CASE(a_specs_members_are_not_left_for_the_next_hit)
     daemon_of_test d;
     const std::string plain = R"({"kind":"dummy","base":"/b"})";
     const std::string special =
-        R"({"kind":"dummy","base":"/b","adapter":"/x","dtype":"fp32","device":"cpu","entry_point":"e","options":{"bytes":5}})";
+        R"({"kind":"dummy","base":"/b","adapter":"/x","dtype":"fp32","device":"cpu",)"
+        R"("entry_point":"e","options":{"bytes":5}})";
     d.ask(load_of(plain));
     d.ask(load_of(special));
     const json::value key = d.result_of(load_of(plain)).at("key");

@@ -48,7 +48,7 @@ inline result<std::unique_ptr<backend>> load_with(const loader& by, const model_
 inline std::unique_ptr<backend> load_model(const std::filesystem::path& base,
                                            std::optional<std::filesystem::path> adapter = {})
 {
-    return std::move(load_with(hf_loader(), spec_of(base, std::move(adapter))).value());
+    return load_with(hf_loader(), spec_of(base, std::move(adapter))).value();
 }
 
 /// Runs operations as one batch; the outcomes in order. Each must complete exactly once.

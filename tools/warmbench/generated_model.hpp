@@ -211,8 +211,10 @@ inline std::string tokenizer_of(std::size_t vocabulary)
         entries += (id == 0 ? "\"" : ",\"") +
                    std::string(tokens[id] == "\"" || tokens[id] == "\\" ? "\\" : "") + tokens[id] +
                    "\":" + std::to_string(id);
-    return R"({"version":"1.0","added_tokens":[],"normalizer":null,"pre_tokenizer":{"type":"ByteLevel","add_prefix_space":false,)"
-           R"("use_regex":true},"post_processor":null,"decoder":{"type":"ByteLevel"},"model":{"type":"BPE","vocab":{)" +
+    return R"({"version":"1.0","added_tokens":[],"normalizer":null,"pre_tokenizer":)"
+           R"({"type":"ByteLevel","add_prefix_space":false,)"
+           R"("use_regex":true},"post_processor":null,"decoder":{"type":"ByteLevel"},"model":)"
+           R"({"type":"BPE","vocab":{)" +
            entries + R"(},"merges":[)" + merges + "]}}";
 }
 
@@ -223,7 +225,8 @@ inline std::string config_of(const model_shape& shape)
     };
     return R"({"architectures":[")" + std::string(shape.architecture) + R"("],"model_type":")" +
            std::string(shape.type) +
-           R"(","hidden_act":"silu","rms_norm_eps":1e-05,"rope_theta":10000.0,"tie_word_embeddings":true)" +
+           R"(","hidden_act":"silu","rms_norm_eps":1e-05,"rope_theta":10000.0,)"
+           R"("tie_word_embeddings":true)" +
            number("max_position_embeddings", 8192) + number("vocab_size", shape.vocabulary) +
            number("hidden_size", shape.hidden) + number("intermediate_size", shape.intermediate) +
            number("num_hidden_layers", shape.layers) + number("num_attention_heads", shape.heads) +
@@ -262,7 +265,8 @@ inline void write_adapter(const std::filesystem::path& directory, const model_sh
         directory / "adapter_config.json",
         R"({"peft_type":"LORA","task_type":"CAUSAL_LM","lora_alpha":16,"bias":"none","r":)" +
             std::to_string(rank) +
-            R"(,"target_modules":["q_proj","k_proj","v_proj","o_proj","gate_proj","up_proj","down_proj"]})");
+            R"(,"target_modules":["q_proj","k_proj","v_proj","o_proj","gate_proj","up_proj",)"
+            R"("down_proj"]})");
     random_tensors factors(random_tensors::storage::fp32, seed);
     for (const model_shape::linear& each : shape.linears()) {
         factors.add("base_model.model." + each.name + ".lora_A.weight", {rank, each.in}, 0.05F);

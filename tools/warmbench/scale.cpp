@@ -166,7 +166,8 @@ void measure_large_reply(const scale_options& options)
     const exchange hit = warmd_exchange("load", false);
     ask(warmd_socket(in), hit.request, "\n");
     std::string request =
-        R"({"jsonrpc":"2.0","id":1,"method":"next_token","params":{"model":{"kind":"dummy","base":"/models/bench"},"prompts":[)";
+        R"({"jsonrpc":"2.0","id":1,"method":"next_token","params":{"model":{"kind":"dummy",)"
+        R"("base":"/models/bench"},"prompts":[)";
     for (std::size_t i = 0; i != options.prompts; ++i)
         request += (i == 0 ? "\"prompt " : ",\"prompt ") + std::to_string(i) + '"';
     request += "]}}\n";

@@ -29,7 +29,7 @@ model_spec demo_spec(const std::string& dtype)
 
 std::unique_ptr<backend> demo_model(const std::string& dtype = "auto")
 {
-    return std::move(load_with(hf_loader(), demo_spec(dtype)).value());
+    return load_with(hf_loader(), demo_spec(dtype)).value();
 }
 
 view scaled(double scale) { return {.what = view::mode::scaled, .scale = scale}; }
@@ -484,9 +484,9 @@ BOOST_AUTO_TEST_CASE(adapters_of_one_base_share_its_weights)
     auto first = by.load(one, context).value()->bytes();
     BOOST_TEST(first.shared > 0u);
     BOOST_TEST(read > 0u);
-    const auto resident = std::move(by.load(one, context).value());
+    const auto resident = by.load(one, context).value();
     read = 0;
-    const auto second = std::move(by.load(other, context).value());
+    const auto second = by.load(other, context).value();
     BOOST_TEST(read == 0u); // nothing of the base was read again
     const auto alone = load_model(demo / "model", demo / "adapter-early-05");
     BOOST_TEST((rolling(*second, {}) == rolling(*alone, {})));

@@ -64,7 +64,7 @@ struct reference {
                 path = directory / text(numbers.at("adapters").at(adapter).at("dir"));
             model_spec spec = spec_of(directory / "model", path);
             spec.dtype = dtype;
-            slot = std::move(load_with(by, spec).value());
+            slot = load_with(by, spec).value();
         }
         return *slot;
     }

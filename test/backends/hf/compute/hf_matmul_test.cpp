@@ -141,7 +141,7 @@ BOOST_AUTO_TEST_CASE(a_row_is_the_same_to_the_bit_whatever_it_is_multiplied_with
             const packed weights = pack(engine, noise(in * out, 3), {in, out}, of);
             const auto wide = noise(in * readable_rows, 4);
             const auto narrow = narrowed(wide);
-            const auto from = [&](std::size_t row) {
+            const auto from = [&, in = in](std::size_t row) {
                 return of == precision::fp32 ? static_cast<const void*>(&wide[row * in])
                                              : &narrow[row * in];
             };

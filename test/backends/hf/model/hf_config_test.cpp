@@ -103,12 +103,12 @@ BOOST_AUTO_TEST_CASE(a_sliding_window_bounds_the_input_where_the_family_uses_it)
 BOOST_AUTO_TEST_CASE(both_generations_of_the_file_say_the_same)
 {
     const model_config old_style =
-        config_of(
-            R"("rope_theta":500000.0,"rope_scaling":{"type":"linear","factor":4.0},"torch_dtype":"float32")")
+        config_of(R"("rope_theta":500000.0,"rope_scaling":{"type":"linear","factor":4.0},)"
+                  R"("torch_dtype":"float32")")
             .value();
     const model_config new_style =
-        config_of(
-            R"("rope_parameters":{"rope_theta":500000.0,"rope_type":"linear","factor":4.0},"dtype":"float32")")
+        config_of(R"("rope_parameters":{"rope_theta":500000.0,"rope_type":"linear","factor":4.0},)"
+                  R"("dtype":"float32")")
             .value();
     BOOST_TEST((old_style.rope.scaling == rope_config::type::linear));
     BOOST_TEST((rope_frequencies(old_style.rope, 16) == rope_frequencies(new_style.rope, 16)));
@@ -175,8 +175,8 @@ BOOST_AUTO_TEST_CASE(target_modules_is_a_list_of_endings_or_one_expression)
     BOOST_TEST(expression.targets("model.layers.3.mlp.gate_proj"));
     BOOST_TEST(!expression.targets("model.layers.3.mlp.down_proj"));
     const auto some =
-        adapter_of(
-            R"("r":4,"target_modules":"all-linear","layers_to_transform":[1,11],"exclude_modules":["k_proj"])")
+        adapter_of(R"("r":4,"target_modules":"all-linear","layers_to_transform":[1,11],)"
+                   R"("exclude_modules":["k_proj"])")
             .value();
     BOOST_TEST(some.targets("model.layers.11.mlp.down_proj"));
     BOOST_TEST(!some.targets("model.layers.2.mlp.down_proj"));
@@ -185,11 +185,11 @@ BOOST_AUTO_TEST_CASE(target_modules_is_a_list_of_endings_or_one_expression)
 
 BOOST_AUTO_TEST_CASE(ranks_and_alphas_are_overridden_each_on_its_own)
 {
-    const auto config =
-        adapter_of(
-            R"("r":6,"lora_alpha":12,"target_modules":"all-linear","rank_pattern":{"down_proj":3,"layers.1.self_attn.q_proj":8},
+    const auto config = adapter_of(
+                            R"("r":6,"lora_alpha":12,"target_modules":"all-linear","rank_pattern":
+        {"down_proj":3,"layers.1.self_attn.q_proj":8},
         "alpha_pattern":{"down_proj":9,"(gate|up)_proj":18})")
-            .value();
+                            .value();
     BOOST_TEST(config.rank("model.layers.0.mlp.down_proj") == 3u);
     BOOST_TEST(config.scaling("model.layers.0.mlp.down_proj") == 3.0);
     BOOST_TEST(config.scaling("model.layers.0.mlp.up_proj") == 3.0);

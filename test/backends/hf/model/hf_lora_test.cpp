@@ -57,12 +57,12 @@ struct adapted {
             factors.push_back({module, 1 + factors.size() % most_rank,
                                0.5 + static_cast<double>(factors.size()), module.path + ".a",
                                module.path + ".b"});
-        weights = std::move(
+        weights =
             *arrange_lora(config, factors, [](const std::string& tensor, std::span<float> values) {
                 const auto drawn = noise(values.size(), std::hash<std::string>()(tensor));
                 std::ranges::copy(drawn, values.begin());
                 return result<void>();
-            }));
+            });
         make_lora_tiles(config, precision::bf16, weights);
     }
     const lora_linear& operator[](std::size_t kind) const { return weights.layers[0][kind]; }
