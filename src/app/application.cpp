@@ -1,6 +1,7 @@
 #include "app/application.hpp"
 
 #include "app/supervision.hpp"
+#include "base/text.hpp"
 #include "hf/hf_loader.hpp"
 #include "system/allowed_roots.hpp"
 #include "system/worker_pool.hpp"
@@ -19,7 +20,6 @@
 #include <csignal>
 #include <cstdlib>
 #include <memory>
-#include <sstream>
 
 namespace warmd {
 
@@ -32,20 +32,13 @@ constexpr auto last_moment = std::chrono::seconds(2);
 /// answered.
 constexpr std::chrono::nanoseconds shortest_grace = std::chrono::milliseconds(100);
 
-std::string seconds(std::chrono::nanoseconds time)
-{
-    std::ostringstream text;
-    text << std::chrono::duration<double>(time).count() << " s";
-    return text.str();
-}
-
 std::string limits(const cache_limits& cache)
 {
     std::string text = std::to_string(cache.max_loaded_models) + " models";
     if (cache.max_loaded_bytes != 0)
         text += " of " + std::to_string(cache.max_loaded_bytes) + " bytes together";
     if (cache.idle_timeout.count() != 0)
-        text += ", unloaded after " + seconds(cache.idle_timeout) + " without use";
+        text += ", unloaded after " + seconds_text(cache.idle_timeout) + " without use";
     return text;
 }
 
@@ -198,7 +191,7 @@ void application::begin_shutdown(std::optional<std::chrono::nanoseconds> grace,
     const auto time = grace.value_or(options_.drain);
     supervision_.stopping(time +
                           3 * last_moment); // at its longest shut_down() takes two of them more
-    say_.info("stopping (" + why + "): calls under way have " + seconds(time));
+    say_.info("stopping (" + why + "): calls under way have " + seconds_text(time));
     // Later, not now: the answer of the request that may have asked for this is still to be sent.
     asio::post(io_, [this, time] { spawn(shut_down(std::max(time, shortest_grace))); });
 }

@@ -1,5 +1,7 @@
 #include "cache/cache_core.hpp"
 
+#include "base/text.hpp"
+
 #include <boost/assert.hpp>
 
 #include <algorithm>
@@ -8,21 +10,6 @@
 namespace warmd {
 
 using std::chrono::nanoseconds;
-
-namespace {
-
-double seconds(nanoseconds time) { return std::chrono::duration<double>(time).count(); }
-
-std::string in_seconds(nanoseconds time)
-{
-    std::string text = std::to_string(seconds(time));
-    text.erase(text.find_last_not_of('0') + 1);
-    if (text.back() == '.')
-        text.pop_back();
-    return text + " s";
-}
-
-} // namespace
 
 cache_core::cache_core(const cache_limits& limits) : limits_(limits) {}
 
@@ -128,13 +115,13 @@ std::optional<failure> cache_core::reason_to_refuse(const acquire_request& reque
     if (found && found->overdue)
         return failure{errc::timeout, "the load of " + request.model->key.text +
                                           " has passed the load timeout of " +
-                                          in_seconds(limits_.load_timeout) +
+                                          seconds_text(limits_.load_timeout) +
                                           " and has not come back"};
     if (found && found->state == entry_state::failed && !request.retry_failed &&
         now < found->expires) {
         failure again = *found->why_failed;
         again.cached = true;
-        again.retry_after_seconds = seconds(found->expires - now);
+        again.retry_after_seconds = in_seconds(found->expires - now);
         return again;
     }
     const bool joins = found && found->state != entry_state::failed;
@@ -144,7 +131,7 @@ std::optional<failure> cache_core::reason_to_refuse(const acquire_request& reque
             return failure{errc::timeout,
                            "the close of an earlier instance of " + request.model->key.text +
                                " has passed the close timeout of " +
-                               in_seconds(limits_.close_timeout) + " and has not come back"};
+                               seconds_text(limits_.close_timeout) + " and has not come back"};
         if (auto why = too_large(*request.model))
             return why;
         if (never_fits_beside_pins(*request.model))
@@ -576,7 +563,7 @@ void cache_core::pass_deadline(entry& which, nanoseconds limit, std::string_view
     out_.push_back(effect::overdue{which.id});
     const failure why{errc::timeout, "the " + std::string(verb) + " of " + which.model->key.text +
                                          " has passed the " + std::string(verb) + " timeout of " +
-                                         in_seconds(limit)};
+                                         seconds_text(limit)};
     refuse_all(which, why);
     const auto current = index_.find(which.model->key);
     if (current == index_.end() || current->second == which.id)

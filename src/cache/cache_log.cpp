@@ -1,13 +1,10 @@
 #include "cache/cache_log.hpp"
 
+#include "base/text.hpp"
+
 namespace warmd {
 
 namespace {
-
-std::string seconds(std::chrono::nanoseconds time)
-{
-    return std::to_string(std::chrono::duration<double>(time).count()) + " s";
-}
 
 std::string in_words(const model_spec& spec)
 {
@@ -49,14 +46,14 @@ void cache_log::load_failed(const residency& what, const failure& why) const
 void cache_log::closing(const cache_key& key, evict_reason why, std::chrono::nanoseconds after_load,
                         std::uint64_t calls) const
 {
-    to_.info("closing " + key.text + ": " + std::string(name(why)) + ", " + seconds(after_load) +
-             " after its load, " + std::to_string(calls) + " calls");
+    to_.info("closing " + key.text + ": " + std::string(name(why)) + ", " +
+             seconds_text(after_load) + " after its load, " + std::to_string(calls) + " calls");
 }
 
 void cache_log::closed(const cache_key& key, std::chrono::nanoseconds took,
                        const std::string& thrown) const
 {
-    to_.debug("closed " + key.text + " in " + seconds(took));
+    to_.debug("closed " + key.text + " in " + seconds_text(took));
     if (!thrown.empty())
         to_.warning("close raised for " + key.text + ": " + thrown);
 }
@@ -65,7 +62,7 @@ void cache_log::overdue(const cache_key& key, std::string_view which,
                         std::chrono::nanoseconds since) const
 {
     to_.error(key.text + " is overdue: its " + std::string(which) + " has not come back after " +
-              seconds(since));
+              seconds_text(since));
 }
 
 void cache_log::not_watching(const failure& why) const

@@ -1,5 +1,6 @@
 #include "methods/manual.hpp"
 
+#include "base/text.hpp"
 #include "wire/rpc.hpp"
 
 #include <array>
@@ -50,10 +51,7 @@ std::string part(std::string_view title, std::span<const field> fields)
 
 std::string names(std::span<const errc> errors)
 {
-    std::string text;
-    for (const errc each : errors)
-        text += (text.empty() ? "" : ", ") + std::string(name(each));
-    return escaped(text);
+    return escaped(joined(errors, ", ", [](errc each) { return name(each); }));
 }
 
 std::string methods(const contract& of)
@@ -84,17 +82,10 @@ std::string notifications(const contract& of)
 std::string description(const type& of)
 {
     std::string text(of.wanted);
-    const auto list_of = [&](std::span<const std::string_view> all, std::string_view quote) {
-        std::string listed;
-        for (const std::string_view each : all)
-            listed += (listed.empty() ? "" : ", ") + std::string(quote) + std::string(each) +
-                      std::string(quote);
-        return listed;
-    };
     if (!of.words.empty())
-        text = "one of " + list_of(of.words, "\"");
+        text = "one of \"" + joined(of.words, "\", \"") + '"';
     if (!of.one_of.empty())
-        text += ": one of " + list_of(of.one_of, "");
+        text += ": one of " + joined(of.one_of);
     if (!of.values.empty())
         text += ": an object whose members are each a " + std::string(of.values);
     return escaped(text) + ".\n";

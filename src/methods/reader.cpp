@@ -1,5 +1,7 @@
 #include "methods/reader.hpp"
 
+#include "base/text.hpp"
+
 #include <boost/assert.hpp>
 
 #include <algorithm>
@@ -112,11 +114,10 @@ bool take_all(reading& by, const field& of, const json_node& from, TakeOne take_
 std::string some_of(const named_models& named)
 {
     constexpr std::size_t few = 10;
-    std::string text;
-    std::size_t count = 0;
-    for (const auto& [name, spec] : named)
-        if (count++ < few)
-            text += (text.empty() ? "" : ", ") + shortened(name);
+    std::vector<std::string> first;
+    for (auto each = named.begin(); each != named.end() && first.size() != few; ++each)
+        first.push_back(shortened(each->first));
+    std::string text = joined(first);
     if (named.size() > few)
         text += " and " + std::to_string(named.size() - few) + " more";
     return text.empty() ? "none" : text;
@@ -373,9 +374,8 @@ std::optional<failure> reader::unknown(const json_node& given) const
     for (const json_node* key = given.begin(); key != given.end(); key = (key + 1)->next()) {
         if (takes(key->string()))
             continue;
-        std::string listed;
-        for (const field& each : of_.params)
-            listed += (listed.empty() ? "" : ", ") + std::string(each.name);
+        const std::string listed =
+            joined(of_.params, ", ", [](const field& each) { return each.name; });
         return failure{errc::invalid_params, "unknown parameter '" + shortened(key->string()) +
                                                  "'; " + std::string(of_.name) + " takes " +
                                                  (listed.empty() ? "none" : listed)};

@@ -1,5 +1,6 @@
 #include "methods/replies.hpp"
 
+#include "base/text.hpp"
 #include "methods/object_text.hpp"
 
 #include <unistd.h>
@@ -9,11 +10,6 @@
 namespace warmd::replies {
 
 namespace {
-
-double seconds(std::chrono::nanoseconds time)
-{
-    return std::chrono::duration<double>(time).count();
-}
 
 void write_optional(json_writer& to, std::string_view name, const std::optional<std::string>& text)
 {
@@ -40,7 +36,7 @@ void write_model(json_writer& to, const resolved_model& model)
 
 double oldest_wait(const cache_stats& stats, time_point now)
 {
-    return stats.oldest_waiter ? seconds(now - *stats.oldest_waiter) : 0;
+    return stats.oldest_waiter ? in_seconds(now - *stats.oldest_waiter) : 0;
 }
 
 /// By then the first in line has drained who was in its way, seen it closed or overdue, and been
@@ -115,7 +111,7 @@ std::string models(std::span<const model_info> models, time_point now)
     const auto write_seconds = [](json_writer& to, std::string_view name,
                                   std::optional<std::chrono::nanoseconds> time) {
         to.key(name);
-        time ? to.value(std::max(0.0, seconds(*time))) : to.value(nullptr);
+        time ? to.value(std::max(0.0, in_seconds(*time))) : to.value(nullptr);
     };
     return object([&](json_writer& to) {
         to.key("models").begin_array();
@@ -155,14 +151,14 @@ static void write_limits(json_writer& to, const daemon_info& daemon)
         .member("max_tokens", daemon.request.max_tokens)
         .member("max_reply_bytes", connection.max_reply_bytes)
         .member("max_unread_bytes", connection.max_unread_bytes)
-        .member("idle_connection_timeout", seconds(connection.idle_timeout))
-        .member("frame_timeout", seconds(connection.frame_timeout))
+        .member("idle_connection_timeout", in_seconds(connection.idle_timeout))
+        .member("frame_timeout", in_seconds(connection.frame_timeout))
         .member("max_loaded_models", daemon.limits.max_loaded_models)
         .member("max_loaded_bytes", daemon.limits.max_loaded_bytes)
-        .member("idle_timeout", seconds(daemon.limits.idle_timeout))
-        .member("max_wait", seconds(daemon.limits.max_wait))
-        .member("load_timeout", seconds(daemon.limits.load_timeout))
-        .member("close_timeout", seconds(daemon.limits.close_timeout))
+        .member("idle_timeout", in_seconds(daemon.limits.idle_timeout))
+        .member("max_wait", in_seconds(daemon.limits.max_wait))
+        .member("load_timeout", in_seconds(daemon.limits.load_timeout))
+        .member("close_timeout", in_seconds(daemon.limits.close_timeout))
         .end_object();
 }
 
@@ -180,7 +176,7 @@ void write_health(std::string& out, std::span<const model_info> models, const ca
             .array(reasons)
             .member("version", daemon.version)
             .member("pid", ::getpid())
-            .member("uptime_seconds", seconds(now - daemon.started))
+            .member("uptime_seconds", in_seconds(now - daemon.started))
             .key("loaded_models")
             .begin_array();
         for (const model_info& each : models) {

@@ -1,5 +1,7 @@
 #include "methods/survey.hpp"
 
+#include "base/text.hpp"
+
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -10,11 +12,6 @@ namespace warmd {
 namespace {
 
 constexpr std::string_view prefix = "warmd_";
-
-double seconds(std::chrono::nanoseconds time)
-{
-    return std::chrono::duration<double>(time).count();
-}
 
 /// Makes the list; each member function adds one family.
 class surveyor {
@@ -173,7 +170,7 @@ void survey_gauges(surveyor& to, std::span<const model_info> models, const cache
     to.gauge("leases", "Leases out.", cache.leases);
     to.gauge("waiters", "Requests that wait for a model.", cache.waiters);
     to.gauge("oldest_waiter_seconds", "How long the first of them has waited.",
-             cache.oldest_waiter ? seconds(now - *cache.oldest_waiter) : 0);
+             cache.oldest_waiter ? in_seconds(now - *cache.oldest_waiter) : 0);
     to.gauge("charged_bytes",
              "Bytes charged against max_loaded_bytes; what models share counts once.",
              cache.charged_bytes);
@@ -182,7 +179,7 @@ void survey_gauges(surveyor& to, std::span<const model_info> models, const cache
                     bytes_of));
     to.gauge("max_loaded_models", "The limit.", daemon.limits.max_loaded_models);
     to.gauge("max_loaded_bytes", "The limit; 0 is none.", daemon.limits.max_loaded_bytes);
-    to.gauge("uptime_seconds", "Since the start.", seconds(now - daemon.started));
+    to.gauge("uptime_seconds", "Since the start.", in_seconds(now - daemon.started));
 }
 
 // -- as text ------------------------------------------------------------

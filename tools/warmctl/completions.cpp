@@ -1,5 +1,7 @@
 #include "warmctl/completions.hpp"
 
+#include "base/text.hpp"
+
 #include <algorithm>
 #include <map>
 #include <set>
@@ -7,14 +9,6 @@
 namespace warmd::ctl {
 
 namespace {
-
-std::string joined(const std::vector<std::string>& words, std::string_view by = " ")
-{
-    std::string text;
-    for (const std::string& each : words)
-        text += (text.empty() ? "" : std::string(by)) + each;
-    return text;
-}
 
 std::string replaced(std::string text, char what, std::string_view with)
 {
@@ -50,7 +44,7 @@ std::string typed_names(const std::vector<option>& options)
     std::vector<std::string> names;
     for (const option& each : options)
         names.push_back("--" + std::string(each.name));
-    return joined(names);
+    return joined(names, " ");
 }
 
 // bash: what stands before the cursor says what is offered ---------------
@@ -60,7 +54,7 @@ std::map<std::string, std::set<std::string>> options_by_words(const schema::cont
 {
     std::map<std::string, std::set<std::string>> found;
     const auto add = [&](std::string_view method, const option& each) {
-        const std::string words = joined(words_of(by, method, each));
+        const std::string words = joined(words_of(by, method, each), " ");
         if (each.value.empty() || (words.empty() && !names_a_file(each)))
             return;
         found[words].insert("--" + std::string(each.name));
@@ -79,8 +73,7 @@ std::string bash_values(const schema::contract& by)
 {
     std::string text;
     for (const auto& [words, options] : options_by_words(by))
-        text += "    " + joined({options.begin(), options.end()}, " | ") +
-                ") mapfile -t COMPREPLY < <(compgen " +
+        text += "    " + joined(options, " | ") + ") mapfile -t COMPREPLY < <(compgen " +
                 (words.empty() ? "-f" : "-W \"" + words + '"') + " -- \"$word\") && return ;;\n";
     return text;
 }
@@ -93,7 +86,7 @@ std::string bash_commands(const schema::contract& by)
         if (!each.options.empty())
             own.push_back(typed_names(each.options));
         if (!own.empty())
-            text += "    " + std::string(each.name) + ") own=\"" + joined(own) + "\" ;;\n";
+            text += "    " + std::string(each.name) + ") own=\"" + joined(own, " ") + "\" ;;\n";
     }
     return text;
 }
@@ -114,7 +107,7 @@ std::string zsh_option(const schema::contract& by, std::string_view method, cons
                 (of.type == "directory" ? "_directories"
                  : of.type == "path"    ? "_files"
                  : words.empty()        ? ""
-                                        : '(' + joined(words) + ')');
+                                        : '(' + joined(words, " ") + ')');
     return '\'' + zsh_quoted(std::move(spec)) + '\'';
 }
 
@@ -125,7 +118,8 @@ std::string zsh_arguments(const schema::contract& by, const command& of)
         text += zsh_option(by, of.method, each) + " \\\n            ";
     const std::vector<std::string> words = words_of(by, of);
     return "        _arguments " + text +
-           (words.empty() ? "'*:argument:_files'" : "'*:word:(" + joined(words) + ")'") + " ;;\n";
+           (words.empty() ? "'*:argument:_files'" : "'*:word:(" + joined(words, " ") + ")'") +
+           " ;;\n";
 }
 
 // fish ------------------------------------------------------------
@@ -144,7 +138,7 @@ std::string fish_option(const schema::contract& by, std::string_view method, con
     if (names_a_file(of))
         text += " -r -F";
     else if (!of.value.empty())
-        text += " -x" + (words.empty() ? "" : " -a " + fish_quoted(joined(words)));
+        text += " -x" + (words.empty() ? "" : " -a " + fish_quoted(joined(words, " ")));
     return text + " -d " + fish_quoted(text_of(by, method, of).doc) + '\n';
 }
 
@@ -156,7 +150,7 @@ std::string bash_completion(const schema::contract& by)
 _warmctl() {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} command= each own=
     local commands=")" +
-           joined(command_names()) + R"("
+           joined(command_names(), " ") + R"("
     for each in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
         case " $commands " in *" $each "*) command=$each && break ;; esac
     done
@@ -195,7 +189,7 @@ arguments)
 
 std::string fish_completion(const schema::contract& by)
 {
-    const std::string names = joined(command_names());
+    const std::string names = joined(command_names(), " ");
     std::string text = "# fish completion of warmctl\ncomplete -c warmctl -f\n";
     for (const command& each : commands())
         text += "complete -c warmctl -n 'not __fish_seen_subcommand_from " + names + "' -a " +
@@ -208,7 +202,7 @@ std::string fish_completion(const schema::contract& by)
         for (const option& each : of.options)
             text += seen + fish_option(by, of.method, each);
         if (const auto words = words_of(by, of); !words.empty())
-            text += seen + " -a " + fish_quoted(joined(words)) + '\n';
+            text += seen + " -a " + fish_quoted(joined(words, " ")) + '\n';
     }
     return text;
 }

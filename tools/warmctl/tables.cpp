@@ -1,5 +1,6 @@
 #include "warmctl/tables.hpp"
 
+#include "base/text.hpp"
 #include "warmctl/format.hpp"
 
 #include <boost/json.hpp>
@@ -225,9 +226,7 @@ std::string show_reload(const answer& from)
 {
     list lines;
     for (const char* what : {"added", "removed", "changed", "unchanged"}) {
-        std::string names;
-        for (const json::value& name : from.result.at(what).as_array())
-            names += (names.empty() ? "" : ", ") + text(name);
+        const std::string names = joined(from.result.at(what).as_array(), ", ", text);
         lines.add(what, names.empty() ? "-" : names);
     }
     return lines.text();
