@@ -15,7 +15,7 @@ namespace warmd {
 namespace {
 
 constexpr std::size_t first_nodes = 32,
-                      kept_nodes = 2048; // 64 KiB; more is given back when the next text is read
+                      kept_nodes = 2048; // 64 KiB; more is given back after the text
 
 bool is_space(char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
 
@@ -248,13 +248,7 @@ failure parse_error(std::string_view text)
 
 result<const json_node*> json_document::read(std::string_view text)
 {
-    if (nodes_.size() > kept_nodes)
-        nodes_ = {};
-    if (unescaped_.capacity() > kept_nodes * sizeof(json_node))
-        unescaped_ = {};
-    unescaped_.clear();
-    if (with_nul_.capacity() > kept_nodes * sizeof(json_node))
-        with_nul_ = {};
+    give_back();
     std::string_view stopped = text; // by a bracket or NUL
     while (!stopped.empty() && is_space(stopped.back()))
         stopped.remove_suffix(1);
@@ -274,6 +268,17 @@ std::size_t json_document::offset_of(const json_node& value) const noexcept
                            ? static_cast<std::size_t>(value.integer_)
                            : static_cast<std::size_t>(value.text_ - start_);
     return first - 1; // the quote
+}
+
+void json_document::give_back()
+{
+    if (nodes_.size() > kept_nodes)
+        nodes_ = {};
+    if (unescaped_.capacity() > kept_nodes * sizeof(json_node))
+        unescaped_ = {};
+    unescaped_.clear();
+    if (with_nul_.capacity() > kept_nodes * sizeof(json_node))
+        with_nul_ = {};
 }
 
 json_node* json_document::more_nodes()

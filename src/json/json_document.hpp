@@ -88,6 +88,8 @@ public:
     result<const json_node*> read(std::string_view text);
     /// The byte at which a value of that text begins.
     std::size_t offset_of(const json_node& value) const noexcept;
+    /// Gives back the memory that a large text needed; ends the life of its nodes.
+    void give_back();
 
 private:
     class scanner;

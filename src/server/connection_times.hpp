@@ -14,16 +14,15 @@ public:
 
     /// A read or write moved something.
     void moved() noexcept { ++moves_; }
-    /// A frame has come whole.
-    void frame_came() noexcept { ++frames_; }
 
-    /// Notes what has happened since the last look. `in_use`: the connection does not count as
-    /// quiet, whatever passes on it; `in_frame`: a frame has begun and has not ended.
-    void look(time_point now, bool in_use, bool in_frame) noexcept
+    /// Notes what has happened since the last look. `frames`: so many have come whole by now;
+    /// `in_use`: the connection does not count as quiet, whatever passes on it; `in_frame`: a frame
+    /// has begun and has not ended.
+    void look(time_point now, std::uint64_t frames, bool in_use, bool in_frame) noexcept
     {
         if (std::exchange(seen_moves_, moves_) != moves_ || in_use)
             quiet_since_ = now;
-        if (std::exchange(seen_frames_, frames_) != frames_ || !in_frame)
+        if (std::exchange(seen_frames_, frames) != frames || !in_frame)
             frame_since_ = now;
     }
     /// Whether nothing has passed for as long as `limit`; never if that is 0.
@@ -38,7 +37,7 @@ public:
     }
 
 private:
-    std::uint64_t moves_ = 0, frames_ = 0;
+    std::uint64_t moves_ = 0;
     std::uint64_t seen_moves_ = ~std::uint64_t{0},
                   seen_frames_ = ~std::uint64_t{0}; // at the last look
     time_point quiet_since_, frame_since_;

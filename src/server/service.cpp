@@ -2,7 +2,7 @@
 
 #include "server/peer.hpp"
 
-#include "server/session.hpp"
+#include "server/connection.hpp"
 #include "server/socket_path.hpp"
 
 #include <boost/asio/buffer.hpp>
@@ -26,7 +26,7 @@ constexpr int backlog = 4096; // the kernel cuts it to net.core.somaxconn
 /// After a failed accept (EMFILE and the like) it would fail again at once: pauses, doubling.
 constexpr std::chrono::milliseconds first_pause{100}, longest_pause{1600};
 
-/// How often sessions are looked at: a timeout is noticed when at most a quarter more of it has
+/// How often connections are looked at: a timeout is noticed when at most a quarter more of it has
 /// passed.
 std::chrono::nanoseconds look_interval(const session_limits& limits)
 {
@@ -39,7 +39,7 @@ std::chrono::nanoseconds look_interval(const session_limits& limits)
 }
 
 /// One error line into the fresh socket's empty buffer. Its framing is not known yet.
-void turn_away(session::socket& connected, const failure& why)
+void turn_away(connection::socket& connected, const failure& why)
 {
     std::string line;
     rpc::append_failure(line, "null", why);
@@ -66,14 +66,14 @@ public:
     void drain();
     void stop();
     asio::awaitable<void> ended();
-    std::size_t connections() const { return sessions_.size(); }
+    std::size_t connections() const { return connections_.size(); }
 
 private:
     result<void> listen();
     result<void> take_over();
     asio::awaitable<void> accept();
     std::chrono::milliseconds next_pause(const error_code& why);
-    void admit(session::socket connected);
+    void admit(connection::socket connected);
     void stop_accepting();
     void ring_if_ended();
     void look_later();
@@ -86,15 +86,15 @@ private:
     const logger log_;
 
     asio::local::stream_protocol::acceptor acceptor_;
-    const std::shared_ptr<poller> poller_; // of all sessions
+    const std::shared_ptr<poller> poller_; // of all connections
     socket_path path_;
     asio::steady_timer pause_;
     std::chrono::milliseconds deaf_for_{0}; // the last pause, while accepting fails
     refusal_log refusals_;
     bool accepting_ = false; // accept() has not returned
-    std::unordered_set<std::shared_ptr<session>> sessions_;
+    std::unordered_set<std::shared_ptr<connection>> connections_;
     const std::function<time_point()> now_;
-    const std::unique_ptr<alarm> look_; // set while there are sessions
+    const std::unique_ptr<alarm> look_; // set while there are connections
     time_point look_due_{};
     asio::steady_timer ended_; // a bell
 };
@@ -153,7 +153,7 @@ result<void> service::impl::listen()
 asio::awaitable<void> service::impl::accept()
 {
     while (acceptor_.is_open()) {
-        session::socket connected(executor_);
+        connection::socket connected(executor_);
         error_code ec;
         co_await acceptor_.async_accept(connected, asio::redirect_error(asio::use_awaitable, ec));
         if (!acceptor_.is_open())
@@ -175,13 +175,13 @@ std::chrono::milliseconds service::impl::next_pause(const error_code& why)
 {
     if (deaf_for_.count() == 0)
         log_.error("cannot accept connections: " + why.message() + "; " +
-                   std::to_string(sessions_.size()) +
+                   std::to_string(connections_.size()) +
                    " are open, others wait until it works again");
     deaf_for_ = std::clamp(2 * deaf_for_, first_pause, longest_pause);
     return deaf_for_;
 }
 
-void service::impl::admit(session::socket connected)
+void service::impl::admit(connection::socket connected)
 {
     const std::optional<peer_identity> peer = peer_of(connected.native_handle());
     if (!peer || !may_talk(config_.access, *peer)) {
@@ -195,26 +195,26 @@ void service::impl::admit(session::socket connected)
             connected, failure{errc::permission_denied, who + " may not use this daemon; " +
                                                             who_may_talk(config_.access) + " may"});
     }
-    if (sessions_.size() >= config_.max_connections) {
+    if (connections_.size() >= config_.max_connections) {
         ++counts_.too_many;
         return turn_away(connected,
                          failure{.code = errc::busy,
-                                 .detail = "there are " + std::to_string(sessions_.size()) +
+                                 .detail = "there are " + std::to_string(connections_.size()) +
                                            " connections, as many as max_connections allows",
                                  .retry_after_seconds = 1});
     }
     ++counts_.accepted;
     ++counts_.open;
     const auto fresh =
-        std::make_shared<session>(std::move(connected), peer_name(peer->uid, peer->pid), poller_,
-                                  dispatcher_, config_.session, log_);
-    if (sessions_.empty())
+        std::make_shared<connection>(std::move(connected), peer_name(peer->uid, peer->pid), poller_,
+                                     dispatcher_, config_.session, log_);
+    if (connections_.empty())
         look_later();
-    sessions_.insert(fresh);
+    connections_.insert(fresh);
     fresh->start([self = shared_from_this(), ended = fresh.get()] {
-        self->sessions_.erase(ended->shared_from_this());
+        self->connections_.erase(ended->shared_from_this());
         --self->counts_.open;
-        if (self->sessions_.empty())
+        if (self->connections_.empty())
             self->look_->cancel(); // or the executor would not run dry
         self->ring_if_ended();
     });
@@ -233,10 +233,10 @@ void service::impl::look()
     const time_point now = now_();
     dispatcher_.counted()->strand_lag_seconds.add(now - look_due_);
     const auto open =
-        sessions_; // a session may end, and leave sessions_, as soon as it is looked at
+        connections_; // a connection may end, and leave connections_, as soon as it is looked at
     for (const auto& one : open)
         one->look(now);
-    if (!sessions_.empty())
+    if (!connections_.empty())
         look_later();
 }
 
@@ -251,7 +251,8 @@ void service::impl::stop_accepting()
 void service::impl::drain()
 {
     stop_accepting();
-    const auto open = sessions_; // a session may end, and leave sessions_, as soon as it is told
+    const auto open =
+        connections_; // a connection may end, and leave connections_, as soon as it is told
     for (const auto& one : open)
         one->drain();
     ring_if_ended();
@@ -260,7 +261,7 @@ void service::impl::drain()
 void service::impl::stop()
 {
     stop_accepting();
-    const auto open = sessions_;
+    const auto open = connections_;
     for (const auto& one : open)
         one->stop();
     ring_if_ended();
@@ -268,7 +269,7 @@ void service::impl::stop()
 
 asio::awaitable<void> service::impl::ended()
 {
-    while (acceptor_.is_open() || accepting_ || !sessions_.empty()) {
+    while (acceptor_.is_open() || accepting_ || !connections_.empty()) {
         error_code rung;
         co_await ended_.async_wait(asio::redirect_error(asio::use_awaitable, rung));
     }
@@ -276,7 +277,7 @@ asio::awaitable<void> service::impl::ended()
 
 void service::impl::ring_if_ended()
 {
-    if (!acceptor_.is_open() && !accepting_ && sessions_.empty())
+    if (!acceptor_.is_open() && !accepting_ && connections_.empty())
         ended_.cancel();
 }
 

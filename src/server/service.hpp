@@ -1,5 +1,6 @@
 #pragma once
-// The listening socket, the sessions it owns, and the order of their end. Knows nothing of models.
+// The listening socket, the connections it owns, and the order of their end. Knows nothing of
+// models.
 
 #include "base/config.hpp"
 #include "base/time_source.hpp"
@@ -30,11 +31,11 @@ public:
     /// the path cannot be had, and says why: a bad configuration, another daemon listening (with
     /// its pid), a file that is no socket (never deleted), no directory, no permission.
     result<void> start();
-    /// Stops accepting, gives up the path and its lock, drains every session.
+    /// Stops accepting, gives up the path and its lock, drains every connection.
     void drain();
-    /// As drain(), but ends every session now.
+    /// As drain(), but ends every connection now.
     void stop();
-    /// Returns once drain() or stop() has been called and no session is left.
+    /// Returns once drain() or stop() has been called and no connection is left.
     asio::awaitable<void> ended();
 
     std::size_t connections() const;

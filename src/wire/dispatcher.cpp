@@ -23,21 +23,19 @@ const dispatcher::named_method* dispatcher::find(std::string_view name) const no
     return nullptr;
 }
 
-bool dispatcher::answer_at_once(const rpc::request& request, std::string& out) const
+request_counts* dispatcher::answer_at_once(const rpc::request& request, std::string& out) const
 {
     const named_method* const found = find(request.method);
     if (!found || !found->how.at_once)
-        return false;
+        return nullptr;
     const std::size_t before = out.size();
     try {
-        if (found->how.at_once(*request.params, out)) {
-            ++found->counts->ok;
-            return true;
-        }
+        if (found->how.at_once(*request.params, out))
+            return found->counts;
     } catch (...) { // answer() meets the same trouble and says so
     }
     out.resize(before);
-    return false;
+    return nullptr;
 }
 
 namespace {

@@ -15,7 +15,7 @@
 
 namespace warmd {
 
-/// The client behind one request, as far as a handler needs it. Made by the session for each
+/// The client behind one request, as far as a handler needs it. Made by the connection for each
 /// request and shared with whatever works on it, so it may outlive the connection: then nothing it
 /// does has an effect.
 class request_peer {
@@ -51,8 +51,9 @@ public:
 /// that the request stood in. Cancelled by `terminal`, which it lets travel as operation_aborted.
 using job = std::function<asio::awaitable<result<std::string>>(std::shared_ptr<request_peer> from)>;
 
-/// How a method is carried out. Both functions run on the session's serial executor and are given
-/// the request's parameters, an object, as it stands in its frame: gone when the function returns.
+/// How a method is carried out. Both functions run on the connection's serial executor and are
+/// given the request's parameters, an object, as it stands in its frame: gone when the function
+/// returns.
 struct method {
     /// Answers if that takes no waiting: appends the result, JSON text, to `out`. False: it does,
     /// or the answer is a failure; nothing has been done but perhaps for writing to `out`, and
@@ -73,17 +74,16 @@ public:
     /// REQUIRES: called before the first answer(); names are unique.
     void add(std::string name, method how);
 
-    /// Appends the request's result to `out` if its method has one without waiting; else false, and
-    /// `out` as it was.
-    bool answer_at_once(const rpc::request& request, std::string& out) const;
+    /// Appends the request's result to `out` if its method has one without waiting, and returns
+    /// where the caller counts how that ended; else null, and `out` is as it was.
+    request_counts* answer_at_once(const rpc::request& request, std::string& out) const;
     /// Reads the request's parameters now, and runs its method once awaited: what `request` refers
     /// to need not live until then. The result is the JSON text of its `result` member. A method
     /// that throws anything but operation_aborted has a bug: internal_error.
     asio::awaitable<result<std::string>> answer(const rpc::request& request,
                                                 std::shared_ptr<request_peer> from) const;
 
-    /// Where the caller of answer() counts how that ended; answer_at_once() counts by itself. Stays
-    /// where it is.
+    /// Where the caller of answer() counts how that ended. Stays where it is.
     request_counts& counts_of(std::string_view method) const;
     const std::shared_ptr<metrics>& counted() const noexcept { return metrics_; }
 

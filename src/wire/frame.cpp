@@ -56,14 +56,8 @@ bool is_name(std::string_view text)
 
 std::span<char> frame_decoder::prepare()
 {
+    give_back();
     const std::size_t held = end_ - begin_;
-    if (held == 0) {
-        begin_ = scanned_ = end_ = 0;
-        if (capacity_ > kept_capacity) {
-            buffer_.reset();
-            capacity_ = 0;
-        }
-    }
     if (capacity_ - end_ < least_space) {
         // Moving costs no more than the bytes used up since the last move, growing no more than
         // those held: linear in all.
@@ -84,6 +78,26 @@ std::span<char> frame_decoder::prepare()
         end_ = held;
     }
     return {buffer_.get() + end_, capacity_ - end_};
+}
+
+void frame_decoder::give_back()
+{
+    if (begin_ != end_)
+        return;
+    begin_ = scanned_ = end_ = 0;
+    if (capacity_ > kept_capacity) {
+        buffer_.reset();
+        capacity_ = 0;
+    }
+}
+
+void frame_decoder::drop()
+{
+    begin_ = end_;
+    give_back();
+    header_bytes_ = 0;
+    buffer_.reset();
+    capacity_ = 0;
 }
 
 result<std::optional<std::string_view>> frame_decoder::next()
@@ -229,25 +243,21 @@ failure frame_decoder::too_large(std::size_t bytes) const
                                               std::to_string(max_frame_) + " (max_frame_bytes)"};
 }
 
-void close_frame(std::string& out, framing kind, std::size_t start)
+content_length_header::content_length_header(std::size_t bytes)
 {
-    if (kind == framing::json_lines) {
-        out += '\n';
-        return;
-    }
     constexpr std::string_view name = "Content-Length: ", end = "\r\n\r\n";
-    char header[name.size() + 20 + end.size()];
-    char* const digits = std::copy(name.begin(), name.end(), header);
-    char* const rest = std::to_chars(digits, digits + 20, out.size() - start).ptr;
-    out.insert(start, header,
-               static_cast<std::size_t>(std::copy(end.begin(), end.end(), rest) - header));
+    char* const digits = std::copy(name.begin(), name.end(), text_);
+    char* const behind = std::to_chars(digits, digits + 20, bytes).ptr;
+    size_ = static_cast<std::size_t>(std::copy(end.begin(), end.end(), behind) - text_);
 }
 
 void append_frame(std::string& out, framing kind, std::string_view payload)
 {
-    const std::size_t start = out.size();
+    if (kind == framing::content_length)
+        out += content_length_header(payload.size());
     out += payload;
-    close_frame(out, kind, start);
+    if (kind == framing::json_lines)
+        out += '\n';
 }
 
 } // namespace warmd

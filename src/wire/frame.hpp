@@ -45,6 +45,12 @@ public:
     /// `\n`. Input that ends within a Content-Length frame is a parse_error.
     result<std::optional<std::string_view>> last();
 
+    /// Gives back the memory that large frames needed, if nothing is held in it. Ends the life of
+    /// frames handed out before.
+    void give_back();
+    /// Drops what is held, and all memory. REQUIRES: no frame is asked for any more.
+    void drop();
+
     /// Once next() has found nothing more: a frame has begun and is not whole.
     bool in_frame() const noexcept { return begin_ != end_ || header_bytes_ != 0; }
     /// Lines until the first byte has come.
@@ -82,11 +88,18 @@ private:
     bool in_body_ = false;
 };
 
-/// Makes one frame of what was appended to `out` since it was `start` bytes long. REQUIRES: no line
-/// break in it.
-void close_frame(std::string& out, framing kind, std::size_t start);
+/// "Content-Length: N\r\n\r\n".
+class content_length_header {
+public:
+    explicit content_length_header(std::size_t bytes);
+    operator std::string_view() const noexcept { return {text_, size_}; }
 
-/// Appends `payload` as one frame.
+private:
+    char text_[40];
+    std::size_t size_;
+};
+
+/// Appends `payload` as one frame. REQUIRES: no line break in it.
 void append_frame(std::string& out, framing kind, std::string_view payload);
 
 } // namespace warmd

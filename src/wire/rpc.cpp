@@ -110,6 +110,13 @@ void reader::read(std::string_view frame)
     }
 }
 
+void reader::give_back()
+{
+    next_ = end_ = nullptr;
+    whole_.reset();
+    document_.give_back();
+}
+
 std::optional<item> reader::next()
 {
     if (whole_) {
@@ -146,6 +153,16 @@ void begin_success(std::string& out, const json_node* id)
 void append_success(std::string& out, std::string_view id_text, std::string_view result)
 {
     ((((out += R"({"jsonrpc":"2.0","id":)") += id_text) += R"(,"result":)") += result) += '}';
+}
+
+void append_success(text_queue& out, std::string_view id_text, std::string&& result)
+{
+    constexpr std::size_t large = 16 * 1024;
+    if (result.size() < large)
+        return append_success(out.tail(), id_text, std::string_view(result));
+    ((out.tail() += R"({"jsonrpc":"2.0","id":)") += id_text) += R"(,"result":)";
+    out.append(std::move(result));
+    out.tail() += '}';
 }
 
 namespace {

@@ -1,6 +1,7 @@
 #pragma once
 // JSON-RPC 2.0 text <-> values (https://www.jsonrpc.org/specification). Knows no transport.
 
+#include "wire/text_queue.hpp"
 #include "json/json_document.hpp"
 #include <warmd/error.hpp>
 #include <warmd/json.hpp>
@@ -45,6 +46,8 @@ public:
     /// The messages in order, then nothing.
     std::optional<item> next();
     bool batch() const noexcept { return batch_; }
+    /// Ends the life of what has been read, and gives back the memory that a large frame needed.
+    void give_back();
 
 private:
     json_document document_;
@@ -61,6 +64,8 @@ void begin_success(std::string& out, const json_node* id);
 
 /// Appends what success_text and failure_text return, for an id that is JSON text already.
 void append_success(std::string& out, std::string_view id_text, std::string_view result);
+/// The same; a large result is not copied.
+void append_success(text_queue& out, std::string_view id_text, std::string&& result);
 void append_failure(std::string& out, std::string_view id_text, const failure& why);
 void append_notification(std::string& out, std::string_view method, std::string_view params);
 

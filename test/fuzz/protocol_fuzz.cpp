@@ -6,7 +6,7 @@
 
 #include "base/time_source.hpp"
 #include "methods/methods.hpp"
-#include "server/session.hpp"
+#include "server/connection.hpp"
 #include "wire/frame.hpp"
 #include <warmd/json.hpp>
 
@@ -73,10 +73,10 @@ public:
     /// What comes back to a client that sends `bytes` and closes its writing side.
     std::string_view converse(std::string_view bytes)
     {
-        session::socket here(io_), there(io_);
+        connection::socket here(io_), there(io_);
         asio::local::connect_pair(here, there);
         bool ended = false;
-        const auto serving = std::make_shared<session>(
+        const auto serving = std::make_shared<connection>(
             std::move(there), ::geteuid(), poller_, methods_,
             session_limits{
                 .max_frame_bytes = 8 << 10, .max_in_flight_total = 8, .max_reply_bytes = 64 << 10},

@@ -1,7 +1,7 @@
 // A hit, from the socket to the socket: what it answers, what it counts as, and what it costs.
 
 #include "methods/methods.hpp"
-#include "server/session.hpp"
+#include "server/connection.hpp"
 
 #include "support/stepping.hpp"
 
@@ -46,7 +46,7 @@ std::string load_of(const std::string& model, const std::string& more = "")
     return R"({"jsonrpc":"2.0","id":1,"method":"load","params":{"model":)" + model + more + "}}\n";
 }
 
-/// A session before a cache of dummy models, and its client.
+/// A connection before a cache of dummy models, and its client.
 struct daemon_of_test {
     explicit daemon_of_test(const std::function<void(cache_limits&)>& change = [](cache_limits&) {})
     {
@@ -56,12 +56,12 @@ struct daemon_of_test {
         cache.emplace(io.get_executor(), worker_executors{work, work, work}, registry, info.limits,
                       logger());
         add_methods(methods, *cache, info);
-        session::socket near(io);
+        connection::socket near(io);
         asio::local::connect_pair(near, client);
         client.non_blocking(true);
-        serving = std::make_shared<session>(std::move(near), 0U,
-                                            std::make_shared<poller>(io.get_executor()), methods,
-                                            session_limits{}, logger());
+        serving = std::make_shared<connection>(std::move(near), 0U,
+                                               std::make_shared<poller>(io.get_executor()), methods,
+                                               session_limits{}, logger());
         asio::dispatch(io, [this] { serving->start([] {}); });
     }
     ~daemon_of_test()
@@ -108,8 +108,8 @@ struct daemon_of_test {
                      .reload = {}};
     std::optional<backend_cache> cache;
     dispatcher methods;
-    session::socket client{io};
-    std::shared_ptr<session> serving;
+    connection::socket client{io};
+    std::shared_ptr<connection> serving;
     std::vector<char> reply = std::vector<char>(1 << 16);
 };
 

@@ -1,4 +1,4 @@
-#include "server/session.hpp"
+#include "server/connection.hpp"
 
 #include "base/handoff.hpp"
 
@@ -127,36 +127,37 @@ std::string success(std::string_view id, std::string_view value)
 
 using lines = std::vector<std::string>;
 
-/// A session and the client at the other end, on one context.
-struct connection {
-    explicit connection(session_limits limits = {}, log_level level = log_level::info)
+/// A connection and the client at the other end, on one context.
+struct served {
+    explicit served(session_limits limits = {}, log_level level = log_level::info)
     {
         fakes.executor = io.get_executor();
         fakes.add_to(methods);
-        session::socket near(io);
+        connection::socket near(io);
         asio::local::connect_pair(near, client);
         client.non_blocking(true);
         const logger log(level,
                          [this](log_level, std::string_view line) { logged.emplace_back(line); });
-        serving = std::make_shared<session>(std::move(near), 1234U,
-                                            std::make_shared<poller>(io.get_executor()), methods,
-                                            limits, log);
+        serving = std::make_shared<connection>(std::move(near), 1234U,
+                                               std::make_shared<poller>(io.get_executor()), methods,
+                                               limits, log);
         asio::dispatch(io, [this] { serving->start([this] { ++ends; }); });
         settle(io);
     }
-    ~connection()
+    ~served()
     {
         if (client.is_open())
             client.close();
         fakes.gates.clear();
         run_to_end(io); // invariant 12
         BOOST_TEST(ends == 1);
-        std::weak_ptr<session> left = serving;
+        std::weak_ptr<connection> left = serving;
         serving.reset();
         BOOST_TEST(left.expired());
     }
 
-    /// Sends all of `bytes`, letting the session work, and everything that follows from it happen.
+    /// Sends all of `bytes`, letting the connection work, and everything that follows from it
+    /// happen.
     void send(std::string_view bytes)
     {
         while (!bytes.empty()) {
@@ -169,7 +170,7 @@ struct connection {
                 receive();
         }
     }
-    /// As much as the session reads of it; how much that is.
+    /// As much as the connection reads of it; how much that is.
     std::size_t send_what_goes(std::string_view bytes)
     {
         std::size_t sent = 0;
@@ -181,7 +182,7 @@ struct connection {
     }
     void half_close()
     {
-        client.shutdown(session::socket::shutdown_send);
+        client.shutdown(connection::socket::shutdown_send);
         settle(io);
     }
     /// Reads what is there into `text`.
@@ -204,7 +205,7 @@ struct connection {
             all.push_back(text.substr(0, end));
         return all;
     }
-    bool closed_by_session()
+    bool closed_by_us()
     {
         receive();
         return at_end;
@@ -227,9 +228,9 @@ struct connection {
     asio::io_context io{1};
     fake_methods fakes;
     dispatcher methods;
-    session::socket client{io};
+    connection::socket client{io};
     std::vector<std::string> logged;
-    std::shared_ptr<session> serving;
+    std::shared_ptr<connection> serving;
     int ends = 0;
     std::string text;
     bool at_end = false;
@@ -244,14 +245,14 @@ struct connection {
 
 BOOST_AUTO_TEST_CASE(a_line_is_answered_with_a_line)
 {
-    connection c;
+    served c;
     c.send(request("1", "echo", R"({"a":"b\n"})") + "\r\n\n");
     TEST_LINES(c.received(), success("1", R"({"a":"b\n"})"));
 }
 
 BOOST_AUTO_TEST_CASE(content_length_is_answered_with_content_length)
 {
-    connection c;
+    served c;
     std::string frame;
     append_frame(frame, framing::content_length, request("1", "echo"));
     append_frame(frame, framing::content_length, '[' + request("2", "echo") + ']');
@@ -265,39 +266,39 @@ BOOST_AUTO_TEST_CASE(content_length_is_answered_with_content_length)
 
 BOOST_AUTO_TEST_CASE(another_first_byte_gets_one_error_line_and_the_end)
 {
-    connection c;
+    served c;
     c.send("GET / HTTP/1.1\r\n\r\n");
     BOOST_TEST(c.only_error() == "null parse_error");
-    BOOST_TEST(c.closed_by_session());
+    BOOST_TEST(c.closed_by_us());
 }
 
 BOOST_AUTO_TEST_CASE(
     a_frame_above_the_limit_gets_an_error_and_the_end_even_while_the_client_still_writes)
 {
-    connection c({.max_frame_bytes = 1024});
+    served c({.max_frame_bytes = 1024});
     c.send(request("1", "echo") + '\n' + '[' + std::string(4'000'000, ' ') + "]\n" +
            request("2", "echo") + '\n');
     const lines all = c.received();
     BOOST_REQUIRE_EQUAL(all.size(), 2U);
     BOOST_TEST(parse_json(all[0]).value().at("error").at("code") == json::value(-32010));
     BOOST_TEST(all[1] == success("1", "{}"));
-    BOOST_TEST(c.closed_by_session());
+    BOOST_TEST(c.closed_by_us());
 }
 
 BOOST_AUTO_TEST_CASE(requests_before_an_unreadable_frame_are_answered)
 {
-    connection c({.max_frame_bytes = 1024});
+    served c({.max_frame_bytes = 1024});
     c.send(waiting("1", "a") + std::string(2000, '['));
     BOOST_TEST(c.only_error() == "null frame_too_large");
-    BOOST_TEST(!c.closed_by_session());
+    BOOST_TEST(!c.closed_by_us());
     c.open_gate("a");
     TEST_LINES(c.received(), success("1", "\"open\""));
-    BOOST_TEST(c.closed_by_session());
+    BOOST_TEST(c.closed_by_us());
 }
 
 BOOST_AUTO_TEST_CASE(what_is_not_json_is_answered_and_the_connection_kept)
 {
-    connection c;
+    served c;
     c.send("{\"jsonrpc\n");
     BOOST_TEST(c.only_error() == "null parse_error");
     c.send(request("1", "echo") + '\n');
@@ -308,7 +309,7 @@ BOOST_AUTO_TEST_CASE(what_is_not_json_is_answered_and_the_connection_kept)
 
 BOOST_AUTO_TEST_CASE(replies_come_in_the_order_in_which_they_are_ready)
 {
-    connection c;
+    served c;
     c.send(waiting("1", "a") + waiting("2", "b") + request("3", "echo") + '\n');
     TEST_LINES(c.received(), success("3", "{}"));
     c.open_gate("b");
@@ -318,7 +319,7 @@ BOOST_AUTO_TEST_CASE(replies_come_in_the_order_in_which_they_are_ready)
 
 BOOST_AUTO_TEST_CASE(ids_are_echoed_as_they_were_written)
 {
-    connection c;
+    served c;
     for (const char* id : {"\"x\"", "1.50", "123456789012345678901234567890", "null"}) {
         c.send(request(id, "echo") + '\n');
         TEST_LINES(c.received(), success(id, "{}"));
@@ -327,7 +328,7 @@ BOOST_AUTO_TEST_CASE(ids_are_echoed_as_they_were_written)
 
 BOOST_AUTO_TEST_CASE(two_requests_with_one_id_get_an_answer_each)
 {
-    connection c;
+    served c;
     c.send(waiting("1", "a") + waiting("1", "b"));
     c.open_gate("b");
     c.open_gate("a");
@@ -336,14 +337,14 @@ BOOST_AUTO_TEST_CASE(two_requests_with_one_id_get_an_answer_each)
 
 BOOST_AUTO_TEST_CASE(an_unknown_method_is_method_not_found)
 {
-    connection c;
+    served c;
     c.send(request("1", "no_such") + '\n');
     BOOST_TEST(c.only_error() == "1 method_not_found");
 }
 
 BOOST_AUTO_TEST_CASE(a_bug_in_a_method_is_an_internal_error_logged_with_the_id)
 {
-    connection c;
+    served c;
     c.send(request("\"req-7\"", "fail") + '\n');
     BOOST_TEST(c.only_error() == "\"req-7\" internal_error");
     BOOST_REQUIRE_EQUAL(c.logged.size(), 1U);
@@ -354,7 +355,7 @@ BOOST_AUTO_TEST_CASE(a_bug_in_a_method_is_an_internal_error_logged_with_the_id)
 
 BOOST_AUTO_TEST_CASE(a_notification_is_carried_out_and_never_answered)
 {
-    connection c;
+    served c;
     c.send(R"({"jsonrpc":"2.0","method":"note","params":{"n":1}})"
            "\n"
            R"({"jsonrpc":"2.0","method":"no_such"})"
@@ -371,7 +372,7 @@ BOOST_AUTO_TEST_CASE(a_notification_is_carried_out_and_never_answered)
 
 BOOST_AUTO_TEST_CASE(a_batch_is_answered_with_one_array_once_all_are_done)
 {
-    connection c;
+    served c;
     std::string wait = waiting("1", "a");
     wait.pop_back();
     c.send('[' + wait + ',' + request("2", "echo") + R"(,7,{"jsonrpc":"2.0","method":"note"}])" +
@@ -390,7 +391,7 @@ BOOST_AUTO_TEST_CASE(a_batch_is_answered_with_one_array_once_all_are_done)
 
 BOOST_AUTO_TEST_CASE(a_batch_of_notifications_is_not_answered)
 {
-    connection c;
+    served c;
     c.send(
         R"([{"jsonrpc":"2.0","method":"note"},{"jsonrpc":"2.0","method":"$/cancelRequest","params":{"id":1}}])"
         "\n");
@@ -400,14 +401,14 @@ BOOST_AUTO_TEST_CASE(a_batch_of_notifications_is_not_answered)
 
 BOOST_AUTO_TEST_CASE(an_empty_batch_is_answered_with_one_error)
 {
-    connection c;
+    served c;
     c.send("[]\n");
     BOOST_TEST(c.only_error() == "null invalid_request");
 }
 
 BOOST_AUTO_TEST_CASE(a_batch_larger_than_max_in_flight_is_carried_out_in_turn)
 {
-    connection c({.max_in_flight = 2});
+    served c({.max_in_flight = 2});
     std::string batch;
     for (int i = 0; i != 100; ++i)
         batch += (i ? "," : "[") + request(std::to_string(i), "echo");
@@ -421,7 +422,7 @@ BOOST_AUTO_TEST_CASE(a_batch_larger_than_max_in_flight_is_carried_out_in_turn)
 
 BOOST_AUTO_TEST_CASE(a_cancelled_request_is_answered_with_cancelled)
 {
-    connection c;
+    served c;
     c.send(waiting("1", "a") + waiting("2", "b") + cancelling("1"));
     BOOST_TEST(c.only_error() == "1 cancelled");
     BOOST_TEST(c.fakes.aborted == std::set<std::string>{"a"}, boost::test_tools::per_element());
@@ -431,7 +432,7 @@ BOOST_AUTO_TEST_CASE(a_cancelled_request_is_answered_with_cancelled)
 
 BOOST_AUTO_TEST_CASE(a_request_whose_reply_is_under_way_is_not_cancelled)
 {
-    connection c;
+    served c;
     c.send(waiting("1", "a"));
     c.fakes.gates.at("a")->deliver(std::string("\"open\""));
     c.send(cancelling("1") + request("2", "echo") + '\n' + cancelling("2"));
@@ -440,7 +441,7 @@ BOOST_AUTO_TEST_CASE(a_request_whose_reply_is_under_way_is_not_cancelled)
 
 BOOST_AUTO_TEST_CASE(ids_to_cancel_are_compared_by_value_and_type)
 {
-    connection c;
+    served c;
     c.send(waiting("1", "a") + waiting("\"1\"", "b") + cancelling("1.0") + cancelling("true") +
            cancelling("2") + cancelling("null"));
     BOOST_TEST(c.received().empty());
@@ -452,7 +453,7 @@ BOOST_AUTO_TEST_CASE(ids_to_cancel_are_compared_by_value_and_type)
 
 BOOST_AUTO_TEST_CASE(cancelling_an_id_in_flight_twice_cancels_both)
 {
-    connection c;
+    served c;
     c.send(waiting("1", "a") + waiting("1", "b") + cancelling("1"));
     BOOST_TEST(c.received().size() == 2);
     BOOST_TEST(c.fakes.aborted.size() == 2);
@@ -460,7 +461,7 @@ BOOST_AUTO_TEST_CASE(cancelling_an_id_in_flight_twice_cancels_both)
 
 BOOST_AUTO_TEST_CASE(a_cancellation_without_an_id_is_ignored)
 {
-    connection c;
+    served c;
     c.send(R"({"jsonrpc":"2.0","method":"$/cancelRequest"})"
            "\n" +
            request("1", "echo") + '\n');
@@ -469,7 +470,7 @@ BOOST_AUTO_TEST_CASE(a_cancellation_without_an_id_is_ignored)
 
 BOOST_AUTO_TEST_CASE(a_request_past_its_timeout_is_answered_with_timeout)
 {
-    connection c;
+    served c;
     c.send(request("1", "wait", R"({"gate":"a","timeout_ns":1})") + '\n');
     run_until(c.io, [&] { return !c.fakes.aborted.empty(); });
     BOOST_TEST(c.only_error() == "1 timeout");
@@ -477,7 +478,7 @@ BOOST_AUTO_TEST_CASE(a_request_past_its_timeout_is_answered_with_timeout)
 
 BOOST_AUTO_TEST_CASE(a_timeout_that_has_not_passed_changes_nothing)
 {
-    connection c;
+    served c;
     c.send(request("1", "wait", R"({"gate":"a","timeout_ns":9223372036854775807})") + '\n');
     c.open_gate("a");
     TEST_LINES(c.received(), success("1", "\"open\""));
@@ -485,7 +486,7 @@ BOOST_AUTO_TEST_CASE(a_timeout_that_has_not_passed_changes_nothing)
 
 BOOST_AUTO_TEST_CASE(the_first_reason_to_end_early_is_the_answer)
 {
-    connection c;
+    served c;
     c.send(request("1", "wait", R"({"gate":"a","timeout_ns":1})") + '\n' + cancelling("1") +
            cancelling("1"));
     BOOST_TEST(c.received().size() == 1);
@@ -495,7 +496,7 @@ BOOST_AUTO_TEST_CASE(the_first_reason_to_end_early_is_the_answer)
 
 BOOST_AUTO_TEST_CASE(notifications_arrive_in_order_and_before_the_reply)
 {
-    connection c;
+    served c;
     c.send(request("1", "chatty") + '\n');
     const auto token = [](int n) {
         return R"({"jsonrpc":"2.0","method":"$/token","params":{"n":)" + std::to_string(n) + "}}";
@@ -505,7 +506,7 @@ BOOST_AUTO_TEST_CASE(notifications_arrive_in_order_and_before_the_reply)
 
 BOOST_AUTO_TEST_CASE(a_notification_after_the_reply_or_the_end_has_no_effect)
 {
-    connection c;
+    served c;
     c.send(waiting("1", "a"));
     const auto from = c.fakes.callers.at("a");
     BOOST_TEST(from->peer_uid() == 1234U);
@@ -522,7 +523,7 @@ BOOST_AUTO_TEST_CASE(a_notification_after_the_reply_or_the_end_has_no_effect)
 
 BOOST_AUTO_TEST_CASE(a_subscribers_notifications_go_on_until_the_connections_end)
 {
-    connection c;
+    served c;
     c.send(request("1", "wait", R"({"gate":"a","subscribe":true})") + '\n');
     const std::weak_ptr<request_peer> from = std::exchange(c.fakes.callers["a"], nullptr);
     c.open_gate("a", std::string("\"subscribed\""));
@@ -539,7 +540,7 @@ BOOST_AUTO_TEST_CASE(a_subscribers_notifications_go_on_until_the_connections_end
 
 BOOST_AUTO_TEST_CASE(at_max_in_flight_reading_stops_and_nothing_is_refused)
 {
-    connection c({.max_in_flight = 2});
+    served c({.max_in_flight = 2});
     c.send(waiting("1", "a") + waiting("2", "b") + waiting("3", "c") + waiting("4", "d"));
     BOOST_TEST(c.fakes.gates.size() == 2);
     const std::string much(1'000'000, '\n');
@@ -555,7 +556,7 @@ BOOST_AUTO_TEST_CASE(at_max_in_flight_reading_stops_and_nothing_is_refused)
 
 BOOST_AUTO_TEST_CASE(a_client_that_does_not_read_is_not_served_without_bound)
 {
-    connection c;
+    served c;
     c.send(request("1", "big", R"({"bytes":6000000})") + '\n');
     c.send(waiting("2", "a") + waiting("3", "b"));
     BOOST_TEST(c.fakes.gates.empty());
@@ -565,7 +566,7 @@ BOOST_AUTO_TEST_CASE(a_client_that_does_not_read_is_not_served_without_bound)
 
 BOOST_AUTO_TEST_CASE(progress_is_dropped_and_tokens_are_kept_while_output_is_backed_up)
 {
-    connection c;
+    served c;
     c.send(waiting("1", "a") + request("2", "big", R"({"bytes":6000000})") + '\n');
     c.fakes.callers.at("a")->notify("$/progress", "{}");
     c.fakes.callers.at("a")->notify("$/token", "{}");
@@ -581,7 +582,7 @@ BOOST_AUTO_TEST_CASE(progress_is_dropped_and_tokens_are_kept_while_output_is_bac
 BOOST_AUTO_TEST_CASE(
     a_subscriber_that_did_not_read_is_told_how_much_it_missed_before_it_is_sent_more)
 {
-    connection c;
+    served c;
     c.send(request("1", "wait", R"({"gate":"a","subscribe":1})") + '\n');
     const auto from = c.fakes.callers.at("a");
     c.open_gate("a");
@@ -600,9 +601,9 @@ BOOST_AUTO_TEST_CASE(
 
 // -- the end ------------------------------------------------------------
 
-BOOST_AUTO_TEST_CASE(after_a_half_close_everything_sent_is_answered_and_then_the_session_ends)
+BOOST_AUTO_TEST_CASE(after_a_half_close_everything_sent_is_answered_and_then_the_connection_ends)
 {
-    connection c({.max_in_flight = 2});
+    served c({.max_in_flight = 2});
     c.send(waiting("1", "a") + waiting("2", "b") + waiting("3", "c") +
            request("4", "echo")); // the last without '\n'
     c.half_close();
@@ -613,21 +614,21 @@ BOOST_AUTO_TEST_CASE(after_a_half_close_everything_sent_is_answered_and_then_the
     std::sort(all.begin(), all.end());
     TEST_LINES(all, success("1", "\"open\""), success("2", "\"open\""), success("3", "\"open\""),
                success("4", "{}"));
-    BOOST_TEST(c.closed_by_session());
+    BOOST_TEST(c.closed_by_us());
     BOOST_TEST(c.ends == 1);
 }
 
-BOOST_AUTO_TEST_CASE(a_half_close_with_nothing_in_flight_ends_the_session)
+BOOST_AUTO_TEST_CASE(a_half_close_with_nothing_in_flight_ends_the_connection)
 {
-    connection c;
+    served c;
     c.half_close();
     BOOST_TEST(c.ends == 1);
-    BOOST_TEST(c.closed_by_session());
+    BOOST_TEST(c.closed_by_us());
 }
 
 BOOST_AUTO_TEST_CASE(a_half_close_with_output_still_queued_sends_it_first)
 {
-    connection c;
+    served c;
     c.send(request("1", "big", R"({"bytes":6000000})") + '\n');
     c.half_close();
     BOOST_TEST(c.ends == 0);
@@ -637,7 +638,7 @@ BOOST_AUTO_TEST_CASE(a_half_close_with_output_still_queued_sends_it_first)
 
 BOOST_AUTO_TEST_CASE(a_hang_up_cancels_every_request_of_that_client)
 {
-    connection c;
+    served c;
     c.send(waiting("1", "a") + waiting("2", "b"));
     c.client.close();
     settle(c.io);
@@ -647,7 +648,7 @@ BOOST_AUTO_TEST_CASE(a_hang_up_cancels_every_request_of_that_client)
 
 BOOST_AUTO_TEST_CASE(a_hang_up_after_a_half_close_is_noticed)
 {
-    connection c;
+    served c;
     c.send(waiting("1", "a"));
     c.half_close();
     BOOST_TEST(c.fakes.aborted.empty());
@@ -659,7 +660,7 @@ BOOST_AUTO_TEST_CASE(a_hang_up_after_a_half_close_is_noticed)
 
 BOOST_AUTO_TEST_CASE(a_hang_up_at_max_in_flight_is_noticed)
 {
-    connection c({.max_in_flight = 1});
+    served c({.max_in_flight = 1});
     c.send(waiting("1", "a") + waiting("2", "b"));
     c.client.close();
     settle(c.io);
@@ -670,7 +671,7 @@ BOOST_AUTO_TEST_CASE(a_hang_up_at_max_in_flight_is_noticed)
 
 BOOST_AUTO_TEST_CASE(a_hang_up_with_replies_unread_is_noticed)
 {
-    connection c;
+    served c;
     c.send(waiting("1", "a") + request("2", "big", R"({"bytes":6000000})") + '\n');
     c.client.close();
     settle(c.io);
@@ -680,7 +681,7 @@ BOOST_AUTO_TEST_CASE(a_hang_up_with_replies_unread_is_noticed)
 
 BOOST_AUTO_TEST_CASE(draining_answers_what_has_arrived_and_ends)
 {
-    connection c({.max_in_flight = 1});
+    served c({.max_in_flight = 1});
     c.send(waiting("1", "a") + waiting("2", "b") + "{\"cut");
     asio::dispatch(c.io, [&] { c.serving->drain(); });
     settle(c.io);
@@ -690,13 +691,13 @@ BOOST_AUTO_TEST_CASE(draining_answers_what_has_arrived_and_ends)
     c.open_gate("a");
     c.open_gate("b");
     TEST_LINES(c.received(), success("1", "\"open\""), success("2", "\"open\""));
-    BOOST_TEST(c.closed_by_session());
+    BOOST_TEST(c.closed_by_us());
     BOOST_TEST(c.ends == 1);
 }
 
-BOOST_AUTO_TEST_CASE(draining_an_idle_session_ends_it)
+BOOST_AUTO_TEST_CASE(draining_an_idle_connection_ends_it)
 {
-    connection c;
+    served c;
     c.serving->drain();
     settle(c.io);
     BOOST_TEST(c.ends == 1);
@@ -706,7 +707,7 @@ BOOST_AUTO_TEST_CASE(draining_an_idle_session_ends_it)
 
 BOOST_AUTO_TEST_CASE(stopping_cancels_everything_at_once_and_answers_nothing_more)
 {
-    connection c;
+    served c;
     c.send(waiting("1", "a") + waiting("2", "b"));
     c.serving->stop();
     c.serving->stop();
@@ -714,12 +715,12 @@ BOOST_AUTO_TEST_CASE(stopping_cancels_everything_at_once_and_answers_nothing_mor
     BOOST_TEST(c.fakes.aborted.size() == 2);
     BOOST_TEST(c.ends == 1);
     BOOST_TEST(c.received().empty());
-    BOOST_TEST(c.closed_by_session());
+    BOOST_TEST(c.closed_by_us());
 }
 
-BOOST_AUTO_TEST_CASE(stopping_while_paused_or_writing_ends_the_session)
+BOOST_AUTO_TEST_CASE(stopping_while_paused_or_writing_ends_the_connection)
 {
-    connection c({.max_in_flight = 1});
+    served c({.max_in_flight = 1});
     c.send(request("1", "big", R"({"bytes":6000000})") + '\n' + waiting("2", "a") +
            waiting("3", "b"));
     c.serving->stop();
@@ -729,7 +730,7 @@ BOOST_AUTO_TEST_CASE(stopping_while_paused_or_writing_ends_the_session)
 
 BOOST_AUTO_TEST_CASE(replies_that_become_ready_together_leave_in_one_write)
 {
-    connection c;
+    served c;
     c.send(waiting("1", "a") + waiting("2", "b") + waiting("3", "c"));
     for (const char* name : {"a", "b", "c"})
         c.fakes.gates.at(name)->deliver(std::string("0"));
@@ -744,7 +745,7 @@ BOOST_AUTO_TEST_CASE(replies_that_become_ready_together_leave_in_one_write)
 
 BOOST_AUTO_TEST_CASE(a_connection_nothing_passes_on_is_closed_and_counted)
 {
-    connection c({.idle_timeout = 10s});
+    served c({.idle_timeout = 10s});
     const std::chrono::steady_clock::time_point start{};
     c.serving->look(start);
     c.serving->look(start + 9s);
@@ -752,15 +753,15 @@ BOOST_AUTO_TEST_CASE(a_connection_nothing_passes_on_is_closed_and_counted)
     TEST_LINES(c.received(), success("1", "{}"));
     c.serving->look(start + 12s); // something had passed
     c.serving->look(start + 21s);
-    BOOST_TEST(!c.closed_by_session());
+    BOOST_TEST(!c.closed_by_us());
     c.serving->look(start + 22s);
-    BOOST_TEST(c.closed_by_session());
+    BOOST_TEST(c.closed_by_us());
     BOOST_TEST(c.methods.counted()->connections.idle == 1U);
 }
 
 BOOST_AUTO_TEST_CASE(a_connection_with_a_request_under_way_is_not_idle)
 {
-    connection c({.idle_timeout = 10s});
+    served c({.idle_timeout = 10s});
     const std::chrono::steady_clock::time_point start{};
     c.send(waiting("1", "gate"));
     c.serving->look(start);
@@ -771,7 +772,7 @@ BOOST_AUTO_TEST_CASE(a_connection_with_a_request_under_way_is_not_idle)
 
 BOOST_AUTO_TEST_CASE(a_frame_that_does_not_come_whole_is_refused_and_what_is_under_way_answered)
 {
-    connection c({.frame_timeout = 10s});
+    served c({.frame_timeout = 10s});
     const std::chrono::steady_clock::time_point start{};
     c.send(waiting("1", "gate") + "{\"jsonrpc\":");
     c.serving->look(start);
@@ -787,7 +788,7 @@ BOOST_AUTO_TEST_CASE(a_frame_that_does_not_come_whole_is_refused_and_what_is_und
 
 BOOST_AUTO_TEST_CASE(frames_that_come_whole_are_never_too_slow)
 {
-    connection c({.frame_timeout = 10s});
+    served c({.frame_timeout = 10s});
     const std::chrono::steady_clock::time_point start{};
     const std::string two = request("1", "echo") + '\n' + request("2", "echo") + '\n';
     const std::size_t cut = two.size() - 5;
@@ -802,7 +803,7 @@ BOOST_AUTO_TEST_CASE(frames_that_come_whole_are_never_too_slow)
 
 BOOST_AUTO_TEST_CASE(past_max_in_flight_total_a_request_is_busy_and_a_notification_is_left_out)
 {
-    connection c({.max_in_flight_total = 1});
+    served c({.max_in_flight_total = 1});
     c.send(waiting("1", "gate") + request("2", "echo") + "\n" +
            R"({"jsonrpc":"2.0","method":"note"})" + '\n');
     BOOST_TEST(c.only_error() == "2 busy");
@@ -815,7 +816,7 @@ BOOST_AUTO_TEST_CASE(past_max_in_flight_total_a_request_is_busy_and_a_notificati
 
 BOOST_AUTO_TEST_CASE(requests_are_counted_by_method_and_outcome)
 {
-    connection c;
+    served c;
     c.send(request("1", "echo") + '\n' + request("2", "fail") + '\n' + request("3", "no_such") +
            "\n{}\n" + waiting("4", "gate") + cancelling("4"));
     c.received();
@@ -832,7 +833,7 @@ BOOST_AUTO_TEST_CASE(requests_are_counted_by_method_and_outcome)
 
 BOOST_AUTO_TEST_CASE(a_request_is_logged_at_debug_with_its_id_who_asked_and_how_it_ended)
 {
-    connection c({}, log_level::debug);
+    served c({}, log_level::debug);
     c.send(request("\"req-7\"", "echo") + '\n');
     c.received();
     BOOST_REQUIRE_EQUAL(c.logged.size(), 1U);

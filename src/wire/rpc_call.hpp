@@ -1,10 +1,11 @@
 #pragma once
-// What a session keeps of each request in flight, and of each batch.
+// What a JSON-RPC conversation keeps of each request in flight, and of each batch.
 
-#include "server/session.hpp"
+#include "wire/rpc_conversation.hpp"
 
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/dispatch.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/json.hpp>
 
@@ -18,23 +19,26 @@
 namespace warmd {
 
 /// The replies to one batch, sent together when all are there.
-struct session::batch {
-    std::size_t left = 1; // requests begun, and reading the rest
-    std::string text;     // "[reply,reply"
+struct rpc_conversation::batch {
+    std::size_t left = 1;    // requests begun, and reading the rest
+    text_queue text;         // "[reply,reply"
+    text_queue::place reply; // the begin of the last one, with what stands before it
 };
 
 /// One request in flight, and its handler's view of the client. Shared with the handler's helpers
-/// on other threads, which may only notify(); the rest belongs to the session's executor.
-class session::call : public request_peer, public std::enable_shared_from_this<call> {
+/// on other threads, which may only notify(); the rest belongs to the conversation's executor.
+class rpc_conversation::call : public request_peer, public std::enable_shared_from_this<call> {
 public:
-    call(const std::shared_ptr<session>& owner, const rpc::request& request)
-        : owner_(owner), executor_(owner->executor_),
-          counts_(owner->dispatcher_.counts_of(request.method)), peer_uid_(owner->peer_.uid),
+    using place = std::multimap<std::string, std::shared_ptr<call>>::iterator;
+
+    call(rpc_conversation& owner, const rpc::request& request)
+        : owner_(owner.self()), executor_(owner.by_.executor()),
+          counts_(owner.dispatcher_.counts_of(request.method)), peer_uid_(owner.by_.peer().uid),
           id_(request.id ? request.id->value() : nullptr), answered_(!request.notification()),
-          batch_(owner->within_)
+          batch_(owner.within_)
     {
         rpc::append_id(id_text_, request.id);
-        if (owner->log_.enabled(log_level::debug))
+        if (owner.log_.enabled(log_level::debug))
             noted_.emplace(
                 noted{std::string(request.method), {}, std::chrono::steady_clock::now()});
     }
@@ -42,15 +46,13 @@ public:
     const json::value& id() const noexcept override { return id_; }
     unsigned peer_uid() const noexcept override { return peer_uid_; }
 
-    // On the session's executor this runs at once: a notification must not be overtaken by the
+    // On the conversation's executor this runs at once: a notification must not be overtaken by the
     // reply that follows it.
     void notify(std::string_view name, std::string params) override
     {
         asio::dispatch(executor_, [self = shared_from_this(), name = std::string(name),
-                                   params = std::move(params)] {
-            const auto owner = self->owner_.lock();
-            if (owner && self->open_ && !owner->notify(name, params))
-                ++self->dropped_;
+                                   params = std::move(params)]() mutable {
+            self->notify_now(std::move(name), std::move(params));
         });
     }
 
@@ -110,9 +112,9 @@ public:
     void end()
     {
         running_ = false;
-        open_ = kept_;
         deadline_.reset();
     }
+    bool running() const { return running_; }
 
     bool answered() const { return answered_; }
     request_counts& counts() const { return counts_; }
@@ -128,8 +130,25 @@ public:
     const std::optional<failure>& reason() const { return reason_; }
     asio::cancellation_slot slot() { return stop_.slot(); }
 
+    place among_calls; ///< where it stands while it runs
+
 private:
-    const std::weak_ptr<session> owner_;
+    void notify_now(std::string name, std::string params)
+    {
+        const auto owner = owner_.lock();
+        if (!owner || !(running_ || kept_))
+            return;
+        if (owner->by_.out().begun()) { // what a reply under way brought about comes after it
+            asio::post(executor_, [self = shared_from_this(), name = std::move(name),
+                                   params = std::move(params)]() mutable {
+                self->notify_now(std::move(name), std::move(params));
+            });
+        } else if (!owner->notify(name, params)) {
+            ++dropped_;
+        }
+    }
+
+    const std::weak_ptr<rpc_conversation> owner_;
     const asio::any_io_executor executor_;
     request_counts& counts_;
     const unsigned peer_uid_;
@@ -140,8 +159,7 @@ private:
     const std::shared_ptr<batch> batch_;
 
     bool running_ = true;
-    bool open_ = true; // notify() has an effect
-    bool kept_ = false;
+    bool kept_ = false;                          // notify() has an effect after the reply, too
     std::function<void(std::size_t)> caught_up_; // kept_ only
     std::size_t dropped_ = 0;                    // notifications, since caught_up_ was told
     asio::cancellation_signal stop_;

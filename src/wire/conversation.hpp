@@ -1,0 +1,116 @@
+#pragma once
+// What the bytes on one connection mean: the seam between a connection, which knows sockets, and
+// the protocols, which do not.
+
+#include "base/asio.hpp"
+#include "base/config.hpp"
+#include "wire/dispatcher.hpp"
+#include "wire/inbox.hpp"
+#include "wire/outbox.hpp"
+#include <warmd/log.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace warmd {
+
+/// What one connection may do before others have their turn: a millisecond or so, counted in steps
+/// of about a nanosecond.
+class turn {
+public:
+    static constexpr std::size_t steps = 1'000'000;
+    static constexpr std::size_t a_message = 2'000; ///< to read one and write its reply
+    static constexpr std::size_t a_call = 4'000;    ///< to start what answers in its own time
+    static constexpr std::size_t a_byte = 1;        ///< read, written, or thrown away
+
+    void spend(std::size_t so_many) noexcept { left_ -= std::min(so_many, left_); }
+    bool over() const noexcept { return left_ == 0; }
+
+private:
+    std::size_t left_ = steps;
+};
+
+/// Who is at the other end (SO_PEERCRED).
+struct peer_name {
+    unsigned uid = 0;
+    int pid = 0;
+
+    peer_name(unsigned user, int process = 0) : uid(user), pid(process) {}
+    std::string text() const
+    {
+        return "user " + std::to_string(uid) + ", process " + std::to_string(pid);
+    }
+};
+
+/// What a conversation needs of the connection that carries it. One thread: all of it, and all of
+/// the conversation, runs on the executor.
+class carrier {
+public:
+    /// As long as it is held, this and the conversation it carries live.
+    virtual std::shared_ptr<void> hold() = 0;
+    virtual const asio::any_io_executor& executor() const noexcept = 0;
+    virtual peer_name peer() const noexcept = 0;
+    virtual outbox& out() noexcept = 0;
+    /// A notification has been written, outside work().
+    virtual void wrote() = 0;
+    /// A request has ended, perhaps within work(); its reply has been written.
+    virtual void request_ended() = 0;
+    /// Nothing more can be said, for want of memory: the connection is closed at once.
+    virtual void give_up(std::string_view why) noexcept = 0;
+
+protected:
+    ~carrier() = default;
+};
+
+/// Reads what the client sends, does what it asks for, and writes to the carrier's outbox. The
+/// first byte that a client sends chooses it.
+class conversation {
+public:
+    virtual ~conversation() = default;
+
+    /// Where to read into; never empty. REQUIRES: work() has said `hungry`.
+    virtual std::span<char> space() = 0;
+    virtual void filled(std::size_t bytes) = 0;
+    /// Nothing more will come.
+    virtual void end_input(inbox::ending why) = 0;
+    /// Writes `why` for an answer; whatever the client still sends means nothing.
+    virtual void refuse_input(const failure& why) = 0;
+
+    enum class standing {
+        hungry,     ///< has read what there is
+        unfinished, ///< the turn is over
+        full,       ///< goes on once has_room(): too much is under way or unsent
+        ended,      ///< has read all there will be
+        refused,    ///< what still comes cannot be read
+    };
+    /// Does what has been asked for, as far as that goes within this turn. An exception: this
+    /// connection is lost.
+    virtual standing work(turn& left) = 0;
+    virtual bool has_room() const noexcept = 0;
+
+    /// Requests under way.
+    virtual std::size_t in_flight() const noexcept = 0;
+    /// Whether a quiet client may be one that waits for something.
+    virtual bool in_use() const noexcept = 0;
+    /// Bytes of replies that are not in the outbox yet because others belong to them.
+    virtual std::size_t held_back() const noexcept = 0;
+    virtual bool in_frame() const noexcept = 0;
+    virtual std::uint64_t frames() const noexcept = 0;
+
+    /// The client has read what was unsent, or much of it.
+    virtual void caught_up() = 0;
+    /// Cancels what is under way and writes nothing more.
+    virtual void stop() = 0;
+};
+
+/// What is spoken on a connection whose client begins with this byte. Whatever none of our
+/// protocols begins with is JSON-RPC's, which says so. All but the first outlive it.
+std::unique_ptr<conversation> begin_conversation(char first, carrier&, const dispatcher&,
+                                                 const session_limits&, const logger&);
+
+} // namespace warmd

@@ -1,0 +1,52 @@
+#include "wire/inbox.hpp"
+
+#include <utility>
+
+namespace warmd {
+
+void inbox::end(ending why) noexcept
+{
+    if (input_ == input::open)
+        input_ = why == ending::by_client ? input::ended_by_client : input::ended_by_us;
+}
+
+void inbox::refuse()
+{
+    input_ = input::refused;
+    messages_.give_back();
+    frames_.drop();
+}
+
+inbox::event inbox::next()
+{
+    if (reading_ != reading::no_frame) {
+        if (auto message = messages_.next())
+            return std::visit([](auto& each) { return event(std::move(each)); }, *message);
+        messages_.give_back();
+        if (std::exchange(reading_, reading::no_frame) == reading::batch)
+            return batch_ends();
+    }
+    return next_frame();
+}
+
+inbox::event inbox::next_frame()
+{
+    if (input_ == input::refused)
+        return ended();
+    auto frame = input_ == input::ended_by_client ? frames_.last() : frames_.next();
+    if (!frame) {
+        refuse();
+        return unreadable{std::move(frame.error())};
+    }
+    if (!*frame) {
+        frames_.give_back();
+        return input_ == input::open ? event(nothing()) : event(ended());
+    }
+    ++frames_read_;
+    frame_bytes_ = (*frame)->size();
+    messages_.read(**frame);
+    reading_ = messages_.batch() ? reading::batch : reading::message;
+    return messages_.batch() ? event(batch_begins()) : next();
+}
+
+} // namespace warmd

@@ -1,0 +1,414 @@
+#include "wire/rpc_conversation.hpp"
+
+#include "wire/rpc_call.hpp"
+
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/co_spawn.hpp>
+
+#include <charconv>
+#include <utility>
+
+namespace warmd {
+
+namespace {
+
+/// Equal for ids that are equal by JSON value and type. Empty for none.
+std::string key_of(const json_node* id)
+{
+    using kind = json_node::kind;
+    if (!id)
+        return {};
+    switch (id->what()) {
+    case kind::string: return 's' + std::string(id->string());
+    case kind::int64: return 'i' + std::to_string(id->int64());
+    case kind::uint64: return 'i' + std::to_string(id->uint64());
+    case kind::real: {
+        char digits[32];
+        const double number = id->number() == 0 ? 0 : id->number(); // -0 is 0
+        return 'r' + std::string(digits, std::to_chars(digits, digits + sizeof digits, number).ptr);
+    }
+    default: return "n";
+    }
+}
+
+std::string words_of(const std::exception_ptr& thrown)
+{
+    try {
+        std::rethrow_exception(thrown);
+    } catch (const std::exception& trouble) {
+        return trouble.what();
+    } catch (...) {
+        return "an exception of unknown type";
+    }
+}
+
+} // namespace
+
+rpc_conversation::rpc_conversation(carrier& by, const dispatcher& methods,
+                                   const session_limits& limits, logger log)
+    : by_(by), dispatcher_(methods), limits_(limits), log_(std::move(log)),
+      in_(limits.max_frame_bytes)
+{
+}
+rpc_conversation::~rpc_conversation() = default;
+
+std::unique_ptr<conversation> begin_conversation(char /*all begin JSON-RPC*/, carrier& by,
+                                                 const dispatcher& methods,
+                                                 const session_limits& limits, const logger& log)
+{
+    return std::make_unique<rpc_conversation>(by, methods, limits, log);
+}
+
+std::shared_ptr<rpc_conversation> rpc_conversation::self() { return {by_.hold(), this}; }
+
+// -- what bounds it ------------------------------------------------------
+
+bool rpc_conversation::is_full() const noexcept
+{
+    const std::size_t own = within_ ? within_->text.size() : 0; // sent only once it is read through
+    return calls_.size() >= limits_.max_in_flight ||
+           by_.out().unsent() + held_back_ - own > max_queued_output;
+}
+
+/// With many requests in flight not for every single one that ends.
+bool rpc_conversation::has_room() const noexcept
+{
+    return calls_.size() < limits_.max_in_flight - limits_.max_in_flight / 8 && !is_full();
+}
+
+// -- from messages to requests --------------------------------------------
+
+conversation::standing rpc_conversation::work(turn& left)
+{
+    while (!stopped_) {
+        if (is_full())
+            return standing::full;
+        if (left.over())
+            return standing::unfinished;
+        const std::uint64_t frames_before = in_.frames();
+        const inbox::event came = in_.next();
+        if (in_.frames() != frames_before)
+            left.spend(turn::a_byte * in_.frame_bytes());
+        if (std::holds_alternative<inbox::nothing>(came))
+            return standing::hungry;
+        if (std::holds_alternative<inbox::ended>(came))
+            return in_.refused() ? standing::refused : standing::ended;
+        const std::size_t before = written();
+        take(came, left);
+        const std::size_t now = written();
+        left.spend(turn::a_message + turn::a_byte * (now - std::min(now, before)));
+    }
+    return standing::ended;
+}
+
+void rpc_conversation::take(const inbox::event& came, turn& left)
+{
+    if (const auto* request = std::get_if<rpc::request>(&came))
+        start_or_say_why(*request, left);
+    else if (const auto* bad = std::get_if<rpc::malformed>(&came))
+        refuse(*bad);
+    else if (const auto* end = std::get_if<inbox::unreadable>(&came))
+        refuse(rpc::malformed{nullptr, end->why});
+    else if (std::holds_alternative<inbox::batch_begins>(came))
+        within_ = std::make_shared<batch>();
+    else
+        one_done(std::exchange(within_, nullptr).get());
+}
+
+void rpc_conversation::start_or_say_why(const rpc::request& request, turn& left)
+{
+    try {
+        start(request, left);
+    } catch (const std::exception& trouble) {
+        refuse(request, {errc::internal_error,
+                         std::string("the request could not be begun: ") + trouble.what()});
+    }
+}
+
+void rpc_conversation::start(const rpc::request& request, turn& left)
+{
+    if (request.notification() && request.method == "$/cancelRequest")
+        return cancel(*request.params);
+    if (answer_at_once(request))
+        return;
+    left.spend(turn::a_call);
+    start_call(request);
+}
+
+/// The whole way of a hit: from the frame into the buffer of replies, without a coroutine.
+bool rpc_conversation::answer_at_once(const rpc::request& request)
+{
+    if (request.notification())
+        return false;
+    std::string& out = begin_reply(within_.get()).tail();
+    rpc::begin_success(out, request.id);
+    request_counts* const counts = dispatcher_.answer_at_once(request, out);
+    if (!counts) {
+        take_back(within_.get());
+        return false;
+    }
+    out += '}';
+    if (within_ && within_->text.size() > limits_.max_reply_bytes) {
+        take_back(within_.get());
+        refuse(request, reply_too_large(limits_.max_reply_bytes));
+        return true;
+    }
+    end_reply(within_.get());
+    ++counts->ok;
+    if (log_.enabled(log_level::debug)) {
+        std::string id_text;
+        rpc::append_id(id_text, request.id);
+        log_request(id_text, request.method, "ok, at once");
+    }
+    return true;
+}
+
+void rpc_conversation::start_call(const rpc::request& request)
+{
+    const std::uint64_t in_flight = dispatcher_.counted()->in_flight;
+    if (in_flight >= limits_.max_in_flight_total)
+        return refuse(request,
+                      {.code = errc::busy,
+                       .detail = std::to_string(in_flight) +
+                                 " requests are under way, as many as max_in_flight_total allows",
+                       .retry_after_seconds = 1});
+    const auto one = std::make_shared<call>(*this, request);
+    one->among_calls = calls_.emplace(key_of(request.id), one);
+    ++dispatcher_.counted()->in_flight;
+    if (within_)
+        ++within_->left;
+    try {
+        // On this very executor: the handler starts inline, and its signal is emitted from where it
+        // runs.
+        asio::co_spawn(by_.executor(), dispatcher_.answer(request, one),
+                       asio::bind_cancellation_slot(
+                           one->slot(), [self = self(), one](const std::exception_ptr& thrown,
+                                                             result<std::string> reply) {
+                               self->finish(one, thrown, std::move(reply));
+                           }));
+    } catch (...) {
+        finish(one, std::current_exception(), {});
+    }
+}
+
+/// Nothing has been done.
+void rpc_conversation::refuse(const rpc::request& request, const failure& why)
+{
+    dispatcher_.counts_of(request.method).add(why.code);
+    if (request.notification())
+        return;
+    std::string id_text;
+    rpc::append_id(id_text, request.id);
+    answer(id_text, why, within_.get());
+}
+
+void rpc_conversation::refuse(const rpc::malformed& message)
+{
+    std::string id_text;
+    rpc::append_id(id_text, message.id);
+    dispatcher_.counts_of({}).add(message.why.code);
+    answer(id_text, message.why, within_.get());
+}
+
+void rpc_conversation::refuse_input(const failure& why)
+{
+    in_.refuse();
+    answer("null", why, nullptr);
+}
+
+void rpc_conversation::cancel(const json_node& params)
+{
+    const json_node* const id = params.find("id");
+    if (!id)
+        return;
+    std::vector<std::shared_ptr<call>> meant; // a call may end, and leave calls_, once it is told
+    const auto [first, last] = calls_.equal_range(key_of(id));
+    for (auto each = first; each != last; ++each)
+        meant.push_back(each->second);
+    for (const auto& one : meant)
+        one->end_early(failure{errc::cancelled, "cancelled by $/cancelRequest"});
+}
+
+// -- how a request ends ---------------------------------------------------
+
+void rpc_conversation::finish(const std::shared_ptr<call>& done, const std::exception_ptr& thrown,
+                              result<std::string> reply) noexcept
+{
+    if (!done->running())
+        return;
+    calls_.erase(done->among_calls);
+    --dispatcher_.counted()->in_flight;
+    done->end();
+    try {
+        conclude(*done, as_answered(*done, thrown, std::move(reply)));
+        by_.request_ended();
+    } catch (const std::exception& trouble) {
+        by_.give_up(trouble.what());
+    }
+}
+
+/// What the client is to be told.
+result<std::string> rpc_conversation::as_answered(const call& done,
+                                                  const std::exception_ptr& thrown,
+                                                  result<std::string> reply) const
+{
+    if (thrown && done.reason())
+        return *done.reason();
+    if (thrown && stopped_)
+        return failure{errc::disconnected, "its client has gone"};
+    if (thrown)
+        return failure{errc::internal_error, "the request was aborted: " + words_of(thrown)};
+    const std::size_t before = done.within() ? done.within()->text.size() : 0;
+    if (reply && before + reply->size() > limits_.max_reply_bytes)
+        return reply_too_large(limits_.max_reply_bytes);
+    return reply;
+}
+
+void rpc_conversation::conclude(const call& done, result<std::string> reply)
+{
+    done.counts().add(reply ? std::nullopt : std::optional(reply.error().code));
+    log_end(done, reply);
+    if (stopped_)
+        return;
+    if (done.answered())
+        answer(done.id_text(), std::move(reply), done.within());
+    one_done(done.within());
+}
+
+// -- output ------------------------------------------------------------
+
+text_queue& rpc_conversation::begin_reply(batch* within)
+{
+    if (!within) {
+        by_.out().begin();
+        return by_.out().text();
+    }
+    const std::size_t so_far = within->text.size();
+    within->reply = within->text.here();
+    within->text.tail() += so_far == 0 ? '[' : ',';
+    held_back_ -= so_far;
+    return within->text;
+}
+
+void rpc_conversation::end_reply(batch* within)
+{
+    if (within)
+        held_back_ += within->text.size();
+    else
+        by_.out().end(in_.kind());
+}
+
+void rpc_conversation::take_back(batch* within)
+{
+    if (!within)
+        return by_.out().take_back();
+    within->text.back_to(within->reply);
+    held_back_ += within->text.size();
+}
+
+/// Whole, or not at all; then that it could not be written, if that can be.
+void rpc_conversation::answer(std::string_view id_text, result<std::string> reply, batch* within)
+{
+    text_queue& text = begin_reply(within);
+    try {
+        if (reply)
+            rpc::append_success(text, id_text, std::move(*reply));
+        else
+            rpc::append_failure(text.tail(), id_text, reply.error());
+        end_reply(within);
+    } catch (const std::exception& trouble) {
+        take_back(within);
+        if (!reply)
+            throw;
+        answer(id_text,
+               failure{errc::internal_error,
+                       std::string("the reply could not be written: ") + trouble.what()},
+               within);
+    }
+}
+
+/// One item of a batch has been dealt with; the last one sends what there is to send.
+void rpc_conversation::one_done(batch* within)
+{
+    if (!within || --within->left != 0 || within->text.empty())
+        return;
+    held_back_ -= within->text.size();
+    within->text.tail() += ']';
+    by_.out().begin();
+    by_.out().text().append(std::move(within->text));
+    by_.out().end(in_.kind());
+}
+
+/// False: dropped.
+bool rpc_conversation::notify(std::string_view name, std::string_view params)
+{
+    if (stopped_ || (is_backed_up() && name != "$/token"))
+        return false;
+    outbox& out = by_.out();
+    out.begin();
+    try {
+        rpc::append_notification(out.text().tail(), name, params);
+        out.end(in_.kind());
+    } catch (const std::bad_alloc&) {
+        out.take_back();
+        return false;
+    }
+    by_.wrote();
+    return true;
+}
+
+// -- the client, and the end ------------------------------------------------
+
+void rpc_conversation::caught_up()
+{
+    if (is_backed_up())
+        return;
+    const auto all = kept_; // what they write may fill the outbox, but ends nothing
+    for (const auto& each : all) {
+        try {
+            each->catch_up();
+        } catch (const std::exception& trouble) {
+            log_.error("request " + each->id_text() + " from " + by_.peer().text() +
+                       ": telling its client of what it missed failed: " + trouble.what());
+        }
+    }
+}
+
+void rpc_conversation::stop()
+{
+    stopped_ = true;
+    kept_.clear();
+    const auto in_flight = calls_; // a call may end, and leave calls_, as soon as it is told
+    for (const auto& [id, one] : in_flight)
+        one->stop();
+}
+
+// -- the log ------------------------------------------------------------
+
+/// What is wrong with a log is no reason to leave a request unanswered.
+void rpc_conversation::log_end(const call& done, const result<std::string>& reply) const noexcept
+{
+    try {
+        if (!reply && reply.error().code == errc::internal_error)
+            log_.error("request " + done.id_text() + " from " + by_.peer().text() + ": " +
+                       reply.error().detail);
+        if (const auto& noted = done.what_was_noted()) {
+            const std::chrono::duration<double, std::milli> took =
+                std::chrono::steady_clock::now() - noted->began;
+            log_request(done.id_text(), noted->method,
+                        std::string(reply ? "ok" : name(reply.error().code)) + " in " +
+                            std::to_string(took.count()) + " ms" +
+                            (noted->key.empty() ? "" : ", " + noted->key));
+        }
+    } catch (const std::exception&) {
+    }
+}
+
+void rpc_conversation::log_request(std::string_view id_text, std::string_view method,
+                                   std::string_view outcome) const
+{
+    log_.debug("request " + std::string(id_text) + " from " + by_.peer().text() + ": " +
+               shortened(method) + ": " + std::string(outcome));
+}
+
+} // namespace warmd
