@@ -61,7 +61,6 @@ public:
     result<std::unique_ptr<backend>> load(const resolved_model& model, load_context& context);
 
 private:
-    precision precision_for(const std::string& dtype);
     result<std::unique_ptr<backend>> read(const resolved_model& model, load_context& context);
     footprint estimate(const model_spec& spec);
     result<std::shared_ptr<base_model>> base_of(const resolved_model& model, load_context& context);
@@ -82,24 +81,15 @@ constexpr const char* name_of(precision computes)
 {
     return computes == precision::bf16 ? "bf16" : "fp32";
 }
-/// Of a resolved spec.
+/// What a dtype wishes for: auto and fp16, which is a storage type, are fp32.
+precision wish_of(const std::string& dtype)
+{
+    return dtype == "bf16" ? precision::bf16 : precision::fp32;
+}
+/// What a model is computed in: what it wishes for, where that can be.
 precision precision_of(const model_spec& spec)
 {
-    return spec.dtype == "bf16" ? precision::bf16 : precision::fp32;
-}
-
-/// What a dtype is computed with: auto and fp16, which is a storage type, in fp32.
-precision hf_models::precision_for(const std::string& dtype)
-{
-    if (dtype != "bf16")
-        return precision::fp32;
-    if (has_bf16())
-        return precision::bf16;
-    std::call_once(told_, [this] {
-        say_.warning(
-            "dtype bf16 is computed in fp32: this processor has neither AVX512-BF16 nor AMX");
-    });
-    return precision::fp32;
+    return has_bf16() ? wish_of(spec.dtype) : precision::fp32;
 }
 
 /// Refuses what this kind cannot do, by name.
@@ -141,7 +131,13 @@ result<resolved_model> hf_models::resolve(const model_spec& asked)
             return failure{errc::not_found,
                            "model.adapter '" + *asked.adapter + "' is no directory"};
     }
-    model.spec.dtype = name_of(precision_for(asked.dtype));
+    model.spec.dtype = name_of(wish_of(asked.dtype));
+    model.computes = name_of(precision_of(model.spec));
+    if (model.computes != model.spec.dtype)
+        std::call_once(told_, [this] {
+            say_.warning("dtype bf16 is computed in fp32: this processor has neither AVX512-BF16 "
+                         "nor AMX, or ONEDNN_MAX_CPU_ISA forbids them");
+        });
     model.spec.device = "cpu";
     model.spec.trust_remote_code = false;
     model.key = key_of(model.spec);
@@ -151,7 +147,7 @@ result<resolved_model> hf_models::resolve(const model_spec& asked)
     const footprint estimated = estimate(model.spec);
     model.estimated_bytes = estimated.all;
     model.shared_bytes = estimated.shared;
-    model.shared_weights = model.spec.base + '\n' + model.spec.dtype + '\n' +
+    model.shared_weights = model.spec.base + '\n' + model.computes + '\n' +
                            fingerprint(base_files(model.spec.base)).text;
     return model;
 }
@@ -218,6 +214,8 @@ result<std::shared_ptr<base_model>> hf_models::base_of(const resolved_model& mod
 result<std::shared_ptr<base_model>> hf_models::load_base(const model_spec& spec,
                                                          load_context& context)
 {
+    if (const auto index = checkpoint::unused_index(spec.base))
+        say_.warning(index->native() + " is not read: there is a model.safetensors beside it");
     auto loaded = load_base_model(spec.base, precision_of(spec), *gate_, kv_, context);
     if (!loaded)
         return loaded;

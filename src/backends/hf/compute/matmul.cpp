@@ -312,14 +312,19 @@ private:
     std::vector<panel> panels_;
 };
 
-bool has_bf16() { return __builtin_cpu_supports("avx512bf16"); } // every processor with AMX has it
+namespace {
 
-bool has_amx()
+/// Of what the processor has, oneDNN uses what it is allowed to.
+bool uses(dnnl::cpu_isa extensions)
 {
-    const auto all =
-        static_cast<unsigned>(dnnl::cpu_isa::avx512_core_amx); // a bit for each extension
+    const auto all = static_cast<unsigned>(extensions); // a bit for each
     return (static_cast<unsigned>(dnnl::get_effective_cpu_isa()) & all) == all;
 }
+
+} // namespace
+
+bool has_bf16() { return uses(dnnl::cpu_isa::avx512_core_bf16); }
+bool has_amx() { return uses(dnnl::cpu_isa::avx512_core_amx); }
 
 struct packed_matrix::packed {
     std::shared_ptr<const matmul_shape> primitives;

@@ -22,9 +22,10 @@ class matmul_shape; // the panels and primitives for one [in, out]
 
 /// What a product multiplies; it always adds in fp32.
 enum class precision { fp32, bf16 };
-/// Whether the processor has instructions for bf16 products (AVX512-BF16 or AMX).
+/// Whether bf16 products can be computed: the processor has instructions for them (AVX512-BF16 or
+/// AMX) and oneDNN may use them (ONEDNN_MAX_CPU_ISA can forbid it).
 bool has_bf16();
-/// Whether oneDNN would use AMX (ONEDNN_MAX_CPU_ISA forbids it).
+/// The same of AMX.
 bool has_amx();
 
 /// How weights are stored in their file.

@@ -58,7 +58,7 @@ result<std::map<std::string, std::string>> read_index(const std::filesystem::pat
 
 result<checkpoint> checkpoint::open(const std::filesystem::path& directory)
 {
-    if (!is_there(directory / index_file))
+    if (is_there(directory / single_file) || !is_there(directory / index_file))
         return open_file(directory / single_file);
     const auto shard_of = read_index(directory / index_file);
     if (!shard_of)
@@ -97,12 +97,13 @@ result<checkpoint> checkpoint::open_file(const std::filesystem::path& path)
 
 std::vector<std::filesystem::path> checkpoint::files_of(const std::filesystem::path& directory)
 {
-    std::vector<std::filesystem::path> files{directory / index_file};
-    if (!is_there(files[0])) {
-        files.push_back(directory / single_file);
+    std::vector<std::filesystem::path> files{directory / single_file};
+    if (is_there(files[0]))
         return files;
-    }
-    if (const auto shard_of = read_index(files[0])) {
+    files.push_back(directory / index_file);
+    if (!is_there(files[1]))
+        return files;
+    if (const auto shard_of = read_index(files[1])) {
         std::set<std::string> shards;
         for (const auto& [tensor, shard] : *shard_of)
             shards.insert(shard);
@@ -110,6 +111,14 @@ std::vector<std::filesystem::path> checkpoint::files_of(const std::filesystem::p
             files.push_back(directory / shard);
     }
     return files;
+}
+
+std::optional<std::filesystem::path> checkpoint::unused_index(
+    const std::filesystem::path& directory)
+{
+    const std::filesystem::path index = directory / index_file;
+    return is_there(directory / single_file) && is_there(index) ? std::optional(index)
+                                                                : std::nullopt;
 }
 
 const tensor_info* checkpoint::find(std::string_view name) const

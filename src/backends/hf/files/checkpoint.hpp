@@ -1,5 +1,5 @@
 #pragma once
-// The tensors of a model directory: model.safetensors, or the shards that
+// The tensors of a model directory: model.safetensors, or, where there is none, the shards that
 // model.safetensors.index.json names.
 
 #include "hf/compute/matmul.hpp"
@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -21,9 +22,13 @@ public:
     static result<checkpoint> open(const std::filesystem::path& directory);
     /// A single file on its own.
     static result<checkpoint> open_file(const std::filesystem::path& file);
-    /// The files open() would read, as far as they can be told: the index and its shards, or
-    /// model.safetensors.
+    /// The files open() would read, as far as they can be told: model.safetensors, and where there
+    /// is none the index and its shards.
     static std::vector<std::filesystem::path> files_of(const std::filesystem::path& directory);
+    /// An index that open() passes over, as Transformers does, since there is a model.safetensors
+    /// beside it: left over from what was there before, as a rule.
+    static std::optional<std::filesystem::path> unused_index(
+        const std::filesystem::path& directory);
 
     /// Null if there is no such tensor.
     const tensor_info* find(std::string_view name) const;

@@ -54,7 +54,14 @@ result<void> visit_layer(const model_config& config, std::size_t layer, const vi
     return {};
 }
 
-result<void> visit_tensors(const model_config& config, const visitor& visit)
+/// A projection of its own counts wherever there is one, as Transformers 5 has it: merges write
+/// such files for models whose configuration says that it is tied.
+bool has_own_output(const model_config& config, const checkpoint& file)
+{
+    return !config.tied_embeddings || file.find(output_name);
+}
+
+result<void> visit_tensors(const model_config& config, const checkpoint& file, const visitor& visit)
 {
     if (auto good = visit(embedding_name, {config.vocab_size, config.hidden_size}); !good)
         return good;
@@ -63,16 +70,13 @@ result<void> visit_tensors(const model_config& config, const visitor& visit)
             return good;
     if (auto good = visit(final_norm_name, {config.hidden_size}); !good)
         return good;
-    return config.tied_embeddings ? result<void>()
-                                  : visit(output_name, {config.vocab_size, config.hidden_size});
+    return has_own_output(config, file)
+               ? visit(output_name, {config.vocab_size, config.hidden_size})
+               : result<void>();
 }
 
 /// Tensors that some checkpoints carry and no model reads.
-bool is_redundant(const model_config& config, const std::string& tensor)
-{
-    return tensor.ends_with(".rotary_emb.inv_freq") ||
-           (config.tied_embeddings && tensor == output_name);
-}
+bool is_redundant(const std::string& tensor) { return tensor.ends_with(".rotary_emb.inv_freq"); }
 
 std::uint64_t bytes_of(const std::vector<float>& values) { return values.size() * sizeof(float); }
 
@@ -153,7 +157,7 @@ public:
             made.layers.push_back(load_layer(layer));
         made.final_norm = read(final_norm_name);
         const stored_rows output =
-            config_.tied_embeddings ? made.embedding.rows() : read_rows({output_name});
+            has_own_output(config_, file_) ? read_rows({output_name}) : made.embedding.rows();
         made.output_norm = output.norm;
         made.output = pack(output, {config_.hidden_size, config_.vocab_size});
         if (trouble_)
@@ -340,14 +344,14 @@ result<void> check_tensors(const model_config& config, const checkpoint& file)
 {
     std::set<std::string> expected;
     auto sound = visit_tensors(
-        config, [&](const std::string& tensor, const std::vector<std::uint64_t>& shape) {
+        config, file, [&](const std::string& tensor, const std::vector<std::uint64_t>& shape) {
             expected.insert(tensor);
             return file.require(tensor, shape);
         });
     if (!sound)
         return sound;
     for (const std::string& tensor : file.names())
-        if (!expected.contains(tensor) && !is_redundant(config, tensor))
+        if (!expected.contains(tensor) && !is_redundant(tensor))
             return failure{errc::load_failed,
                            file.file_of(tensor) + ": tensor " + shortened(tensor) +
                                " is not part of the model that config.json describes"};
@@ -358,11 +362,11 @@ std::uint64_t estimate_bytes(const model_config& config, precision computes, con
                              compute_gate& gate)
 {
     std::uint64_t vectors = 0; // norms and biases
-    auto visited =
-        visit_tensors(config, [&](const std::string&, const std::vector<std::uint64_t>& shape) {
-            vectors += shape.size() == 1 ? shape[0] * sizeof(float) : 0;
-            return result<void>();
-        });
+    auto visited = visit_tensors(config, file,
+                                 [&](const std::string&, const std::vector<std::uint64_t>& shape) {
+                                     vectors += shape.size() == 1 ? shape[0] * sizeof(float) : 0;
+                                     return result<void>();
+                                 });
     return visited ? memory_block::rounded(packed_bytes(config, computes, gate)) +
                          file.find(embedding_name)->bytes + vectors
                    : 0;

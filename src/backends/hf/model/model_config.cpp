@@ -132,16 +132,23 @@ rope_config read_scaling(json_fields& fields, double theta, std::size_t max_posi
     return rope;
 }
 
+/// rope_scaling if it says anything, else rope_parameters, as Transformers 5 has it. An object for
+/// each type of layer is refused: no model of these families reads one.
 rope_config read_rope(json_fields& fields, std::size_t max_positions)
 {
     const double theta = fields.positive("rope_theta", 10000);
-    for (const char* const name : {"rope_parameters", "rope_scaling"})
-        if (const json::object* const object = fields.object(name)) {
-            json_fields nested(*object, fields.where() + ": " + name);
-            const rope_config rope = read_scaling(nested, theta, max_positions);
-            fields.adopt(nested);
-            return rope;
-        }
+    for (const char* const name : {"rope_scaling", "rope_parameters"}) {
+        const json::object* const object = fields.object(name);
+        if (!object || object->empty())
+            continue;
+        json_fields nested(*object, fields.where() + ": " + name);
+        for (const auto& [member, value] : *object)
+            if (value.is_object())
+                nested.not_implemented(shortened(member), "(an object for a type of layer)");
+        const rope_config rope = read_scaling(nested, theta, max_positions);
+        fields.adopt(nested);
+        return rope;
+    }
     return rope_config{.theta = theta};
 }
 

@@ -37,7 +37,7 @@ struct model_config {
         0; ///< a token looks back no further than this, 0: all the way; longer inputs are refused
     float rms_norm_eps = 0;
     rope_config rope;
-    bool tied_embeddings = false; ///< the output projection is the embedding
+    bool tied_embeddings = false; ///< the output projection is the embedding, unless there is one
     bool qkv_bias = false;
     bool output_bias = false; ///< of the attention's output projection
     bool mlp_bias = false;

@@ -115,6 +115,32 @@ BOOST_AUTO_TEST_CASE(both_generations_of_the_file_say_the_same)
     BOOST_TEST(rope_frequencies(old_style.rope, 16)[0] == 0.25f);
 }
 
+BOOST_AUTO_TEST_CASE(rope_scaling_counts_before_rope_parameters_if_it_says_anything)
+{
+    const std::string plain = R"("rope_parameters":{"rope_theta":500000.0,"rope_type":"default"},)";
+    const auto both =
+        config_of(plain + R"("rope_theta":500000.0,"rope_scaling":{"type":"linear","factor":4.0})")
+            .value();
+    BOOST_TEST((both.rope.scaling == rope_config::type::linear && both.rope.theta == 500000.0));
+    for (const char* const nothing : {"null", "{}"}) {
+        const auto one = config_of(plain + R"("rope_scaling":)" + nothing).value();
+        BOOST_TEST((one.rope.scaling == rope_config::type::unscaled));
+        BOOST_TEST(one.rope.theta == 500000.0);
+    }
+    refused(config_of(plain + R"("rope_scaling":{"rope_type":"yarn","factor":2})"),
+            errc::unsupported, "yarn");
+}
+
+BOOST_AUTO_TEST_CASE(rotations_by_type_of_layer_are_refused_and_never_taken_for_the_default)
+{
+    for (const char* const name : {"rope_parameters", "rope_scaling"})
+        refused(config_of("\"" + std::string(name) +
+                              R"(":{"full_attention":{"rope_type":"default","rope_theta":1e6},)"
+                              R"("sliding_attention":{"rope_type":"default","rope_theta":1e4}})",
+                          "", "Qwen3ForCausalLM"),
+                errc::unsupported, "full_attention");
+}
+
 BOOST_AUTO_TEST_CASE(llama3_scaling_slows_only_the_slow_rotations)
 {
     const rope_config rope{.scaling = rope_config::type::llama3,

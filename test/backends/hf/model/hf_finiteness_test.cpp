@@ -187,8 +187,6 @@ bool refused_through(const result<std::unique_ptr<backend>>& loaded, const std::
            loaded.error().detail.find("view " + view_name + ":") != std::string::npos;
 }
 
-std::span<const std::byte> bytes_of(const auto& values) { return std::as_bytes(std::span(values)); }
-
 } // namespace
 
 BOOST_DATA_TEST_CASE(no_logit_exceeds_its_bound,
@@ -197,8 +195,10 @@ BOOST_DATA_TEST_CASE(no_logit_exceeds_its_bound,
                      name, dtype)
 {
     const bool narrow = dtype == std::string("bf16");
-    if (narrow && !has_bf16())
+    if (narrow && !has_bf16()) {
+        BOOST_TEST_MESSAGE("SKIPPED: no bf16 here");
         return;
+    }
     computing model(name, narrow ? precision::bf16 : precision::fp32);
     expect_bounds_to_hold(model);
 }
@@ -267,29 +267,6 @@ BOOST_AUTO_TEST_CASE(whatever_is_not_finite_or_might_overflow_has_no_bound)
     BOOST_TEST(logit_bound(weights, {}).has_value());
 }
 
-BOOST_AUTO_TEST_CASE(norms_are_those_of_all_weights_in_every_dtype)
-{
-    for (const std::size_t count : {0U, 1U, 15U, 33U, 4096U, 8192U, 8193U, 100'003U}) {
-        std::vector<float> wide(count);
-        draw_normal(count, wide.data(), count);
-        std::vector<std::uint16_t> narrow(count), half(count, 0xb800); // -0.5
-        narrow_bf16(wide.data(), narrow.data(), count);
-        const double exact = std::inner_product(
-            wide.begin(), wide.end(), wide.begin(), 0.0, std::plus<>(),
-            [](float a, float b) { return static_cast<double>(a) * static_cast<double>(b); });
-        BOOST_TEST(sum_of_squares(bytes_of(wide), stored_as::fp32) == exact,
-                   boost::test_tools::tolerance(1e-5));
-        BOOST_TEST(norm(wide) == std::sqrt(exact), boost::test_tools::tolerance(1e-5));
-        BOOST_TEST(sum_of_squares(bytes_of(narrow), stored_as::bf16) == exact,
-                   boost::test_tools::tolerance(1e-2));
-        BOOST_TEST(sum_of_squares(bytes_of(half), stored_as::fp16) ==
-                       0.25 * static_cast<double>(count),
-                   boost::test_tools::tolerance(1e-5));
-    }
-    const std::vector<float> tiny(1000, 1e-25F); // whose squares are below fp32
-    BOOST_TEST(sum_of_squares(bytes_of(tiny), stored_as::fp32) >= 1000 * 1e-50);
-}
-
 BOOST_DATA_TEST_CASE(a_base_knows_the_norms_of_its_file, boost::unit_test::data::make(models), name)
 {
     const computing model(name);
@@ -312,21 +289,6 @@ BOOST_DATA_TEST_CASE(a_base_knows_the_norms_of_its_file, boost::unit_test::data:
             for (const linear_shape::part& part : shapes[kind].parts)
                 sum += squares_of(module_path(layer, part.name) + ".weight");
             BOOST_TEST(std::pow(weights.layers[layer].linears[kind].norm, 2) == sum, close);
-        }
-}
-
-BOOST_AUTO_TEST_CASE(one_weight_that_is_not_finite_shows_wherever_it_stands)
-{
-    for (const float bad : {no_number, infinite, -infinite})
-        for (const std::size_t at : {0U, 16U, 47U, 8191U, 8192U, 9000U, 9007U}) {
-            std::vector<float> wide(9008);
-            wide[at] = bad;
-            std::vector<std::uint16_t> narrow(wide.size()), half(wide.size());
-            narrow_bf16(wide.data(), narrow.data(), wide.size());
-            half[at] = std::isnan(bad) ? 0x7e00 : 0xfc00;
-            BOOST_TEST(!std::isfinite(norm(wide)));
-            BOOST_TEST(!std::isfinite(sum_of_squares(bytes_of(narrow), stored_as::bf16)));
-            BOOST_TEST(!std::isfinite(sum_of_squares(bytes_of(half), stored_as::fp16)));
         }
 }
 

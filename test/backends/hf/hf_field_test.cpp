@@ -1,0 +1,115 @@
+// Files as they are found in the field, which gave wrong numbers in silence.
+
+#include "hf/files/checkpoint.hpp"
+#include "support/hf_model.hpp"
+#include "support/scratch.hpp"
+
+#include <boost/json.hpp>
+#include <boost/test/unit_test.hpp>
+
+#include <cstdlib>
+
+using namespace warmd;
+using namespace warmd::hf;
+
+namespace {
+
+/// A copy of a model of the test data, to be changed.
+struct copied_model {
+    test::scratch_directory scratch;
+    std::filesystem::path directory = scratch.path / "model";
+
+    explicit copied_model(const std::string& name)
+    {
+        std::filesystem::copy(test_data / "fixtures" / name / "model", directory);
+    }
+    void set(const std::string& member, const json::value& value) const
+    {
+        json::object config = read_json_file(directory / "config.json").as_object();
+        config[member] = value;
+        test::write_file(directory / "config.json", json::serialize(config));
+    }
+    std::vector<float> logprobs() const
+    {
+        const auto model = load_model(directory);
+        return ask<scored_texts>(*model, rolling_logprob{{}, {"The quick brown fox jumps"}})
+            .results.at(0)
+            .logprobs;
+    }
+};
+
+std::vector<float> logprobs_of(const std::string& name) { return copied_model(name).logprobs(); }
+
+/// An index of shards that are no more.
+constexpr const char* old_index =
+    R"({"weight_map":{"model.norm.weight":"model-00001-of-00001.safetensors"}})";
+
+} // namespace
+
+BOOST_AUTO_TEST_CASE(a_head_that_differs_is_used_though_the_configuration_says_it_is_tied)
+{
+    const copied_model merged("mistral-mini"); // whose head is not its embedding
+    merged.set("tie_word_embeddings", true);
+    BOOST_TEST((merged.logprobs() == logprobs_of("mistral-mini")));
+}
+
+BOOST_AUTO_TEST_CASE(a_tied_model_without_a_head_still_takes_its_embedding)
+{
+    const copied_model untied("qwen2-mini");
+    untied.set("tie_word_embeddings", false);
+    const auto loaded = load_with(hf_loader(), spec_of(untied.directory));
+    BOOST_REQUIRE(loaded.has_error());
+    BOOST_TEST(loaded.error().detail.find("lm_head.weight is missing") != std::string::npos);
+    BOOST_TEST(!logprobs_of("qwen2-mini").empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_single_file_counts_before_an_old_index_beside_it_and_that_is_said)
+{
+    const copied_model updated("mistral-mini");
+    test::write_file(updated.directory / "model.safetensors.index.json", old_index);
+    std::vector<std::string> said;
+    const logger say(log_level::warning,
+                     [&](log_level, std::string_view text) { said.emplace_back(text); });
+    BOOST_REQUIRE(load_with(hf_loader(say), spec_of(updated.directory)).has_value());
+    BOOST_REQUIRE(said.size() == 1u);
+    BOOST_TEST(said[0].find("model.safetensors.index.json is not read") != std::string::npos);
+    BOOST_TEST((updated.logprobs() == logprobs_of("mistral-mini")));
+    BOOST_TEST((checkpoint::files_of(updated.directory) ==
+                std::vector{updated.directory / "model.safetensors"}));
+}
+
+BOOST_AUTO_TEST_CASE(an_index_alone_is_read_and_what_it_names_must_be_there)
+{
+    const copied_model sharded("mistral-mini");
+    std::filesystem::remove(sharded.directory / "model.safetensors");
+    test::write_file(sharded.directory / "model.safetensors.index.json", old_index);
+    const auto loaded = load_with(hf_loader(), spec_of(sharded.directory));
+    BOOST_REQUIRE(loaded.has_error());
+    BOOST_TEST(loaded.error().detail.find("model-00001-of-00001") != std::string::npos);
+}
+
+// The model is asked for in bf16, oneDNN may not use it: nothing throws, and what is computed in is
+// said.
+BOOST_AUTO_TEST_CASE(bf16_that_cannot_be_computed_is_computed_in_fp32_and_that_is_said)
+{
+    if (has_bf16()) {
+        BOOST_TEST_MESSAGE(
+            "SKIPPED: bf16 can be computed here (hf_field_limited: where it cannot)");
+        return;
+    }
+    model_spec spec = spec_of(test_data / "fixtures/mistral-mini/model");
+    spec.dtype = "bf16";
+    std::vector<std::string> said;
+    const logger say(log_level::warning,
+                     [&](log_level, std::string_view text) { said.emplace_back(text); });
+    const loader by = hf_loader(say);
+    const auto resolved = by.resolve(spec).value();
+    BOOST_TEST(resolved.spec.dtype == "bf16");
+    BOOST_TEST(resolved.computes == "fp32");
+    BOOST_REQUIRE(said.size() == 1u);
+    BOOST_TEST(said[0].find("computed in fp32") != std::string::npos);
+    const auto model = load_with(by, spec).value();
+    BOOST_TEST(!ask<scored_texts>(*model, rolling_logprob{{}, {"The quick brown fox"}})
+                    .results.at(0)
+                    .logprobs.empty());
+}
