@@ -13,6 +13,7 @@
 #include <span>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -42,6 +43,15 @@ struct view {
 
 // Operations and their outcomes ---------------------------------------------
 // Logprobs are natural logarithms after an fp32 log-softmax over the model's whole vocabulary.
+// `bos`: the model's BOS goes before each text that does not begin with it; ids stay as they are.
+// Without it, a text begins with what the tokenizer puts there, which may be nothing.
+
+/// What fails when an input of several cannot be scored: it has no token, more than the model's
+/// context has room for, one outside the vocabulary, or gives numbers that are not finite.
+enum class failure_scope {
+    request, ///< the whole request; the failure names the input's place ("prompts[3]: …")
+    item,    ///< that input alone: its result is the failure
+};
 
 struct tokenize {
     text_or_ids text; ///< ids stay as they are: what is asked for is their texts
@@ -64,9 +74,11 @@ struct next_token {
     view through;
     std::vector<text_or_ids> prompts;
     std::size_t top_k = 256;
+    bool bos = false;
+    failure_scope on_error = failure_scope::request;
 };
 struct distributions {
-    std::vector<top_slice> slices; ///< one per prompt, in order
+    std::vector<result<top_slice>> slices; ///< one per prompt, in order
 };
 
 struct logprob {
@@ -76,9 +88,11 @@ struct logprob {
     };
     view through;
     std::vector<item> items;
+    bool bos = false;
+    failure_scope on_error = failure_scope::request;
 };
-/// The scored tokens of one text. `logprobs` may be shorter than `ids`: a first token without
-/// anything before it has none.
+/// The scored tokens of one text. `logprobs` may be shorter than `ids`, and empty: a first token
+/// without anything before it has none. What scored nothing has no mean.
 struct scored_text {
     std::vector<token_id> ids;
     std::vector<float> logprobs;
@@ -87,12 +101,14 @@ struct scored_text {
 /// For logprob: the completion's tokens. For rolling_logprob: all tokens, logprobs from the second
 /// on.
 struct scored_texts {
-    std::vector<scored_text> results;
+    std::vector<result<scored_text>> results;
 };
 
 struct rolling_logprob {
     view through;
     std::vector<text_or_ids> texts;
+    bool bos = false;
+    failure_scope on_error = failure_scope::request;
 };
 
 struct generate {
@@ -103,11 +119,14 @@ struct generate {
     double top_p = 1;                ///< (0, 1]
     std::size_t top_k = 0;           ///< 0: off
     std::uint64_t seed = 0;
-    std::vector<std::string> stop; ///< none of them empty
+    std::vector<std::string>
+        stop; ///< none of them empty; a special token's text means that token as well
+    std::vector<token_id> stop_token_ids;
+    bool bos = false;
 };
 struct generation_result {
-    std::string text; ///< new tokens only, special tokens left out, cut before a stop string
-    std::vector<token_id> ids;
+    std::string text; ///< new tokens only, special tokens left out, cut before what stopped it
+    std::vector<token_id> ids; ///< with the token that stopped it
     enum class finish { stop, length, eos } reason = finish::length;
 };
 /// One token of a generation under way.
@@ -124,6 +143,8 @@ struct diverge {
     view to{view::mode::ft};
     std::vector<text_or_ids> prompts;
     std::size_t top_k = 256;
+    bool bos = false;
+    failure_scope on_error = failure_scope::request;
 };
 
 using operation =
@@ -150,6 +171,19 @@ struct call {
 
 /// invalid_params.
 failure too_many_tokens(std::size_t found, std::size_t allowed);
+/// `why`, of the input at `index` of the list that the operation calls `list`: "prompts[3]: …".
+failure at_item(std::string_view list, std::size_t index, failure why);
+/// The first failure among `items` if it is the request's; `items` of one that failed name their
+/// places.
+template <class T>
+std::optional<failure> first_failure(failure_scope scope, const std::vector<result<T>>& items)
+{
+    if (scope == failure_scope::request)
+        for (const result<T>& each : items)
+            if (each.has_error())
+                return each.error();
+    return {};
+}
 /// reply_too_large() if the distributions that `what` asks for, or compares, over a vocabulary of
 /// so many tokens, cannot be written in `max_reply_bytes`. A backend completes with it before it
 /// makes them: they may take more memory than there is.

@@ -4,6 +4,7 @@
 #include <warmd/error.hpp>
 
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <span>
 #include <vector>
@@ -28,12 +29,14 @@ enum class divergence_kind {
 
 struct divergence_report {
     divergence_kind kind = divergence_kind::js;
-    std::vector<double> per_prompt; ///< nats
-    double mean = 0;
-    double max = 0;
-    double ci_95_low =
-        0; ///< percentile bootstrap of the mean: 1000 resamples, fixed seed, linear interpolation
-    double ci_95_high = 0;
+    static constexpr double none = std::numeric_limits<double>::quiet_NaN();
+
+    std::vector<result<double>> per_prompt; ///< nats, or why there is none
+    double mean = none;                     ///< of those that there are
+    double max = none;
+    double ci_95_low = none; ///< percentile bootstrap of the mean: 1000 resamples, fixed seed,
+                             ///< linear interpolation
+    double ci_95_high = none;
 };
 
 /// One prompt's divergence. The slices are aligned on the union of their ids; a slot that one side
@@ -42,8 +45,9 @@ struct divergence_report {
 /// logprobs span less than 1e-9, is backend_failed and names the side.
 result<double> divergence(divergence_kind kind, const top_slice& from, const top_slice& to);
 
-/// All prompts'. REQUIRES: from.size() == to.size() >= 1.
-result<divergence_report> compare(divergence_kind kind, std::span<const top_slice> from,
-                                  std::span<const top_slice> to);
+/// All prompts'. One that has no slice on some side has that failure in its place; what cannot be
+/// compared says which prompt it is. REQUIRES: from.size() == to.size().
+divergence_report compare(divergence_kind kind, std::span<const result<top_slice>> from,
+                          std::span<const result<top_slice>> to);
 
 } // namespace warmd

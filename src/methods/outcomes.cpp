@@ -20,12 +20,24 @@ void write_plain_text(json_writer& to, const outcome& what)
     to.member("text", std::get<plain_text>(what).text);
 }
 
+/// An item's failure in its place.
+void write_failed(json_writer& to, const failure& why)
+{
+    to.begin_object().key("error").begin_object();
+    to.member("kind", name(why.code)).member("message", why.detail).end_object().end_object();
+}
+
 void write_distributions(json_writer& to, const outcome& what)
 {
     to.key("distributions").begin_array();
-    for (const top_slice& slice : std::get<distributions>(what).slices) {
+    for (const result<top_slice>& each : std::get<distributions>(what).slices) {
         if (to.full())
             break;
+        if (!each) {
+            write_failed(to, each.error());
+            continue;
+        }
+        const top_slice& slice = *each;
         to.begin_object()
             .key("token_ids")
             .array(slice.token_ids)
@@ -41,9 +53,14 @@ void write_distributions(json_writer& to, const outcome& what)
 void write_scored(json_writer& to, const outcome& what)
 {
     to.key("results").begin_array();
-    for (const scored_text& scored : std::get<scored_texts>(what).results) {
+    for (const result<scored_text>& each : std::get<scored_texts>(what).results) {
         if (to.full())
             break;
+        if (!each) {
+            write_failed(to, each.error());
+            continue;
+        }
+        const scored_text& scored = *each;
         to.begin_object()
             .member("logprob", scored.total)
             .member("num_tokens", scored.logprobs.size())
@@ -59,9 +76,14 @@ void write_scored(json_writer& to, const outcome& what)
 void write_rolling(json_writer& to, const outcome& what)
 {
     to.key("results").begin_array();
-    for (const scored_text& scored : std::get<scored_texts>(what).results) {
+    for (const result<scored_text>& each : std::get<scored_texts>(what).results) {
         if (to.full())
             break;
+        if (!each) {
+            write_failed(to, each.error());
+            continue;
+        }
+        const scored_text& scored = *each;
         const double mean = scored.logprobs.empty()
                                 ? 0
                                 : scored.total / static_cast<double>(scored.logprobs.size());
@@ -93,7 +115,14 @@ void write_divergence(json_writer& to, const outcome& what)
     const auto& report = std::get<divergence_report>(what);
     to.member("kind", report.kind == divergence_kind::js ? "js" : "kl")
         .key("per_prompt")
-        .array(report.per_prompt);
+        .begin_array();
+    for (const result<double>& each : report.per_prompt) {
+        if (each)
+            to.value(*each);
+        else
+            write_failed(to, each.error());
+    }
+    to.end_array();
     to.member("mean", report.mean).member("max", report.max);
     to.key("ci_95").array(std::array{report.ci_95_low, report.ci_95_high});
 }

@@ -1,3 +1,4 @@
+#include <warmd/backend.hpp>
 #include <warmd/divergence.hpp>
 
 #include <boost/assert.hpp>
@@ -6,6 +7,7 @@
 #include <cmath>
 #include <map>
 #include <random>
+#include <span>
 #include <string>
 
 namespace warmd {
@@ -111,10 +113,9 @@ double quantile(std::span<const double> sorted, double fraction)
 }
 
 /// Percentile bootstrap of the mean (Efron & Tibshirani 1993, ch. 13).
-void add_confidence(divergence_report& report)
+void add_confidence(divergence_report& report, std::span<const double> values)
 {
     constexpr std::size_t resamples = 1000;
-    const std::vector<double>& values = report.per_prompt;
     const auto [low, high] = std::minmax_element(values.begin(), values.end());
     report.ci_95_low = report.ci_95_high = report.mean;
     if (*low == *high)
@@ -132,6 +133,19 @@ void add_confidence(divergence_report& report)
     report.ci_95_high = quantile(means, 0.975);
 }
 
+result<double> compare_one(divergence_kind kind, std::size_t index, const result<top_slice>& from,
+                           const result<top_slice>& to)
+{
+    if (!from)
+        return from.error();
+    if (!to)
+        return to.error();
+    result<double> apart = divergence(kind, *from, *to);
+    if (!apart)
+        return at_item("prompts", index, apart.error());
+    return apart;
+}
+
 } // namespace
 
 result<double> divergence(divergence_kind kind, const top_slice& from, const top_slice& to)
@@ -144,23 +158,22 @@ result<double> divergence(divergence_kind kind, const top_slice& from, const top
     return kind == divergence_kind::js ? js(sides) : kl(sides.q, sides.p);
 }
 
-result<divergence_report> compare(divergence_kind kind, std::span<const top_slice> from,
-                                  std::span<const top_slice> to)
+divergence_report compare(divergence_kind kind, std::span<const result<top_slice>> from,
+                          std::span<const result<top_slice>> to)
 {
-    BOOST_ASSERT(from.size() == to.size() && !from.empty());
-    divergence_report report{.kind = kind};
+    BOOST_ASSERT(from.size() == to.size());
+    divergence_report report{.kind = kind, .per_prompt = {}};
+    std::vector<double> values;
     for (std::size_t i = 0; i != from.size(); ++i) {
-        const result<double> one = divergence(kind, from[i], to[i]);
-        if (!one) {
-            failure why = one.error();
-            why.detail = "prompt " + std::to_string(i) + ": " + why.detail;
-            return why;
-        }
-        report.per_prompt.push_back(*one);
+        report.per_prompt.push_back(compare_one(kind, i, from[i], to[i]));
+        if (report.per_prompt.back())
+            values.push_back(*report.per_prompt.back());
     }
-    report.mean = mean_of(report.per_prompt);
-    report.max = *std::max_element(report.per_prompt.begin(), report.per_prompt.end());
-    add_confidence(report);
+    if (values.empty())
+        return report;
+    report.mean = mean_of(values);
+    report.max = *std::max_element(values.begin(), values.end());
+    add_confidence(report, values);
     return report;
 }
 

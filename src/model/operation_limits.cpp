@@ -52,6 +52,12 @@ failure too_many_tokens(std::size_t found, std::size_t allowed)
                                       " tokens; max_tokens allows " + std::to_string(allowed)};
 }
 
+failure at_item(std::string_view list, std::size_t index, failure why)
+{
+    why.detail = std::string(list) + '[' + std::to_string(index) + "]: " + why.detail;
+    return why;
+}
+
 std::optional<failure> too_much_to_list(const operation& what, std::size_t vocab_size,
                                         std::size_t max_reply_bytes)
 {

@@ -67,22 +67,48 @@ BOOST_AUTO_TEST_CASE(a_degenerate_side_is_named)
 
 BOOST_AUTO_TEST_CASE(the_interval_holds_the_mean_and_is_the_same_every_time)
 {
-    std::vector<top_slice> from, to;
+    std::vector<result<top_slice>> from, to;
     for (int i = 1; i != 20; ++i) {
         from.push_back(slice({{0, .6}, {1, .2}}));
         to.push_back(slice({{0, .6 - i * 0.02}, {1, .2}}));
     }
-    const divergence_report report = compare(divergence_kind::js, from, to).value();
+    const divergence_report report = compare(divergence_kind::js, from, to);
     BOOST_TEST(report.ci_95_low < report.mean);
     BOOST_TEST(report.mean < report.ci_95_high);
-    BOOST_TEST(report.max == *std::max_element(report.per_prompt.begin(), report.per_prompt.end()));
-    BOOST_TEST(compare(divergence_kind::js, from, to).value().ci_95_low == report.ci_95_low);
+    BOOST_TEST(report.max == report.per_prompt.back().value());
+    BOOST_TEST(compare(divergence_kind::js, from, to).ci_95_low == report.ci_95_low);
 }
 
 BOOST_AUTO_TEST_CASE(equal_values_give_an_interval_of_no_width)
 {
-    const std::vector<top_slice> from(5, slice({{0, .6}, {1, .2}})),
+    const std::vector<result<top_slice>> from(5, slice({{0, .6}, {1, .2}})),
         to(5, slice({{0, .5}, {1, .2}}));
-    const divergence_report report = compare(divergence_kind::kl, from, to).value();
+    const divergence_report report = compare(divergence_kind::kl, from, to);
     BOOST_TEST(report.ci_95_low == report.ci_95_high);
+}
+
+BOOST_AUTO_TEST_CASE(a_prompt_without_a_slice_fails_in_its_place_and_counts_for_nothing)
+{
+    const result<top_slice> near = slice({{0, .6}, {1, .2}}), far = slice({{0, .2}, {1, .6}});
+    const failure too_long{errc::invalid_params, "prompts[1]: too long"};
+    const result<top_slice> uniform = slice({{0, .25}, {1, .25}});
+    const std::vector<result<top_slice>> from{near, too_long, near, near},
+        to{far, far, too_long, uniform};
+    const divergence_report report = compare(divergence_kind::js, from, to);
+    BOOST_TEST_REQUIRE(report.per_prompt.size() == 4u);
+    BOOST_TEST((report.per_prompt[1].error() == too_long));
+    BOOST_TEST((report.per_prompt[2].error() == too_long));
+    BOOST_TEST(report.per_prompt[3].error().detail.starts_with("prompts[3]: the to distribution"));
+    BOOST_TEST(report.mean == report.per_prompt[0].value());
+    BOOST_TEST(report.max == report.mean);
+    BOOST_TEST(report.ci_95_high == report.mean);
+}
+
+BOOST_AUTO_TEST_CASE(nothing_compared_has_no_mean)
+{
+    const std::vector<result<top_slice>> none{failure{}};
+    const divergence_report report = compare(divergence_kind::kl, none, none);
+    BOOST_TEST(std::isnan(report.mean));
+    BOOST_TEST(std::isnan(report.max));
+    BOOST_TEST(std::isnan(report.ci_95_low));
 }

@@ -22,6 +22,7 @@ std::vector<token_id> best_tokens(backend& model)
 {
     return ask<distributions>(model, next_token{{}, {"Once upon", "The database"}, 5})
         .slices.at(1)
+        .value()
         .token_ids;
 }
 

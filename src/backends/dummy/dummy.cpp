@@ -5,6 +5,7 @@
 
 #include <boost/json.hpp>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <chrono>
@@ -91,11 +92,12 @@ std::uint64_t mix(std::uint64_t seed)
     return seed ^ (seed >> 31);
 }
 
-std::vector<token_id> ids_of(const text_or_ids& input)
+/// BOS is the byte 0.
+std::vector<token_id> ids_of(const text_or_ids& input, bool bos = false)
 {
     if (const auto* ids = std::get_if<std::vector<token_id>>(&input))
         return *ids;
-    std::vector<token_id> ids;
+    std::vector<token_id> ids(bos ? 1 : 0);
     for (const char c : std::get<std::string>(input))
         ids.push_back(static_cast<unsigned char>(c));
     return ids;
@@ -238,16 +240,41 @@ private:
             return sound.error();
         return outcome(plain_text{bytes_of(what.ids)});
     }
+    /// What `one` makes of each item of the list called `list`.
+    template <class T, class Item, class One>
+    static std::vector<result<T>> each_of(std::string_view list, const std::vector<Item>& items,
+                                          const One& one)
+    {
+        std::vector<result<T>> all;
+        for (const Item& item : items) {
+            result<T> made = one(item);
+            if (!made)
+                made = at_item(list, all.size(), made.error());
+            all.push_back(std::move(made));
+        }
+        return all;
+    }
+    template <class Outcome, class T>
+    static answered answer_of(failure_scope scope, std::vector<result<T>> items)
+    {
+        if (auto why = first_failure(scope, items))
+            return *why;
+        return outcome(Outcome{std::move(items)});
+    }
+
+    static std::vector<result<top_slice>> slices_of(const next_token& what)
+    {
+        return each_of<top_slice>("prompts", what.prompts,
+                                  [&](const text_or_ids& prompt) -> result<top_slice> {
+                                      const std::vector<token_id> ids = ids_of(prompt, what.bos);
+                                      if (const auto sound = check(ids); !sound)
+                                          return sound.error();
+                                      return top_of(canned(what.through, ids), what.top_k);
+                                  });
+    }
     answered answer(const next_token& what, call&) const
     {
-        distributions all;
-        for (const text_or_ids& prompt : what.prompts) {
-            const std::vector<token_id> ids = ids_of(prompt);
-            if (const auto sound = check(ids); !sound)
-                return sound.error();
-            all.slices.push_back(top_of(canned(what.through, ids), what.top_k));
-        }
-        return outcome(std::move(all));
+        return answer_of<distributions>(what.on_error, slices_of(what));
     }
     static scored_text score(const view& through, const std::vector<token_id>& ids,
                              std::size_t from)
@@ -262,67 +289,75 @@ private:
         }
         return scored;
     }
+    static result<scored_text> score_item(const logprob& what, const logprob::item& item)
+    {
+        std::vector<token_id> ids = ids_of(item.prompt, what.bos);
+        const std::vector<token_id> completion = ids_of(item.completion);
+        const std::size_t prompt_size = ids.size();
+        ids.insert(ids.end(), completion.begin(), completion.end());
+        if (completion.empty())
+            return bad("the completion has no token");
+        if (const auto sound = check(ids); !sound)
+            return sound.error();
+        return score(what.through, ids, prompt_size);
+    }
     answered answer(const logprob& what, call&) const
     {
-        scored_texts all;
-        for (const logprob::item& item : what.items) {
-            std::vector<token_id> ids = ids_of(item.prompt);
-            const std::vector<token_id> completion = ids_of(item.completion);
-            const std::size_t prompt_size = ids.size();
-            ids.insert(ids.end(), completion.begin(), completion.end());
-            if (completion.empty())
-                return bad("the completion has no token");
-            if (const auto sound = check(ids); !sound)
-                return sound.error();
-            all.results.push_back(score(what.through, ids, prompt_size));
-        }
-        return outcome(std::move(all));
+        return answer_of<scored_texts>(
+            what.on_error,
+            each_of<scored_text>("items", what.items, [&](const logprob::item& item) {
+                return score_item(what, item);
+            }));
     }
     answered answer(const rolling_logprob& what, call&) const
     {
-        scored_texts all;
-        for (const text_or_ids& text : what.texts) {
-            const std::vector<token_id> ids = ids_of(text);
-            if (const auto sound = check(ids); !sound)
-                return sound.error();
-            all.results.push_back(score(what.through, ids, 0));
-        }
-        return outcome(std::move(all));
+        return answer_of<scored_texts>(
+            what.on_error,
+            each_of<scored_text>("texts", what.texts,
+                                 [&](const text_or_ids& text) -> result<scored_text> {
+                                     const std::vector<token_id> ids = ids_of(text, what.bos);
+                                     if (const auto sound = check(ids); !sound)
+                                         return sound.error();
+                                     return score(what.through, ids, 0);
+                                 }));
     }
     answered answer(const generate& what, call& by) const
     {
-        std::vector<token_id> ids = ids_of(what.prompt);
-        if (const auto sound = check(ids); !sound)
-            return sound.error();
+        std::vector<token_id> ids = ids_of(what.prompt, what.bos);
+        for (const std::vector<token_id>* given : {&std::as_const(ids), &what.stop_token_ids})
+            if (const auto sound = check(*given); !sound)
+                return sound.error();
         generation_result all;
         for (std::size_t i = 0; i != what.max_new_tokens; ++i) {
             if (by.stop.stop_requested())
                 return failure{errc::cancelled, "asked to stop"};
             const top_slice best = top_of(canned(what.through, ids),
                                           1); // always the most likely: canned text needs no dice
-            const generated_token token{bytes_of({best.token_ids[0]}), best.token_ids[0],
-                                        best.logprobs[0]};
+            generated_token token{{}, best.token_ids[0], best.logprobs[0]};
+            const bool stops =
+                std::count(what.stop_token_ids.begin(), what.stop_token_ids.end(), token.id) != 0;
+            if (!stops)
+                token.text = bytes_of({token.id});
             ids.push_back(token.id);
             all.ids.push_back(token.id);
             all.text += token.text;
             if (by.on_token)
                 by.on_token(token);
+            if (stops) {
+                all.reason = generation_result::finish::stop;
+                break;
+            }
         }
         return outcome(std::move(all));
     }
-    answered answer(const diverge& what, call& by) const
+    answered answer(const diverge& what, call&) const
     {
-        const auto from = answer(next_token{what.from, what.prompts, what.top_k}, by);
-        if (!from)
-            return from.error();
-        const auto to = answer(next_token{what.to, what.prompts, what.top_k}, by);
-        if (!to)
-            return to.error();
-        auto report = compare(what.kind, std::get<distributions>(*from).slices,
-                              std::get<distributions>(*to).slices);
-        if (!report)
-            return report.error();
-        return outcome(std::move(*report));
+        const auto from = slices_of({what.from, what.prompts, what.top_k, what.bos});
+        const auto to = slices_of({what.to, what.prompts, what.top_k, what.bos});
+        divergence_report report = compare(what.kind, from, to);
+        if (auto why = first_failure(what.on_error, report.per_prompt))
+            return *why;
+        return outcome(std::move(report));
     }
 
     dummy_options options_;

@@ -32,7 +32,7 @@ std::uint64_t size_of(const path& file)
 std::vector<path> base_files(const path& base)
 {
     std::vector<path> files{base / "config.json", base / "generation_config.json",
-                            base / "tokenizer.json"};
+                            base / "tokenizer.json", base / "tokenizer_config.json"};
     for (path& weights : checkpoint::files_of(base))
         files.push_back(std::move(weights));
     return files;

@@ -66,7 +66,7 @@ BOOST_AUTO_TEST_CASE(distributions_add_up_and_views_differ)
     const auto made = load(by, "{}").value();
     const auto slice = [&](view through, std::size_t top_k) {
         const outcome told = run(*made, next_token{through, {std::string("hello")}, top_k}).value();
-        return std::get<distributions>(told).slices.at(0);
+        return std::get<distributions>(told).slices.at(0).value();
     };
     const top_slice all = slice({view::mode::base}, 256), some = slice({view::mode::base}, 10);
     double mass = 0;
@@ -89,9 +89,11 @@ BOOST_AUTO_TEST_CASE(every_operation_is_answered)
     BOOST_TEST(std::get<scored_texts>(
                    run(*made, logprob{{}, {{std::string("a"), std::string("bc")}}}).value())
                    .results.at(0)
+                   .value()
                    .logprobs.size() == 2U);
     BOOST_TEST(std::get<scored_texts>(run(*made, rolling_logprob{{}, {std::string("abc")}}).value())
                    .results.at(0)
+                   .value()
                    .logprobs.size() == 2U);
     BOOST_TEST(std::get<generation_result>(
                    run(*made, generate{.prompt = std::string("a"), .max_new_tokens = 3}).value())

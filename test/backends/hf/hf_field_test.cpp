@@ -34,6 +34,7 @@ struct copied_model {
         const auto model = load_model(directory);
         return ask<scored_texts>(*model, rolling_logprob{{}, {"The quick brown fox jumps"}})
             .results.at(0)
+            .value()
             .logprobs;
     }
 };
@@ -111,5 +112,6 @@ BOOST_AUTO_TEST_CASE(bf16_that_cannot_be_computed_is_computed_in_fp32_and_that_i
     const auto model = load_with(by, spec).value();
     BOOST_TEST(!ask<scored_texts>(*model, rolling_logprob{{}, {"The quick brown fox"}})
                     .results.at(0)
+                    .value()
                     .logprobs.empty());
 }

@@ -105,7 +105,7 @@ void check_last(reference& model, const json::value& shown, bool as_text, worst&
         ask<distributions>(model.with(adapter_of(shown)), next_token{view_of(shown), prompts, 16});
     BOOST_REQUIRE(found.slices.size() == prompts.size());
     for (std::size_t i = 0; i != prompts.size(); ++i) {
-        const top_slice& slice = found.slices[i];
+        const top_slice& slice = found.slices[i].value();
         std::map<token_id, double> by_id;
         for (std::size_t k = 0; k != slice.token_ids.size(); ++k)
             by_id[slice.token_ids[k]] = static_cast<double>(slice.logprobs[k]);
@@ -129,7 +129,8 @@ void check_full(reference& model, const json::value& shown, bool as_text, worst&
     const auto prompt = as_input(model.prompt(full.at("prompt").to_number<std::size_t>()), as_text);
     const top_slice slice = ask<distributions>(model.with(adapter_of(shown)),
                                                next_token{view_of(shown), {prompt}, vocab})
-                                .slices.at(0);
+                                .slices.at(0)
+                                .value();
     BOOST_TEST(slice.token_ids.size() == vocab);
     BOOST_TEST(!slice.tail_logprob.has_value());
     for (std::size_t k = 0; k != vocab; ++k)
@@ -148,7 +149,8 @@ void check_rolling(reference& model, const json::value& shown, bool as_text, wor
         const scored_text found =
             ask<scored_texts>(model.with(adapter_of(shown)),
                               rolling_logprob{view_of(shown), {as_input(entry, as_text)}})
-                .results.at(0);
+                .results.at(0)
+                .value();
         BOOST_TEST(found.ids == ids(entry.at("ids")));
         const json::array& expected = rolling.at("logprobs").as_array();
         BOOST_REQUIRE(found.logprobs.size() == expected.size());
@@ -175,7 +177,8 @@ void check_completions(reference& model, const json::value& shown, bool as_text,
         }
         const scored_text found =
             ask<scored_texts>(model.with(adapter_of(shown)), logprob{view_of(shown), {item}})
-                .results.at(0);
+                .results.at(0)
+                .value();
         BOOST_TEST(found.ids == expected_ids);
         const json::array& expected = completion.at("token_logprobs").as_array();
         BOOST_REQUIRE(found.logprobs.size() == expected.size());
@@ -228,7 +231,7 @@ void check_divergence(reference& model, const json::value& shown, bool as_text, 
         const auto report = ask<divergence_report>(model.with(adapter_of(shown)),
                                                    diverge{kind, from, to, prompts, vocab});
         for (std::size_t i = 0; i != prompts.size(); ++i)
-            seen.add(report.per_prompt.at(i), expected.at(member).at(i).to_number<double>(),
+            seen.add(report.per_prompt.at(i).value(), expected.at(member).at(i).to_number<double>(),
                      text(shown.at("name")) + " " + member);
     };
     compare(divergence_kind::js, base, here, "js");
@@ -248,7 +251,8 @@ std::vector<double> top_distances(reference& model)
                 as_input(model.prompt(last.at("prompt").to_number<std::size_t>()), false);
             const auto slice = ask<distributions>(model.with(adapter_of(shown)),
                                                   next_token{view_of(shown), {prompt}, vocab})
-                                   .slices.at(0);
+                                   .slices.at(0)
+                                   .value();
             std::map<token_id, double> by_id;
             for (std::size_t k = 0; k != slice.token_ids.size(); ++k)
                 by_id[slice.token_ids[k]] = static_cast<double>(slice.logprobs[k]);

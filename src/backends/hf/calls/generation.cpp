@@ -26,14 +26,22 @@ std::size_t begun(std::string_view text, std::string_view stop)
     return 0;
 }
 
+bool contains(const std::vector<token_id>& ids, token_id id)
+{
+    return std::find(ids.begin(), ids.end(), id) != ids.end();
+}
+
 } // namespace
 
 generation::generation(std::vector<token_id> prompt, const generate& how,
                        const model_config& config, const tokenizer& words,
                        const std::function<void(const generated_token&)>& on_token)
     : sequence(std::move(prompt)), how_(how), config_(config), words_(words), on_token_(on_token),
-      random_(how.seed)
+      stop_ids_(how.stop_token_ids), random_(how.seed)
 {
+    for (const std::string& stop : how.stop) // special tokens are left out of the text
+        if (const auto id = words.id_of(stop); id && words.is_special(*id))
+            stop_ids_.push_back(*id);
 }
 
 void generation::receive(std::size_t position, std::span<const float> logits)
@@ -61,13 +69,15 @@ void generation::stepped()
         ids_.push_back(0); // keeps wanted() at what has been fed
         return;
     }
+    using finish = generation_result::finish;
+    const bool stopped = contains(stop_ids_, token.id);
     ids_.push_back(token.id);
     result_.ids.push_back(token.id);
-    using finish = generation_result::finish;
-    result_.text = words_.decode(result_.ids, true);
-    if (std::find(config_.eos.begin(), config_.eos.end(), token.id) != config_.eos.end())
+    if (!stopped)
+        result_.text = words_.decode(result_.ids, true);
+    if (contains(config_.eos, token.id))
         result_.reason = finish::eos;
-    else if (find_stop())
+    else if (stopped || find_stop())
         result_.reason = finish::stop;
     else if (result_.ids.size() >= how_.max_new_tokens || ids_.size() >= config_.longest_input())
         result_.reason = finish::length;

@@ -35,7 +35,8 @@ private:
     const model_config& config_;
     const tokenizer& words_;
     const std::function<void(const generated_token&)>& on_token_;
-    std::mt19937_64 random_; // its own: what else runs does not matter
+    std::vector<token_id> stop_ids_; // asked for, by id or by a special token's text
+    std::mt19937_64 random_;         // its own: what else runs does not matter
 
     std::optional<generated_token> drawn_; // by the step under way
     bool odd_ = false;                     // a logit was not finite

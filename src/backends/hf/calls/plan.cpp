@@ -1,6 +1,7 @@
 #include "hf/calls/plan.hpp"
 
 #include "hf/calls/generation.hpp"
+#include "hf/calls/inputs.hpp"
 #include "hf/calls/scoring.hpp"
 
 #include "base/config.hpp"
@@ -22,18 +23,35 @@ Sequence* add(plan& to, const view& through, std::unique_ptr<Sequence> what)
     return raw;
 }
 
-/// Takes the results of all sequences, in order.
+/// An item's sequence, or why it has none.
+template <class Sequence>
+using items_of = std::vector<result<Sequence*>>;
+
+/// What the sequences of the items of `list` found, in order.
 template <class Taken, class Sequence>
-result<std::vector<Taken>> take_all(const std::vector<Sequence>& from)
+std::vector<result<Taken>> take_all(std::string_view list, const items_of<Sequence>& from)
 {
-    std::vector<Taken> all;
-    for (const auto& each : from) {
-        auto taken = each->take();
+    std::vector<result<Taken>> all;
+    for (const result<Sequence*>& each : from) {
+        if (!each) {
+            all.push_back(each.error());
+            continue;
+        }
+        result<Taken> taken = (*each)->take();
         if (!taken)
-            return taken.error();
-        all.push_back(std::move(*taken));
+            taken = at_item(list, all.size(), taken.error());
+        all.push_back(std::move(taken));
     }
     return all;
+}
+
+/// The outcome that has those items, or the failure of one of them that is the request's.
+template <class Outcome, class Taken>
+result<outcome> outcome_of(failure_scope scope, std::vector<result<Taken>> items)
+{
+    if (auto why = first_failure(scope, items))
+        return *why;
+    return outcome(Outcome{std::move(items)});
 }
 
 class planner {
@@ -47,7 +65,7 @@ public:
     {
         const auto* given = std::get_if<std::vector<token_id>>(&what.text);
         if (given)
-            if (auto sound = check_ids(*given); !sound)
+            if (auto sound = check_ids(*given, config_); !sound)
                 return sound.error();
         return plan{{}, [this_ = *this, &what, given]() -> result<outcome> {
                         tokens all;
@@ -66,7 +84,7 @@ public:
 
     result<plan> operator()(const detokenize& what) const
     {
-        if (auto sound = check_ids(what.ids); !sound)
+        if (auto sound = check_ids(what.ids, config_); !sound)
             return sound.error();
         return plan{{}, [this_ = *this, &what]() -> result<outcome> {
                         return outcome(
@@ -77,14 +95,11 @@ public:
     result<plan> operator()(const next_token& what) const
     {
         plan made;
-        const auto slices = add_slices(made, what.through, what.prompts, what.top_k);
+        auto slices = add_slices(made, what.through, what);
         if (!slices)
             return slices.error();
-        made.finish = [slices = *slices]() -> result<outcome> {
-            auto all = take_all<top_slice>(slices);
-            if (!all)
-                return all.error();
-            return outcome(distributions{std::move(*all)});
+        made.finish = [scope = what.on_error, slices = std::move(*slices)] {
+            return outcome_of<distributions>(scope, take_all<top_slice>("prompts", slices));
         };
         return made;
     }
@@ -94,56 +109,49 @@ public:
         if (what.prompts.empty())
             return bad("prompts must hold at least one prompt");
         plan made;
-        const auto from = add_slices(made, what.from, what.prompts, what.top_k);
+        auto from = add_slices(made, what.from, what);
         if (!from)
             return from.error();
-        const auto to = add_slices(made, what.to, what.prompts, what.top_k);
+        auto to = add_slices(made, what.to, what);
         if (!to)
             return to.error();
-        made.finish = [kind = what.kind, from = *from, to = *to]() -> result<outcome> {
-            const auto left = take_all<top_slice>(from);
-            if (!left)
-                return left.error();
-            const auto right = take_all<top_slice>(to);
-            if (!right)
-                return right.error();
-            auto report = compare(kind, *left, *right);
-            if (!report)
-                return report.error();
-            return outcome(std::move(*report));
+        made.finish = [&what, from = std::move(*from), to = std::move(*to)]() -> result<outcome> {
+            divergence_report report = compare(what.kind, take_all<top_slice>("prompts", from),
+                                               take_all<top_slice>("prompts", to));
+            if (auto why = first_failure(what.on_error, report.per_prompt))
+                return *why;
+            return outcome(std::move(report));
         };
         return made;
     }
 
     result<plan> operator()(const logprob& what) const
     {
-        std::vector<std::pair<std::vector<token_id>, std::size_t>> texts;
-        for (const logprob::item& item : what.items) {
-            auto split = split_item(item);
-            if (!split)
-                return split.error();
-            texts.push_back(std::move(*split));
-        }
-        return score(what.through, std::move(texts));
+        return score(what, "items", what.items,
+                     [](const inputs& by, const logprob::item& item) { return by.split(item); });
     }
 
     result<plan> operator()(const rolling_logprob& what) const
     {
-        std::vector<std::pair<std::vector<token_id>, std::size_t>> texts;
-        for (const text_or_ids& text : what.texts) {
-            auto ids = ids_of(text);
-            if (!ids)
-                return ids.error();
-            texts.emplace_back(std::move(*ids), 0);
-        }
-        return score(what.through, std::move(texts));
+        return score(what, "texts", what.texts,
+                     [](const inputs& by, const text_or_ids& text) -> result<scored_ids> {
+                         auto ids = by.ids_of(text);
+                         if (!ids)
+                             return ids.error();
+                         return scored_ids{std::move(*ids), 0};
+                     });
     }
 
     result<plan> operator()(const generate& what) const
     {
-        auto ids = filled_ids_of(what.prompt);
+        const auto by = inputs::of(config_, words_, what.bos);
+        if (!by)
+            return by.error();
+        auto ids = by->filled_ids_of(what.prompt);
         if (!ids)
-            return ids.error();
+            return failure{ids.error().code, "prompt: " + ids.error().detail};
+        if (auto sound = check_ids(what.stop_token_ids, config_); !sound)
+            return failure{sound.error().code, "stop_token_ids: " + sound.error().detail};
         plan made;
         auto* const text =
             add(made, what.through,
@@ -158,114 +166,72 @@ public:
     }
 
 private:
-    using slice_sequences = std::vector<slice_sequence*>;
-
-    result<slice_sequences> add_slices(plan& to, const view& through,
-                                       const std::vector<text_or_ids>& prompts,
-                                       std::size_t top_k) const
+    /// Adds a sequence for each item that can be had, `made_of` it. A failure if one that cannot is
+    /// the request's.
+    template <class Sequence, class Item, class MadeOf>
+    static result<items_of<Sequence>> add_items(plan& to, const view& through, failure_scope scope,
+                                                std::string_view list,
+                                                const std::vector<Item>& items,
+                                                const MadeOf& made_of)
     {
-        if (top_k == 0)
-            return bad("top_k must be at least 1");
-        slice_sequences added;
-        for (const text_or_ids& prompt : prompts) {
-            auto ids = filled_ids_of(prompt);
-            if (!ids)
-                return ids.error();
-            added.push_back(
-                add(to, through, std::make_unique<slice_sequence>(std::move(*ids), top_k)));
+        items_of<Sequence> added;
+        for (const Item& item : items) {
+            result<std::unique_ptr<Sequence>> made = made_of(item);
+            if (made) {
+                added.push_back(add(to, through, std::move(*made)));
+                continue;
+            }
+            failure why = at_item(list, added.size(), made.error());
+            if (scope == failure_scope::request)
+                return why;
+            added.push_back(std::move(why));
         }
         return added;
     }
 
-    /// Scores each text from its position on.
-    static result<plan> score(const view& through,
-                              std::vector<std::pair<std::vector<token_id>, std::size_t>> texts)
+    /// Of next_token and diverge.
+    template <class Operation>
+    result<items_of<slice_sequence>> add_slices(plan& to, const view& through,
+                                                const Operation& what) const
     {
+        if (what.top_k == 0)
+            return bad("top_k must be at least 1");
+        const auto by = inputs::of(config_, words_, what.bos);
+        if (!by)
+            return by.error();
+        return add_items<slice_sequence>(
+            to, through, what.on_error, "prompts", what.prompts,
+            [&](const text_or_ids& prompt) -> result<std::unique_ptr<slice_sequence>> {
+                auto ids = by->filled_ids_of(prompt);
+                if (!ids)
+                    return ids.error();
+                return std::make_unique<slice_sequence>(std::move(*ids), what.top_k);
+            });
+    }
+
+    /// Of logprob and rolling_logprob: `read` says which ids of an item are scored.
+    template <class Operation, class Item, class Read>
+    result<plan> score(const Operation& what, std::string_view list, const std::vector<Item>& items,
+                       const Read& read) const
+    {
+        const auto by = inputs::of(config_, words_, what.bos);
+        if (!by)
+            return by.error();
         plan made;
-        std::vector<scored_sequence*> scored;
-        for (auto& [ids, from] : texts)
-            scored.push_back(
-                add(made, through, std::make_unique<scored_sequence>(std::move(ids), from)));
-        made.finish = [scored]() -> result<outcome> {
-            auto all = take_all<scored_text>(scored);
-            if (!all)
-                return all.error();
-            return outcome(scored_texts{std::move(*all)});
+        auto scored = add_items<scored_sequence>(
+            made, what.through, what.on_error, list, items,
+            [&](const Item& item) -> result<std::unique_ptr<scored_sequence>> {
+                auto found = read(*by, item);
+                if (!found)
+                    return found.error();
+                return std::make_unique<scored_sequence>(std::move(found->ids), found->from);
+            });
+        if (!scored)
+            return scored.error();
+        made.finish = [scope = what.on_error, list, scored = std::move(*scored)] {
+            return outcome_of<scored_texts>(scope, take_all<scored_text>(list, scored));
         };
         return made;
-    }
-
-    /// All ids of prompt and completion, and where the completion begins: after the longest prefix
-    /// that they share with the prompt's own ids, as a token may straddle the boundary.
-    result<std::pair<std::vector<token_id>, std::size_t>> split_item(
-        const logprob::item& item) const
-    {
-        auto prompt = ids_of(item.prompt);
-        if (!prompt)
-            return prompt.error();
-        const auto* const prompt_text = std::get_if<std::string>(&item.prompt);
-        const auto* const completion_text = std::get_if<std::string>(&item.completion);
-        std::vector<token_id> all;
-        if (prompt_text && completion_text) {
-            all = words_.encode(*prompt_text + *completion_text, true);
-        } else {
-            all = *prompt;
-            const auto rest = completion_text ? words_.encode(*completion_text, false)
-                                              : std::get<std::vector<token_id>>(item.completion);
-            all.insert(all.end(), rest.begin(), rest.end());
-        }
-        if (auto sound = check(all); !sound)
-            return sound.error();
-        const auto shared = static_cast<std::size_t>(
-            std::mismatch(prompt->begin(), prompt->end(), all.begin(), all.end()).second -
-            all.begin());
-        if (shared == all.size())
-            return bad("the completion adds no token to the prompt's " +
-                       std::to_string(prompt->size()));
-        return std::pair(std::move(all), shared);
-    }
-
-    result<std::vector<token_id>> ids_of(const text_or_ids& input) const
-    {
-        const auto* const text = std::get_if<std::string>(&input);
-        std::vector<token_id> ids =
-            text ? words_.encode(*text, true) : std::get<std::vector<token_id>>(input);
-        if (auto sound = check(ids); !sound)
-            return sound.error();
-        return ids;
-    }
-
-    result<std::vector<token_id>> filled_ids_of(const text_or_ids& input) const
-    {
-        auto ids = ids_of(input);
-        if (ids && ids->empty())
-            return bad("a prompt must have at least one token; this model's tokenizer adds none to "
-                       "an empty text");
-        return ids;
-    }
-
-    result<void> check_ids(const std::vector<token_id>& ids) const
-    {
-        for (const token_id id : ids)
-            if (id < 0 || static_cast<std::size_t>(id) >= config_.vocab_size)
-                return bad("token id " + std::to_string(id) +
-                           " is outside the model's vocabulary of " +
-                           std::to_string(config_.vocab_size));
-        return {};
-    }
-
-    result<void> check(const std::vector<token_id>& ids) const
-    {
-        if (ids.size() > config_.max_positions)
-            return bad("an input of " + std::to_string(ids.size()) +
-                       " tokens exceeds the model's context of " +
-                       std::to_string(config_.max_positions));
-        if (ids.size() > config_.longest_input())
-            return failure{errc::unsupported, "an input of " + std::to_string(ids.size()) +
-                                                  " tokens exceeds the model's sliding_window of " +
-                                                  std::to_string(config_.window) +
-                                                  ", which is not supported"};
-        return check_ids(ids);
     }
 
     const call& by_;

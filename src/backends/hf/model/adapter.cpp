@@ -152,7 +152,7 @@ result<void> adapter::read(const std::string& tensor, std::span<float> values) c
 std::vector<std::filesystem::path> adapter_files(const std::filesystem::path& directory)
 {
     return {directory / "adapter_config.json", directory / "adapter_model.safetensors",
-            directory / "tokenizer.json"};
+            directory / "tokenizer.json", directory / "tokenizer_config.json"};
 }
 
 } // namespace warmd::hf

@@ -172,6 +172,16 @@ std::vector<token_id> read_eos(json_fields& fields)
     return eos;
 }
 
+/// `bos_token_id`. Files say all kinds of things where there is none.
+std::optional<token_id> read_bos(const json::object& object, std::size_t vocab_size)
+{
+    const json::value* const found = object.if_contains("bos_token_id");
+    const std::int64_t id = found && found->is_int64() ? found->get_int64() : -1;
+    return id >= 0 && id < static_cast<std::int64_t>(vocab_size)
+               ? std::optional(static_cast<token_id>(id))
+               : std::nullopt;
+}
+
 /// The eos of generation_config.json, where there is such a file and member.
 result<void> read_generation_config(const std::filesystem::path& file, model_config& config)
 {
@@ -224,6 +234,7 @@ result<model_config> read_model_config(const std::filesystem::path& directory)
     config.qk_norm = model.qk_norm;
     config.rope = read_rope(fields, config.max_positions);
     config.eos = read_eos(fields);
+    config.bos = read_bos(*object, config.vocab_size);
     if (config.heads % config.kv_heads != 0)
         fields.complain("num_key_value_heads",
                         "divide num_attention_heads, which is " + std::to_string(config.heads));

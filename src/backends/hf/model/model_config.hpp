@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <vector>
 
 namespace warmd::hf {
@@ -41,8 +42,9 @@ struct model_config {
     bool qkv_bias = false;
     bool output_bias = false; ///< of the attention's output projection
     bool mlp_bias = false;
-    bool qk_norm = false;      ///< RMSNorm over each head of q and k before RoPE
-    std::vector<token_id> eos; ///< tokens that end a generation; may be empty
+    bool qk_norm = false;          ///< RMSNorm over each head of q and k before RoPE
+    std::vector<token_id> eos;     ///< tokens that end a generation; may be empty
+    std::optional<token_id> bos{}; ///< bos_token_id, if it is in the vocabulary
 
     /// Longest input in tokens.
     std::size_t longest_input() const

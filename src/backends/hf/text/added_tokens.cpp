@@ -65,7 +65,7 @@ added_tokens::added_tokens(const json_place& document, const bpe& model,
     if (!document.find("added_tokens"))
         return;
     const std::vector<json_place> entries = document.objects("added_tokens", max_added_tokens);
-    tokens_.reserve(entries.size()); // special_ looks into it
+    tokens_.reserve(entries.size()); // by_text_ and special_ look into it
     match_budget budget;
     for (const json_place& fields : entries) {
         token next = read(fields, model);
@@ -78,6 +78,7 @@ added_tokens::added_tokens(const json_place& document, const bpe& model,
         tokens_.push_back(std::move(next));
         const token& added = tokens_.back();
         by_id_.insert_or_assign(added.id, index);
+        by_text_.insert_or_assign(added.text, added.id);
         if (added.special)
             special_.insert(added.text);
         if (added.normalized)
@@ -109,6 +110,12 @@ const std::string* added_tokens::text_of(token_id id) const
 {
     const auto found = by_id_.find(id);
     return found == by_id_.end() ? nullptr : &tokens_[found->second].text;
+}
+
+std::optional<token_id> added_tokens::id_of(std::string_view text) const
+{
+    const auto found = by_text_.find(text);
+    return found == by_text_.end() ? std::nullopt : std::optional(found->second);
 }
 
 bool added_tokens::stands_alone(std::string_view text, const text_range& where) const

@@ -41,6 +41,7 @@ public:
     std::vector<segment> split(std::string_view text, stage which) const;
 
     const std::string* text_of(token_id id) const; ///< nullptr if no added token has `id`
+    std::optional<token_id> id_of(std::string_view text) const;
     bool is_special(std::string_view text) const { return special_.contains(text); }
     token_id max_id() const noexcept { return max_id_; }
 
@@ -77,7 +78,8 @@ private:
 
     std::vector<token> tokens_;
     boost::unordered_flat_map<token_id, std::uint32_t> by_id_;
-    boost::unordered_flat_set<std::string_view> special_; ///< into tokens_
+    boost::unordered_flat_map<std::string_view, token_id> by_text_; ///< into tokens_
+    boost::unordered_flat_set<std::string_view> special_;           ///< into tokens_
     trie raw_;
     trie normalized_;
     regex word_; ///< one character of a word

@@ -7,6 +7,7 @@
 #include "hf/text/normalizer.hpp"
 #include "hf/text/postprocessor.hpp"
 #include "hf/text/pretokenizer.hpp"
+#include "hf/text/tokenizer_config.hpp"
 #include "hf/text/utf8.hpp"
 
 #include <warmd/json.hpp>
@@ -64,11 +65,19 @@ result<tokenizer> tokenizer::load(const std::filesystem::path& tokenizer_json)
     const result<json::value> document = parse_json(*text);
     if (!document)
         return failed(errc::load_failed, "not JSON: " + document.error().detail);
+    const auto beside =
+        read_tokenizer_config(tokenizer_json.parent_path() / "tokenizer_config.json");
+    if (!beside)
+        return beside.error();
     complaint wrong;
     try {
         auto all = std::make_unique<const parts>(json_place(*document, "", wrong));
-        if (!wrong)
-            return tokenizer(std::move(all));
+        if (!wrong) {
+            tokenizer made(std::move(all));
+            if (beside->bos)
+                made.bos_ = made.id_of(*beside->bos);
+            return made;
+        }
     } catch (const std::exception& e) { // the normalizer, at work on the added tokens
         wrong.add(errc::load_failed, e.what());
     }
@@ -151,6 +160,12 @@ bool tokenizer::is_special(token_id id) const
 {
     const std::string* text = parts_->text_of(id);
     return text && parts_->added.is_special(*text);
+}
+
+std::optional<token_id> tokenizer::id_of(std::string_view text) const
+{
+    const auto added = parts_->added.id_of(text);
+    return added ? added : parts_->model.id_of(text);
 }
 
 token_id tokenizer::max_id() const

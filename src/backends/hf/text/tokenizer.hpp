@@ -23,7 +23,8 @@ namespace warmd::hf {
 /// moved-from one may only be destroyed or assigned to.
 class tokenizer {
 public:
-    /// Reads a tokenizer.json. The detail of a failure names the file and the cause:
+    /// Reads a tokenizer.json, and the tokenizer_config.json beside it if there is one. The detail
+    /// of a failure names the file and the cause:
     /// load_failed for a file that is missing, too large, not JSON, ill-typed or inconsistent (a
     /// merge that names an unknown token), unsupported for a model type or component that is not
     /// implemented, by its name.
@@ -50,6 +51,12 @@ public:
     /// Whether `id` is an added token marked special: one that skip_special_tokens leaves out.
     bool is_special(token_id id) const;
 
+    /// The id of the token whose text that is, added or of the vocabulary.
+    std::optional<token_id> id_of(std::string_view text) const;
+
+    /// The BOS that tokenizer_config.json names, if the tokenizer has it.
+    std::optional<token_id> bos() const { return bos_; }
+
     /// The largest id any token has or the post-processor adds, -1 if there is none.
     token_id max_id() const;
 
@@ -61,6 +68,7 @@ private:
     struct parts;
     explicit tokenizer(std::unique_ptr<const parts>);
     std::unique_ptr<const parts> parts_;
+    std::optional<token_id> bos_;
 };
 
 } // namespace warmd::hf

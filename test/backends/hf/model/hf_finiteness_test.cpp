@@ -311,7 +311,10 @@ BOOST_AUTO_TEST_CASE(large_factors_that_do_no_harm_load)
     BOOST_TEST_REQUIRE(loaded.has_value());
     const std::vector<token_id> ids{3, 1, 4, 1, 5};
     const auto logprobs = [&](const view& through) {
-        return ask<scored_texts>(**loaded, rolling_logprob{through, {ids}}).results.at(0).logprobs;
+        return ask<scored_texts>(**loaded, rolling_logprob{through, {ids}})
+            .results.at(0)
+            .value()
+            .logprobs;
     };
     BOOST_TEST((logprobs({}) == logprobs({.what = view::mode::base})));
 }

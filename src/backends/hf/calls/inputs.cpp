@@ -1,0 +1,103 @@
+#include "hf/calls/inputs.hpp"
+
+#include <algorithm>
+#include <string>
+
+namespace warmd::hf {
+
+namespace {
+
+failure bad(std::string detail) { return failure{errc::invalid_params, std::move(detail)}; }
+
+} // namespace
+
+result<void> check_ids(const std::vector<token_id>& ids, const model_config& config)
+{
+    for (const token_id id : ids)
+        if (id < 0 || static_cast<std::size_t>(id) >= config.vocab_size)
+            return bad("token id " + std::to_string(id) + " is outside the model's vocabulary of " +
+                       std::to_string(config.vocab_size));
+    return {};
+}
+
+result<inputs> inputs::of(const model_config& config, const tokenizer& words, bool bos)
+{
+    if (!bos)
+        return inputs(config, words, std::nullopt);
+    const std::optional<token_id> own = words.bos() ? words.bos() : config.bos;
+    if (own)
+        return inputs(config, words, own);
+    return failure{errc::unsupported,
+                   "bos: this model has no BOS token: neither bos_token of tokenizer_config.json "
+                   "nor bos_token_id of config.json names one"};
+}
+
+std::vector<token_id> inputs::encode(const std::string& text) const
+{
+    std::vector<token_id> ids = words_->encode(text, true);
+    if (bos_ && (ids.empty() || ids.front() != *bos_))
+        ids.insert(ids.begin(), *bos_);
+    return ids;
+}
+
+result<std::vector<token_id>> inputs::ids_of(const text_or_ids& input) const
+{
+    const auto* const text = std::get_if<std::string>(&input);
+    std::vector<token_id> ids = text ? encode(*text) : std::get<std::vector<token_id>>(input);
+    if (auto sound = check(ids); !sound)
+        return sound.error();
+    return ids;
+}
+
+result<std::vector<token_id>> inputs::filled_ids_of(const text_or_ids& input) const
+{
+    auto ids = ids_of(input);
+    if (ids && ids->empty())
+        return bad(std::holds_alternative<std::string>(input)
+                       ? "it must have at least one token, and this model's tokenizer adds none "
+                         "to an empty text (\"bos\": true puts the model's BOS before it)"
+                       : "it must have at least one token, found an empty array of ids");
+    return ids;
+}
+
+result<scored_ids> inputs::split(const logprob::item& item) const
+{
+    auto prompt = ids_of(item.prompt);
+    if (!prompt)
+        return prompt.error();
+    const auto* const prompt_text = std::get_if<std::string>(&item.prompt);
+    const auto* const completion_text = std::get_if<std::string>(&item.completion);
+    std::vector<token_id> all;
+    if (prompt_text && completion_text) {
+        all = encode(*prompt_text + *completion_text);
+    } else {
+        all = *prompt;
+        const auto rest = completion_text ? words_->encode(*completion_text, false)
+                                          : std::get<std::vector<token_id>>(item.completion);
+        all.insert(all.end(), rest.begin(), rest.end());
+    }
+    if (auto sound = check(all); !sound)
+        return sound.error();
+    const auto shared = static_cast<std::size_t>(
+        std::mismatch(prompt->begin(), prompt->end(), all.begin(), all.end()).second - all.begin());
+    if (shared == all.size())
+        return bad("the completion adds no token to the prompt's " +
+                   std::to_string(prompt->size()));
+    return scored_ids{std::move(all), shared};
+}
+
+result<void> inputs::check(const std::vector<token_id>& ids) const
+{
+    if (ids.size() > config_->max_positions)
+        return bad("an input of " + std::to_string(ids.size()) +
+                   " tokens exceeds the model's context of " +
+                   std::to_string(config_->max_positions));
+    if (ids.size() > config_->longest_input())
+        return failure{errc::unsupported, "an input of " + std::to_string(ids.size()) +
+                                              " tokens exceeds the model's sliding_window of " +
+                                              std::to_string(config_->window) +
+                                              ", which is not supported"};
+    return check_ids(ids, *config_);
+}
+
+} // namespace warmd::hf

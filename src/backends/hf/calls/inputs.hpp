@@ -1,0 +1,53 @@
+#pragma once
+// From what a request gives, texts or ids, to the ids that the model is to be fed; what cannot be
+// scored is refused here.
+
+#include "hf/model/model_config.hpp"
+#include "hf/text/tokenizer.hpp"
+
+#include <warmd/backend.hpp>
+
+#include <optional>
+#include <vector>
+
+namespace warmd::hf {
+
+/// A text's ids, and from which of them on it is scored.
+struct scored_ids {
+    std::vector<token_id> ids;
+    std::size_t from = 0;
+};
+
+/// invalid_params: one is outside the model's vocabulary.
+result<void> check_ids(const std::vector<token_id>& ids, const model_config& config);
+
+class inputs {
+public:
+    /// With `bos`, the model's BOS goes before each text that does not begin with it: the
+    /// tokenizer's own, else the one that config.json names; unsupported if neither does.
+    /// REQUIRES: `config` and `words` outlive it.
+    static result<inputs> of(const model_config& config, const tokenizer& words, bool bos);
+
+    /// invalid_params: too long for the model, or outside its vocabulary.
+    result<std::vector<token_id>> ids_of(const text_or_ids& input) const;
+    /// invalid_params if there is no id at all, too.
+    result<std::vector<token_id>> filled_ids_of(const text_or_ids& input) const;
+    /// All ids of prompt and completion, and where the completion begins: after the longest prefix
+    /// that they share with the prompt's own ids, as a token may straddle the boundary.
+    /// invalid_params if the completion adds no token, too.
+    result<scored_ids> split(const logprob::item& item) const;
+
+private:
+    inputs(const model_config& config, const tokenizer& words, std::optional<token_id> bos)
+        : config_(&config), words_(&words), bos_(bos)
+    {
+    }
+    std::vector<token_id> encode(const std::string& text) const;
+    result<void> check(const std::vector<token_id>& ids) const;
+
+    const model_config* config_;
+    const tokenizer* words_;
+    std::optional<token_id> bos_;
+};
+
+} // namespace warmd::hf
