@@ -58,6 +58,7 @@ private:
     asio::awaitable<void> shut_down(std::chrono::nanoseconds grace);
     asio::awaitable<void> give_up(std::string why);
     void spawn(asio::awaitable<void> task);
+    [[noreturn]] void leave_threads_behind();
     void join(worker_pool& pool, const char* doing);
     [[noreturn]] void leave_at_once(int status);
 
@@ -79,6 +80,7 @@ private:
     asio::signal_set signals_{io_, SIGTERM, SIGINT, SIGHUP};
     asio::steady_timer patience_{io_};
     bool draining_ = false;
+    unsigned reloads_ = 0; ///< under way
 };
 
 /// Of threads that compute: they yield to the io thread, so that it answers promptly meanwhile.
@@ -138,7 +140,11 @@ int application::run()
         supervision_.start();
         configuration_.start();
         spawn(watch_signals());
-        io_.run(); // returns by itself when nothing is left to do
+        io_.run(); // until shut_down() has ended all that is asked for from here
+        io_.restart();
+        io_.run_for(last_moment); // what other threads still answer
+        if (!io_.stopped())
+            leave_threads_behind();
     } catch (const std::exception& trouble) {
         say_.error(trouble.what());
         leave_at_once(could_not_serve); // what runs on other threads cannot be ended in order
@@ -176,7 +182,9 @@ asio::awaitable<void> application::watch_signals()
 void application::reload(configuration::listener told)
 {
     supervision_.reload_begins();
+    ++reloads_;
     configuration_.reload([this, told = std::move(told)](result<model_changes> done) {
+        --reloads_;
         supervision_.reload_ended();
         told(std::move(done));
     });
@@ -214,6 +222,7 @@ asio::awaitable<void> application::shut_down(std::chrono::nanoseconds grace)
     supervision_.stop();
     signals_.cancel();
     signals_.clear(); // from here on a signal ends the process at once
+    io_.stop();
 }
 
 /// Leaves without taking the parts apart, which would wait for what is stuck.
@@ -224,6 +233,14 @@ asio::awaitable<void> application::give_up(std::string why)
         say_.error("stuck: " + each.entry.key.text + " is " + std::string(name(each.entry.state)) +
                    " with " + std::to_string(each.entry.leases) + " leases");
     say_.error("exiting at once: " + why);
+    leave_at_once(stuck);
+}
+
+/// Something on another thread has not answered although all is closed: it waits for a file system.
+void application::leave_threads_behind()
+{
+    say_.error("stuck: " + (reloads_ != 0 ? "reading " + options_.config
+                                          : std::string("a thread that looks at files")));
     leave_at_once(stuck);
 }
 

@@ -63,6 +63,24 @@ BOOST_AUTO_TEST_CASE(written_json_reads_back_the_same)
     BOOST_TEST(back.at("inner").at("n").as_uint64() == 18446744073709551615U);
 }
 
+BOOST_AUTO_TEST_CASE(bytes_that_are_no_utf8_are_written_as_text)
+{
+    const std::pair<std::string_view, std::string_view> texts[] = {
+        {"caf\xE9/x", "caf\\\\xe9/x"},                        // Latin-1
+        {"\xE2\x82", "\\\\xe2\\\\x82"},                       // cut short
+        {"\xC0\xAF", "\\\\xc0\\\\xaf"},                       // longer than it need be
+        {"\xED\xA0\x80", "\\\\xed\\\\xa0\\\\x80"},            // half of a pair
+        {"\xF4\x90\x80\x80", "\\\\xf4\\\\x90\\\\x80\\\\x80"}, // beyond U+10FFFF
+        {"\xC3\xA9 \xE2\x82\xAC \xF0\x9F\x98\x80", "\xC3\xA9 \xE2\x82\xAC \xF0\x9F\x98\x80"},
+    };
+    for (const auto& [text, written] : texts) {
+        std::string out;
+        append_quoted(out, text);
+        BOOST_TEST(out == '"' + std::string(written) + '"');
+        BOOST_TEST(parse_json(out).has_value());
+    }
+}
+
 BOOST_AUTO_TEST_CASE(a_full_writer_leaves_off_the_rest_of_an_array)
 {
     std::string out;
