@@ -273,12 +273,12 @@ std::size_t json_document::offset_of(const json_node& value) const noexcept
 void json_document::give_back()
 {
     if (nodes_.size() > kept_nodes)
-        nodes_ = {};
+        nodes_ = std::vector<json_node>(); // `= {}` would keep the memory
     if (unescaped_.capacity() > kept_nodes * sizeof(json_node))
-        unescaped_ = {};
+        unescaped_ = std::string();
     unescaped_.clear();
     if (with_nul_.capacity() > kept_nodes * sizeof(json_node))
-        with_nul_ = {};
+        with_nul_ = std::string();
 }
 
 json_node* json_document::more_nodes()

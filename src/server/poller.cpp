@@ -76,6 +76,8 @@ void poller::wait()
 void poller::serve()
 {
     for (int round = 0; round != rounds_in_a_row; ++round) {
+        if (look_)
+            look_();
         ready_ = std::max(::epoll_wait(epoll_.native_handle(), events_.data(), most_at_once, 0), 0);
         const int found = ready_;
         for (int i = 0; i != ready_; ++i)

@@ -9,6 +9,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
 
 #include <sys/epoll.h>
@@ -36,6 +37,10 @@ public:
     /// writing side, and with `writable` when it can be written. REQUIRES: `to` lives until
     /// remove().
     error_code add(int socket, listener& to);
+    /// Each time before the sockets are looked at, `look` is called first: what it finds out is known
+    /// to whatever they bring. It must not throw.
+    void before_each_round(std::function<void()> look) { look_ = std::move(look); }
+
     void watch_writable(int socket, listener& to, bool writable);
     /// `to` is not told anything any more. REQUIRES: add() succeeded, and `socket` is still open.
     void remove(int socket, listener& to);
@@ -50,6 +55,7 @@ private:
     bool waiting_ = false;
     std::array<epoll_event, most_at_once> events_{};
     int ready_ = 0; // of events_
+    std::function<void()> look_;
 };
 
 } // namespace warmd

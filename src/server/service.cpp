@@ -67,6 +67,10 @@ public:
     void stop();
     asio::awaitable<void> ended();
     std::size_t connections() const { return connections_.size(); }
+    void before_each_round(std::function<void()> look)
+    {
+        poller_->before_each_round(std::move(look));
+    }
 
 private:
     result<void> listen();
@@ -292,6 +296,10 @@ result<void> service::start() { return impl_->start(); }
 void service::drain() { impl_->drain(); }
 void service::stop() { impl_->stop(); }
 asio::awaitable<void> service::ended() { return impl_->ended(); }
+void service::before_each_round(std::function<void()> look)
+{
+    impl_->before_each_round(std::move(look));
+}
 std::size_t service::connections() const { return impl_->connections(); }
 
 } // namespace warmd

@@ -9,6 +9,7 @@
 #include <warmd/log.hpp>
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 
 namespace warmd {
@@ -26,6 +27,11 @@ public:
     service(asio::any_io_executor, server_config, const dispatcher&, logger,
             time_source = real_time());
     ~service();
+
+    /// Before each round of reading what clients have sent, `look` is called: what is known by then
+    /// holds for every request of that round, however busy clients keep us. It must not throw.
+    /// REQUIRES: called before start().
+    void before_each_round(std::function<void()> look);
 
     /// Binds and listens, or takes the socket that listens already; from then on accepts. Fails if
     /// the path cannot be had, and says why: a bad configuration, another daemon listening (with

@@ -6,6 +6,7 @@
 #include <boost/asio/co_spawn.hpp>
 
 #include <charconv>
+#include <chrono>
 #include <utility>
 
 namespace warmd {
@@ -128,11 +129,15 @@ void rpc_conversation::start_or_say_why(const rpc::request& request, turn& left)
 void rpc_conversation::start(const rpc::request& request, turn& left)
 {
     if (request.notification() && request.method == "$/cancelRequest")
-        return cancel(*request.params);
+        return cancel(*request.params, left);
     if (answer_at_once(request))
         return;
-    left.spend(turn::a_call);
+    // A handler runs at once as far as it can, whatever that takes, and what it answers by then is
+    // written only after this turn.
+    const auto begun = std::chrono::steady_clock::now();
     start_call(request);
+    const std::chrono::nanoseconds took = std::chrono::steady_clock::now() - begun;
+    left.spend(std::max(turn::a_call, static_cast<std::size_t>(took.count())));
 }
 
 /// The whole way of a hit: from the frame into the buffer of replies, without a coroutine.
@@ -216,7 +221,7 @@ void rpc_conversation::refuse_input(const failure& why)
     answer("null", why, nullptr);
 }
 
-void rpc_conversation::cancel(const json_node& params)
+void rpc_conversation::cancel(const json_node& params, turn& left)
 {
     const json_node* const id = params.find("id");
     if (!id)
@@ -225,6 +230,7 @@ void rpc_conversation::cancel(const json_node& params)
     const auto [first, last] = calls_.equal_range(key_of(id));
     for (auto each = first; each != last; ++each)
         meant.push_back(each->second);
+    left.spend(turn::a_call * meant.size());
     for (const auto& one : meant)
         one->end_early(failure{errc::cancelled, "cancelled by $/cancelRequest"});
 }

@@ -64,7 +64,7 @@ private:
     void start_call(const rpc::request& request);
     void refuse(const rpc::request& request, const failure& why);
     void refuse(const rpc::malformed& message);
-    void cancel(const json_node& params);
+    void cancel(const json_node& params, turn& left);
     void finish(const std::shared_ptr<call>& done, const std::exception_ptr& thrown,
                 result<std::string> reply) noexcept;
     result<std::string> as_answered(const call& done, const std::exception_ptr& thrown,

@@ -599,6 +599,51 @@ BOOST_AUTO_TEST_CASE(
     TEST_LINES(c.received(), R"({"jsonrpc":"2.0","method":"event","params":{}})");
 }
 
+BOOST_AUTO_TEST_CASE(a_stream_nobody_reads_ends_its_connection_when_it_is_written_not_when_it_ends)
+{
+    served c({.max_unread_bytes = 2'000'000});
+    c.send(waiting("1", "a"));
+    const std::string token = '"' + std::string(99'998, 'x') + '"';
+    for (int i = 0; i != 30 && c.ends == 0; ++i) {
+        c.fakes.callers.at("a")->notify("$/token", token);
+        settle(c.io);
+    }
+    BOOST_TEST(c.ends == 1);
+    BOOST_TEST(c.fakes.aborted.size() == 1U);
+    BOOST_TEST(c.methods.counted()->connections.slow_reader == 1U);
+    BOOST_TEST(c.logged.back().find("max_unread_bytes allows 2000000") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(a_stream_that_is_read_may_be_longer_than_max_unread_bytes)
+{
+    served c({.max_unread_bytes = 2'000'000});
+    c.send(waiting("1", "a"));
+    for (int i = 0; i != 30; ++i) {
+        c.fakes.callers.at("a")->notify("$/token", '"' + std::string(99'998, 'x') + '"');
+        settle(c.io);
+        c.receive();
+    }
+    BOOST_TEST(c.received().size() == 30U);
+    BOOST_TEST(c.ends == 0);
+    c.open_gate("a");
+}
+
+BOOST_AUTO_TEST_CASE(replies_of_batches_that_wait_for_others_count_as_unread)
+{
+    served c({.max_reply_bytes = 2'000'000, .max_unread_bytes = 2'000'000});
+    const auto batch = [](int id) {
+        std::string wait = waiting(std::to_string(id), std::to_string(id));
+        wait.pop_back();
+        return '[' + wait + ',' + request("0", "big", R"({"bytes":900000})") + "]\n";
+    };
+    c.send(request("0", "big", R"({"bytes":900000})") + '\n'); // the kernel takes part of it
+    c.send(batch(1));
+    BOOST_TEST(c.ends == 0);
+    c.send(batch(2));
+    BOOST_TEST(c.ends == 1);
+    BOOST_TEST(c.methods.counted()->connections.slow_reader == 1U);
+}
+
 // -- the end ------------------------------------------------------------
 
 BOOST_AUTO_TEST_CASE(after_a_half_close_everything_sent_is_answered_and_then_the_connection_ends)

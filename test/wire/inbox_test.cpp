@@ -1,0 +1,105 @@
+#include "wire/inbox.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include <algorithm>
+
+using namespace warmd;
+
+namespace {
+
+/// What comes out, as words: a request by its method.
+std::string word(const inbox::event& came)
+{
+    if (const auto* request = std::get_if<rpc::request>(&came))
+        return std::string(request->method);
+    if (const auto* bad = std::get_if<rpc::malformed>(&came))
+        return '!' + std::string(name(bad->why.code));
+    if (const auto* end = std::get_if<inbox::unreadable>(&came))
+        return "unreadable:" + std::string(name(end->why.code));
+    return std::holds_alternative<inbox::batch_begins>(came) ? "["
+           : std::holds_alternative<inbox::batch_ends>(came) ? "]"
+           : std::holds_alternative<inbox::ended>(came)      ? "ended"
+                                                             : "nothing";
+}
+
+struct read_from {
+    explicit read_from(std::size_t max_frame = 1 << 20) : in(max_frame) {}
+
+    void feed(std::string_view bytes)
+    {
+        while (!bytes.empty()) {
+            const std::span<char> space = in.space();
+            const std::size_t n = std::min(space.size(), bytes.size());
+            std::copy_n(bytes.begin(), n, space.begin());
+            in.filled(n);
+            bytes.remove_prefix(n);
+            if (!bytes.empty())
+                read();
+        }
+        read();
+    }
+    void read()
+    {
+        for (std::string next; (next = word(in.next())) != "nothing";) {
+            words += next + ' ';
+            if (next == "ended")
+                break;
+        }
+    }
+
+    inbox in;
+    std::string words;
+};
+
+std::string message(std::string_view method)
+{
+    return R"({"jsonrpc":"2.0","id":1,"method":")" + std::string(method) + "\"}";
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_CASE(messages_come_out_in_order_and_batches_with_their_begin_and_end)
+{
+    read_from r;
+    r.feed(message("a") + "\n[" + message("b") + ",1," + message("c") + "]\n7\n[]\n" +
+           message("d"));
+    BOOST_TEST(r.words == "a [ b !invalid_request c ] !invalid_request !invalid_request ");
+    r.words.clear();
+    r.in.end(inbox::ending::by_client);
+    r.read();
+    BOOST_TEST(r.words == "d ended ");
+    BOOST_TEST(r.in.frames() == 5U);
+}
+
+BOOST_AUTO_TEST_CASE(a_line_that_we_cut_off_is_no_frame_and_what_is_whole_is_read)
+{
+    read_from r;
+    const std::string half = message("b").substr(0, 20);
+    const std::span<char> space = r.in.space();
+    const std::string bytes = message("a") + '\n' + half;
+    std::copy(bytes.begin(), bytes.end(), space.begin());
+    r.in.filled(bytes.size());
+    r.in.end(inbox::ending::by_us);
+    r.read();
+    BOOST_TEST(r.words == "a ended ");
+}
+
+BOOST_AUTO_TEST_CASE(a_frame_that_cannot_be_read_is_said_once_and_nothing_comes_after_it)
+{
+    read_from r(1024);
+    r.feed(message("a") + '\n' + std::string(2000, '[') + '\n' + message("b") + '\n');
+    BOOST_TEST(r.words == "a unreadable:frame_too_large ended ");
+    BOOST_TEST(r.in.refused());
+    BOOST_TEST(!r.in.in_frame());
+}
+
+BOOST_AUTO_TEST_CASE(a_frame_is_under_way_from_its_first_byte_to_its_last)
+{
+    read_from r;
+    BOOST_TEST(!r.in.in_frame());
+    r.feed("{");
+    BOOST_TEST(r.in.in_frame());
+    r.feed("}\n");
+    BOOST_TEST(!r.in.in_frame());
+}
