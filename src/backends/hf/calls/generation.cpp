@@ -9,14 +9,6 @@ namespace warmd::hf {
 
 namespace {
 
-constexpr std::string_view replacement = "\xEF\xBF\xBD";
-
-/// "<0xE2>": a token for one byte, whose character is known only when the run of them ends.
-bool is_byte_token(std::string_view text)
-{
-    return text.size() == 6 && text.starts_with("<0x") && text.ends_with(">");
-}
-
 /// How many bytes at the end of `text` could begin `stop`.
 std::size_t begun(std::string_view text, std::string_view stop)
 {
@@ -36,8 +28,8 @@ bool contains(const std::vector<token_id>& ids, token_id id)
 generation::generation(std::vector<token_id> prompt, const generate& how,
                        const model_config& config, const tokenizer& words,
                        const std::function<void(const generated_token&)>& on_token)
-    : sequence(std::move(prompt)), how_(how), config_(config), words_(words), on_token_(on_token),
-      stop_ids_(how.stop_token_ids), random_(how.seed)
+    : sequence(std::move(prompt)), how_(how), config_(config), on_token_(on_token),
+      stop_ids_(how.stop_token_ids), random_(how.seed), text_(words)
 {
     for (const std::string& stop : how.stop) // special tokens are left out of the text
         if (const auto id = words.id_of(stop); id && words.is_special(*id))
@@ -74,49 +66,46 @@ void generation::stepped()
     ids_.push_back(token.id);
     result_.ids.push_back(token.id);
     if (!stopped)
-        result_.text = words_.decode(result_.ids, true);
+        text_.add(token.id);
+    std::string_view text = text_.text();
     if (contains(config_.eos, token.id))
         result_.reason = finish::eos;
-    else if (stopped || find_stop())
+    else if (stopped || find_stop(text))
         result_.reason = finish::stop;
     else if (result_.ids.size() >= how_.max_new_tokens || ids_.size() >= config_.longest_input())
         result_.reason = finish::length;
     else
         finished_ = false;
+    if (finished_)
+        result_.text = text;
     if (!on_token_)
         return;
-    const std::size_t known = finished_ ? result_.text.size() : settled();
+    const std::size_t known = finished_ ? text.size() : certain();
     if (known > sent_) {
-        token.text = result_.text.substr(sent_, known - sent_);
+        token.text = text.substr(sent_, known - sent_);
         sent_ = known;
     }
     on_token_(token);
 }
 
-/// Cuts the text before the first stop string, if there is one.
-bool generation::find_stop()
+/// Cuts `text` before the first stop string, if there is one.
+bool generation::find_stop(std::string_view& text)
 {
     std::size_t first = std::string::npos;
     for (const std::string& stop : how_.stop)
-        first = std::min(first, result_.text.find(stop));
+        first = std::min(first, text.find(stop, searched_ - std::min(searched_, stop.size() - 1)));
+    searched_ = text_.settled();
     if (first == std::string::npos)
         return false;
-    result_.text.resize(first);
+    text = text.substr(0, first);
     return true;
 }
 
-/// How much of the text no later token can change: not an incomplete character, not the beginning
-/// of a stop string.
-std::size_t generation::settled() const
+/// How much of the text is there to stay: what no later token can change, but for the beginning of
+/// a stop string.
+std::size_t generation::certain() const
 {
-    std::size_t whole = result_.ids.size();
-    while (whole != 0 && is_byte_token(words_.token_text(result_.ids[whole - 1])))
-        --whole;
-    std::string_view text = result_.text;
-    if (whole != result_.ids.size())
-        text = text.substr(0, words_.decode(std::span(result_.ids).first(whole), true).size());
-    while (text.ends_with(replacement))
-        text.remove_suffix(replacement.size());
+    const std::string_view text = std::string_view(text_.text()).substr(0, text_.settled());
     std::size_t held = 0;
     for (const std::string& stop : how_.stop)
         held = std::max(held, begun(text, stop));

@@ -2,7 +2,7 @@
 // A text that grows by one drawn token per step.
 
 #include "hf/calls/sequence.hpp"
-#include "hf/text/tokenizer.hpp"
+#include "hf/text/running_text.hpp"
 
 #include <warmd/backend.hpp>
 
@@ -10,6 +10,7 @@
 #include <optional>
 #include <random>
 #include <string>
+#include <string_view>
 
 namespace warmd::hf {
 
@@ -28,12 +29,11 @@ public:
     result<generation_result> take();
 
 private:
-    bool find_stop();
-    std::size_t settled() const;
+    bool find_stop(std::string_view& text);
+    std::size_t certain() const;
 
     const generate& how_;
     const model_config& config_;
-    const tokenizer& words_;
     const std::function<void(const generated_token&)>& on_token_;
     std::vector<token_id> stop_ids_; // asked for, by id or by a special token's text
     std::mt19937_64 random_;         // its own: what else runs does not matter
@@ -41,7 +41,9 @@ private:
     std::optional<generated_token> drawn_; // by the step under way
     bool odd_ = false;                     // a logit was not finite
     bool finished_ = false;
-    std::size_t sent_ = 0; // bytes of result_.text that on_token has had
+    running_text text_;
+    std::size_t searched_ = 0; // no stop text ends before this
+    std::size_t sent_ = 0;     // bytes of the text that on_token has had
     generation_result result_;
 };
 

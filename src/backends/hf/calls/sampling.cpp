@@ -87,34 +87,85 @@ token_id greedy(std::span<const float> logits)
     return static_cast<token_id>(std::max_element(logits.begin(), logits.end()) - logits.begin());
 }
 
-token_id draw(std::span<const float> logits, double temperature, double top_p, std::size_t top_k,
-              std::mt19937_64& random)
+namespace {
+
+/// A token that may be drawn.
+struct choice {
+    token_id id;
+    float logit;
+    double mass; // not normalised
+};
+
+/// The top_k most likely, highest first (0: all, in the order of their ids).
+std::vector<choice> choices(std::span<const float> logits, double temperature, std::size_t top_k)
 {
     std::vector<token_id> ids;
-    if (top_p < 1 || (top_k != 0 && top_k < logits.size())) {
-        ids = most_likely(logits, top_k == 0 ? logits.size() : std::min(top_k, logits.size()));
+    if (top_k != 0 && top_k < logits.size()) {
+        ids = most_likely(logits, top_k);
     } else {
         ids.resize(logits.size());
         std::iota(ids.begin(), ids.end(), 0);
     }
     const auto highest = static_cast<double>(*std::max_element(logits.begin(), logits.end()));
-    std::vector<double> mass;
-    for (const token_id id : ids)
-        mass.push_back(std::exp((static_cast<double>(at(logits, id)) - highest) / temperature));
-    double total = std::accumulate(mass.begin(), mass.end(), 0.0);
-    if (top_p < 1) {
-        double kept = 0;
-        std::size_t count = 0;
-        while (count != mass.size() && kept < top_p * total)
-            kept += mass[count++];
-        mass.resize(std::max<std::size_t>(count, 1));
-        total = std::max(kept, mass[0]);
+    std::vector<choice> all;
+    all.reserve(ids.size());
+    for (const token_id id : ids) {
+        const float logit = at(logits, id);
+        all.push_back({id, logit, std::exp((static_cast<double>(logit) - highest) / temperature)});
     }
-    double rest = static_cast<double>(random() >> 11) * 0x1p-53 * total; // uniform over [0, total)
+    return all;
+}
+
+double mass_of(std::span<const choice> some)
+{
+    double sum = 0;
+    for (const choice& each : some)
+        sum += each.mass;
+    return sum;
+}
+
+/// How many of the most likely it takes to reach `mass`, at least one; they stand in front after
+/// this, the least likely of them last. By parts, as a quickselect: sorting a vocabulary takes
+/// longer than many a model's step.
+std::size_t reach(std::span<choice> all, double mass)
+{
+    const auto before = [](const choice& a, const choice& b) {
+        return a.logit != b.logit ? a.logit > b.logit : a.id < b.id;
+    };
+    std::size_t first = 0, last = all.size(); // those before `first` do not, those before `last` do
+    while (last - first > 1) {
+        const std::size_t middle = first + (last - first) / 2;
+        const auto place = [&](std::size_t i) {
+            return all.begin() + static_cast<std::ptrdiff_t>(i);
+        };
+        std::nth_element(place(first), place(middle), place(last), before);
+        const double upper = mass_of(all.subspan(first, middle - first));
+        if (upper >= mass) {
+            last = middle;
+        } else {
+            mass -= upper;
+            first = middle;
+        }
+    }
+    return last;
+}
+
+} // namespace
+
+token_id draw(std::span<const float> logits, double temperature, double top_p, std::size_t top_k,
+              std::mt19937_64& random)
+{
+    std::vector<choice> all = choices(logits, temperature, top_k);
+    if (top_p < 1)
+        all.resize(reach(all, top_p * mass_of(all)));
+    // uniform over [0, total)
+    double rest = static_cast<double>(random() >> 11) * 0x1p-53 * mass_of(all);
+    if (top_p < 1)
+        return all[reach(all, rest) - 1].id;
     std::size_t chosen = 0;
-    while (chosen + 1 < mass.size() && rest >= mass[chosen])
-        rest -= mass[chosen++];
-    return ids[chosen];
+    while (chosen + 1 < all.size() && rest >= all[chosen].mass)
+        rest -= all[chosen++].mass;
+    return all[chosen].id;
 }
 
 } // namespace warmd::hf

@@ -40,6 +40,7 @@ decoder::decoder(const json_place& document)
     present_ = document.find("decoder");
     if (present_)
         read(document.object("decoder"));
+    goes_on_ = goes_on();
 }
 
 void decoder::read(const json_place& fields)
@@ -70,24 +71,68 @@ void decoder::read(const json_place& fields)
     limit_components(fields, steps_.size());
 }
 
-std::string decoder::operator()(std::vector<std::string> tokens, match_budget& budget) const
+/// Whether each step looks at one token after the other, up to the one that makes a single text of
+/// them; after that, only its beginning may be stripped.
+bool decoder::goes_on() const
 {
-    for (const step& next : steps_)
-        tokens = std::visit(
-            [&](const auto& rule) { return apply(rule, std::move(tokens), budget); }, next);
-    return joined(tokens, present_ ? "" : " ");
+    bool joined = false;
+    for (const step& each : steps_) {
+        const auto* const stripping = std::get_if<strip>(&each);
+        const bool joins =
+            std::holds_alternative<fuse>(each) || std::holds_alternative<byte_level>(each);
+        if (joined && !std::holds_alternative<fuse>(each) && !(stripping && stripping->stop == 0))
+            return false;
+        joined = joined || joins;
+    }
+    return true;
 }
 
-decoder::texts decoder::apply(byte_level, texts in, match_budget&)
+decoder::texts decoder::decoded(texts tokens, place& where, match_budget& budget) const
+{
+    bool joined = false;
+    for (const step& each : steps_) {
+        const bool goes_on_after_start = joined && !where.at_start; // a strip of the whole text
+        if (goes_on_after_start && std::holds_alternative<strip>(each))
+            continue;
+        tokens = std::visit(
+            [&](const auto& rule) { return apply(rule, std::move(tokens), where, budget); }, each);
+        joined = joined || std::holds_alternative<fuse>(each) ||
+                 std::holds_alternative<byte_level>(each);
+    }
+    return tokens;
+}
+
+std::string decoder::operator()(std::vector<std::string> tokens, match_budget& budget) const
+{
+    place where;
+    return joined(decoded(std::move(tokens), where, budget), separator());
+}
+
+decoder::part decoder::next(std::vector<std::string> tokens, bool at_start,
+                            match_budget& budget) const
+{
+    place where{.at_start = at_start};
+    part made{.text = joined(decoded(std::move(tokens), where, budget), separator())};
+    made.ends = goes_on_ ? where.ends : ending::open;
+    if (at_start && made.text.empty())
+        made.ends = ending::open; // what strips its beginning is not done with it
+    if (!at_start)
+        made.text.insert(0, separator());
+    return made;
+}
+
+decoder::texts decoder::apply(byte_level, texts in, place& where, match_budget&)
 {
     std::string bytes;
     for (const std::string& token : in)
         if (!append_bytes(bytes, token))
             bytes += token; // an added token: text as it is
+    if (where.ends == ending::whole && ends_within_character(bytes))
+        where.ends = ending::character;
     return {to_valid_utf8(bytes)};
 }
 
-decoder::texts decoder::apply(byte_fallback, texts in, match_budget&)
+decoder::texts decoder::apply(byte_fallback, texts in, place& where, match_budget&)
 {
     texts out;
     std::string run;
@@ -107,14 +152,16 @@ decoder::texts decoder::apply(byte_fallback, texts in, match_budget&)
             end_run();
         out.push_back(std::move(token));
     }
-    if (!run.empty())
+    if (!run.empty()) {
+        where.ends = ending::open;
         end_run();
+    }
     return out;
 }
 
-decoder::texts decoder::apply(fuse, texts in, match_budget&) { return {joined(in, "")}; }
+decoder::texts decoder::apply(fuse, texts in, place&, match_budget&) { return {joined(in, "")}; }
 
-decoder::texts decoder::apply(const replace& rule, texts in, match_budget& budget)
+decoder::texts decoder::apply(const replace& rule, texts in, place&, match_budget& budget)
 {
     text_search search(rule.pattern, budget);
     std::size_t bytes = 0;
@@ -125,7 +172,7 @@ decoder::texts decoder::apply(const replace& rule, texts in, match_budget& budge
     return in;
 }
 
-decoder::texts decoder::apply(const strip& rule, texts in, match_budget&)
+decoder::texts decoder::apply(const strip& rule, texts in, place&, match_budget&)
 {
     for (std::string& token : in) {
         std::string_view rest = token;
@@ -138,12 +185,13 @@ decoder::texts decoder::apply(const strip& rule, texts in, match_budget&)
     return in;
 }
 
-decoder::texts decoder::apply(const metaspace& rule, texts in, match_budget& budget)
+decoder::texts decoder::apply(const metaspace& rule, texts in, place& where, match_budget& budget)
 {
     const text_pattern replacement{rule.replacement};
     text_search search(replacement, budget);
     for (std::string& token : in) {
-        const bool prefix = &token == &in.front() && rule.scheme != metaspace::prepend::never;
+        const bool prefix =
+            where.at_start && &token == &in.front() && rule.scheme != metaspace::prepend::never;
         token = search.replace_all(token, prefix ? "" : " ");
     }
     return in;

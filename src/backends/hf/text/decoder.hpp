@@ -21,6 +21,19 @@ public:
     /// The text of `tokens` (each valid UTF-8). Throws as text_search::replace_all.
     std::string operator()(std::vector<std::string> tokens, match_budget& budget) const;
 
+    /// How sure the text of some tokens is when others may follow.
+    enum class ending {
+        whole,     ///< it is what it will be: what follows is decoded by itself, and appended
+        character, ///< its last bytes are no character yet
+        open,      ///< all of it may change
+    };
+    struct part {
+        std::string text;
+        ending ends = ending::whole;
+    };
+    /// The text of `tokens` that go on from others with a whole text, or begin (`at_start`).
+    part next(std::vector<std::string> tokens, bool at_start, match_budget& budget) const;
+
 private:
     struct byte_level {};    ///< byte_alphabet.hpp backwards; all tokens become one
     struct byte_fallback {}; ///< runs of "<0x41>" become what they spell
@@ -36,17 +49,27 @@ private:
     };
     using step = std::variant<byte_level, byte_fallback, fuse, replace, strip, metaspace>;
     using texts = std::vector<std::string>;
+    /// What a step needs to know of the tokens' place, and finds out about their end.
+    struct place {
+        bool at_start = true;
+        ending ends = ending::whole;
+    };
 
     void read(const json_place& fields);
-    static texts apply(byte_level, texts in, match_budget& budget);
-    static texts apply(byte_fallback, texts in, match_budget& budget);
-    static texts apply(fuse, texts in, match_budget& budget);
-    static texts apply(const replace& rule, texts in, match_budget& budget);
-    static texts apply(const strip& rule, texts in, match_budget& budget);
-    static texts apply(const metaspace& rule, texts in, match_budget& budget);
+    bool goes_on() const;
+    texts decoded(texts tokens, place& where, match_budget& budget) const;
+    static texts apply(byte_level, texts in, place& where, match_budget& budget);
+    static texts apply(byte_fallback, texts in, place& where, match_budget& budget);
+    static texts apply(fuse, texts in, place& where, match_budget& budget);
+    static texts apply(const replace& rule, texts in, place& where, match_budget& budget);
+    static texts apply(const strip& rule, texts in, place& where, match_budget& budget);
+    static texts apply(const metaspace& rule, texts in, place& where, match_budget& budget);
+
+    std::string_view separator() const { return present_ ? "" : " "; }
 
     std::vector<step> steps_;
     bool present_ = false;
+    bool goes_on_ = true; ///< part by part, the text is that of all tokens at once
 };
 
 } // namespace warmd::hf

@@ -150,6 +150,14 @@ std::string tokenizer::decode(std::span<const token_id> ids, bool skip_special_t
     return parts_->detokenize(std::move(tokens), budget);
 }
 
+const decoder& tokenizer::decodes() const { return parts_->detokenize; }
+
+const std::string* tokenizer::shown(token_id id) const
+{
+    const std::string* text = parts_->text_of(id);
+    return text && !parts_->added.is_special(*text) ? text : nullptr;
+}
+
 std::string tokenizer::token_text(token_id id) const
 {
     const std::string* text = parts_->text_of(id);

@@ -19,6 +19,8 @@
 
 namespace warmd::hf {
 
+class decoder;
+
 /// A tokenizer as loaded. Immutable, so safe to use from several threads at once. Movable; a
 /// moved-from one may only be destroyed or assigned to.
 class tokenizer {
@@ -44,6 +46,11 @@ public:
     /// The text of `ids`, always valid UTF-8: bytes that are not become U+FFFD. Ids that no token
     /// has are dropped. Throws as encode.
     std::string decode(std::span<const token_id> ids, bool skip_special_tokens) const;
+
+    /// What decode() makes of tokens, for running_text.
+    const decoder& decodes() const;
+    /// The token that decode() is given for `id`: nullptr if there is none, or it is special.
+    const std::string* shown(token_id id) const;
 
     /// The vocabulary's own entry for `id` ("Ġthe"), "" if there is none.
     std::string token_text(token_id id) const;

@@ -84,6 +84,21 @@ bool is_valid_utf8(std::string_view bytes) noexcept
     return true;
 }
 
+bool ends_within_character(std::string_view bytes) noexcept
+{
+    std::size_t begin = bytes.size();
+    while (begin != 0 && bytes.size() - begin < 3) {
+        --begin;
+        if (is_utf8_continuation(bytes[begin]))
+            continue;
+        const std::string_view last = bytes.substr(begin);
+        const auto first = static_cast<unsigned char>(last[0]);
+        return first >= 0xC2 && first <= 0xF4 && !examine(last).whole &&
+               examine(last).bytes == last.size();
+    }
+    return false;
+}
+
 std::string to_valid_utf8(std::string_view bytes)
 {
     std::string out;

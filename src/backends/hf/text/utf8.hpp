@@ -33,6 +33,9 @@ void append_code_point(std::string& out, char32_t code_point);
 
 bool is_valid_utf8(std::string_view bytes) noexcept;
 
+/// Whether `bytes` end with the beginning of a character that other bytes could complete.
+bool ends_within_character(std::string_view bytes) noexcept;
+
 /// `bytes` with each maximal invalid part replaced by U+FFFD (Unicode 15 §3.9, table 3-8: what
 /// Rust's from_utf8_lossy does).
 std::string to_valid_utf8(std::string_view bytes);
