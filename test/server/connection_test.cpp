@@ -392,9 +392,9 @@ BOOST_AUTO_TEST_CASE(a_batch_is_answered_with_one_array_once_all_are_done)
 BOOST_AUTO_TEST_CASE(a_batch_of_notifications_is_not_answered)
 {
     served c;
-    c.send(
-        R"([{"jsonrpc":"2.0","method":"note"},{"jsonrpc":"2.0","method":"$/cancelRequest","params":{"id":1}}])"
-        "\n");
+    c.send(R"([{"jsonrpc":"2.0","method":"note"},{"jsonrpc":"2.0","method":"$/cancelRequest",)"
+           R"("params":{"id":1}}])"
+           "\n");
     BOOST_TEST(c.fakes.seen.size() == 1);
     BOOST_TEST(c.received().empty());
 }

@@ -113,7 +113,8 @@ namespace {
 
 /// Letters of "abcde", space, and two merges.
 constexpr std::string_view small_model =
-    R"({"type":"BPE","vocab":{"a":0,"b":1,"c":2,"d":3,"e":4," ":5,"ab":6,"abc":7,"_":8},"merges":[["a","b"],["ab","c"]]})";
+    R"({"type":"BPE","vocab":{"a":0,"b":1,"c":2,"d":3,"e":4," ":5,"ab":6,"abc":7,"_":8},)"
+    R"("merges":[["a","b"],["ab","c"]]})";
 
 /// A tokenizer.json of `members` ("name": value, …) and a model.
 std::string document(std::string_view members, std::string_view model = small_model)
@@ -225,8 +226,9 @@ BOOST_AUTO_TEST_CASE(normalized_tokens_are_looked_for_in_normalized_text)
 
 BOOST_AUTO_TEST_CASE(only_special_tokens_are_skipped)
 {
-    const tokenizer t = loaded(added(
-        R"({"id":20,"content":"<s>","special":true},{"id":21,"content":"<t>"},{"id":0,"content":"a"})"));
+    const tokenizer t = loaded(
+        added(R"({"id":20,"content":"<s>","special":true},{"id":21,"content":"<t>"},{"id":0,)"
+              R"("content":"a"})"));
     BOOST_TEST(t.is_special(20));
     BOOST_TEST(!t.is_special(21));
     BOOST_TEST(!t.is_special(99));
@@ -251,7 +253,8 @@ BOOST_AUTO_TEST_CASE(ids_beyond_a_limit_are_told)
     BOOST_TEST(t.entry_from(9)->second == "<x>");
     BOOST_TEST(!loaded(document("")).entry_from(9).has_value());
     const tokenizer templated = loaded(document(R"("post_processor":{"type":"TemplateProcessing",
-        "single":[{"Sequence":{"id":"A"}},{"SpecialToken":{"id":"E"}}],"special_tokens":{"E":{"id":"E","ids":[40]}}})"));
+        "single":[{"Sequence":{"id":"A"}},{"SpecialToken":{"id":"E"}}],"special_tokens":{"E":
+        {"id":"E","ids":[40]}}})"));
     BOOST_TEST(templated.entry_from(9).value().first == 40);
     const tokenizer empty = loaded(document("", R"({"vocab":{},"merges":[]})"));
     BOOST_TEST(empty.max_id() == -1);
@@ -262,9 +265,11 @@ BOOST_AUTO_TEST_CASE(ids_beyond_a_limit_are_told)
 BOOST_AUTO_TEST_CASE(a_template_goes_around_the_text_on_request)
 {
     const char* rules =
-        R"("post_processor":{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"B","type_id":0}},
+        R"("post_processor":{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"B",
+        "type_id":0}},
         {"Sequence":{"id":"A","type_id":0}},{"SpecialToken":{"id":"E","type_id":0}}],"pair":[],
-        "special_tokens":{"B":{"id":"B","ids":[3],"tokens":["d"]},"E":{"id":"E","ids":[4,3],"tokens":["e","d"]}}})";
+        "special_tokens":{"B":{"id":"B","ids":[3],"tokens":["d"]},"E":{"id":"E","ids":[4,3],
+        "tokens":["e","d"]}}})";
     const tokenizer t = loaded(document(rules));
     BOOST_TEST(shown(t.encode("ab", true)) == "3 6 4 3 ");
     BOOST_TEST(shown(t.encode("ab", false)) == "6 ");
@@ -295,7 +300,8 @@ BOOST_AUTO_TEST_CASE(decoders_follow_one_another)
                "_a\u20ACb_\uFFFD\uFFFD");
     BOOST_TEST(text(R"({"type":"Strip","content":"x","start":1,"stop":0})", {5, 5}) == "xx");
     constexpr const char* both =
-        R"({"type":"Sequence","decoders":[{"type":"Fuse"},{"type":"Strip","content":"x","start":1,"stop":2}]})";
+        R"({"type":"Sequence","decoders":[{"type":"Fuse"},{"type":"Strip","content":"x",)"
+        R"("start":1,"stop":2}]})";
     BOOST_TEST(text(both, {5, 5}) == "x");
     BOOST_TEST(text(R"({"type":"Replace","pattern":{"Regex":"[ab]"},"content":"."})", {0, 1}) ==
                "_.._");
@@ -412,8 +418,8 @@ const std::vector<bad_file> bad_files{
      "pre_tokenizer.pretokenizers"},
     {document(R"("post_processor":{"type":"BertProcessing"})"), errc::unsupported,
      "BertProcessing"},
-    {document(
-         R"("post_processor":{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"X"}}],"special_tokens":{}})"),
+    {document(R"("post_processor":{"type":"TemplateProcessing","single":[{"SpecialToken":)"
+              R"({"id":"X"}}],"special_tokens":{}})"),
      errc::load_failed, "post_processor.special_tokens.X"},
     {document(R"("post_processor":{"type":"TemplateProcessing","single":[],"special_tokens":{}})"),
      errc::unsupported, "Sequence A"},
@@ -490,18 +496,25 @@ BOOST_AUTO_TEST_CASE(a_damaged_file_loads_or_says_why_and_never_crashes)
     const auto below = [&](std::size_t n) {
         return std::uniform_int_distribution<std::size_t>(0, n - 1)(random);
     };
-    const std::string added_token =
-        R"("added_tokens":[{"id":9,"content":"<s>","special":true,"lstrip":true,"single_word":true}])";
+    const std::string added_token = R"("added_tokens":[{"id":9,"content":"<s>",)"
+                                    R"("special":true,"lstrip":true,"single_word":true}])";
     const std::string rules =
         added_token +
-        R"~(,"normalizer":{"type":"Sequence","normalizers":[{"type":"NFC"},{"type":"Prepend","prepend":"_"},
-        {"type":"Replace","pattern":{"String":" "},"content":"_"}]},"pre_tokenizer":{"type":"Sequence","pretokenizers":[
-        {"type":"Split","pattern":{"Regex":"(?i:'s|'t)|[^\\r\\n\\p{L}]?\\p{L}+|\\s+(?!\\S)|\\s+"},"behavior":"Isolated",
+        R"~(,"normalizer":{"type":"Sequence","normalizers":[{"type":"NFC"},{"type":"Prepend",
+        "prepend":"_"},
+        {"type":"Replace","pattern":{"String":" "},"content":"_"}]},"pre_tokenizer":
+        {"type":"Sequence","pretokenizers":[
+        {"type":"Split","pattern":
+        {"Regex":"(?i:'s|'t)|[^\\r\\n\\p{L}]?\\p{L}+|\\s+(?!\\S)|\\s+"},"behavior":"Isolated",
         "invert":false},
-        {"type":"Digits","individual_digits":true},{"type":"Metaspace","replacement":"_","prepend_scheme":"first"}]},
-        "post_processor":{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"<s>","type_id":0}},{"Sequence":{"id":"A",
-        "type_id":0}}],"special_tokens":{"<s>":{"id":"<s>","ids":[9],"tokens":["<s>"]}}},"decoder":{"type":"Sequence","decoders":[
-        {"type":"Replace","pattern":{"String":"_"},"content":" "},{"type":"ByteFallback"},{"type":"Fuse"},
+        {"type":"Digits","individual_digits":true},{"type":"Metaspace","replacement":"_",
+        "prepend_scheme":"first"}]},
+        "post_processor":{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"<s>",
+        "type_id":0}},{"Sequence":{"id":"A",
+        "type_id":0}}],"special_tokens":{"<s>":{"id":"<s>","ids":[9],"tokens":["<s>"]}}},
+        "decoder":{"type":"Sequence","decoders":[
+        {"type":"Replace","pattern":{"String":"_"},"content":" "},{"type":"ByteFallback"},
+        {"type":"Fuse"},
         {"type":"Strip","content":" ","start":1,"stop":0}]})~";
     const std::string sound = document(rules);
     BOOST_REQUIRE(load_text(sound).has_value());
