@@ -80,6 +80,7 @@ private:
     asio::signal_set signals_{io_, SIGTERM, SIGINT, SIGHUP};
     asio::steady_timer patience_{io_};
     bool draining_ = false;
+    int status_ = served;
     unsigned reloads_ = 0; ///< under way
 };
 
@@ -132,6 +133,10 @@ int application::run()
         say_.info("warmd " WARMD_VERSION ": kinds: " + registry_.kinds() + "; at most " +
                   limits(options_.cache) + "; threads: " + std::to_string(options_.load_threads) +
                   " to load, " + std::to_string(options_.run_threads) + " to run");
+        server_.on_path_lost([this](const std::string& why) {
+            status_ = could_not_serve;
+            begin_shutdown({}, why);
+        });
         if (const auto listening = server_.start(); !listening) {
             say_.error(listening.error().detail);
             return could_not_serve;
@@ -153,7 +158,7 @@ int application::run()
     join(run_threads_, "runs a model");
     join(check_threads_, "looks at files");
     say_.info("stopped");
-    return served;
+    return status_;
 }
 
 asio::awaitable<void> application::watch_signals()

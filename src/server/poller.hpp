@@ -37,8 +37,8 @@ public:
     /// writing side, and with `writable` when it can be written. REQUIRES: `to` lives until
     /// remove().
     error_code add(int socket, listener& to);
-    /// Each time before the sockets are looked at, `look` is called first: what it finds out is known
-    /// to whatever they bring. It must not throw.
+    /// Each time before the sockets are looked at, `look` is called first: what it finds out is
+    /// known to whatever they bring. It must not throw.
     void before_each_round(std::function<void()> look) { look_ = std::move(look); }
 
     void watch_writable(int socket, listener& to, bool writable);

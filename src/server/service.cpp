@@ -3,6 +3,7 @@
 #include "server/peer.hpp"
 
 #include "server/connection.hpp"
+#include "server/directory_watch.hpp"
 #include "server/socket_path.hpp"
 
 #include <boost/asio/buffer.hpp>
@@ -71,10 +72,13 @@ public:
     {
         poller_->before_each_round(std::move(look));
     }
+    void on_path_lost(std::function<void(const std::string&)> lost) { lost_ = std::move(lost); }
 
 private:
     result<void> listen();
     result<void> take_over();
+    void watch_path();
+    void look_at_path();
     asio::awaitable<void> accept();
     std::chrono::milliseconds next_pause(const error_code& why);
     void admit(connection::socket connected);
@@ -92,6 +96,8 @@ private:
     asio::local::stream_protocol::acceptor acceptor_;
     const std::shared_ptr<poller> poller_; // of all connections
     socket_path path_;
+    std::shared_ptr<directory_watch> watch_; // of path_; none if the socket was passed
+    std::function<void(const std::string&)> lost_ = [](const std::string&) {};
     asio::steady_timer pause_;
     std::chrono::milliseconds deaf_for_{0}; // the last pause, while accepting fails
     refusal_log refusals_;
@@ -151,7 +157,39 @@ result<void> service::impl::listen()
                        "cannot listen on " + config_.socket_path + ": " + ec.message()};
     path_ = std::move(*claimed);
     acceptor_ = std::move(acceptor);
+    watch_path();
     return {};
+}
+
+/// A cleaner of /tmp or /run may remove what nobody has touched for long, a log-out all of a
+/// user's.
+void service::impl::watch_path()
+{
+    if (!watch_)
+        watch_ = std::make_shared<directory_watch>(executor_, [self = weak_from_this()] {
+            if (const auto here = self.lock())
+                here->look_at_path();
+        });
+    if (const error_code ec = watch_->watch(path_.directory()))
+        log_.warning("cannot watch " + path_.directory() + ": " + ec.message() +
+                     "; if the socket's file is removed, nobody will notice");
+    else
+        look_at_path(); // it may have gone before it was watched
+}
+
+void service::impl::look_at_path()
+{
+    if (!acceptor_.is_open() || path_.stands())
+        return;
+    const std::string was = config_.socket_path + " has been removed or replaced";
+    path_.release();
+    if (const auto again = listen()) {
+        log_.warning(was + "; listening there again");
+    } else {
+        watch_->close();
+        log_.error(was + ", and cannot be had again: " + again.error().detail);
+        lost_(was);
+    }
 }
 
 asio::awaitable<void> service::impl::accept()
@@ -162,6 +200,8 @@ asio::awaitable<void> service::impl::accept()
         co_await acceptor_.async_accept(connected, asio::redirect_error(asio::use_awaitable, ec));
         if (!acceptor_.is_open())
             co_return;
+        if (ec == asio::error::operation_aborted) // the path was bound again
+            continue;
         if (!ec) {
             if (std::exchange(deaf_for_, {}).count() != 0)
                 log_.info("accepts connections again");
@@ -249,6 +289,8 @@ void service::impl::stop_accepting()
     error_code ignored;
     acceptor_.close(ignored);
     pause_.cancel();
+    if (watch_)
+        watch_->close();
     path_.release();
 }
 
@@ -299,6 +341,10 @@ asio::awaitable<void> service::ended() { return impl_->ended(); }
 void service::before_each_round(std::function<void()> look)
 {
     impl_->before_each_round(std::move(look));
+}
+void service::on_path_lost(std::function<void(const std::string&)> lost)
+{
+    impl_->on_path_lost(std::move(lost));
 }
 std::size_t service::connections() const { return impl_->connections(); }
 

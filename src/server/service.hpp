@@ -33,6 +33,11 @@ public:
     /// REQUIRES: called before start().
     void before_each_round(std::function<void()> look);
 
+    /// The socket's file goes: it is bound again if the path can be had. If not, `lost` learns why:
+    /// nobody can connect any more, those who have are served on.
+    /// REQUIRES: called before start().
+    void on_path_lost(std::function<void(const std::string& why)> lost);
+
     /// Binds and listens, or takes the socket that listens already; from then on accepts. Fails if
     /// the path cannot be had, and says why: a bad configuration, another daemon listening (with
     /// its pid), a file that is no socket (never deleted), no directory, no permission.

@@ -92,11 +92,10 @@ result<socket_path> socket_path::claim(const std::string& path, const access_rul
     if (path.empty() || path.front() != '/' || path.size() >= sizeof(sockaddr_un::sun_path))
         return failure{errc::invalid_params,
                        "socket path '" + path + "' is not absolute, or too long"};
-    const std::string directory = path.substr(0, std::max<std::size_t>(path.rfind('/'), 1));
-    if (auto made = make_directory(directory, rules); !made)
-        return made.error();
     socket_path claimed;
     claimed.path_ = path;
+    if (auto made = make_directory(claimed.directory(), rules); !made)
+        return made.error();
     if (auto locked = claimed.take_lock(); !locked)
         return locked.error();
     if (auto cleared = claimed.clear_stale_socket(); !cleared)
@@ -136,10 +135,7 @@ result<void> socket_path::take_lock()
             ::close(std::exchange(lock_, -1));
             return error == EWOULDBLOCK ? taken(path_) : unusable("cannot lock " + name, error);
         }
-        struct stat locked {
-        }, named{};
-        if (::fstat(lock_, &locked) == 0 && ::stat(name.c_str(), &named) == 0 &&
-            locked.st_ino == named.st_ino && locked.st_dev == named.st_dev)
+        if (lock_stands())
             return {};
         ::close(std::exchange(lock_, -1));
     }
@@ -175,15 +171,35 @@ result<void> socket_path::bound(const access_rules& rules)
     return {};
 }
 
+/// Whether the file of the lock's name is the one that we hold.
+bool socket_path::lock_stands() const noexcept
+{
+    struct stat locked {
+    }, named{};
+    return ::fstat(lock_, &locked) == 0 && ::stat((path_ + ".lock").c_str(), &named) == 0 &&
+           locked.st_ino == named.st_ino && locked.st_dev == named.st_dev;
+}
+
+bool socket_path::stands() const noexcept
+{
+    struct stat there {};
+    return inode_ != 0 && ::lstat(path_.c_str(), &there) == 0 && there.st_ino == inode_ &&
+           there.st_dev == device_;
+}
+
+std::string socket_path::directory() const
+{
+    return path_.substr(0, std::max<std::size_t>(path_.rfind('/'), 1));
+}
+
 void socket_path::release() noexcept
 {
     if (lock_ < 0)
         return;
-    struct stat there {};
-    if (inode_ != 0 && ::lstat(path_.c_str(), &there) == 0 && there.st_ino == inode_ &&
-        there.st_dev == device_)
+    if (stands())
         ::unlink(path_.c_str());
-    ::unlink((path_ + ".lock").c_str()); // still locked: nobody else can hold the file of this name
+    if (lock_stands()) // still locked: nobody else can hold the file of this name
+        ::unlink((path_ + ".lock").c_str());
     ::close(std::exchange(lock_, -1));
     inode_ = 0;
 }

@@ -26,13 +26,18 @@ public:
     /// Gives the socket that was bound at the path its mode and group, and remembers it as ours.
     /// REQUIRES: called before it listens, so that nobody has connected yet.
     result<void> bound(const access_rules& rules);
-    /// Removes our socket, unless another one stands there by now, and gives the lock back. No
-    /// effect when empty.
+    /// Whether the socket at the path is the one that was bound(). REQUIRES: not empty.
+    bool stands() const noexcept;
+    const std::string& path() const noexcept { return path_; }
+    std::string directory() const;
+    /// Removes our socket and our lock's file, unless others stand there by now, and gives the lock
+    /// back. No effect when empty.
     void release() noexcept;
 
 private:
     result<void> take_lock();
     result<void> clear_stale_socket() const;
+    bool lock_stands() const noexcept;
 
     std::string path_; // empty: no claim
     int lock_ = -1;

@@ -47,11 +47,13 @@ struct served {
         run_to_end(io); // invariant 12
         BOOST_TEST(!std::filesystem::exists(path + ".lock"));
     }
-    result<void> start()
+    result<void> start(std::function<void(const std::string&)> on_path_lost = {})
     {
         const logger log(log_level::debug,
                          [this](log_level, std::string_view line) { logged.emplace_back(line); });
         server.emplace(io.get_executor(), config, methods, log);
+        if (on_path_lost)
+            server->on_path_lost(std::move(on_path_lost));
         return server->start();
     }
     client_socket connect()
@@ -236,7 +238,69 @@ BOOST_AUTO_TEST_CASE(a_successors_socket_is_not_unlinked)
     BOOST_TEST(std::filesystem::is_socket(s.path));
 }
 
-BOOST_AUTO_TEST_CASE(ended_waits_for_the_last_session)
+BOOST_AUTO_TEST_CASE(a_socket_file_that_is_removed_is_bound_again_and_clients_are_served_on)
+{
+    served s;
+    BOOST_TEST(s.start().has_value());
+    auto before = s.connect();
+    std::filesystem::remove(s.path);
+    settle(s.io);
+    BOOST_TEST(s.logged.back() == s.path + " has been removed or replaced; listening there again");
+    auto after = s.connect();
+    BOOST_TEST(s.ask(after) == own_uid);
+    BOOST_TEST(s.ask(before) == own_uid);
+    BOOST_TEST(mode_of(s.path) == 0600U);
+    std::filesystem::remove(s.path); // and again
+    settle(s.io);
+    auto later = s.connect();
+    BOOST_TEST(s.ask(later) == own_uid);
+}
+
+BOOST_AUTO_TEST_CASE(a_socket_that_goes_with_its_directory_is_bound_again)
+{
+    served s;
+    BOOST_TEST(s.start().has_value());
+    std::filesystem::remove_all(std::filesystem::path(s.path).parent_path());
+    settle(s.io);
+    auto client = s.connect();
+    BOOST_TEST(s.ask(client) == own_uid);
+    served second({.socket_path = s.path}); // the lock is held again
+    BOOST_TEST(fails_with(second.start(), "another daemon is listening"));
+    second.server.reset();
+    s.server->stop();
+}
+
+BOOST_AUTO_TEST_CASE(a_path_that_cannot_be_had_again_is_said_to_be_lost_and_left_alone)
+{
+    served s;
+    std::vector<std::string> lost;
+    const auto started = s.start([&](const std::string& why) { lost.push_back(why); });
+    BOOST_TEST(started.has_value());
+    auto client = s.connect();
+    std::filesystem::remove(s.path);
+    write_file(s.path, "precious");
+    settle(s.io);
+    BOOST_REQUIRE(lost.size() == 1U);
+    BOOST_TEST(s.logged.back().find("is not a socket") != std::string::npos);
+    BOOST_TEST(s.ask(client) == own_uid); // who is there is served on
+    s.server->drain();
+    BOOST_TEST(s.receive(client) == "<end>");
+    BOOST_TEST(s.ended());
+    BOOST_TEST(std::filesystem::file_size(s.path) == 8U);
+}
+
+BOOST_AUTO_TEST_CASE(a_lock_that_another_daemon_holds_by_now_is_left_alone)
+{
+    served s;
+    BOOST_TEST(s.start().has_value());
+    std::filesystem::remove(s.path + ".lock"); // by a cleaner
+    write_file(s.path + ".lock", "another's");
+    s.server->stop();
+    BOOST_TEST(std::filesystem::exists(s.path + ".lock"));
+    std::filesystem::remove(s.path + ".lock");
+}
+
+BOOST_AUTO_TEST_CASE(ended_waits_for_the_last_connection)
 {
     served s;
     BOOST_TEST(s.start().has_value());
