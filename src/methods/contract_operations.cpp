@@ -43,6 +43,26 @@ field top_k_field()
             .into = to<member>()};
 }
 
+template <auto member>
+field bos_field()
+{
+    return {.name = "bos",
+            .type = "boolean",
+            .doc = "the model's BOS before texts whose tokenizer adds none",
+            .otherwise = "false",
+            .into = to<member>()};
+}
+
+template <auto member>
+field on_error_field()
+{
+    return {.name = "on_error",
+            .type = "FailureScope",
+            .doc = "what fails with an input that cannot be scored",
+            .otherwise = R"("request")",
+            .into = to<member>()};
+}
+
 method tokenize_method()
 {
     return {.name = "tokenize",
@@ -86,9 +106,11 @@ method next_token_method()
                         .type = "Text[]",
                         .doc = "what goes before the token",
                         .into = to<&next_token::prompts>()},
-                       top_k_field<&next_token::top_k>()},
+                       top_k_field<&next_token::top_k>(),
+                       bos_field<&next_token::bos>(),
+                       on_error_field<&next_token::on_error>()},
             .result = {{.name = "distributions",
-                        .type = "Distribution[]",
+                        .type = "Prediction[]",
                         .doc = "one for each prompt, in order"}}};
 }
 
@@ -100,9 +122,11 @@ method logprob_method()
                        {.name = "items",
                         .type = "Item[]",
                         .doc = "prompts with their completions",
-                        .into = to<&logprob::items>()}},
+                        .into = to<&logprob::items>()},
+                       bos_field<&logprob::bos>(),
+                       on_error_field<&logprob::on_error>()},
             .result = {{.name = "results",
-                        .type = "ScoredCompletion[]",
+                        .type = "CompletionScore[]",
                         .doc = "one for each item, in order"}}};
 }
 
@@ -114,9 +138,11 @@ method rolling_logprob_method()
                        {.name = "texts",
                         .type = "Text[]",
                         .doc = "what to score",
-                        .into = to<&rolling_logprob::texts>()}},
+                        .into = to<&rolling_logprob::texts>()},
+                       bos_field<&rolling_logprob::bos>(),
+                       on_error_field<&rolling_logprob::on_error>()},
             .result = {
-                {.name = "results", .type = "ScoredText[]", .doc = "one for each text, in order"}}};
+                {.name = "results", .type = "TextScore[]", .doc = "one for each text, in order"}}};
 }
 
 std::vector<field> generate_params()
@@ -160,6 +186,12 @@ std::vector<field> generate_params()
              .doc = "end before any of these texts",
              .otherwise = "[]",
              .into = to<&generate::stop>()},
+            {.name = "stop_token_ids",
+             .type = "TokenId[]",
+             .doc = "end at any of these tokens",
+             .otherwise = "[]",
+             .into = to<&generate::stop_token_ids>()},
+            bos_field<&generate::bos>(),
             {.name = "stream",
              .type = "boolean",
              .doc = "send a $/token notification for each token before the result",
@@ -195,11 +227,13 @@ method divergence_method()
                         .doc = "what goes before the token",
                         .within = elements{1},
                         .into = to<&diverge::prompts>()},
-                       top_k_field<&diverge::top_k>()},
+                       top_k_field<&diverge::top_k>(),
+                       bos_field<&diverge::bos>(),
+                       on_error_field<&diverge::on_error>()},
             .result = {{.name = "kind", .type = "DivergenceKind", .doc = "as asked for"},
-                       {.name = "per_prompt", .type = "number[]", .doc = "nats, in order"},
-                       {.name = "mean", .type = "number", .doc = "of them"},
-                       {.name = "max", .type = "number", .doc = "of them"},
+                       {.name = "per_prompt", .type = "Distance[]", .doc = "in order"},
+                       {.name = "mean", .type = "number|null", .doc = "of those that there are"},
+                       {.name = "max", .type = "number|null", .doc = "of those that there are"},
                        {.name = "ci_95",
                         .type = "number[]",
                         .doc = "low and high end of the mean's 95 % interval (bootstrap)"}}};

@@ -1,7 +1,10 @@
 #include "methods/outcomes.hpp"
 
+#include "wire/rpc.hpp"
+
 #include <array>
 #include <cmath>
+#include <limits>
 
 namespace warmd::replies {
 
@@ -23,8 +26,9 @@ void write_plain_text(json_writer& to, const outcome& what)
 /// An item's failure in its place.
 void write_failed(json_writer& to, const failure& why)
 {
-    to.begin_object().key("error").begin_object();
-    to.member("kind", name(why.code)).member("message", why.detail).end_object().end_object();
+    std::string error;
+    rpc::append_error(error, why);
+    to.begin_object().key("error").raw(error).end_object();
 }
 
 void write_distributions(json_writer& to, const outcome& what)
@@ -61,9 +65,10 @@ void write_scored(json_writer& to, const outcome& what)
             continue;
         }
         const scored_text& scored = *each;
-        to.begin_object()
-            .member("logprob", scored.total)
-            .member("num_tokens", scored.logprobs.size())
+        to.begin_object().key("logprob");
+        scored.logprobs.empty() ? to.value(nullptr) : to.value(scored.total);
+        to.member("num_tokens", scored.logprobs.size())
+            .member("num_scored", scored.logprobs.size())
             .key("token_ids")
             .array(scored.ids)
             .key("logprobs")
@@ -84,15 +89,16 @@ void write_rolling(json_writer& to, const outcome& what)
             continue;
         }
         const scored_text& scored = *each;
-        const double mean = scored.logprobs.empty()
-                                ? 0
-                                : scored.total / static_cast<double>(scored.logprobs.size());
+        const double mean = // of nothing: no number, which is written as null
+            scored.logprobs.empty() ? std::numeric_limits<double>::quiet_NaN()
+                                    : scored.total / static_cast<double>(scored.logprobs.size());
         to.begin_object()
             .key("token_ids")
             .array(scored.ids)
             .key("logprobs")
             .array(scored.logprobs)
             .member("num_tokens", scored.ids.size())
+            .member("num_scored", scored.logprobs.size())
             .member("total_logprob", scored.total)
             .member("mean_logprob", mean)
             .member("perplexity", std::exp(-mean))

@@ -34,6 +34,13 @@ void write_model(json_writer& to, const resolved_model& model)
     to.end_object();
 }
 
+/// A dtype that this machine cannot compute in is computed in another: who asked is told.
+void write_computes(json_writer& to, const resolved_model& model)
+{
+    to.key("computes");
+    model.computes.empty() ? to.value(nullptr) : to.value(model.computes);
+}
+
 double oldest_wait(const cache_stats& stats, time_point now)
 {
     return stats.oldest_waiter ? in_seconds(now - *stats.oldest_waiter) : 0;
@@ -72,6 +79,7 @@ void write_loaded(std::string& out, const residency& what, bool cached, bool joi
 {
     write_object(out, [&](json_writer& to) {
         write_model(to, *what.model);
+        write_computes(to, *what.model);
         to.member("state", name(entry_state::ready))
             .member("cached", cached)
             .member("joined", joined)
@@ -118,6 +126,7 @@ std::string models(std::span<const model_info> models, time_point now)
         for (const auto& [model, entry, load_seconds, calls] : models) {
             to.begin_object();
             write_model(to, *model);
+            write_computes(to, *model);
             to.member("state", name(entry.state))
                 .member("bytes", entry.bytes.all)
                 .member("shared_bytes", entry.bytes.shared)

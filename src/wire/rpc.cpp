@@ -181,9 +181,9 @@ std::string quoted(std::string_view words)
 
 } // namespace
 
-void append_failure(std::string& out, std::string_view id_text, const failure& why)
+void append_error(std::string& out, const failure& why)
 {
-    ((out += R"({"jsonrpc":"2.0","id":)") += id_text) += R"(,"error":{"code":)";
+    out += R"({"code":)";
     out += std::to_string(wire_code(why.code));
     out += R"(,"message":)";
     out += quoted(why.detail.empty() ? name(why.code) : why.detail);
@@ -197,7 +197,14 @@ void append_failure(std::string& out, std::string_view id_text, const failure& w
     if (why.retry_after_seconds)
         data.member("retry_after_seconds", *why.retry_after_seconds);
     data.end_object();
-    out += "}}";
+    out += '}';
+}
+
+void append_failure(std::string& out, std::string_view id_text, const failure& why)
+{
+    ((out += R"({"jsonrpc":"2.0","id":)") += id_text) += R"(,"error":)";
+    append_error(out, why);
+    out += '}';
 }
 
 void append_notification(std::string& out, std::string_view method, std::string_view params)

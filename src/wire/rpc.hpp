@@ -69,6 +69,9 @@ void append_success(text_queue& out, std::string_view id_text, std::string&& res
 void append_failure(std::string& out, std::string_view id_text, const failure& why);
 void append_notification(std::string& out, std::string_view method, std::string_view params);
 
+/// Appends an error by itself: {"code":…,"message":…,"data":{"kind":…,…}}.
+void append_error(std::string& out, const failure& why);
+
 /// {"jsonrpc":"2.0","id":…,"result":…}; `result`: JSON text.
 std::string success_text(const json::value& id, std::string_view result);
 /// {"jsonrpc":"2.0","id":…,"error":{"code":…,"message":…,"data":{"kind":…,…}}}

@@ -72,6 +72,19 @@ BOOST_AUTO_TEST_CASE(a_default_that_is_changed_in_the_contract_is_changed_in_all
                std::string::npos);
 }
 
+BOOST_AUTO_TEST_CASE(a_stop_text_by_itself_is_a_list_of_one)
+{
+    const schema::contract by = schema::daemon_contract();
+    for (const char* stop : {R"("END")", R"(["END"])"}) {
+        operation_request asked{.what = generate{}};
+        generate& what = std::get<generate>(asked.what);
+        BOOST_TEST(!read(by, "generate",
+                         with(R"("prompt":"x","max_new_tokens":1,"stop":)" + std::string(stop)),
+                         {asked, what, asked.about}));
+        BOOST_TEST((what.stop == std::vector<std::string>{"END"}));
+    }
+}
+
 BOOST_AUTO_TEST_CASE(bounds_that_are_changed_in_the_contract_are_kept_by_the_reader_and_told)
 {
     const schema::contract by = changed([](schema::contract& in) {

@@ -67,7 +67,8 @@ BOOST_FIXTURE_TEST_CASE(logprob_sums_the_completions_tokens, daemon_of_test)
         "logprob",
         with(R"("items":[{"prompt":"ab","completion":"cd"},{"prompt":[],"completion":[99,100]}])"));
     const json::value& first = made.at("results").at(0);
-    BOOST_TEST((names_in(first) == names{"logprob", "num_tokens", "token_ids", "logprobs"}));
+    BOOST_TEST(
+        (names_in(first) == names{"logprob", "num_tokens", "num_scored", "token_ids", "logprobs"}));
     BOOST_TEST(json::serialize(first.at("token_ids")) == "[99,100]");
     BOOST_TEST(number(first.at("num_tokens")) == 2);
     BOOST_TEST(number(first.at("logprob")) ==
@@ -82,19 +83,123 @@ BOOST_FIXTURE_TEST_CASE(rolling_logprob_scores_all_but_the_first_token, daemon_o
     const json::value made =
         result_of("rolling_logprob", with(R"("texts":["abc","",[97]],"view":"base")"));
     const json::value& first = made.at("results").at(0);
-    BOOST_TEST((names_in(first) == names{"token_ids", "logprobs", "num_tokens", "total_logprob",
-                                         "mean_logprob", "perplexity"}));
+    BOOST_TEST((names_in(first) == names{"token_ids", "logprobs", "num_tokens", "num_scored",
+                                         "total_logprob", "mean_logprob", "perplexity"}));
     BOOST_TEST(number(first.at("num_tokens")) == 3);
+    BOOST_TEST(number(first.at("num_scored")) == 2);
     BOOST_TEST(first.at("logprobs").as_array().size() == 2U);
     BOOST_TEST(number(first.at("mean_logprob")) == number(first.at("total_logprob")) / 2,
                boost::test_tools::tolerance(1e-12));
     BOOST_TEST(number(first.at("perplexity")) == std::exp(-number(first.at("mean_logprob"))),
                boost::test_tools::tolerance(1e-12));
-    for (std::size_t i : {1, 2}) {
-        BOOST_TEST(number(made.at("results").at(i).at("total_logprob")) == 0);
-        BOOST_TEST(number(made.at("results").at(i).at("mean_logprob")) == 0);
-        BOOST_TEST(number(made.at("results").at(i).at("perplexity")) == 1);
+}
+
+BOOST_FIXTURE_TEST_CASE(what_scored_nothing_has_no_mean_and_is_not_the_best_of_all, daemon_of_test)
+{
+    const json::value texts = result_of("rolling_logprob", with(R"("texts":["",[97]])"));
+    for (std::size_t i : {0, 1}) {
+        const json::value& each = texts.at("results").at(i);
+        BOOST_TEST(number(each.at("num_scored")) == 0);
+        BOOST_TEST(number(each.at("total_logprob")) == 0);
+        BOOST_TEST(each.at("mean_logprob").is_null());
+        BOOST_TEST(each.at("perplexity").is_null());
     }
+    const json::value item =
+        result_of("logprob", with(R"("items":[{"prompt":"","completion":"a"}])"))
+            .at("results")
+            .at(0);
+    BOOST_TEST(item.at("logprob").is_null());
+    BOOST_TEST(number(item.at("num_tokens")) == 0);
+    BOOST_TEST(number(item.at("num_scored")) == 0);
+}
+
+BOOST_FIXTURE_TEST_CASE(with_a_bos_the_first_token_is_scored_as_well, daemon_of_test)
+{
+    const json::value text = result_of("rolling_logprob", with(R"("texts":["a"],"bos":true)"));
+    BOOST_TEST(number(text.at("results").at(0).at("num_scored")) == 1);
+    BOOST_TEST(number(text.at("results").at(0).at("perplexity")) > 1);
+    const json::value item =
+        result_of("logprob", with(R"("items":[{"prompt":"","completion":"a"}],"bos":true)"));
+    BOOST_TEST(number(item.at("results").at(0).at("num_tokens")) == 1);
+    BOOST_TEST(number(item.at("results").at(0).at("logprob")) < 0);
+    const auto next = [&](const std::string& more) {
+        return json::serialize(result_of("next_token", with(R"("prompts":[""],"top_k":3)" + more)));
+    };
+    BOOST_TEST(next(R"(,"bos":true)") ==
+               json::serialize(result_of("next_token", with(R"("prompts":[[0]],"top_k":3)"))));
+}
+
+namespace {
+
+/// Inputs of which the second cannot be scored: the dummy's vocabulary has 256 tokens.
+struct faulty_input {
+    std::string method, params, results, place;
+};
+const std::vector<faulty_input> faulty_inputs{
+    {"next_token", R"("prompts":["x",[300],"x"])", "distributions", "prompts[1]: "},
+    {"logprob",
+     R"("items":[{"prompt":"x","completion":"y"},{"prompt":"x","completion":""},)"
+     R"({"prompt":"x","completion":"y"}])",
+     "results", "items[1]: "},
+    {"rolling_logprob", R"("texts":["xy",[300,1],"xy"])", "results", "texts[1]: "},
+    {"divergence", R"("prompts":["ab",[300],"ab"])", "per_prompt", "prompts[1]: "},
+};
+
+} // namespace
+
+BOOST_FIXTURE_TEST_CASE(an_input_that_cannot_be_scored_fails_the_request_and_is_named,
+                        daemon_of_test)
+{
+    for (const faulty_input& each : faulty_inputs)
+        for (const char* more : {"", R"(,"on_error":"request")"}) {
+            const failure why = refusal_of(each.method, with(each.params + more));
+            BOOST_TEST((why.code == errc::invalid_params), each.method);
+            BOOST_TEST(why.detail.starts_with(each.place), why.detail);
+        }
+}
+
+BOOST_FIXTURE_TEST_CASE(on_error_item_puts_the_error_in_the_place_of_the_input, daemon_of_test)
+{
+    for (const faulty_input& each : faulty_inputs) {
+        const json::value made =
+            result_of(each.method, with(each.params + R"(,"on_error":"item")"));
+        const json::array& results = made.at(each.results).as_array();
+        BOOST_REQUIRE_MESSAGE(results.size() == 3U, each.method);
+        BOOST_TEST((names_in(results[1]) == names{"error"}));
+        const json::value& why = results[1].at("error");
+        BOOST_TEST(why.at("code") == json::value(-32602));
+        BOOST_TEST(why.at("data").at("kind") == "invalid_params");
+        BOOST_TEST(std::string_view(why.at("message").as_string()).starts_with(each.place));
+        BOOST_TEST(json::serialize(results[0]) == json::serialize(results[2]));
+        BOOST_TEST(json::serialize(results[0]).find("error") == std::string::npos);
+    }
+}
+
+BOOST_FIXTURE_TEST_CASE(a_divergence_of_nothing_has_no_mean, daemon_of_test)
+{
+    const json::value some =
+        result_of("divergence", with(R"("prompts":["ab",[300]],"on_error":"item")"));
+    BOOST_TEST(some.at("mean") == some.at("per_prompt").at(0));
+    const json::value none =
+        result_of("divergence", with(R"("prompts":[[300]],"on_error":"item")"));
+    BOOST_TEST(none.at("mean").is_null());
+    BOOST_TEST(none.at("max").is_null());
+    BOOST_TEST(none.at("ci_95").at(0).is_null());
+}
+
+BOOST_FIXTURE_TEST_CASE(a_generation_ends_at_a_stop_text_or_a_stop_token, daemon_of_test)
+{
+    const auto made = [&](const std::string& more) {
+        return result_of("generate", with(R"("prompt":"ab","max_new_tokens":4)" + more));
+    };
+    const json::value whole = made("");
+    const json::value first = whole.at("token_ids").at(0);
+    const json::value at_token = made(R"(,"stop_token_ids":[)" + json::serialize(first) + "]");
+    BOOST_TEST(at_token.at("finish_reason").as_string() == "stop");
+    BOOST_TEST(at_token.at("token_ids").as_array().size() == 1U);
+    BOOST_TEST(at_token.at("text").as_string() == "");
+    BOOST_TEST(json::serialize(made(R"(,"stop":"zz")")) ==
+               json::serialize(made(R"(,"stop":["zz"])"))); // as OpenAI has it, and as a list
 }
 
 BOOST_FIXTURE_TEST_CASE(generate_answers_with_text_ids_and_reason, daemon_of_test)

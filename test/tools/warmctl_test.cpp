@@ -384,6 +384,9 @@ BOOST_AUTO_TEST_CASE(each_command_asks_its_method_with_its_own_options)
         R"(generate {"model":{"base":"/m"},"prompt":"x","max_new_tokens":7,"temperature":1,"top_p":1,)"
         R"("top_k":5,"seed":3,"stop":["a","b"]})");
     BOOST_TEST(
+        asked({"generate", "-m", "/m", "--stop-token", "3", "--stop-token", "4", "--bos", "x"}) ==
+        R"(generate {"model":{"base":"/m"},"prompt":"x","max_new_tokens":64,"stop_token_ids":[3,4],"bos":true})");
+    BOOST_TEST(
         asked(
             {"kl", "-m", "/m", "--kl", "--from", "base", "--to", "null:1", "--top-k", "9", "x"}) ==
         R"(divergence {"model":{"base":"/m"},"prompts":["x"],"kind":"kl","from":"base","to":{"null":{"seed":1}},"top_k":9})");
@@ -449,6 +452,24 @@ BOOST_AUTO_TEST_CASE(scores_are_tabulated_and_tokens_shown_on_request)
     BOOST_TEST(perplexity.method() == "rolling_logprob");
     BOOST_TEST(perplexity.said.out == "TEXT         TOKENS  LOGPROB  PER TOKEN  PERPLEXITY\n"
                                       "\"some text\"       2  -1.0000    -1.0000      2.7183\n");
+
+    const exchange nothing = run_answered(
+        R"({"results":[{"token_ids":[1],"logprobs":[],"num_tokens":1,"num_scored":0,"total_logprob":0,)"
+        R"("mean_logprob":null,"perplexity":null},{"error":{"code":-32602,"message":"texts[1]: no\u001b",)"
+        R"("data":{"kind":"invalid_params"}}}]})",
+        {"perplexity", "-m", "/m", "--on-error", "item", "--bos", "a", "b"});
+    BOOST_TEST(nothing.params() ==
+               R"({"model":{"base":"/m"},"texts":["a","b"],"bos":true,"on_error":"item"})");
+    BOOST_TEST(nothing.said.out == "TEXT  TOKENS  LOGPROB  PER TOKEN  PERPLEXITY\n"
+                                   "\"a\"        1        –          –           –\n"
+                                   "\"b\"        –        –          –           –\n"
+                                   "\"b\": texts[1]: no\\x1b\n");
+    BOOST_TEST(nothing.said.status == 1); // a part of it failed
+    const exchange unscored = run_answered(
+        R"({"results":[{"logprob":null,"num_tokens":0,"num_scored":0,"token_ids":[5],"logprobs":[]}]})",
+        {"logprob", "-m", "/m", "", "c"});
+    BOOST_TEST(unscored.said.out == "COMPLETION  TOKENS  P  LOGPROB  PER TOKEN\n"
+                                    "\"c\"              0  –        –          –\n");
 
     const exchange divergence = run_answered(
         R"({"kind":"js","per_prompt":[0.25,0.5],"mean":0.375,"max":0.5,"ci_95":[0.25,0.5]})",

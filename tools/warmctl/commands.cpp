@@ -154,9 +154,23 @@ Prints the tokens of TEXT as the vocabulary has them; - is standard input.
          .show = show_tokens}};
 }
 
+const option bos{.name = "bos", .sets = "bos"};
+const option on_error{.name = "on-error", .value = "WHAT", .sets = "on_error"};
+
 std::vector<option> with_view(std::vector<option> own)
 {
     return model_options() + std::vector<option>{view_option()} + std::move(own);
+}
+
+/// Whether every input could be scored.
+bool none_failed(const json::value& result)
+{
+    for (const auto& [name, parts] : result.as_object())
+        if (parts.is_array())
+            for (const json::value& part : parts.get_array())
+                if (part.is_object() && part.get_object().contains("error"))
+                    return false;
+    return true;
 }
 
 std::vector<command> that_score()
@@ -170,11 +184,12 @@ Prints the K most probable next tokens after each prompt; - is a prompt on each
 line of standard input.
 )",
          .example = "next -m ./model -a ./adapter --view base 'In the' 'The king'\n",
-         .options =
-             with_view({{.name = "top-k", .value = "K", .sets = "top_k", .otherwise = "10"}}),
+         .options = with_view(
+             {{.name = "top-k", .value = "K", .sets = "top_k", .otherwise = "10"}, bos, on_error}),
          .scores = true,
          .ask = ask_next,
-         .show = show_distributions},
+         .show = show_distributions,
+         .good = none_failed},
         {.name = "logprob",
          .summary = "log probability of completions",
          .method = "logprob",
@@ -183,10 +198,12 @@ Prints how probable each completion is after its prompt, logprobs in nats; - is
 a prompt, a tab and a completion on each line of standard input.
 )",
          .example = "logprob -m ./model 'The sky is' ' blue' 'The sky is' ' green'\n",
-         .options = with_view({{.name = "tokens", .doc = "each token of the completions too"}}),
+         .options = with_view(
+             {{.name = "tokens", .doc = "each token of the completions too"}, bos, on_error}),
          .scores = true,
          .ask = ask_logprob,
-         .show = show_logprobs},
+         .show = show_logprobs,
+         .good = none_failed},
         {.name = "perplexity",
          .summary = "perplexity of texts",
          .method = "rolling_logprob",
@@ -195,10 +212,12 @@ Prints logprob (nats) and perplexity of each text; - is a text on each line of
 standard input.
 )",
          .example = "perplexity -m ./model -a ./adapter - < verses.txt\n",
-         .options = with_view({{.name = "tokens", .doc = "each token of the texts too"}}),
+         .options =
+             with_view({{.name = "tokens", .doc = "each token of the texts too"}, bos, on_error}),
          .scores = true,
          .ask = ask_perplexity,
-         .show = show_perplexities},
+         .show = show_perplexities,
+         .good = none_failed},
         {.name = "generate",
          .summary = "continue a prompt",
          .method = "generate",
@@ -218,6 +237,12 @@ input.
                .sets = "stop",
                .doc = "end before TEXT; may be repeated",
                .repeats = true},
+              {.name = "stop-token",
+               .value = "ID",
+               .sets = "stop_token_ids",
+               .doc = "end at this token; may be repeated",
+               .repeats = true},
+              bos,
               {.name = "stream", .sets = "stream", .doc = "token by token, terminal or not"}}),
          .scores = true,
          .ask = ask_generate,
@@ -238,10 +263,13 @@ prompt, in nats; - is a prompt on each line of standard input.
                                   .doc = "Kullback-Leibler divergence KL(to || from)"},
                                  {.name = "from", .value = "VIEW", .sets = "from"},
                                  {.name = "to", .value = "VIEW", .sets = "to"},
-                                 {.name = "top-k", .value = "K", .sets = "top_k"}},
+                                 {.name = "top-k", .value = "K", .sets = "top_k"},
+                                 bos,
+                                 on_error},
          .scores = true,
          .ask = ask_kl,
-         .show = show_divergence},
+         .show = show_divergence,
+         .good = none_failed},
         {.name = "call",
          .summary = "any method, parameters as JSON",
          .method = "",
