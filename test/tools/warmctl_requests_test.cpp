@@ -1,0 +1,127 @@
+// What warmctl asks for.
+
+#include "tools/warmctl_runs.hpp"
+
+#include <filesystem>
+
+using namespace warmd;
+using namespace warmd::test;
+
+BOOST_AUTO_TEST_CASE(a_model_is_selected_alike_by_every_command_that_takes_one)
+{
+    const std::string model =
+        R"("model":{"kind":"dummy","dtype":"fp32","base":"/m","adapter":"/a","entry_point":"e","options":{"load_ms":5}})";
+    for (const words& command : std::vector<words>{{"load"},
+                                                   {"unload"},
+                                                   {"tokenize", "x"},
+                                                   {"next", "x"},
+                                                   {"logprob", "x", "y"},
+                                                   {"perplexity", "x"},
+                                                   {"generate", "x"},
+                                                   {"kl", "x"}}) {
+        words typed = command;
+        typed.insert(typed.end(), {"-m", "/m", "-a", "/a", "--dtype", "fp32", "--kind", "dummy",
+                                   "--entry-point", "e", "--options", "{\"load_ms\": 5}"});
+        check_contains(params_of(typed), model);
+    }
+    BOOST_TEST(params_of({"load", "-m", "@big"}) == R"({"model":"big"})");
+    BOOST_TEST(params_of({"load", "-m", "/m", "--pin", "--keep-alive", "60", "--timeout", "2.5"}) ==
+               R"({"model":{"base":"/m"},"timeout":2.5E0,"keep_alive":60,"pin":true})");
+}
+
+BOOST_AUTO_TEST_CASE(what_looks_like_a_path_or_is_one_is_sent_absolute_and_a_repository_id_as_it_is)
+{
+    const test::scratch_directory home;
+    std::filesystem::create_directories(home.path / "org" / "here");
+    program_input input;
+    input.directory = home.path;
+    input.environment = {"HOME=/home/of/me"};
+    const auto base = [&](const std::string& typed, const words& more = {}) {
+        words all{"load", "-m", typed};
+        all.insert(all.end(), more.begin(), more.end());
+        return params_of(all, input);
+    };
+    const auto sent = [](const std::string& path) {
+        return R"({"model":{"base":")" + path + "\"}}";
+    };
+    const std::string here = home.path;
+    BOOST_TEST(base("org/name") == sent("org/name"));
+    BOOST_TEST(base("org/here") == sent(here + "/org/here"));
+    BOOST_TEST(base("./org/name") == sent(here + "/org/name"));
+    BOOST_TEST(base("../x") == sent(home.path.parent_path() / "x"));
+    BOOST_TEST(base("~/m") == sent("/home/of/me/m"));
+    BOOST_TEST(base("/m/./n") == sent("/m/n"));
+    BOOST_TEST(base("org/here", {"--kind", "dummy"}) ==
+               R"({"model":{"kind":"dummy","base":"org/here"}})");
+    BOOST_TEST(base("gpt2", {"-a", "adapter"}) ==
+               R"({"model":{"base":"gpt2","adapter":")" + here + "/adapter\"}}");
+}
+
+BOOST_AUTO_TEST_CASE(views_are_sent_as_the_protocol_has_them)
+{
+    const auto view = [](const std::string& typed) {
+        return params_of({"next", "-m", "/m", "--view", typed, "x"});
+    };
+    check_contains(view("base"), R"("view":"base")");
+    check_contains(view("scaled:-0.5"), R"("view":{"scaled":-5E-1})");
+    check_contains(view("null"), R"("view":{"null":{"seed":0}})");
+    check_contains(view("null:18446744073709551615"),
+                   R"("view":{"null":{"seed":18446744073709551615}})");
+}
+
+BOOST_AUTO_TEST_CASE(texts_come_from_arguments_and_from_lines_of_standard_input)
+{
+    program_input input;
+    input.in = "one\n two \n";
+    check_contains(params_of({"next", "-m", "/m", "zero", "-"}, input),
+                   R"("prompts":["zero","one"," two "],"top_k":10)");
+    check_contains(params_of({"perplexity", "-m", "/m", "--", "-x"}), R"("texts":["-x"])");
+    check_contains(params_of({"generate", "-m", "/m", "-"}, input), R"("prompt":"one\n two ")");
+    check_contains(params_of({"logprob", "-m", "/m", "a", "b"}),
+                   R"("items":[{"prompt":"a","completion":"b"}])");
+    input.in = "a\t b\n";
+    check_contains(params_of({"logprob", "-m", "/m", "-"}, input),
+                   R"("items":[{"prompt":"a","completion":" b"}])");
+    input.in = "\xff\n";
+    BOOST_TEST(run({"next", "-m", "/m", "-"}, input).status == 2);
+}
+
+BOOST_AUTO_TEST_CASE(each_command_asks_its_method_with_its_own_options)
+{
+    const auto asked = [](words typed) {
+        typed.push_back("--json");
+        const exchange made = run_answered("{}", typed);
+        return made.method() + ' ' + made.params();
+    };
+    BOOST_TEST(asked({"stats"}) == "stats {}");
+    BOOST_TEST(asked({"unload", "--all", "--no-wait"}) == R"(unload {"all":true,"wait":false})");
+    BOOST_TEST(asked({"reload"}) == "reload {}");
+    BOOST_TEST(asked({"unload", "--key", "k"}) == R"(unload {"key":"k"})");
+    BOOST_TEST(asked({"tokenize", "-m", "/m", "--no-special-tokens", "x"}) ==
+               R"(tokenize {"model":{"base":"/m"},"text":"x","add_special_tokens":false})");
+    BOOST_TEST(
+        asked({"generate", "-m", "/m", "--temperature", "1", "--top-p", "1", "--top-k", "5",
+               "--seed", "3", "--max-new-tokens", "7", "--stop", "a", "--stop", "b", "x"}) ==
+        R"(generate {"model":{"base":"/m"},"prompt":"x","max_new_tokens":7,"temperature":1,"top_p":1,)"
+        R"("top_k":5,"seed":3,"stop":["a","b"]})");
+    BOOST_TEST(
+        asked({"generate", "-m", "/m", "--stop-token", "3", "--stop-token", "4", "--bos", "x"}) ==
+        R"(generate {"model":{"base":"/m"},"prompt":"x","max_new_tokens":64,"stop_token_ids":[3,4],"bos":true})");
+    BOOST_TEST(
+        asked(
+            {"kl", "-m", "/m", "--kl", "--from", "base", "--to", "null:1", "--top-k", "9", "x"}) ==
+        R"(divergence {"model":{"base":"/m"},"prompts":["x"],"kind":"kl","from":"base","to":{"null":{"seed":1}},"top_k":9})");
+    BOOST_TEST(asked({"kl", "-m", "/m", "x"}) ==
+               R"(divergence {"model":{"base":"/m"},"prompts":["x"]})"); // the daemon's default
+    check_contains(asked({"kl", "-m", "/m", "--js", "x"}), R"("kind":"js")");
+}
+
+BOOST_AUTO_TEST_CASE(call_sends_any_json_on_one_line)
+{
+    program_input input;
+    input.in = "{\n \"keys\": [1,\r\n2] }\n";
+    const exchange made = run_answered("[1]", {"call", "some.method", "-"}, input);
+    BOOST_TEST(made.method() == "some.method");
+    BOOST_TEST(made.params() == R"({"keys":[1,2]})");
+    BOOST_TEST(made.said.out == "[1]\n");
+}
