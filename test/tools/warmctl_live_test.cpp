@@ -84,7 +84,8 @@ std::string event(const std::string& params)
 }
 
 const std::vector<std::string> some_events{
-    R"({"type":"state","time":1767225600.25,"key":"a-1","from":null,"to":"waiting","reason":"requested"})",
+    R"({"type":"state","time":1767225600.25,"key":"a-1","from":null,"to":"waiting",)"
+    R"("reason":"requested"})",
     R"({"type":"evicted","time":1767225601,"key":"a-1","reason":"capacity"})",
     R"({"type":"load_failed","time":1767225602,"key":"a-1","message":"no\u001b[2J","cause":"c"})",
     R"({"type":"close_failed","time":1767225603,"key":"a-1","message":"why"})",
@@ -176,18 +177,22 @@ struct daemon_to_look_at {
         if (method == "health")
             return answer(
                 request,
-                R"({"status":"degraded","ready":true,"reasons":["a-1 is late"],"version":"1.2","pid":1,)"
-                R"("uptime_seconds":192,"loaded_models":[],"max_loaded_models":2,"oldest_waiter_seconds":0})");
+                R"({"status":"degraded","ready":true,"reasons":["a-1 is late"],"version":"1.2",)"
+                R"("pid":1,)"
+                R"("uptime_seconds":192,"loaded_models":[],"max_loaded_models":2,)"
+                R"("oldest_waiter_seconds":0})");
         if (method == "stats")
-            return answer(
-                request,
-                R"({"hits_total":3,"misses_total":1,"joins_total":0,"loaded_models":1,"charged_bytes":2000000})");
+            return answer(request,
+                          R"({"hits_total":3,"misses_total":1,"joins_total":0,"loaded_models":1,)"
+                          R"("charged_bytes":2000000})");
         if (++looks == 1)
             looked.set_value();
         return answer(
             request,
-            R"({"models":[{"key":"a-1","state":"ready","bytes":2000000,"estimated_bytes":1,"leases":1,"waiters":0,)"
-            R"("pinned":false,"load_seconds":1,"idle_seconds":null,"expires_in_seconds":null,"generation":"g",)"
+            R"({"models":[{"key":"a-1","state":"ready","bytes":2000000,"estimated_bytes":1,)"
+            R"("leases":1,"waiters":0,)"
+            R"("pinned":false,"load_seconds":1,"idle_seconds":null,"expires_in_seconds":null,)"
+            R"("generation":"g",)"
             R"("calls":)" +
                 std::to_string(looks == 3 ? 1'000'012 : 12) + "}]}");
     }

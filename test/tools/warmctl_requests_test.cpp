@@ -10,7 +10,8 @@ using namespace warmd::test;
 BOOST_AUTO_TEST_CASE(a_model_is_selected_alike_by_every_command_that_takes_one)
 {
     const std::string model =
-        R"("model":{"kind":"dummy","dtype":"fp32","base":"/m","adapter":"/a","entry_point":"e","options":{"load_ms":5}})";
+        R"("model":{"kind":"dummy","dtype":"fp32","base":"/m","adapter":"/a","entry_point":"e",)"
+        R"("options":{"load_ms":5}})";
     for (const words& command : std::vector<words>{{"load"},
                                                    {"unload"},
                                                    {"tokenize", "x"},
@@ -99,18 +100,20 @@ BOOST_AUTO_TEST_CASE(each_command_asks_its_method_with_its_own_options)
     BOOST_TEST(asked({"unload", "--key", "k"}) == R"(unload {"key":"k"})");
     BOOST_TEST(asked({"tokenize", "-m", "/m", "--no-special-tokens", "x"}) ==
                R"(tokenize {"model":{"base":"/m"},"text":"x","add_special_tokens":false})");
-    BOOST_TEST(
-        asked({"generate", "-m", "/m", "--temperature", "1", "--top-p", "1", "--top-k", "5",
-               "--seed", "3", "--max-new-tokens", "7", "--stop", "a", "--stop", "b", "x"}) ==
-        R"(generate {"model":{"base":"/m"},"prompt":"x","max_new_tokens":7,"temperature":1,"top_p":1,)"
-        R"("top_k":5,"seed":3,"stop":["a","b"]})");
+    BOOST_TEST(asked({"generate", "-m", "/m", "--temperature", "1", "--top-p", "1", "--top-k", "5",
+                      "--seed", "3", "--max-new-tokens", "7", "--stop", "a", "--stop", "b", "x"}) ==
+               R"(generate {"model":{"base":"/m"},"prompt":"x","max_new_tokens":7,"temperature":1,)"
+               R"("top_p":1,)"
+               R"("top_k":5,"seed":3,"stop":["a","b"]})");
     BOOST_TEST(
         asked({"generate", "-m", "/m", "--stop-token", "3", "--stop-token", "4", "--bos", "x"}) ==
-        R"(generate {"model":{"base":"/m"},"prompt":"x","max_new_tokens":64,"stop_token_ids":[3,4],"bos":true})");
+        R"(generate {"model":{"base":"/m"},"prompt":"x","max_new_tokens":64,"stop_token_ids":)"
+        R"([3,4],"bos":true})");
     BOOST_TEST(
         asked(
             {"kl", "-m", "/m", "--kl", "--from", "base", "--to", "null:1", "--top-k", "9", "x"}) ==
-        R"(divergence {"model":{"base":"/m"},"prompts":["x"],"kind":"kl","from":"base","to":{"null":{"seed":1}},"top_k":9})");
+        R"(divergence {"model":{"base":"/m"},"prompts":["x"],"kind":"kl","from":"base","to":)"
+        R"({"null":{"seed":1}},"top_k":9})");
     BOOST_TEST(asked({"kl", "-m", "/m", "x"}) ==
                R"(divergence {"model":{"base":"/m"},"prompts":["x"]})"); // the daemon's default
     check_contains(asked({"kl", "-m", "/m", "--js", "x"}), R"("kind":"js")");

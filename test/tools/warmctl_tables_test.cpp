@@ -10,7 +10,8 @@ BOOST_AUTO_TEST_CASE(health_has_status_0_only_when_ok_and_ready)
     const auto status = [](const std::string& state, const std::string& ready) {
         const std::string result =
             R"({"status":")" + state + R"(","ready":)" + ready +
-            R"(,"reasons":["r1"],"version":"0.1.0","pid":7,"uptime_seconds":75,"loaded_models":[{"key":"k1"}],)"
+            R"(,"reasons":["r1"],"version":"0.1.0","pid":7,"uptime_seconds":75,"loaded_models":)"
+            R"([{"key":"k1"}],)"
             R"("max_loaded_models":2,"oldest_waiter_seconds":0.5})";
         const exchange plain = run_answered(result, {"health"});
         BOOST_TEST(run_answered(result, {"--json", "health"}).said.status == plain.said.status);
@@ -36,10 +37,14 @@ BOOST_AUTO_TEST_CASE(json_prints_the_result_as_it_came)
 BOOST_AUTO_TEST_CASE(ps_lines_its_columns_up)
 {
     const exchange made = run_answered(
-        R"({"models":[{"key":"a-1","state":"ready","bytes":2000000,"estimated_bytes":1,"leases":0,"waiters":0,"pinned":true,)"
-        R"("load_seconds":1,"idle_seconds":3.25,"expires_in_seconds":3700,"generation":"g","calls":12},)"
-        R"({"key":"longer-2","state":"loading","bytes":0,"estimated_bytes":999,"leases":0,"waiters":3,"pinned":false,)"
-        R"("load_seconds":0,"idle_seconds":null,"expires_in_seconds":null,"generation":"g","calls":0}]})",
+        R"({"models":[{"key":"a-1","state":"ready","bytes":2000000,"estimated_bytes":1,)"
+        R"("leases":0,"waiters":0,"pinned":true,)"
+        R"("load_seconds":1,"idle_seconds":3.25,"expires_in_seconds":3700,"generation":"g",)"
+        R"("calls":12},)"
+        R"({"key":"longer-2","state":"loading","bytes":0,"estimated_bytes":999,"leases":0,)"
+        R"("waiters":3,"pinned":false,)"
+        R"("load_seconds":0,"idle_seconds":null,"expires_in_seconds":null,"generation":"g",)"
+        R"("calls":0}]})",
         {"ps"});
     BOOST_TEST(made.method() == "models");
     BOOST_TEST(made.said.out ==
@@ -109,9 +114,9 @@ BOOST_AUTO_TEST_CASE(scores_are_tabulated_and_tokens_shown_on_request)
 {
     scripted_peer peer([](const json::object& request) {
         return request.at("method").as_string() == "logprob"
-                   ? answer(
-                         request,
-                         R"({"results":[{"logprob":-2.0,"num_tokens":1,"token_ids":[5,6],"logprobs":[-2.0]}]})")
+                   ? answer(request,
+                            R"({"results":[{"logprob":-2.0,"num_tokens":1,"token_ids":[5,6],)"
+                            R"("logprobs":[-2.0]}]})")
                    : refusal(request,
                              R"({"code":-32009,"message":"no","data":{"kind":"unsupported"}})");
     });
@@ -126,18 +131,21 @@ BOOST_AUTO_TEST_CASE(scores_are_tabulated_and_tokens_shown_on_request)
                            "   6         0.1353  -2.0000\n");
 
     const exchange perplexity = run_answered(
-        R"({"results":[{"token_ids":[1,2],"logprobs":[-1],"num_tokens":2,"total_logprob":-1,"mean_logprob":-1,)"
+        R"({"results":[{"token_ids":[1,2],"logprobs":[-1],"num_tokens":2,"total_logprob":-1,)"
+        R"("mean_logprob":-1,)"
         R"("perplexity":2.7182818}]})",
         {"perplexity", "-m", "/m", "some text"});
     BOOST_TEST(perplexity.method() == "rolling_logprob");
     BOOST_TEST(perplexity.said.out == "TEXT         TOKENS  LOGPROB  PER TOKEN  PERPLEXITY\n"
                                       "\"some text\"       2  -1.0000    -1.0000      2.7183\n");
 
-    const exchange nothing = run_answered(
-        R"({"results":[{"token_ids":[1],"logprobs":[],"num_tokens":1,"num_scored":0,"total_logprob":0,)"
-        R"("mean_logprob":null,"perplexity":null},{"error":{"code":-32602,"message":"texts[1]: no\u001b",)"
-        R"("data":{"kind":"invalid_params"}}}]})",
-        {"perplexity", "-m", "/m", "--on-error", "item", "--bos", "a", "b"});
+    const exchange nothing =
+        run_answered(R"({"results":[{"token_ids":[1],"logprobs":[],"num_tokens":1,"num_scored":0,)"
+                     R"("total_logprob":0,)"
+                     R"("mean_logprob":null,"perplexity":null},{"error":{"code":-32602,)"
+                     R"("message":"texts[1]: no\u001b",)"
+                     R"("data":{"kind":"invalid_params"}}}]})",
+                     {"perplexity", "-m", "/m", "--on-error", "item", "--bos", "a", "b"});
     BOOST_TEST(nothing.params() ==
                R"({"model":{"base":"/m"},"texts":["a","b"],"bos":true,"on_error":"item"})");
     BOOST_TEST(nothing.said.out == "TEXT  TOKENS  LOGPROB  PER TOKEN  PERPLEXITY\n"
@@ -146,7 +154,8 @@ BOOST_AUTO_TEST_CASE(scores_are_tabulated_and_tokens_shown_on_request)
                                    "\"b\": texts[1]: no\\x1b\n");
     BOOST_TEST(nothing.said.status == 1); // a part of it failed
     const exchange unscored = run_answered(
-        R"({"results":[{"logprob":null,"num_tokens":0,"num_scored":0,"token_ids":[5],"logprobs":[]}]})",
+        R"({"results":[{"logprob":null,"num_tokens":0,"num_scored":0,"token_ids":[5],"logprobs":)"
+        R"([]}]})",
         {"logprob", "-m", "/m", "", "c"});
     BOOST_TEST(unscored.said.out == "COMPLETION  TOKENS  P  LOGPROB  PER TOKEN\n"
                                     "\"c\"              0  –        –          –\n");

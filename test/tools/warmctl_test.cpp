@@ -141,7 +141,8 @@ BOOST_AUTO_TEST_CASE(an_answer_of_another_shape_is_a_failure_not_a_crash)
         {{"tokenize", "-m", "/m", "x"},
          {R"({"ids":[1,2],"tokens":["a"]})", R"({"ids":["a"],"tokens":["a"]})"}},
         {{"next", "-m", "/m", "x"},
-         {R"({"distributions":[{"token_ids":[1],"logprobs":[],"tail_logprob":null,"vocab_size":1}]})"}},
+         {R"({"distributions":[{"token_ids":[1],"logprobs":[],"tail_logprob":null,)"
+          R"("vocab_size":1}]})"}},
         {{"generate", "-m", "/m", "x"}, {R"({"text":null})"}},
         {{"kl", "-m", "/m", "x"},
          {R"({"kind":"js","per_prompt":[],"mean":0,"max":0,"ci_95":[0]})"}},

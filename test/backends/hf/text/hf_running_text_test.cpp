@@ -44,7 +44,9 @@ tokenizer with_decoder(const std::string& decoder)
     test::write_file(
         dir.path / "tokenizer.json",
         "{" + decoder +
-            R"("model":{"type":"BPE","vocab":{"_":0,"__":1,"_a":2,"b_":3,"<0xE2>":4,"<0x82>":5,"<0xAC>":6,"<0x41>":7,"x":8,"xx":9,"\u00e2":10,"\u0124":11,"\u00ac":12,"c":13},"merges":[]}})");
+            R"("model":{"type":"BPE","vocab":{"_":0,"__":1,"_a":2,"b_":3,"<0xE2>":4,"<0x82>":5,)"
+            R"("<0xAC>":6,"<0x41>":7,"x":8,"xx":9,"\u00e2":10,"\u0124":11,"\u00ac":12,"c":13},)"
+            R"("merges":[]}})");
     return tokenizer::load(dir.path / "tokenizer.json").value();
 }
 
@@ -58,12 +60,20 @@ const std::vector<std::string> decoders{
     R"("decoder":{"type":"Strip","content":"x","start":1,"stop":1},)",
     R"("decoder":{"type":"Replace","pattern":{"Regex":"[ab_]"},"content":"."},)",
     // Llama 2's, and variants of it that strip more than one place, or the end
-    R"("decoder":{"type":"Sequence","decoders":[{"type":"Replace","pattern":{"String":"_"},"content":" "},{"type":"ByteFallback"},{"type":"Fuse"},{"type":"Strip","content":" ","start":1,"stop":0}]},)",
-    R"("decoder":{"type":"Sequence","decoders":[{"type":"Replace","pattern":{"String":"_"},"content":" "},{"type":"ByteFallback"},{"type":"Fuse"},{"type":"Strip","content":" ","start":3,"stop":0}]},)",
-    R"("decoder":{"type":"Sequence","decoders":[{"type":"Fuse"},{"type":"Strip","content":"x","start":1,"stop":2}]},)",
-    R"("decoder":{"type":"Sequence","decoders":[{"type":"Fuse"},{"type":"Replace","pattern":{"String":"xx"},"content":"y"}]},)",
-    R"("decoder":{"type":"Sequence","decoders":[{"type":"ByteFallback"},{"type":"Metaspace","replacement":"_"},{"type":"Fuse"}]},)",
-    R"("decoder":{"type":"Sequence","decoders":[{"type":"ByteFallback"},{"type":"ByteLevel"},{"type":"Strip","content":"x","start":2,"stop":0}]},)",
+    R"("decoder":{"type":"Sequence","decoders":[{"type":"Replace","pattern":{"String":"_"},)"
+    R"("content":" "},{"type":"ByteFallback"},{"type":"Fuse"},{"type":"Strip","content":" ",)"
+    R"("start":1,"stop":0}]},)",
+    R"("decoder":{"type":"Sequence","decoders":[{"type":"Replace","pattern":{"String":"_"},)"
+    R"("content":" "},{"type":"ByteFallback"},{"type":"Fuse"},{"type":"Strip","content":" ",)"
+    R"("start":3,"stop":0}]},)",
+    R"("decoder":{"type":"Sequence","decoders":[{"type":"Fuse"},{"type":"Strip","content":"x",)"
+    R"("start":1,"stop":2}]},)",
+    R"("decoder":{"type":"Sequence","decoders":[{"type":"Fuse"},{"type":"Replace","pattern":)"
+    R"({"String":"xx"},"content":"y"}]},)",
+    R"("decoder":{"type":"Sequence","decoders":[{"type":"ByteFallback"},{"type":"Metaspace",)"
+    R"("replacement":"_"},{"type":"Fuse"}]},)",
+    R"("decoder":{"type":"Sequence","decoders":[{"type":"ByteFallback"},{"type":"ByteLevel"},)"
+    R"({"type":"Strip","content":"x","start":2,"stop":0}]},)",
 };
 
 } // namespace
