@@ -23,15 +23,6 @@ answer reload(surroundings in, nothing, peer from)
     co_return replies::reloaded(*done);
 }
 
-result<shutdown_request> read_shutdown(const schema::reader& by, const json_node& given,
-                                       const daemon_info& daemon)
-{
-    shutdown_request asked;
-    if (auto why = by.read(given, daemon.models, {asked}))
-        return *why;
-    return asked;
-}
-
 answer shut_down(surroundings in, shutdown_request asked, peer from)
 {
     if (auto why = refusal_of_strangers("shutdown", from))
@@ -44,8 +35,8 @@ answer shut_down(surroundings in, shutdown_request asked, peer from)
 
 void add_daemon(method_adder& to)
 {
-    to.add("reload", read_nothing, reload);
-    to.add("shutdown", read_shutdown, shut_down);
+    to.add("reload", read_request<nothing>, reload);
+    to.add("shutdown", read_request<shutdown_request>, shut_down);
 }
 
 } // namespace warmd

@@ -81,10 +81,28 @@ private:
     std::shared_ptr<const schema::contract> by_;
 };
 
+/// A request whose parameters are all its own, and one of a method about a model.
+template <class Request>
+result<Request> read_request(const schema::reader& by, const json_node& given,
+                             const daemon_info& daemon)
+{
+    Request asked;
+    if (auto why = by.read(given, daemon.models, {asked}))
+        return *why;
+    return asked;
+}
+template <class Request>
+result<Request> read_about_a_model(const schema::reader& by, const json_node& given,
+                                   const daemon_info& daemon)
+{
+    Request asked;
+    if (auto why = by.read(given, daemon.models, {asked, asked.about}))
+        return *why;
+    return asked;
+}
+
 /// A request of a method that takes no parameters.
 struct nothing {};
-result<nothing> read_nothing(const schema::reader& by, const json_node& given,
-                             const daemon_info& daemon);
 
 /// What a sound request has asked for besides takes effect; the options that it acquires a model
 /// with.

@@ -7,14 +7,6 @@
 
 namespace warmd {
 
-result<nothing> read_nothing(const schema::reader& by, const json_node& given,
-                             const daemon_info& daemon)
-{
-    if (auto why = by.read(given, daemon.models, {}))
-        return *why;
-    return nothing{};
-}
-
 acquire_options begin_request(const about_request& about, const peer& from)
 {
     acquire_options options{.keep_alive = about.keep_alive};

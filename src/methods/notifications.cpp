@@ -30,8 +30,7 @@ double unix_seconds(std::chrono::system_clock::time_point time)
 void write_details(json_writer& to, const event::state& moved)
 {
     const auto write_state = [&](std::string_view called, const std::optional<entry_state>& state) {
-        to.key(called);
-        state ? to.value(name(*state)) : to.value(nullptr);
+        member_or_null(to, called, state ? std::optional(name(*state)) : std::nullopt);
     };
     write_state("from", moved.from);
     write_state("to", moved.to);

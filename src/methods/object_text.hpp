@@ -3,7 +3,9 @@
 
 #include <warmd/json_writer.hpp>
 
+#include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace warmd::replies {
@@ -16,6 +18,17 @@ void write_object(std::string& out, Members members)
     to.begin_object();
     members(to);
     to.end_object();
+}
+
+/// A member that is null where there is no value.
+template <class T>
+void member_or_null(json_writer& to, std::string_view name, const std::optional<T>& value)
+{
+    to.key(name);
+    if (value)
+        to.value(*value);
+    else
+        to.value(nullptr);
 }
 
 template <class Members>

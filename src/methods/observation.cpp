@@ -60,7 +60,7 @@ method_adder::at_once health_at_once(const surroundings& in,
 {
     const auto models = std::make_shared<std::vector<model_info>>();
     return [in, by = std::move(by), models](const json_node& given, std::string& out) {
-        if (!read_nothing(*by, given, *in.daemon))
+        if (!read_request<nothing>(*by, given, *in.daemon))
             return false;
         in.cache->models_now(*models);
         replies::write_health(out, *models, in.cache->stats_now(), *in.daemon, in.cache->now());
@@ -74,7 +74,7 @@ method_adder::at_once discover_at_once(const surroundings& in,
                                        std::shared_ptr<const schema::reader> by)
 {
     return [in, by = std::move(by)](const json_node& given, std::string& out) {
-        if (!read_nothing(*by, given, *in.daemon))
+        if (!read_request<nothing>(*by, given, *in.daemon))
             return false;
         out += *in.document;
         return true;
@@ -98,15 +98,6 @@ std::function<void(std::size_t)> tell_lost(const peer& from, subscription watchi
     };
 }
 
-result<subscribe_request> read_subscribe(const schema::reader& by, const json_node& given,
-                                         const daemon_info& daemon)
-{
-    subscribe_request asked;
-    if (auto why = by.read(given, daemon.models, {asked}))
-        return *why;
-    return asked;
-}
-
 answer subscribe(surroundings in, subscribe_request asked, peer from)
 {
     event_sink sink = events_to(from);
@@ -120,12 +111,13 @@ answer subscribe(surroundings in, subscribe_request asked, peer from)
 
 void add_observation(method_adder& to)
 {
-    to.add("health", read_nothing, health, health_at_once(to.in(), to.reader_of("health")));
-    to.add("stats", read_nothing, stats);
-    to.add("metrics", read_nothing, metrics_text);
-    to.add("models", read_nothing, models);
-    to.add("subscribe", read_subscribe, subscribe);
-    to.add("rpc.discover", read_nothing, discover,
+    to.add("health", read_request<nothing>, health,
+           health_at_once(to.in(), to.reader_of("health")));
+    to.add("stats", read_request<nothing>, stats);
+    to.add("metrics", read_request<nothing>, metrics_text);
+    to.add("models", read_request<nothing>, models);
+    to.add("subscribe", read_request<subscribe_request>, subscribe);
+    to.add("rpc.discover", read_request<nothing>, discover,
            discover_at_once(to.in(), to.reader_of("rpc.discover")));
 }
 

@@ -1,10 +1,13 @@
 #include "methods/outcomes.hpp"
 
+#include "methods/object_text.hpp"
 #include "wire/rpc.hpp"
 
 #include <array>
 #include <cmath>
-#include <limits>
+#include <optional>
+#include <string_view>
+#include <vector>
 
 namespace warmd::replies {
 
@@ -31,42 +34,48 @@ void write_failed(json_writer& to, const failure& why)
     to.begin_object().key("error").raw(error).end_object();
 }
 
-void write_distributions(json_writer& to, const outcome& what)
+/// A list of what `write_one` writes of each, or why there is none.
+template <class T, class WriteOne>
+void write_list(json_writer& to, std::string_view called, const std::vector<result<T>>& all,
+                WriteOne write_one)
 {
-    to.key("distributions").begin_array();
-    for (const result<top_slice>& each : std::get<distributions>(what).slices) {
+    to.key(called).begin_array();
+    for (const result<T>& each : all) {
         if (to.full())
             break;
-        if (!each) {
+        if (each)
+            write_one(*each);
+        else
             write_failed(to, each.error());
-            continue;
-        }
-        const top_slice& slice = *each;
-        to.begin_object()
-            .key("token_ids")
-            .array(slice.token_ids)
-            .key("logprobs")
-            .array(slice.logprobs)
-            .key("tail_logprob");
-        slice.tail_logprob ? to.value(*slice.tail_logprob) : to.value(nullptr);
-        to.member("vocab_size", slice.vocab_size).end_object();
     }
     to.end_array();
 }
 
+void write_distributions(json_writer& to, const outcome& what)
+{
+    write_list(to, "distributions", std::get<distributions>(what).slices,
+               [&](const top_slice& slice) {
+                   to.begin_object()
+                       .key("token_ids")
+                       .array(slice.token_ids)
+                       .key("logprobs")
+                       .array(slice.logprobs);
+                   member_or_null(to, "tail_logprob", slice.tail_logprob);
+                   to.member("vocab_size", slice.vocab_size).end_object();
+               });
+}
+
+/// Nothing where nothing was scored: a sum of 0 would be the best of all.
+std::optional<double> if_scored(const scored_text& scored, double number)
+{
+    return scored.logprobs.empty() ? std::nullopt : std::optional(number);
+}
+
 void write_scored(json_writer& to, const outcome& what)
 {
-    to.key("results").begin_array();
-    for (const result<scored_text>& each : std::get<scored_texts>(what).results) {
-        if (to.full())
-            break;
-        if (!each) {
-            write_failed(to, each.error());
-            continue;
-        }
-        const scored_text& scored = *each;
-        to.begin_object().key("logprob");
-        scored.logprobs.empty() ? to.value(nullptr) : to.value(scored.total);
+    write_list(to, "results", std::get<scored_texts>(what).results, [&](const scored_text& scored) {
+        to.begin_object();
+        member_or_null(to, "logprob", if_scored(scored, scored.total));
         to.member("num_tokens", scored.logprobs.size())
             .member("num_scored", scored.logprobs.size())
             .key("token_ids")
@@ -74,24 +83,13 @@ void write_scored(json_writer& to, const outcome& what)
             .key("logprobs")
             .array(scored.logprobs)
             .end_object();
-    }
-    to.end_array();
+    });
 }
 
 void write_rolling(json_writer& to, const outcome& what)
 {
-    to.key("results").begin_array();
-    for (const result<scored_text>& each : std::get<scored_texts>(what).results) {
-        if (to.full())
-            break;
-        if (!each) {
-            write_failed(to, each.error());
-            continue;
-        }
-        const scored_text& scored = *each;
-        const double mean = // of nothing: no number, which is written as null
-            scored.logprobs.empty() ? std::numeric_limits<double>::quiet_NaN()
-                                    : scored.total / static_cast<double>(scored.logprobs.size());
+    write_list(to, "results", std::get<scored_texts>(what).results, [&](const scored_text& scored) {
+        const double mean = scored.total / static_cast<double>(scored.logprobs.size());
         to.begin_object()
             .key("token_ids")
             .array(scored.ids)
@@ -99,12 +97,11 @@ void write_rolling(json_writer& to, const outcome& what)
             .array(scored.logprobs)
             .member("num_tokens", scored.ids.size())
             .member("num_scored", scored.logprobs.size())
-            .member("total_logprob", scored.total)
-            .member("mean_logprob", mean)
-            .member("perplexity", std::exp(-mean))
-            .end_object();
-    }
-    to.end_array();
+            .member("total_logprob", scored.total);
+        member_or_null(to, "mean_logprob", if_scored(scored, mean));
+        member_or_null(to, "perplexity", if_scored(scored, std::exp(-mean)));
+        to.end_object();
+    });
 }
 
 void write_generation(json_writer& to, const outcome& what)
@@ -119,16 +116,8 @@ void write_generation(json_writer& to, const outcome& what)
 void write_divergence(json_writer& to, const outcome& what)
 {
     const auto& report = std::get<divergence_report>(what);
-    to.member("kind", report.kind == divergence_kind::js ? "js" : "kl")
-        .key("per_prompt")
-        .begin_array();
-    for (const result<double>& each : report.per_prompt) {
-        if (each)
-            to.value(*each);
-        else
-            write_failed(to, each.error());
-    }
-    to.end_array();
+    to.member("kind", report.kind == divergence_kind::js ? "js" : "kl");
+    write_list(to, "per_prompt", report.per_prompt, [&](double nats) { to.value(nats); });
     to.member("mean", report.mean).member("max", report.max);
     to.key("ci_95").array(std::array{report.ci_95_low, report.ci_95_high});
 }

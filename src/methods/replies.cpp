@@ -11,19 +11,13 @@ namespace warmd::replies {
 
 namespace {
 
-void write_optional(json_writer& to, std::string_view name, const std::optional<std::string>& text)
-{
-    to.key(name);
-    text ? to.value(*text) : to.value(nullptr);
-}
-
 /// The members that make a model's identity.
 void write_identity(json_writer& to, const model_spec& spec)
 {
     to.member("kind", spec.kind).member("base", spec.base);
-    write_optional(to, "adapter", spec.adapter);
+    member_or_null(to, "adapter", spec.adapter);
     to.member("dtype", spec.dtype).member("device", spec.device);
-    write_optional(to, "entry_point", spec.entry_point);
+    member_or_null(to, "entry_point", spec.entry_point);
     to.key("options").raw(spec.options);
 }
 
@@ -37,8 +31,8 @@ void write_model(json_writer& to, const resolved_model& model)
 /// A dtype that this machine cannot compute in is computed in another: who asked is told.
 void write_computes(json_writer& to, const resolved_model& model)
 {
-    to.key("computes");
-    model.computes.empty() ? to.value(nullptr) : to.value(model.computes);
+    member_or_null(to, "computes",
+                   model.computes.empty() ? std::nullopt : std::optional(model.computes));
 }
 
 double oldest_wait(const cache_stats& stats, time_point now)
@@ -118,8 +112,8 @@ std::string models(std::span<const model_info> models, time_point now)
 {
     const auto write_seconds = [](json_writer& to, std::string_view name,
                                   std::optional<std::chrono::nanoseconds> time) {
-        to.key(name);
-        time ? to.value(std::max(0.0, in_seconds(*time))) : to.value(nullptr);
+        member_or_null(to, name,
+                       time ? std::optional(std::max(0.0, in_seconds(*time))) : std::nullopt);
     };
     return object([&](json_writer& to) {
         to.key("models").begin_array();

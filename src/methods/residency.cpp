@@ -8,15 +8,6 @@ namespace warmd {
 
 namespace {
 
-result<load_request> read_load(const schema::reader& by, const json_node& given,
-                               const daemon_info& daemon)
-{
-    load_request asked;
-    if (auto why = by.read(given, daemon.models, {asked, asked.about}))
-        return *why;
-    return asked;
-}
-
 /// Answers a `load` that is a hit: no coroutine, no lease.
 class hits {
 public:
@@ -45,7 +36,7 @@ private:
     {
         asked.text.clear();
         asked.hint = {};
-        auto read = read_load(*by_, given, *in_.daemon);
+        auto read = read_about_a_model<load_request>(*by_, given, *in_.daemon);
         if (!read || read->pin)
             return false;
         asked.spec = std::move(read->model);
@@ -126,10 +117,8 @@ template <const char* method>
 result<entry_request> read_entry(const schema::reader& by, const json_node& given,
                                  const daemon_info& daemon)
 {
-    entry_request asked;
-    if (auto why = by.read(given, daemon.models, {asked, asked.about}))
-        return *why;
-    if (asked.model.has_value() == asked.key.has_value())
+    auto asked = read_about_a_model<entry_request>(by, given, daemon);
+    if (asked && asked->model.has_value() == asked->key.has_value())
         return failure{errc::invalid_params,
                        std::string(method) + " needs exactly one of model and key"};
     return asked;
@@ -162,7 +151,7 @@ constexpr char pin_name[] = "pin", unpin_name[] = "unpin";
 
 void add_residency(method_adder& to)
 {
-    to.add("load", read_load, load,
+    to.add("load", read_about_a_model<load_request>, load,
            [known = std::make_shared<hits>(to.in(), to.reader_of("load"))](
                const json_node& given, std::string& out) { return known->answer(given, out); });
     to.add("unload", read_unload, unload);
