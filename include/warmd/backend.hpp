@@ -1,19 +1,23 @@
 #pragma once
 // What a loaded model must be able to do. A backend knows nothing of the rest of warmd: it is given
-// calls, it completes them.
+// calls, and completes them when it is ready.
 
 #include <warmd/divergence.hpp>
 #include <warmd/error.hpp>
 #include <warmd/model_spec.hpp>
 
+#include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <limits>
+#include <memory>
 #include <optional>
-#include <span>
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <type_traits>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -154,14 +158,55 @@ using operation =
 using outcome = std::variant<tokens, plain_text, distributions, scored_texts, generation_result,
                              divergence_report>;
 
-/// One operation for a backend to carry out.
+/// Where the one answer of a call goes, whichever thread gives it. Moves only. What is answered
+/// twice keeps its first answer; what is dropped unanswered is answered backend_failed; and if
+/// telling it throws (a text that cannot be written, no memory), internal_error is told in its
+/// place: nobody waits for ever.
+class completion {
+public:
+    completion() = default;
+    /// `tell`: takes (result<outcome>), or (result<outcome>, tokens_in).
+    template <class Function>
+    requires(!std::same_as<std::remove_cvref_t<Function>, completion>) completion(Function tell)
+        : to_(std::make_unique<receiver_of<Function>>(std::move(tell)))
+    {
+    }
+    completion(completion&&) noexcept = default;
+    completion& operator=(completion&& other) noexcept;
+    ~completion();
+
+    /// `tokens_in`: of the call's inputs.
+    void operator()(result<outcome> told, std::size_t tokens_in = 0) noexcept;
+
+private:
+    struct receiver {
+        virtual ~receiver() = default;
+        virtual void tell(result<outcome>&& told, std::size_t tokens_in) = 0;
+    };
+    template <class Function>
+    struct receiver_of final : receiver {
+        explicit receiver_of(Function f) : function(std::move(f)) {}
+        void tell(result<outcome>&& told, std::size_t tokens_in) override
+        {
+            if constexpr (std::is_invocable_v<Function&, result<outcome>, std::size_t>)
+                function(std::move(told), tokens_in);
+            else
+                function(std::move(told));
+        }
+        Function function;
+    };
+
+    std::unique_ptr<receiver> to_; // null: answered
+};
+
+/// One operation for a backend to carry out. Its functions are called on any thread.
 struct call {
     operation what;
-    std::stop_token stop; ///< asked to stop: complete soon, with `cancelled`
+    std::stop_token stop;           ///< asked to stop: complete soon, with `cancelled`
+    std::function<void()> on_start; ///< once work on it begins, if it does; may be empty
     std::function<void(const generated_token&)>
         on_token; ///< generate only; may be empty; called before complete
-    std::function<void(result<outcome>)> complete; ///< called exactly once, within run()
-    std::size_t tokens_in = 0; ///< of its inputs: the backend says so before it completes the call
+    completion complete;
     std::size_t max_tokens =
         std::numeric_limits<std::size_t>::max(); ///< with more of them: complete with
                                                  ///< too_many_tokens()
@@ -190,17 +235,19 @@ std::optional<failure> first_failure(failure_scope scope, const std::vector<resu
 std::optional<failure> too_much_to_list(const operation& what, std::size_t vocab_size,
                                         std::size_t max_reply_bytes);
 
-/// A loaded model. Every member may block and may throw; warmd calls them one at a time, on this
-/// backend's lane, close() last and exactly once.
+/// A loaded model. Its life: load, submit*, close, destruction. close() comes once, last, and only
+/// after every call has been completed; a backend that completes calls on threads of its own waits
+/// there until they have let go of it. All but submit() may block, on a worker thread; all may
+/// throw. One that blocks while it computes derives from batching_backend
+/// (model/batching_backend.hpp).
 class backend {
 public:
     virtual ~backend() = default;
-    /// Carries out calls that queued up while the backend was busy (at least one) and completes
-    /// each. A backend that can batch runs them together; no result may depend on which calls came
-    /// together. Bad input completes with invalid_params, an operation it lacks with unsupported.
-    /// An exception means every call not yet completed failed (backend_failed); the backend stays
-    /// usable.
-    virtual void run(std::span<call> calls) = 0;
+    /// Takes a call on and returns soon, whatever is under way; any thread, several at once. The
+    /// call is completed later, from any thread, perhaps before this returns. No result may depend
+    /// on what else is under way. Bad input completes with invalid_params, an operation it lacks
+    /// with unsupported; what cannot be carried out, with backend_failed: the backend stays usable.
+    virtual void submit(call what) = 0;
     /// Measured footprint.
     virtual footprint bytes() const = 0;
     /// Gives up what the destructor cannot report on. Called once, before destruction.

@@ -2,20 +2,31 @@
 // Which kinds of model this daemon can load. Filled in main, constant afterwards.
 
 #include <warmd/backend.hpp>
+#include <warmd/file_rules.hpp>
 #include <warmd/model_spec.hpp>
 
+#include <functional>
 #include <map>
 #include <memory>
 
 namespace warmd {
 
+/// The worker threads for calls, as one backend sees them: for work that blocks. Usable until its
+/// close() has been called.
+struct call_worker {
+    std::function<void(std::function<void()>)>
+        post; ///< runs it there later; one at a time, in the order in which they were posted
+    std::function<void(std::size_t calls)>
+        took; ///< for the metrics: so many calls are begun together; may be empty
+};
+
 /// What a loader is given besides the model.
 struct load_context {
     std::stop_token stop; ///< asked to give up: fail soon
     std::function<void(std::uint64_t bytes_done, std::uint64_t bytes_total)>
-        progress; ///< never empty; any thread
-    std::function<bool(int descriptor)>
-        may_read{}; ///< of a file just opened: whether its content may be used; empty: it may
+        progress;         ///< never empty; any thread
+    file_rules rules{};   ///< for every file that is opened
+    call_worker worker{}; ///< for the backend that is made
 };
 
 /// One kind of model. Both functions run on a worker thread, may block, and may throw
@@ -23,8 +34,8 @@ struct load_context {
 struct loader {
     /// Makes the spec unambiguous, finds its files and estimates their footprint, reading no more
     /// than headers. not_found: base or adapter is not on disk; unsupported: a dtype, device or
-    /// option this kind cannot do.
-    std::function<result<resolved_model>(const model_spec&)> resolve;
+    /// option this kind cannot do. Files are opened by `rules`.
+    std::function<result<resolved_model>(const model_spec&, const file_rules& rules)> resolve;
     /// Loads what resolve() returned. A failure names the file and the cause; with
     /// retry_after_seconds 0, the files changed since, and what resolve() says now may well load.
     std::function<result<std::unique_ptr<backend>>(const resolved_model&, load_context&)> load;

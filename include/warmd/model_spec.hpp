@@ -20,10 +20,11 @@ class json_node; // json/json_document.hpp
 /// here; resolving them (backend_registry.hpp) makes their identities equal.
 struct model_spec {
     std::string kind = "hf";
-    std::string base;                   ///< an absolute path, or a name the kind understands
-    std::optional<std::string> adapter; ///< an absolute path
-    std::string dtype = "auto";         ///< auto, fp32, bf16, fp16
-    std::string device = "auto";        ///< auto, cpu
+    std::string base;                    ///< an absolute path, or a name the kind understands
+    std::optional<std::string> revision; ///< of a repository id: branch, tag or commit
+    std::optional<std::string> adapter;  ///< an absolute path
+    std::string dtype = "auto";          ///< auto, fp32, bf16, fp16
+    std::string device = "auto";         ///< auto, cpu
     bool trust_remote_code =
         false; ///< accepted, and not part of the identity: no code is ever loaded
     std::optional<std::string> entry_point;
@@ -53,8 +54,8 @@ std::optional<failure> read_model_spec(const json_node& value, model_spec& spec)
 /// stays as written. Makes system calls: worker threads only.
 std::string real_path(const std::string& path);
 
-/// The identity of a resolved spec: opaque, stable text, equal exactly when kind, base, adapter,
-/// dtype, device, entry point and options are equal.
+/// The identity of a resolved spec: opaque, stable text, equal exactly when kind, base, revision,
+/// adapter, dtype, device, entry point and options are equal.
 struct cache_key {
     std::string text;
 

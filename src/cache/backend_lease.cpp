@@ -26,18 +26,19 @@ struct stop_on_exit {
 };
 
 /// The completion keeps a share of the hold: the lease goes back only after the job has ended.
-void queue(const std::shared_ptr<hold>& under, operation what, call_options how,
-           std::stop_token stop, std::function<void(result<outcome>)> complete)
+void submit(const std::shared_ptr<hold>& under, operation what, call_options how,
+            std::stop_token stop, std::function<void(result<outcome>)> complete)
 {
     resident& held = under->held();
     held.calls.fetch_add(1, std::memory_order_relaxed);
-    held.where->run({.what = std::move(what),
-                     .stop = std::move(stop),
-                     .on_token = std::move(how.on_token),
-                     .complete = [under, told = std::move(complete)](
-                                     result<outcome> done) { told(std::move(done)); },
-                     .max_tokens = how.max_tokens,
-                     .max_reply_bytes = how.max_reply_bytes});
+    held.where->submit({.what = std::move(what),
+                        .stop = std::move(stop),
+                        .on_start = {},
+                        .on_token = std::move(how.on_token),
+                        .complete = [under, tell = std::move(complete)](
+                                        result<outcome> told) { tell(std::move(told)); },
+                        .max_tokens = how.max_tokens,
+                        .max_reply_bytes = how.max_reply_bytes});
 }
 
 std::function<void(result<outcome>)> deliver_to(std::shared_ptr<handoff<result<outcome>>> to)
@@ -60,7 +61,7 @@ asio::awaitable<result<outcome>> backend_lease::run(operation what, call_options
     const asio::any_io_executor executor = co_await asio::this_coro::executor;
     const auto told = handoff<result<outcome>>::make(executor);
     const stop_on_exit stop;
-    queue(hold_, std::move(what), std::move(how), stop.source.get_token(), deliver_to(told));
+    submit(hold_, std::move(what), std::move(how), stop.source.get_token(), deliver_to(told));
     result<outcome> answer = co_await told->take();
     co_return answer;
 }
@@ -71,8 +72,8 @@ asio::awaitable<result<std::string>> backend_lease::run(operation what, call_opt
     const asio::any_io_executor executor = co_await asio::this_coro::executor;
     const auto told = handoff<result<std::string>>::make(executor);
     const stop_on_exit stop;
-    queue(hold_, std::move(what), std::move(how), stop.source.get_token(),
-          deliver_to(told, std::move(write)));
+    submit(hold_, std::move(what), std::move(how), stop.source.get_token(),
+           deliver_to(told, std::move(write)));
     result<std::string> answer = co_await told->take();
     co_return std::move(answer);
 }

@@ -1,11 +1,14 @@
 #include "cache/lane.hpp"
 
+#include "base/exception_text.hpp"
+
 #include <boost/asio/post.hpp>
 
 #include <malloc.h>
 
+#include <chrono>
 #include <cstdint>
-#include <exception>
+#include <optional>
 #include <utility>
 
 namespace warmd {
@@ -26,15 +29,6 @@ void give_memory_back([[maybe_unused]] std::uint64_t freed) noexcept
 
 } // namespace
 
-std::string current_exception_text() noexcept
-try {
-    throw;
-} catch (const std::exception& thrown) {
-    return thrown.what();
-} catch (...) {
-    return "an exception of unknown type";
-}
-
 void lane::load(const loader& how, std::shared_ptr<const resolved_model> model,
                 load_context context, std::function<void(result<footprint>)> done)
 {
@@ -54,65 +48,71 @@ void lane::load(const loader& how, std::shared_ptr<const resolved_model> model,
             return result<footprint>(failure{errc::load_failed, current_exception_text()});
         }
     };
+    context.worker = worker();
     asio::post(loads_, [self = shared_from_this(), by = &how, what = std::move(model),
                         with = std::move(context), tell = std::move(done),
                         attempt]() mutable noexcept { tell(attempt(*self, *by, *what, with)); });
 }
 
-void lane::run(call what)
-{
-    asio::post(runs_, [self = shared_from_this(),
-                       asked = queued{std::move(what), clock::now()}]() mutable noexcept {
-        self->pending_.push_back(std::move(asked));
-        if (self->pending_.size() == 1) // behind every call that is queued by now
-            asio::post(self->runs_, [self]() noexcept { self->run_pending(); });
-    });
-}
+/// What the metrics are told of one call.
+struct lane::account {
+    const std::shared_ptr<metrics> to;
+    const clock::time_point submitted = clock::now();
+    std::optional<clock::time_point> began = {};
 
-void lane::run_pending() noexcept
-{
-    using completion = std::function<void(result<outcome>)>;
-    std::vector<call> calls;
-    std::vector<completion> open; // emptied as calls are completed
-    const clock::time_point began = clock::now();
-    for (queued& each : std::exchange(pending_, {})) {
-        metrics_->queue_seconds.add(began - each.since);
-        if (each.what.stop.stop_requested())
-            each.what.complete(failure{errc::cancelled, "the caller has gone"});
-        else
-            open.push_back(std::exchange(calls.emplace_back(std::move(each.what)).complete, {}));
+    void start()
+    {
+        began = clock::now();
+        to->queue_seconds.add(*began - submitted);
     }
-    for (std::size_t i = 0; i != calls.size(); ++i)
-        calls[i].complete = [this, began, &calls, &open, i](result<outcome> told) {
-            if (const completion complete = std::exchange(open[i], {})) {
-                count(calls[i], told, began); // first, so that who has an answer finds it counted
-                complete(std::move(told));
-            }
-        };
-    std::string why = "the backend did not answer";
+    void end(const result<outcome>& told, std::size_t tokens_in) const
+    {
+        (began ? to->run_seconds : to->queue_seconds).add(clock::now() - began.value_or(submitted));
+        to->tokens_in.fetch_add(tokens_in, std::memory_order_relaxed);
+        if (const auto* const made = told ? std::get_if<generation_result>(&*told) : nullptr)
+            to->tokens_out.fetch_add(made->ids.size(), std::memory_order_relaxed);
+    }
+};
+
+void lane::submit(call what)
+{
+    const auto counted = std::make_shared<account>(account{metrics_});
+    held_.fetch_add(1, std::memory_order_relaxed);
+    what.on_start = [counted] { counted->start(); };
+    what.complete = [self = shared_from_this(), counted, to = std::move(what.complete)](
+                        result<outcome> told, std::size_t tokens_in) mutable {
+        counted->end(told, tokens_in); // first, so that who has an answer finds it counted
+        to(std::move(told), tokens_in);
+        self->let_go();
+    };
     try {
-        if (!calls.empty()) {
-            metrics_->batch_calls.add(static_cast<double>(calls.size()));
-            backend_->run(calls);
-        }
-    } catch (...) {
-        why = current_exception_text();
+        backend_->submit(std::move(what));
+    } catch (...) { // it dropped the call, and that has answered it (completion)
     }
-    for (const completion& complete : open)
-        if (complete)
-            complete(failure{errc::backend_failed, why});
 }
 
-void lane::count(const call& done, const result<outcome>& told, clock::time_point began) noexcept
+/// One after the other, in order, on runs_.
+call_worker lane::worker()
 {
-    metrics_->run_seconds.add(clock::now() - began);
-    metrics_->tokens_in.fetch_add(done.tokens_in, std::memory_order_relaxed);
-    if (const auto* const made = told ? std::get_if<generation_result>(&*told) : nullptr)
-        metrics_->tokens_out.fetch_add(made->ids.size(), std::memory_order_relaxed);
+    const auto post = [runs = runs_](std::function<void()> job) {
+        asio::post(runs, [job = std::move(job)]() noexcept { job(); });
+    };
+    return {.post = post, .took = [to = metrics_](std::size_t calls) {
+                to->batch_calls.add(static_cast<double>(calls));
+            }};
 }
 
 void lane::close(std::function<void(std::string)> done)
 {
+    closed_ = std::move(done);
+    let_go();
+}
+
+/// The last to let go, after close(), closes.
+void lane::let_go() noexcept
+{
+    if (held_.fetch_sub(1, std::memory_order_acq_rel) != 1)
+        return;
     const auto end = [](std::unique_ptr<backend> doomed) noexcept {
         std::string thrown;
         std::uint64_t held = 0;
@@ -127,10 +127,9 @@ void lane::close(std::function<void(std::string)> done)
         give_memory_back(held);
         return thrown;
     };
-    asio::post(runs_, [self = shared_from_this(), tell = std::move(done), end]() mutable noexcept {
-        asio::post(self->loads_, [self, tell = std::move(tell), end]() noexcept {
-            tell(end(std::move(self->backend_)));
-        });
+    asio::post(runs_, [self = shared_from_this(), end]() noexcept {
+        asio::post(self->loads_,
+                   [self, end]() noexcept { self->closed_(end(std::move(self->backend_))); });
     });
 }
 

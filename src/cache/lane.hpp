@@ -7,17 +7,19 @@
 
 #include <boost/asio/strand.hpp>
 
+#include <atomic>
+#include <cstddef>
 #include <functional>
 #include <memory>
-#include <vector>
+#include <string>
 
 namespace warmd {
 
-/// One backend's life: load, then runs, then close and destruction, one at a time and in that order
-/// (invariant 3), on worker threads. Loads and closes run on one pool and calls on another, so that
-/// slow loads never keep calls waiting; a close first passes through the calls' strand, so it
-/// cannot overlap or overtake one whatever the caller's bookkeeping says. Functions given to it are
-/// called on a worker thread and must not throw.
+/// One backend's life: load, then calls, then close and destruction, in that order (invariant 3).
+/// Loads and closes run on one pool and what blocks of calls on another, so that slow loads never
+/// keep calls waiting. The close waits until every call has been completed, and passes through the
+/// calls' strand, so it cannot overlap or overtake one whatever the caller's bookkeeping says.
+/// Functions given to it are called on a worker thread and must not throw.
 class lane : public std::enable_shared_from_this<lane> {
 public:
     /// Calls are counted in `to`.
@@ -30,31 +32,26 @@ public:
     /// whatever the loader threw is caught. Called once, first. `how` must outlive the call.
     void load(const loader& how, std::shared_ptr<const resolved_model> model, load_context context,
               std::function<void(result<footprint>)> done);
-    /// Queues a call. Calls that queue up while the backend is busy are handed over together. Each
-    /// is completed exactly once, whatever the backend does. REQUIRES: the load succeeded.
-    void run(call what);
-    /// Closes and destroys the backend after every call queued before. `done` gets what close()
-    /// threw, or "".
+    /// Gives the backend a call, and counts it. It is completed exactly once, whatever the backend
+    /// does. Any thread. REQUIRES: the load succeeded.
+    void submit(call what);
+    /// Closes and destroys the backend once every call is completed; called once, after the last
+    /// submit(). `done` gets what close() threw, or "".
     void close(std::function<void(std::string thrown)> done);
 
 private:
     using clock = std::chrono::steady_clock;
-    struct queued {
-        call what;
-        clock::time_point since;
-    };
+    struct account;
 
-    void run_pending() noexcept;
-    void count(const call& done, const result<outcome>& told, clock::time_point began) noexcept;
+    call_worker worker();
+    void let_go() noexcept;
 
     asio::strand<asio::any_io_executor> loads_;
     asio::strand<asio::any_io_executor> runs_;
-    std::unique_ptr<backend> backend_; // made on loads_, used on runs_, destroyed on loads_
-    std::vector<queued> pending_;      // touched on runs_ only
+    std::unique_ptr<backend> backend_;  // made and destroyed on loads_
+    std::atomic<std::size_t> held_ = 1; // by calls that are not completed, and 1 until close()
+    std::function<void(std::string)> closed_; // set by close()
     const std::shared_ptr<metrics> metrics_;
 };
-
-/// What is being thrown, in words. REQUIRES: called in a catch block.
-std::string current_exception_text() noexcept;
 
 } // namespace warmd

@@ -1,6 +1,6 @@
 #include "cache/model_resolver.hpp"
 
-#include "cache/lane.hpp"
+#include "base/exception_text.hpp"
 
 #include <warmd/json.hpp>
 
@@ -24,7 +24,7 @@ constexpr std::chrono::seconds watched_recheck{30};
 model_resolver::answer ask(const loader& how, const model_spec& spec) noexcept
 {
     try {
-        result<resolved_model> found = how.resolve(spec);
+        result<resolved_model> found = how.resolve(spec, {});
         if (!found)
             return found.error();
         return std::make_shared<const resolved_model>(std::move(*found));

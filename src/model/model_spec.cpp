@@ -40,8 +40,9 @@ std::string one_of(std::span<const std::string_view> allowed)
     return text;
 }
 
-constexpr std::array<std::string_view, 8> member_names{
-    "kind", "base", "adapter", "dtype", "device", "trust_remote_code", "entry_point", "options"};
+constexpr std::array<std::string_view, 9> member_names{
+    "kind",        "base",    "adapter", "dtype", "device", "trust_remote_code",
+    "entry_point", "options", "revision"};
 
 /// Where one member of the JSON object, of member_names, goes; the fault with it, if any.
 std::optional<spec_fault> take(model_spec& spec, std::string_view name, const json_node& value)
@@ -82,6 +83,8 @@ std::optional<spec_fault> take(model_spec& spec, std::string_view name, const js
         return choice(spec.device, devices);
     if (name == "entry_point")
         return optional_text(spec.entry_point);
+    if (name == "revision")
+        return optional_text(spec.revision);
     if (name == "trust_remote_code") {
         if (!value.is_bool())
             return ill_typed(name, "true or false", value);
@@ -105,7 +108,8 @@ std::optional<spec_fault> reset(model_spec& spec, std::size_t member)
     case 4: spec.device = "auto"; break;
     case 5: spec.trust_remote_code = false; break;
     case 6: spec.entry_point.reset(); break;
-    default: spec.options = "{}";
+    case 7: spec.options = "{}"; break;
+    default: spec.revision.reset();
     }
     return {};
 }
@@ -136,6 +140,9 @@ std::optional<spec_fault> parse_model_spec(const json_node& value, model_spec& s
         return spec_fault{"base", "is missing: the model's directory, as an absolute path"};
     if (spec.adapter && !spec.adapter->starts_with('/'))
         return spec_fault{"adapter", "must be an absolute path, found '" + *spec.adapter + "'"};
+    if (spec.revision && spec.base.starts_with('/'))
+        return spec_fault{"revision", "is for a repository id, and base is the path '" + spec.base +
+                                          "': a directory has no revisions"};
     return {};
 }
 
@@ -178,6 +185,8 @@ cache_key key_of(const model_spec& resolved)
     add(resolved.device);
     add_optional(resolved.entry_point);
     add(resolved.options);
+    if (resolved.revision) // else the keys of old stay what they were
+        add(*resolved.revision);
     // A name-based UUID (RFC 4122 §4.3): 122 bits of SHA-1. The directory's name in front is for
     // people.
     const boost::uuids::uuid id =

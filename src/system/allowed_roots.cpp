@@ -45,14 +45,15 @@ loader limited_to(std::vector<std::string> roots, loader how)
 {
     if (roots.empty())
         return how;
-    const auto resolve =
-        [roots, by = std::move(how.resolve)](const model_spec& asked) -> result<resolved_model> {
+    const file_rules rules{[roots](int descriptor) { return is_beneath(roots, descriptor); }};
+    const auto resolve = [roots, rules, by = std::move(how.resolve)](
+                             const model_spec& asked, const file_rules&) -> result<resolved_model> {
         const std::string adapter = asked.adapter.value_or("");
         if (auto why = objection(roots, "base", asked.base, asked.base))
             return *why;
         if (auto why = objection(roots, "adapter", adapter, adapter))
             return *why;
-        auto model = by(asked);
+        auto model = by(asked, rules);
         if (!model)
             return model;
         if (auto why = objection(roots, "base", model->spec.base, asked.base))
@@ -61,9 +62,9 @@ loader limited_to(std::vector<std::string> roots, loader how)
             return *why;
         return model;
     };
-    const auto load = [roots, by = std::move(how.load)](const resolved_model& model,
+    const auto load = [rules, by = std::move(how.load)](const resolved_model& model,
                                                         load_context& context) {
-        context.may_read = [&roots](int descriptor) { return is_beneath(roots, descriptor); };
+        context.rules = rules;
         return by(model, context);
     };
     return {resolve, load};

@@ -364,6 +364,41 @@ BOOST_AUTO_TEST_CASE(a_backend_that_throws_while_running_fails_its_calls_and_sta
     BOOST_TEST(three->got->has_value());
 }
 
+BOOST_AUTO_TEST_CASE(a_writer_that_throws_is_answered_internal_error_and_the_lease_comes_back)
+{
+    fixture f;
+    auto a = f.want("a");
+    f.settle();
+    const outcome_text write = [](const outcome&) -> result<std::string> {
+        throw std::bad_alloc();
+    };
+    const auto run = f.start(a->got->value().run(tokenize{"x", true}, {}, write));
+    f.settle();
+    BOOST_TEST_REQUIRE(run->done());
+    BOOST_TEST((run->got->error().code == errc::internal_error));
+    BOOST_TEST(run->got->error().detail.find("bad_alloc") != std::string::npos);
+    a->got.reset();
+    f.settle();
+    BOOST_TEST(f.models().at(0).entry.leases == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(a_call_that_a_backend_drops_or_will_not_take_is_answered_all_the_same)
+{
+    for (const char* trouble : {"drops", "refuses"}) {
+        fixture f;
+        (trouble == std::string("drops") ? f.world.run_drops : f.world.submit_throws) = {"a"};
+        auto a = f.want("a");
+        f.settle();
+        const auto run = f.start(a->got->value().run(tokenize{"x", true}));
+        f.settle();
+        BOOST_TEST_REQUIRE(run->done());
+        BOOST_TEST((run->got->error().code == errc::backend_failed));
+        a->got.reset();
+        f.settle();
+        BOOST_TEST(f.models().at(0).entry.leases == 0U);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(a_job_left_behind_keeps_its_backend_until_it_has_ended)
 {
     fixture f(1);

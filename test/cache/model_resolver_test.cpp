@@ -26,7 +26,9 @@ struct fixture {
     explicit fixture(bool watched = true)
     {
         write_file(file, "g1");
-        registry.add("file", {[this](const model_spec& asked) { return look(asked); }, {}});
+        registry.add(
+            "file",
+            {[this](const model_spec& asked, const file_rules&) { return look(asked); }, {}});
         const time_source time{
             [this] { return now; },
             [this](const asio::any_io_executor&) { return std::make_unique<hand_alarm>(ring); }};

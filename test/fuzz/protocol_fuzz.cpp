@@ -37,9 +37,9 @@ struct mute_alarm final : alarm {
 loader patient_loader()
 {
     const loader dummy = dummy_loader();
-    return {[dummy](model_spec asked) {
+    return {[dummy](model_spec asked, const file_rules& rules) {
                 asked.options = "{}";
-                return dummy.resolve(asked);
+                return dummy.resolve(asked, rules);
             },
             dummy.load};
 }

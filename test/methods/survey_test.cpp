@@ -2,6 +2,7 @@
 
 #include "cache/lane.hpp"
 #include "methods/survey.hpp"
+#include "model/batching_backend.hpp"
 #include "support/exposition.hpp"
 
 #include <boost/asio/io_context.hpp>
@@ -45,12 +46,12 @@ struct counted_daemon {
 };
 
 /// Completes with as many tokens as it says it was given.
-struct counting_backend : backend {
+struct counting_backend : batching_backend {
+    explicit counting_backend(call_worker worker) : batching_backend(std::move(worker)) {}
     void run(std::span<call> calls) override
     {
         for (call& each : calls) {
-            each.tokens_in = 7;
-            each.complete(outcome(generation_result{.text = "", .ids = {1, 2, 3}}));
+            each.complete(outcome(generation_result{.text = "", .ids = {1, 2, 3}}), 7);
         }
     }
     footprint bytes() const override { return {.all = 1}; }
@@ -169,19 +170,19 @@ BOOST_AUTO_TEST_CASE(calls_are_counted_before_they_are_answered)
     const auto counted = std::make_shared<metrics>();
     const auto where =
         std::make_shared<lane>(workers.get_executor(), workers.get_executor(), counted);
-    const loader how{{},
-                     [](const resolved_model&, load_context&) -> result<std::unique_ptr<backend>> {
-                         return std::make_unique<counting_backend>();
-                     }};
+    const loader how{
+        {}, [](const resolved_model&, load_context& with) -> result<std::unique_ptr<backend>> {
+            return std::make_unique<counting_backend>(std::move(with.worker));
+        }};
     where->load(how, std::make_shared<resolved_model>(), load_context{{}, [](auto, auto) {}},
                 [](const result<footprint>&) {});
+    workers.run(); // loaded
+    workers.restart();
     std::uint64_t counted_by_then = 0;
     for (int i = 0; i != 2; ++i)
-        where->run(call{
-            .what = generate{},
-            .stop = {},
-            .on_token = {},
-            .complete = [&](const result<outcome>&) { counted_by_then = counted->tokens_in; }});
+        where->submit(call{.what = generate{}, .stop = {}, .complete = [&](const result<outcome>&) {
+                               counted_by_then = counted->tokens_in;
+                           }});
     workers.run();
     BOOST_TEST(counted_by_then == 14U);
     BOOST_TEST(counted->tokens_out == 6U);

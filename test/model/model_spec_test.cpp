@@ -23,7 +23,10 @@ result<model_spec> read(const std::string& text)
 }
 model_spec spec(const std::string& text) { return read(text).value(); }
 failure refusal(const std::string& text) { return read(text).error(); }
-cache_key key(const std::string& text) { return dummy_loader().resolve(spec(text)).value().key; }
+cache_key key(const std::string& text)
+{
+    return dummy_loader().resolve(spec(text), {}).value().key;
+}
 
 } // namespace
 
@@ -42,6 +45,10 @@ BOOST_AUTO_TEST_CASE(every_member_of_the_identity_makes_a_different_key)
     BOOST_TEST(key(R"({"kind":"dummy","base":"/m/a","adapter":"/m/x"})").text != same);
     BOOST_TEST(key(R"({"kind":"dummy","base":"/m/a","entry_point":"f"})").text != same);
     BOOST_TEST(key(R"({"kind":"dummy","base":"/m/a","options":{"load_ms":1}})").text != same);
+    BOOST_TEST(key(R"({"kind":"dummy","base":"a","revision":"v1"})").text !=
+               key(R"({"kind":"dummy","base":"a","revision":"v2"})").text);
+    BOOST_TEST(key(R"({"kind":"dummy","base":"a","revision":"v1"})").text !=
+               key(R"({"kind":"dummy","base":"a"})").text);
     model_spec one{.kind = "hf", .base = "/m/a", .dtype = "fp32", .device = "cpu"}, two = one;
     two.dtype = "bf16";
     BOOST_TEST(key_of(one).text != key_of(two).text);
@@ -101,6 +108,8 @@ BOOST_AUTO_TEST_CASE(a_bad_spec_is_refused_naming_the_member)
              {R"({"base":"/m","dtype":"int4"})", "dtype"},
              {R"({"base":"/m","device":"cuda"})", "device"},
              {R"({"base":"/m","trust_remote_code":1})", "trust_remote_code"},
+             {R"({"base":"/m","revision":"main"})", "revision"},
+             {R"({"base":"org/m","revision":""})", "revision"},
              {R"({"base":"/m","options":[]})", "options"},
              {R"({"base":"/m\u0000/n"})", "base"}}) {
         BOOST_TEST((refusal(text).code == errc::invalid_params));

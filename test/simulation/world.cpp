@@ -1,14 +1,19 @@
 #include "simulation/world.hpp"
 
+#include "model/batching_backend.hpp"
+
 #include <stdexcept>
 
 namespace warmd::test {
 
 namespace {
 
-class simulated final : public backend {
+class simulated final : public batching_backend {
 public:
-    simulated(world& in, world::instance which) : in_(in), which_(which) {}
+    simulated(world& in, world::instance which, call_worker worker)
+        : batching_backend(std::move(worker)), in_(in), which_(which)
+    {
+    }
     ~simulated() override { in_.destroyed(which_); }
 
     void run(std::span<call> calls) override
@@ -41,7 +46,8 @@ private:
 
 loader world::make_loader()
 {
-    const auto resolve = [this](const model_spec& asked) -> result<resolved_model> {
+    const auto resolve = [this](const model_spec& asked,
+                                const file_rules&) -> result<resolved_model> {
         const std::size_t model = model_of(asked.base);
         resolved_model found{.spec = asked,
                              .key = {asked.base},
@@ -62,7 +68,7 @@ loader world::make_loader()
         load_ended(which, well);
         if (!well)
             throw std::runtime_error("load failed");
-        return std::make_unique<simulated>(*this, which);
+        return std::make_unique<simulated>(*this, which, std::move(context.worker));
     };
     return {resolve, load};
 }

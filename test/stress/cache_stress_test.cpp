@@ -5,6 +5,7 @@
 #include "support/scratch.hpp"
 
 #include "cache/backend_cache.hpp"
+#include "model/batching_backend.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
@@ -32,9 +33,12 @@ struct counts {
 
 /// Notices whether two of its members ever run at once (invariant 3). Its plain int is for
 /// ThreadSanitizer.
-class touchy_backend final : public backend {
+class touchy_backend final : public batching_backend {
 public:
-    explicit touchy_backend(counts& seen) : seen_(seen) {}
+    touchy_backend(counts& seen, call_worker worker)
+        : batching_backend(std::move(worker)), seen_(seen)
+    {
+    }
     ~touchy_backend() override { ++seen_.destroyed; }
     void run(std::span<call> calls) override
     {
@@ -69,23 +73,25 @@ private:
 backend_registry touchy_registry(counts& seen, const std::filesystem::path& file)
 {
     backend_registry registry;
-    registry.add(
-        "touchy",
-        {[file](const model_spec& asked) -> result<resolved_model> {
-             resolved_model model{
-                 .spec = asked, .key = {}, .files = fingerprint({&file, 1}), .estimated_bytes = 1};
-             model.watched = {file};
-             model.key = key_of(asked);
-             return model;
-         },
-         [&seen](const resolved_model& model, load_context&) -> result<std::unique_ptr<backend>> {
-             if (model.spec.base == "broken") {
-                 ++seen.failed_loads;
-                 throw std::runtime_error("broken");
-             }
-             ++seen.loads;
-             return std::make_unique<touchy_backend>(seen);
-         }});
+    registry.add("touchy",
+                 {[file](const model_spec& asked, const file_rules&) -> result<resolved_model> {
+                      resolved_model model{.spec = asked,
+                                           .key = {},
+                                           .files = fingerprint({&file, 1}),
+                                           .estimated_bytes = 1};
+                      model.watched = {file};
+                      model.key = key_of(asked);
+                      return model;
+                  },
+                  [&seen](const resolved_model& model,
+                          load_context& with) -> result<std::unique_ptr<backend>> {
+                      if (model.spec.base == "broken") {
+                          ++seen.failed_loads;
+                          throw std::runtime_error("broken");
+                      }
+                      ++seen.loads;
+                      return std::make_unique<touchy_backend>(seen, std::move(with.worker));
+                  }});
     return registry;
 }
 

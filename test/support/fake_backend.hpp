@@ -1,6 +1,7 @@
 #pragma once
 // A loader under the test's control: what it did is a journal, what it does is told beforehand.
 
+#include "model/batching_backend.hpp"
 #include <warmd/backend_registry.hpp>
 
 #include <functional>
@@ -16,7 +17,8 @@ namespace warmd::test {
 struct fake_world {
     std::vector<std::string>
         journal; ///< "load a", "run a 2" (calls together), "close a", "destroy a"
-    std::set<std::string> load_throws, close_throws, run_throws, load_throws_unknown; ///< by base
+    std::set<std::string> load_throws, close_throws, run_throws, run_drops, submit_throws,
+        load_throws_unknown;                  ///< by base
     std::map<std::string, std::string> files; ///< base -> generation; "g1" if absent
     std::map<std::string, int> changes; ///< base -> during how many loads its files will change
     std::map<std::string, std::uint64_t> bytes; ///< base -> measured and estimated; 1 if absent
@@ -41,16 +43,27 @@ struct fake_world {
     }
 };
 
-class fake_backend final : public backend {
+class fake_backend final : public batching_backend {
 public:
-    fake_backend(fake_world& world, std::string base) : world_(world), base_(std::move(base)) {}
+    fake_backend(fake_world& world, std::string base, call_worker worker)
+        : batching_backend(std::move(worker)), world_(world), base_(std::move(base))
+    {
+    }
     ~fake_backend() override { world_.journal.push_back("destroy " + base_); }
 
+    void submit(call what) override
+    {
+        if (world_.submit_throws.contains(base_))
+            throw std::runtime_error("submit to " + base_ + " broke");
+        batching_backend::submit(std::move(what));
+    }
     /// tokenize answers with the text's bytes; everything else is unsupported.
     void run(std::span<call> calls) override
     {
         world_.on_worker();
         world_.journal.push_back("run " + base_ + ' ' + std::to_string(calls.size()));
+        if (world_.run_drops.contains(base_))
+            return;
         for (call& each : calls) {
             const auto* what = std::get_if<tokenize>(&each.what);
             if (world_.run_throws.contains(base_))
@@ -81,7 +94,8 @@ private:
 
 inline loader fake_world::make_loader()
 {
-    const auto resolve = [this](const model_spec& asked) -> result<resolved_model> {
+    const auto resolve = [this](const model_spec& asked,
+                                const file_rules&) -> result<resolved_model> {
         on_worker();
         if (asked.base == "absent")
             return failure{errc::not_found, "no model at absent"};
@@ -110,7 +124,7 @@ inline loader fake_world::make_loader()
             throw std::runtime_error("load of " + base + " broke");
         if (load_throws_unknown.contains(base))
             throw 42;
-        return std::make_unique<fake_backend>(*this, base);
+        return std::make_unique<fake_backend>(*this, base, std::move(context.worker));
     };
     return loader{resolve, load};
 }

@@ -2,6 +2,7 @@
 // Loads and asks a model of test/data through the hf loader's public face.
 
 #include "hf/hf_loader.hpp"
+#include "model/batching_backend.hpp"
 
 #include <warmd/backend.hpp>
 #include <warmd/backend_registry.hpp>
@@ -12,6 +13,7 @@
 #include <iterator>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -38,7 +40,7 @@ inline model_spec spec_of(const std::filesystem::path& base,
 
 inline result<std::unique_ptr<backend>> load_with(const loader& by, const model_spec& spec)
 {
-    const auto resolved = by.resolve(spec);
+    const auto resolved = by.resolve(spec, {});
     if (!resolved)
         return resolved.error();
     load_context context{.stop = {}, .progress = [](std::uint64_t, std::uint64_t) {}};
@@ -51,7 +53,13 @@ inline std::unique_ptr<backend> load_model(const std::filesystem::path& base,
     return load_with(hf_loader(), spec_of(base, std::move(adapter))).value();
 }
 
-/// Runs operations as one batch; the outcomes in order. Each must complete exactly once.
+/// Runs calls as one batch, on this thread.
+inline void run_together(backend& model, std::span<call> calls)
+{
+    dynamic_cast<batching_backend&>(model).run(calls);
+}
+
+/// Runs operations as one batch; the outcomes in order.
 inline std::vector<result<outcome>> ask_all(backend& model, std::vector<operation> what)
 {
     std::vector<std::optional<result<outcome>>> came(what.size());
@@ -59,13 +67,10 @@ inline std::vector<result<outcome>> ask_all(backend& model, std::vector<operatio
     for (std::size_t i = 0; i != what.size(); ++i)
         calls.push_back({.what = std::move(what[i]),
                          .stop = {},
-                         .on_token = {},
                          .complete = [&came, i](result<outcome> answer) {
-                             if (came[i])
-                                 throw std::logic_error("a call completed twice");
                              came[i].emplace(std::move(answer));
                          }});
-    model.run(calls);
+    run_together(model, calls);
     std::vector<result<outcome>> all;
     for (auto& each : came)
         all.push_back(std::move(each.value()));

@@ -33,7 +33,7 @@ struct place {
     }
     std::optional<errc> refusal(const model_spec& spec) const
     {
-        const auto resolved = limited.resolve(spec);
+        const auto resolved = limited.resolve(spec, {});
         return resolved ? std::nullopt : std::optional(resolved.error().code);
     }
 
@@ -57,7 +57,8 @@ BOOST_AUTO_TEST_CASE(a_path_is_beneath_a_root_by_whole_components)
 
 BOOST_FIXTURE_TEST_CASE(what_is_beneath_an_allowed_root_loads, place)
 {
-    const auto model = limited.resolve({.base = allowed / "model", .adapter = allowed / "adapter"});
+    const auto model =
+        limited.resolve({.base = allowed / "model", .adapter = allowed / "adapter"}, {});
     BOOST_REQUIRE(model.has_value());
     const auto loaded = load(*model);
     BOOST_TEST(loaded.has_value(), (loaded ? "" : loaded.error().detail));
@@ -87,7 +88,7 @@ BOOST_FIXTURE_TEST_CASE(a_file_that_is_a_link_out_of_the_root_is_not_read, place
         const fs::path here = allowed / "model" / file;
         fs::rename(here, here.string() + ".kept");
         fs::create_symlink(elsewhere / "model" / file, here);
-        const auto model = limited.resolve({.base = allowed / "model"});
+        const auto model = limited.resolve({.base = allowed / "model"}, {});
         BOOST_REQUIRE(model.has_value());
         const auto loaded = load(*model);
         BOOST_REQUIRE(!loaded.has_value());
@@ -102,7 +103,7 @@ BOOST_FIXTURE_TEST_CASE(a_file_that_is_a_link_out_of_the_root_is_not_read, place
 
 BOOST_FIXTURE_TEST_CASE(a_link_swapped_in_after_the_check_is_refused_by_the_opened_file, place)
 {
-    const auto model = limited.resolve({.base = allowed / "model"}); // the check
+    const auto model = limited.resolve({.base = allowed / "model"}, {}); // the check
     BOOST_REQUIRE(model.has_value());
     fs::rename(allowed / "model", allowed / "kept");
     fs::create_directory_symlink(elsewhere / "model",
@@ -110,12 +111,14 @@ BOOST_FIXTURE_TEST_CASE(a_link_swapped_in_after_the_check_is_refused_by_the_open
     bool asked = false, admitted = false;
     const loader by = limited_to(
         {allowed},
-        {[](const model_spec&) -> result<resolved_model> { return resolved_model{}; },
+        {[](const model_spec&, const file_rules&) -> result<resolved_model> {
+             return resolved_model{};
+         },
          [&](const resolved_model& what, load_context& with) -> result<std::unique_ptr<backend>> {
              const int file =
                  ::open((what.spec.base + "/config.json").c_str(), O_RDONLY | O_CLOEXEC);
              asked = file >= 0;
-             admitted = with.may_read(file);
+             admitted = with.rules.admit(file);
              ::close(file);
              return failure{errc::load_failed, ""};
          }});
@@ -129,5 +132,5 @@ BOOST_FIXTURE_TEST_CASE(a_link_swapped_in_after_the_check_is_refused_by_the_open
 BOOST_AUTO_TEST_CASE(without_roots_nothing_is_limited)
 {
     const loader any = limited_to({}, hf::hf_loader());
-    BOOST_TEST(any.resolve({.base = demo / "model"}).has_value());
+    BOOST_TEST(any.resolve({.base = demo / "model"}, {}).has_value());
 }

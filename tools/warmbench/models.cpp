@@ -3,6 +3,7 @@
 #include "options.hpp"
 
 #include "hf/hf_loader.hpp"
+#include "model/batching_backend.hpp"
 
 #include <unistd.h>
 
@@ -45,7 +46,7 @@ model_files::model_files(const model_options& options)
 
 std::unique_ptr<warmd::backend> load(const warmd::loader& by, const warmd::model_spec& spec)
 {
-    const auto resolved = by.resolve(spec);
+    const auto resolved = by.resolve(spec, {});
     if (!resolved)
         throw std::runtime_error(resolved.error().detail);
     warmd::load_context context{.stop = {}, .progress = [](std::uint64_t, std::uint64_t) {}};
@@ -62,12 +63,11 @@ void run(warmd::backend& model, std::vector<warmd::operation> what)
     for (warmd::operation& each : what)
         calls.push_back({.what = std::move(each),
                          .stop = {},
-                         .on_token = {},
                          .complete = [&](const warmd::result<warmd::outcome>& came) {
                              if (!came)
                                  trouble = came.error().detail;
                          }});
-    model.run(calls);
+    dynamic_cast<warmd::batching_backend&>(model).run(calls);
     if (!trouble.empty())
         throw std::runtime_error(trouble);
 }

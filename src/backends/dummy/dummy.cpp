@@ -1,5 +1,6 @@
 // The dummy backend: canned numbers with the shape of real ones, and the troubles a test asks for.
 
+#include "model/batching_backend.hpp"
 #include <warmd/backend_registry.hpp>
 #include <warmd/json.hpp>
 
@@ -151,26 +152,30 @@ top_slice top_of(const std::vector<float>& logprobs, std::size_t top_k)
     return slice;
 }
 
-class dummy final : public backend {
+class dummy final : public batching_backend {
 public:
-    explicit dummy(dummy_options options) : options_(std::move(options)) {}
+    dummy(dummy_options options, call_worker worker)
+        : batching_backend(std::move(worker)), options_(std::move(options))
+    {
+    }
 
     void run(std::span<call> calls) override
     {
         for (call& each : calls) {
-            each.tokens_in =
+            const std::size_t inputs =
                 std::visit([](const auto& what) { return inputs_of(what); }, each.what);
-            if (each.tokens_in > each.max_tokens)
-                each.complete(too_many_tokens(each.tokens_in, each.max_tokens));
+            if (inputs > each.max_tokens)
+                each.complete(too_many_tokens(inputs, each.max_tokens), inputs);
             else if (auto why = too_much_to_list(each.what, vocabulary, each.max_reply_bytes))
-                each.complete(*why);
+                each.complete(*why, inputs);
             else if (!pause(options_.call, each.stop))
-                each.complete(failure{errc::cancelled, "asked to stop"});
+                each.complete(failure{errc::cancelled, "asked to stop"}, inputs);
             else if (!options_.call_error.empty())
                 throw std::runtime_error(options_.call_error);
             else
                 each.complete(
-                    std::visit([&](const auto& what) { return answer(what, each); }, each.what));
+                    std::visit([&](const auto& what) { return answer(what, each); }, each.what),
+                    inputs);
         }
     }
     footprint bytes() const override { return {.all = options_.bytes}; }
@@ -363,7 +368,7 @@ private:
     dummy_options options_;
 };
 
-result<resolved_model> resolve(const model_spec& asked)
+result<resolved_model> resolve(const model_spec& asked, const file_rules&)
 {
     if (asked.dtype == "bf16" || asked.dtype == "fp16")
         return failure{errc::unsupported,
@@ -412,7 +417,7 @@ result<std::unique_ptr<backend>> load(const resolved_model& model, load_context&
         }
     }
     context.progress(options->bytes, options->bytes);
-    return std::make_unique<dummy>(*options);
+    return std::make_unique<dummy>(*options, std::move(context.worker));
 }
 
 } // namespace

@@ -14,13 +14,14 @@ namespace {
 struct work {
     call* by;
     plan what;
+    std::size_t tokens_in = 0;
     std::size_t left = 0; // sequences that have not ended
     bool completed = false;
 
     void complete(result<outcome> answer)
     {
         completed = true;
-        by->complete(std::move(answer));
+        by->complete(std::move(answer), tokens_in);
     }
     /// True if its caller wants nothing more of it; completes it if that is news.
     bool given_up()
@@ -67,8 +68,9 @@ struct task {
 };
 
 hf_backend::hf_backend(std::shared_ptr<base_model> base, std::optional<loaded_adapter> adapter,
-                       std::shared_ptr<compute_gate> gate)
-    : base_(std::move(base)), adapter_(std::move(adapter)), gate_(std::move(gate))
+                       std::shared_ptr<compute_gate> gate, call_worker worker)
+    : batching_backend(std::move(worker)), base_(std::move(base)), adapter_(std::move(adapter)),
+      gate_(std::move(gate))
 {
     if (!adapter_)
         return;
@@ -87,13 +89,14 @@ void hf_backend::run(std::span<call> calls)
             each.complete(what.error());
             continue;
         }
+        std::size_t tokens_in = 0;
         for (const planned_sequence& planned : what->sequences)
-            each.tokens_in += planned.what->ids().size();
-        if (each.tokens_in > each.max_tokens) {
-            each.complete(too_many_tokens(each.tokens_in, each.max_tokens));
+            tokens_in += planned.what->ids().size();
+        if (tokens_in > each.max_tokens) {
+            each.complete(too_many_tokens(tokens_in, each.max_tokens), tokens_in);
             continue;
         }
-        under_way.push_back(std::make_unique<work>(work{&each, std::move(*what)}));
+        under_way.push_back(std::make_unique<work>(work{&each, std::move(*what), tokens_in}));
         work& mine = *under_way.back();
         for (const planned_sequence& planned : mine.what.sequences)
             if (planned.what->wanted() != 0) {
@@ -181,7 +184,7 @@ footprint hf_backend::bytes() const
     return {.all = shared + (adapter_ ? 2 * adapter_->weights.bytes() : 0), .shared = shared};
 }
 
-result<void> preflight(backend& loaded, const std::vector<view>& views,
+result<void> preflight(hf_backend& loaded, const std::vector<view>& views,
                        const std::vector<token_id>& prompt)
 {
     std::vector<result<outcome>> answers(views.size(), failure{});
@@ -190,7 +193,6 @@ result<void> preflight(backend& loaded, const std::vector<view>& views,
         calls.push_back(
             {.what = next_token{.through = views[i], .prompts = {prompt}, .top_k = 1},
              .stop = {},
-             .on_token = {},
              .complete = [&answers, i](result<outcome> came) { answers[i] = std::move(came); }});
     loaded.run(calls);
     for (std::size_t i = 0; i != views.size(); ++i)

@@ -5,7 +5,7 @@
 #include "hf/model/base_model.hpp"
 #include "hf/model/lora.hpp"
 
-#include <warmd/backend.hpp>
+#include "model/batching_backend.hpp"
 
 #include <memory>
 #include <optional>
@@ -23,10 +23,10 @@ struct loaded_adapter {
 
 struct task; // a sequence to be run for some call
 
-class hf_backend final : public backend {
+class hf_backend final : public batching_backend {
 public:
     hf_backend(std::shared_ptr<base_model> base, std::optional<loaded_adapter> adapter,
-               std::shared_ptr<compute_gate> gate);
+               std::shared_ptr<compute_gate> gate, call_worker worker = {});
 
     /// Takes all texts of all calls through the model together, whatever they look through; only
     /// null views wait for each other.
@@ -56,7 +56,7 @@ private:
 
 /// One forward pass of `prompt` through the views before the first answer: load_failed names the
 /// view whose logits are not finite.
-result<void> preflight(backend& loaded, const std::vector<view>& views,
+result<void> preflight(hf_backend& loaded, const std::vector<view>& views,
                        const std::vector<token_id>& prompt);
 
 } // namespace warmd::hf

@@ -57,7 +57,7 @@ struct shared_base {
 class hf_models {
 public:
     explicit hf_models(logger say) : say_(std::move(say)) {}
-    result<resolved_model> resolve(const model_spec& asked);
+    result<resolved_model> resolve(const model_spec& asked, const file_rules& rules);
     result<std::unique_ptr<backend>> load(const resolved_model& model, load_context& context);
 
 private:
@@ -101,14 +101,18 @@ std::optional<failure> objection(const model_spec& asked)
     if (asked.entry_point)
         return failure{errc::invalid_params,
                        "model.entry_point means nothing to kind hf: no code is ever loaded"};
+    if (asked.revision)
+        return failure{errc::unsupported,
+                       "model.revision is not looked up yet; refs/main is what is loaded"};
     if (asked.options != "{}")
         return failure{errc::invalid_params,
                        "model.options must be empty for kind hf, found " + asked.options};
     return {};
 }
 
-result<resolved_model> hf_models::resolve(const model_spec& asked)
+result<resolved_model> hf_models::resolve(const model_spec& asked, const file_rules& rules)
 {
+    const opening_rule rule(rules.may_read);
     if (auto why = objection(asked))
         return *why;
     resolved_model model{.spec = asked};
@@ -264,8 +268,8 @@ result<std::unique_ptr<backend>> hf_models::read(const resolved_model& model, lo
         auto base = base_of(model, context);
         if (!base)
             return base.error();
-        return std::unique_ptr<backend>(
-            std::make_unique<hf_backend>(std::move(*base), std::nullopt, gate_));
+        return std::unique_ptr<backend>(std::make_unique<hf_backend>(
+            std::move(*base), std::nullopt, gate_, std::move(context.worker)));
     }
     const auto config = read_model_config(spec.base);
     if (!config)
@@ -279,7 +283,8 @@ result<std::unique_ptr<backend>> hf_models::read(const resolved_model& model, lo
     const view null{.what = view::mode::null};
     const bool proven = is_surely_finite((*base)->weights, adapter->weights, null);
     const std::vector<token_id> prompt = preflight_prompt((*base)->words, *config);
-    auto loaded = std::make_unique<hf_backend>(std::move(*base), std::move(*adapter), gate_);
+    auto loaded = std::make_unique<hf_backend>(std::move(*base), std::move(*adapter), gate_,
+                                               std::move(context.worker));
     if (proven)
         return std::unique_ptr<backend>(std::move(loaded));
     const std::vector<view> views{
@@ -293,7 +298,7 @@ result<std::unique_ptr<backend>> hf_models::read(const resolved_model& model, lo
 /// new one.
 result<std::unique_ptr<backend>> hf_models::load(const resolved_model& model, load_context& context)
 {
-    const opening_rule rule(context.may_read);
+    const opening_rule rule(context.rules.may_read);
     auto loaded = read(model, context);
     if (fingerprint(files_of(model.spec)) != model.files)
         return failure{.code = errc::load_failed,
@@ -309,7 +314,9 @@ result<std::unique_ptr<backend>> hf_models::load(const resolved_model& model, lo
 loader hf_loader(logger say)
 {
     const auto models = std::make_shared<hf_models>(std::move(say));
-    return loader{[models](const model_spec& asked) { return models->resolve(asked); },
+    return loader{[models](const model_spec& asked, const file_rules& rules) {
+                      return models->resolve(asked, rules);
+                  },
                   [models](const resolved_model& model, load_context& context) {
                       return models->load(model, context);
                   }};

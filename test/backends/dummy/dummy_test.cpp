@@ -1,3 +1,4 @@
+#include "model/batching_backend.hpp"
 #include <warmd/backend_registry.hpp>
 
 #include <boost/test/unit_test.hpp>
@@ -10,13 +11,14 @@ namespace {
 
 result<resolved_model> resolve(const std::string& options)
 {
-    return dummy_loader().resolve({.kind = "dummy", .base = "d", .options = options});
+    return dummy_loader().resolve({.kind = "dummy", .base = "d", .options = options}, {});
 }
 
 result<std::unique_ptr<backend>> load(const loader& by, const std::string& options)
 {
     load_context context{.stop = {}, .progress = [](std::uint64_t, std::uint64_t) {}};
-    return by.load(by.resolve({.kind = "dummy", .base = "d", .options = options}).value(), context);
+    return by.load(by.resolve({.kind = "dummy", .base = "d", .options = options}, {}).value(),
+                   context);
 }
 
 result<outcome> run(backend& on, operation what)
@@ -25,7 +27,7 @@ result<outcome> run(backend& on, operation what)
     std::vector<call> calls(1);
     calls[0].what = std::move(what);
     calls[0].complete = [&](result<outcome> r) { told.push_back(std::move(r)); };
-    on.run(calls);
+    dynamic_cast<batching_backend&>(on).run(calls);
     BOOST_TEST_REQUIRE(told.size() == 1U);
     return told[0];
 }

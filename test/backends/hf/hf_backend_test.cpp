@@ -198,9 +198,8 @@ BOOST_AUTO_TEST_CASE(a_sequence_whose_prefix_another_was_computing_goes_on_when_
          .complete = [&](result<outcome> came) { stopped.emplace(std::move(came)); }});
     calls.push_back({.what = next_token{{}, {longer}, 64},
                      .stop = {},
-                     .on_token = {},
                      .complete = [&](result<outcome> came) { other.emplace(std::move(came)); }});
-    model->run(calls);
+    run_together(*model, calls);
     BOOST_TEST((stopped->error().code == errc::cancelled));
     const auto alone =
         ask<distributions>(*model, next_token{{}, {longer}, 64}).slices.at(0).value();

@@ -104,7 +104,7 @@ BOOST_AUTO_TEST_CASE(bf16_that_cannot_be_computed_is_computed_in_fp32_and_that_i
     const logger say(log_level::warning,
                      [&](log_level, std::string_view text) { said.emplace_back(text); });
     const loader by = hf_loader(say);
-    const auto resolved = by.resolve(spec).value();
+    const auto resolved = by.resolve(spec, {}).value();
     BOOST_TEST(resolved.spec.dtype == "bf16");
     BOOST_TEST(resolved.computes == "fp32");
     BOOST_REQUIRE(said.size() == 1u);

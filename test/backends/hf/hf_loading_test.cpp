@@ -18,7 +18,7 @@ namespace {
 void expect_good_estimate(const model_spec& spec)
 {
     const loader by = hf_loader();
-    const resolved_model guessed = by.resolve(spec).value();
+    const resolved_model guessed = by.resolve(spec, {}).value();
     const footprint measured = load_with(by, spec).value()->bytes();
     const auto close = [](std::uint64_t a, std::uint64_t b) {
         return std::abs(static_cast<double>(a) / static_cast<double>(b) - 1) < 0.1;
@@ -46,8 +46,8 @@ BOOST_DATA_TEST_CASE(an_adapters_estimate_is_what_is_allocated,
 BOOST_AUTO_TEST_CASE(bf16_is_a_model_of_its_own_and_takes_half_the_memory_for_weights)
 {
     const loader by = hf_loader();
-    const auto narrow = by.resolve(demo_spec("bf16")).value(),
-               wide = by.resolve(demo_spec("auto")).value();
+    const auto narrow = by.resolve(demo_spec("bf16"), {}).value(),
+               wide = by.resolve(demo_spec("auto"), {}).value();
     BOOST_TEST((narrow.spec.dtype == "bf16" && wide.computes == "fp32"));
     if (narrow.computes == "fp32") {
         BOOST_TEST_MESSAGE("SKIPPED: no bf16 here");
@@ -56,17 +56,18 @@ BOOST_AUTO_TEST_CASE(bf16_is_a_model_of_its_own_and_takes_half_the_memory_for_we
     }
     BOOST_TEST((narrow.key != wide.key && narrow.shared_weights != wide.shared_weights));
     BOOST_TEST(narrow.shared_bytes < wide.shared_bytes);
-    BOOST_TEST((by.resolve(demo_spec("fp16")).value().key == wide.key));
+    BOOST_TEST((by.resolve(demo_spec("fp16"), {}).value().key == wide.key));
 }
 
 BOOST_AUTO_TEST_CASE(adapters_of_one_base_share_its_weights)
 {
     const loader by = hf_loader();
-    const auto one = by.resolve(spec_of(demo / "model", demo / "adapter")).value();
-    const auto other = by.resolve(spec_of(demo / "model", demo / "adapter-early-05")).value();
+    const auto one = by.resolve(spec_of(demo / "model", demo / "adapter"), {}).value();
+    const auto other = by.resolve(spec_of(demo / "model", demo / "adapter-early-05"), {}).value();
     BOOST_TEST(one.shared_weights == other.shared_weights);
-    BOOST_TEST(one.shared_weights !=
-               by.resolve(spec_of(test_data / "fixtures/llama-smol/model")).value().shared_weights);
+    BOOST_TEST(
+        one.shared_weights !=
+        by.resolve(spec_of(test_data / "fixtures/llama-smol/model"), {}).value().shared_weights);
     std::uint64_t read = 0; // bytes reported before the end of a load
     load_context context{.stop = {}, .progress = [&](std::uint64_t done, std::uint64_t total) {
                              read += done < total ? 1 : 0;
@@ -90,7 +91,8 @@ BOOST_AUTO_TEST_CASE(files_changed_since_they_were_resolved_fail_the_load_as_wor
     const loader by = hf_loader();
     load_context context{.stop = {}, .progress = [](std::uint64_t, std::uint64_t) {}};
     const auto outdated = [&](auto&& change) {
-        const auto resolved = by.resolve(spec_of(demo / "model", scratch.path / "adapter")).value();
+        const auto resolved =
+            by.resolve(spec_of(demo / "model", scratch.path / "adapter"), {}).value();
         change();
         const auto loaded = by.load(resolved, context);
         BOOST_TEST_REQUIRE(loaded.has_error());
@@ -112,7 +114,7 @@ BOOST_AUTO_TEST_CASE(files_changed_since_they_were_resolved_fail_the_load_as_wor
 BOOST_AUTO_TEST_CASE(progress_ends_at_the_total_and_a_stop_fails_the_load)
 {
     const loader by = hf_loader();
-    const auto resolved = by.resolve(spec_of(demo / "model")).value();
+    const auto resolved = by.resolve(spec_of(demo / "model"), {}).value();
     std::uint64_t done = 0, total = 0;
     std::stop_source stop;
     load_context context{.stop = stop.get_token(),
@@ -136,10 +138,10 @@ BOOST_AUTO_TEST_CASE(resolving_makes_specs_of_one_model_equal)
     spelled.dtype = "fp32";
     spelled.device = "cpu";
     spelled.trust_remote_code = true;
-    BOOST_TEST(
-        (by.resolve(spelled).value().key == by.resolve(spec_of(demo / "model")).value().key));
-    BOOST_TEST((by.resolve(spec_of(demo / "model", demo / "adapter")).value().key !=
-                by.resolve(spelled).value().key));
+    BOOST_TEST((by.resolve(spelled, {}).value().key ==
+                by.resolve(spec_of(demo / "model"), {}).value().key));
+    BOOST_TEST((by.resolve(spec_of(demo / "model", demo / "adapter"), {}).value().key !=
+                by.resolve(spelled, {}).value().key));
 }
 
 BOOST_AUTO_TEST_CASE(what_a_spec_cannot_ask_for_is_refused_by_name)
@@ -148,7 +150,7 @@ BOOST_AUTO_TEST_CASE(what_a_spec_cannot_ask_for_is_refused_by_name)
     const auto code = [&](auto change) {
         model_spec spec = spec_of(demo / "model");
         change(spec);
-        return by.resolve(spec).error().code;
+        return by.resolve(spec, {}).error().code;
     };
     BOOST_TEST((code([](model_spec& s) { s.base = "/no/such/model"; }) == errc::not_found));
     BOOST_TEST((code([](model_spec& s) { s.adapter = "/no/such/adapter"; }) == errc::not_found));

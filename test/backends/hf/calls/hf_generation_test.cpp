@@ -72,7 +72,7 @@ BOOST_AUTO_TEST_CASE(the_pieces_of_a_stream_are_the_text)
                          over = true;
                          whole = std::get<generation_result>(came.value());
                      }};
-        model->run(std::span(&one, 1));
+        run_together(*model, std::span(&one, 1));
         BOOST_TEST(over);
         BOOST_TEST(pieces == whole.text);
         BOOST_TEST(ids == whole.ids);
@@ -111,9 +111,8 @@ BOOST_AUTO_TEST_CASE(a_call_asked_to_stop_is_completed_as_cancelled_and_the_othe
                      .complete = [&](result<outcome> came) { stopped.emplace(std::move(came)); }});
     calls.push_back({.what = generate{.through = {}, .prompt = "The", .max_new_tokens = 8},
                      .stop = {},
-                     .on_token = {},
                      .complete = [&](result<outcome> came) { other.emplace(std::move(came)); }});
-    model->run(calls);
+    run_together(*model, calls);
     BOOST_TEST(seen == 3u);
     BOOST_TEST((stopped->error().code == errc::cancelled));
     BOOST_TEST(std::get<generation_result>(other->value()).ids.size() == 8u);

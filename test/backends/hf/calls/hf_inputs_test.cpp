@@ -37,7 +37,7 @@ BOOST_AUTO_TEST_CASE(what_no_reply_can_hold_is_refused_before_it_is_made)
             why = told ? std::nullopt : std::optional(told.error().code);
         };
         calls[0].max_reply_bytes = 2 * vocabulary * least_bytes_each;
-        model->run(calls);
+        run_together(*model, calls);
         return why == errc::too_large;
     };
     BOOST_TEST(!refused(next_token{{}, {"a", "b"}, all}));
