@@ -8,6 +8,8 @@
 
 #include <algorithm>
 #include <charconv>
+#include <new>
+#include <type_traits>
 #include <utility>
 
 namespace warmd {
@@ -30,18 +32,24 @@ public:
     using kind = json_node::kind;
 
     scanner(std::string_view text, json_document& to)
-        : text_(text), to_(to), at_(text.data()), end_(at_ + text.size()), first_(to.nodes_.data()),
-          next_(first_), limit_(first_ + to.nodes_.size())
+        : text_(text), to_(to), at_(text.data()), end_(at_ + text.size()), first_(to.nodes_.get()),
+          next_(first_), limit_(first_ + to.room_)
     {
     }
 
-    [[gnu::always_inline]] bool read()
+    enum class progress { under_way, whole, no_json };
+
+    /// So many values, and those that they stand in.
+    [[gnu::always_inline]] progress read(std::size_t values)
     {
         do {
+            if (values-- == 0)
+                return progress::under_way;
             if (!read_value())
-                return false;
+                return progress::no_json;
         } while (open_ != 0 && to_next_value());
-        return open_ == 0 && (at_ == end_ || (peek_behind_space() == '\0' && at_ + 1 == end_));
+        const bool ended = at_ == end_ || (peek_behind_space() == '\0' && at_ + 1 == end_);
+        return open_ == 0 && ended ? progress::whole : progress::no_json;
     }
 
 private:
@@ -57,7 +65,7 @@ private:
             const std::ptrdiff_t used = next_ - first_;
             first_ = to_.more_nodes();
             next_ = first_ + used;
-            limit_ = first_ + to_.nodes_.size();
+            limit_ = first_ + to_.room_;
         }
         json_node& made = *next_++ = json_node(what);
         made.text_ = from;
@@ -246,18 +254,49 @@ failure parse_error(std::string_view text)
 
 } // namespace
 
+json_document::json_document() noexcept = default;
+json_document::~json_document() = default;
+
+/// The text with a bracket or NUL at its end.
+std::string_view json_document::stopped(std::string_view text)
+{
+    std::string_view trimmed = text;
+    while (!trimmed.empty() && is_space(trimmed.back()))
+        trimmed.remove_suffix(1);
+    if (trimmed.empty() || (trimmed.back() != '}' && trimmed.back() != ']')) // no request
+        trimmed = with_nul_ = std::string(text) + '\0';
+    start_ = trimmed.data();
+    return trimmed;
+}
+
 result<const json_node*> json_document::read(std::string_view text)
 {
     give_back();
-    std::string_view stopped = text; // by a bracket or NUL
-    while (!stopped.empty() && is_space(stopped.back()))
-        stopped.remove_suffix(1);
-    if (stopped.empty() || (stopped.back() != '}' && stopped.back() != ']')) // no request
-        stopped = with_nul_ = std::string(text) + '\0';
-    if (!scanner(stopped, *this).read())
+    if (scanner(stopped(text), *this).read(static_cast<std::size_t>(-1)) !=
+        scanner::progress::whole)
         return parse_error(text);
-    start_ = stopped.data();
-    return nodes_.data();
+    return nodes_.get();
+}
+
+void json_document::begin(std::string_view text)
+{
+    give_back();
+    text_ = text;
+    under_way_ = std::make_unique<scanner>(stopped(text), *this);
+}
+
+result<const json_node*> json_document::read_some(std::size_t values)
+{
+    scanner here = *under_way_; // a copy keeps its place in registers
+    const auto progress = here.read(values);
+    if (progress == scanner::progress::under_way) {
+        under_way_ = std::make_unique<scanner>(here);
+        return nullptr;
+    }
+    under_way_.reset();
+    if (progress == scanner::progress::no_json)
+        return parse_error(text_);
+    return nodes_.get();
 }
 
 std::size_t json_document::offset_of(const json_node& value) const noexcept
@@ -272,10 +311,13 @@ std::size_t json_document::offset_of(const json_node& value) const noexcept
 
 void json_document::give_back()
 {
-    if (nodes_.size() > kept_nodes)
-        nodes_ = std::vector<json_node>(); // `= {}` would keep the memory
+    under_way_.reset();
+    if (room_ > kept_nodes) {
+        nodes_.reset();
+        room_ = 0;
+    }
     if (unescaped_.capacity() > kept_nodes * sizeof(json_node))
-        unescaped_ = std::string();
+        unescaped_ = std::string(); // `= {}` would keep the memory
     unescaped_.clear();
     if (with_nul_.capacity() > kept_nodes * sizeof(json_node))
         with_nul_ = std::string();
@@ -283,8 +325,16 @@ void json_document::give_back()
 
 json_node* json_document::more_nodes()
 {
-    nodes_.resize(std::max(first_nodes, 2 * nodes_.size()), json_node(json_node::kind::null));
-    return nodes_.data();
+    // realloc() moves what is large without copying it, and touches no memory that is not used yet.
+    static_assert(std::is_trivially_copyable_v<json_node>);
+    const std::size_t room = std::max(first_nodes, 2 * room_);
+    void* const grown = std::realloc(nodes_.get(), room * sizeof(json_node));
+    if (!grown)
+        throw std::bad_alloc();
+    static_cast<void>(nodes_.release());
+    nodes_.reset(static_cast<json_node*>(grown));
+    room_ = room;
+    return nodes_.get();
 }
 
 double json_node::number() const noexcept

@@ -7,9 +7,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
+#include <memory>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace warmd {
 
@@ -79,13 +80,18 @@ private:
 /// The values of one JSON text. Reusable; keeps its memory, unless there is much of it.
 class json_document {
 public:
-    json_document() = default;
+    json_document() noexcept;
+    ~json_document();
     json_document(const json_document&) = delete; // nodes point into it
     json_document& operator=(const json_document&) = delete;
 
     /// Reads `text` by the rules of parse_json(), with numbers rounded to the nearest double. The
     /// root; it lives as long as `text` and until the next call.
     result<const json_node*> read(std::string_view text);
+    /// The same in steps, for a text that takes long: begin(), then read_some() of about so many
+    /// values, which returns null until all are read. `text` must live meanwhile.
+    void begin(std::string_view text);
+    result<const json_node*> read_some(std::size_t values);
     /// The byte at which a value of that text begins.
     std::size_t offset_of(const json_node& value) const noexcept;
     /// Gives back the memory that a large text needed; ends the life of its nodes.
@@ -93,12 +99,19 @@ public:
 
 private:
     class scanner;
+    struct freed {
+        void operator()(json_node* nodes) const noexcept { std::free(nodes); }
+    };
+    std::string_view stopped(std::string_view text);
     json_node* more_nodes();
 
-    const char* start_ = nullptr;  // of the text
-    std::vector<json_node> nodes_; // as many as there is room for; those of the text come first
-    std::string unescaped_;        // strings that were written with escapes
-    std::string with_nul_;         // a text that does not end in a bracket
+    const char* start_ = nullptr; // of the text
+    std::unique_ptr<json_node[], freed> nodes_;
+    std::size_t room_ = 0;               // for so many
+    std::unique_ptr<scanner> under_way_; // of a text that is read in steps
+    std::string_view text_;              // that one
+    std::string unescaped_;              // strings that were written with escapes
+    std::string with_nul_;               // a text that does not end in a bracket
 };
 
 } // namespace warmd

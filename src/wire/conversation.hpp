@@ -24,6 +24,7 @@ namespace warmd {
 class turn {
 public:
     static constexpr std::size_t steps = 1'000'000;
+    static constexpr std::size_t a_value = 50;      ///< of a large JSON text, to read it
     static constexpr std::size_t a_message = 2'000; ///< to read one and write its reply
     static constexpr std::size_t a_call = 4'000;    ///< to start what answers in its own time
     static constexpr std::size_t a_byte = 1;        ///< read, written, or thrown away

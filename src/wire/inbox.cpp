@@ -19,6 +19,8 @@ void inbox::refuse()
 
 inbox::event inbox::next()
 {
+    if (reading_ == reading::frame)
+        return go_on_reading();
     if (reading_ != reading::no_frame) {
         if (auto message = messages_.next())
             return std::visit([](auto& each) { return event(std::move(each)); }, *message);
@@ -44,7 +46,22 @@ inbox::event inbox::next_frame()
     }
     ++frames_read_;
     frame_bytes_ = (*frame)->size();
+    if (frame_bytes_ > large_frame) {
+        messages_.begin(**frame);
+        reading_ = reading::frame;
+        return busy();
+    }
     messages_.read(**frame);
+    return begin_messages();
+}
+
+inbox::event inbox::go_on_reading()
+{
+    return messages_.read_some(values_in_a_row) ? begin_messages() : event(busy());
+}
+
+inbox::event inbox::begin_messages()
+{
     reading_ = messages_.batch() ? reading::batch : reading::message;
     return messages_.batch() ? event(batch_begins()) : next();
 }

@@ -19,6 +19,8 @@ class inbox {
 public:
     /// Nothing until more is read.
     struct nothing {};
+    /// A large frame is being read: it takes several calls.
+    struct busy {};
     /// What follows, up to batch_ends, is one batch.
     struct batch_begins {};
     struct batch_ends {};
@@ -28,14 +30,17 @@ public:
     };
     /// Nothing will come any more.
     struct ended {};
-    using event = std::variant<nothing, rpc::request, rpc::malformed, batch_begins, batch_ends,
-                               unreadable, ended>;
+    using event = std::variant<nothing, busy, rpc::request, rpc::malformed, batch_begins,
+                               batch_ends, unreadable, ended>;
 
     /// Why no more bytes come.
     enum class ending {
         by_client, ///< a last line need not end in `\n`
         by_us,     ///< what is not whole was cut off by us, and is no frame
     };
+
+    static constexpr std::size_t large_frame = 64 * 1024;
+    static constexpr std::size_t values_in_a_row = 10'000; ///< of a large frame, in one call
 
     explicit inbox(std::size_t max_frame_bytes) : frames_(max_frame_bytes) {}
 
@@ -64,10 +69,12 @@ public:
 private:
     enum class input { open, ended_by_client, ended_by_us, refused };
     event next_frame();
+    event go_on_reading();
+    event begin_messages();
 
     frame_decoder frames_;
     rpc::reader messages_; // of the frame under way
-    enum class reading { no_frame, message, batch } reading_ = reading::no_frame;
+    enum class reading { no_frame, frame, message, batch } reading_ = reading::no_frame;
     input input_ = input::open;
     std::uint64_t frames_read_ = 0;
     std::size_t frame_bytes_ = 0;

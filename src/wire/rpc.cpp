@@ -83,12 +83,24 @@ std::optional<item> read_message(const json_node& value)
 
 } // namespace
 
-void reader::read(std::string_view frame)
+void reader::read(std::string_view frame) { take(document_.read(frame)); }
+
+void reader::begin(std::string_view frame) { document_.begin(frame); }
+
+bool reader::read_some(std::size_t values)
+{
+    const auto root = document_.read_some(values);
+    const bool unfinished = root && !*root;
+    if (!unfinished)
+        take(root);
+    return !unfinished;
+}
+
+void reader::take(const result<const json_node*>& root)
 {
     batch_ = false;
     next_ = end_ = nullptr;
     whole_.reset();
-    const auto root = document_.read(frame);
     if (!root) {
         whole_ = malformed{nullptr, root.error()};
         return;

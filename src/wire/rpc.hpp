@@ -43,6 +43,10 @@ public:
     /// invalid_params when it is a request but for params in an array. A notification like that is
     /// left out: JSON-RPC answers none. An array that is empty is one `malformed`, and no batch.
     void read(std::string_view frame);
+    /// The same in steps, for a large frame: begin(), then read_some() of about so many values
+    /// until it says that the frame is read.
+    void begin(std::string_view frame);
+    bool read_some(std::size_t values);
     /// The messages in order, then nothing.
     std::optional<item> next();
     bool batch() const noexcept { return batch_; }
@@ -50,6 +54,8 @@ public:
     void give_back();
 
 private:
+    void take(const result<const json_node*>& root);
+
     json_document document_;
     std::optional<malformed> whole_; // all there is
     const json_node* next_ = nullptr;

@@ -92,6 +92,10 @@ conversation::standing rpc_conversation::work(turn& left)
             left.spend(turn::a_byte * in_.frame_bytes());
         if (std::holds_alternative<inbox::nothing>(came))
             return standing::hungry;
+        if (std::holds_alternative<inbox::busy>(came)) {
+            left.spend(turn::a_value * inbox::values_in_a_row);
+            continue;
+        }
         if (std::holds_alternative<inbox::ended>(came))
             return in_.refused() ? standing::refused : standing::ended;
         const std::size_t before = written();

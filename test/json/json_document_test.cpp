@@ -229,3 +229,27 @@ BOOST_AUTO_TEST_CASE(every_value_knows_where_it_stood)
     BOOST_TEST(document.offset_of(*root.begin()) == 1U);
     BOOST_TEST(document.offset_of(root.begin()[1]) == 7U);
 }
+
+BOOST_AUTO_TEST_CASE(a_text_is_read_in_steps_as_at_once)
+{
+    const std::string text =
+        R"( {"a":[1,2,[],{},[[3]]],"b":{"c":null,"d":"\u00e9","e":-1.5e3},"f":[true,false,""]} )";
+    json_document whole, by_steps;
+    const json::value expected = (*whole.read(text))->value();
+    for (std::size_t values = 1; values != 20; ++values) {
+        by_steps.begin(text);
+        auto root = by_steps.read_some(values);
+        while (root && !*root)
+            root = by_steps.read_some(values);
+        BOOST_REQUIRE(root.has_value());
+        BOOST_TEST((*root)->value() == expected);
+    }
+    for (const char* broken : {"[1,2,3", "[1,2,}]", "", "[1] 2", "{\"a\":[1,2],}"}) {
+        by_steps.begin(broken);
+        auto root = by_steps.read_some(1);
+        while (root && !*root)
+            root = by_steps.read_some(1);
+        BOOST_TEST(!root.has_value());
+        BOOST_TEST(root.error().detail == whole.read(broken).error().detail);
+    }
+}

@@ -17,10 +17,11 @@ std::string word(const inbox::event& came)
         return '!' + std::string(name(bad->why.code));
     if (const auto* end = std::get_if<inbox::unreadable>(&came))
         return "unreadable:" + std::string(name(end->why.code));
-    return std::holds_alternative<inbox::batch_begins>(came) ? "["
-           : std::holds_alternative<inbox::batch_ends>(came) ? "]"
-           : std::holds_alternative<inbox::ended>(came)      ? "ended"
-                                                             : "nothing";
+    return std::holds_alternative<inbox::busy>(came)           ? "busy"
+           : std::holds_alternative<inbox::batch_begins>(came) ? "["
+           : std::holds_alternative<inbox::batch_ends>(came)   ? "]"
+           : std::holds_alternative<inbox::ended>(came)        ? "ended"
+                                                               : "nothing";
 }
 
 struct read_from {
@@ -42,7 +43,8 @@ struct read_from {
     void read()
     {
         for (std::string next; (next = word(in.next())) != "nothing";) {
-            words += next + ' ';
+            busy += next == "busy";
+            words += next == "busy" ? "" : next + ' ';
             if (next == "ended")
                 break;
         }
@@ -50,6 +52,7 @@ struct read_from {
 
     inbox in;
     std::string words;
+    std::size_t busy = 0;
 };
 
 std::string message(std::string_view method)
@@ -102,4 +105,17 @@ BOOST_AUTO_TEST_CASE(a_frame_is_under_way_from_its_first_byte_to_its_last)
     BOOST_TEST(r.in.in_frame());
     r.feed("}\n");
     BOOST_TEST(!r.in.in_frame());
+}
+
+BOOST_AUTO_TEST_CASE(a_large_frame_is_read_in_steps_and_comes_out_as_a_small_one_does)
+{
+    read_from r(4 << 20);
+    std::string numbers = "[1";
+    for (int i = 0; i != 100'000; ++i)
+        numbers += ",[1,\"\\u00e9\"]";
+    const std::string large = R"({"jsonrpc":"2.0","id":1,"method":"m","params":{"n":)" + numbers;
+    r.feed('[' + large + "]}}," + message("b") + "]\n" + large + "]}}\n" + large + "}}\n" +
+           message("c") + '\n');
+    BOOST_TEST(r.words == "[ m b ] m !parse_error c ");
+    BOOST_TEST(r.busy >= 3 * 200'000 / inbox::values_in_a_row);
 }
