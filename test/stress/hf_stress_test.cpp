@@ -1,6 +1,5 @@
 // Backends of one loader under real threads: bases and adapters come and go, are asked and
-// measured, all at once. What it proves needs ThreadSanitizer, with one OpenMP thread, whose
-// barriers that does not see; what it asserts holds without.
+// measured, all at once. What it proves needs ThreadSanitizer; what it asserts holds without.
 
 #include "support/hf_model.hpp"
 

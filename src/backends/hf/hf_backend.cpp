@@ -74,7 +74,8 @@ hf_backend::hf_backend(std::shared_ptr<base_model> base, std::optional<loaded_ad
 {
     if (!adapter_)
         return;
-    make_lora_tiles(base_->weights.config, base_->weights.computes, adapter_->weights);
+    make_lora_tiles(base_->weights.config, base_->weights.computes, adapter_->weights,
+                    gate_->team());
     const auto turn = gate_->enter();
     base_->forward.make_room(adapter_->weights);
 }
@@ -170,9 +171,9 @@ lens hf_backend::lens_of(const view& through)
             null_draws(through, tensor, values);
             return result<void>();
         };
-        auto arranged = arrange_lora(base_->weights.config, structure, draws);
+        auto arranged = arrange_lora(base_->weights.config, structure, draws, gate_->team());
         null_ = std::move(*arranged); // draws cannot fail
-        make_lora_tiles(base_->weights.config, base_->weights.computes, *null_);
+        make_lora_tiles(base_->weights.config, base_->weights.computes, *null_, gate_->team());
         null_view_ = through;
     }
     return {&*null_, 1};

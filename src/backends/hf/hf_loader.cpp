@@ -56,7 +56,7 @@ struct shared_base {
 /// What all backends of a loader have in common.
 class hf_models {
 public:
-    explicit hf_models(logger say) : say_(std::move(say)) {}
+    explicit hf_models(logger say);
     result<resolved_model> resolve(const model_spec& asked, const file_rules& rules);
     result<std::unique_ptr<backend>> load(const resolved_model& model, load_context& context);
 
@@ -72,10 +72,18 @@ private:
 
     std::shared_ptr<compute_gate> gate_ = std::make_shared<compute_gate>();
     std::shared_ptr<kv_budget> kv_ = std::make_shared<kv_budget>(); // of all bases
-    compute_gate sizes_; // an estimate never waits for somebody's computing
+    compute_gate sizes_{1}; // an estimate never waits for somebody's computing
     std::mutex mutex_;
     std::map<std::string, std::shared_ptr<shared_base>> bases_; // by resolved_model::shared_weights
 };
+
+hf_models::hf_models(logger say) : say_(std::move(say))
+{
+    const std::size_t threads = gate_->team().size(), cores = usable_cores();
+    if (threads < cores)
+        say_.warning("models are computed on " + std::to_string(threads) + " of " +
+                     std::to_string(cores) + " cores: the system grants no more threads");
+}
 
 constexpr const char* name_of(precision computes)
 {
@@ -248,17 +256,18 @@ result<loaded_adapter> hf_models::load_adapter(const model_spec& spec, const mod
     const factor_source read = [&](const std::string& tensor, std::span<float> values) {
         return opened->read(tensor, values);
     };
-    auto weights = arrange_lora(config, opened->factors(), read);
+    auto weights = arrange_lora(config, opened->factors(), read, gate_->team());
     if (!weights)
         return weights.error();
     return loaded_adapter{opened->factors(), std::move(*weights), std::move(own)};
 }
 
 /// Whether ft, scaled and that null view can give nothing but finite logits, whatever the prompt.
-bool is_surely_finite(const base_weights& base, const lora_weights& adapter, const view& null)
+bool is_surely_finite(const base_weights& base, const lora_weights& adapter, const view& null,
+                      thread_team& team)
 {
-    return logit_bound(base, gains_of(base.config, adapter)) &&
-           logit_bound(base, gains_of(base.config, adapter, null));
+    return logit_bound(base, gains_of(base.config, adapter, team)) &&
+           logit_bound(base, gains_of(base.config, adapter, null, team));
 }
 
 result<std::unique_ptr<backend>> hf_models::read(const resolved_model& model, load_context& context)
@@ -281,7 +290,7 @@ result<std::unique_ptr<backend>> hf_models::read(const resolved_model& model, lo
     if (!base)
         return base.error();
     const view null{.what = view::mode::null};
-    const bool proven = is_surely_finite((*base)->weights, adapter->weights, null);
+    const bool proven = is_surely_finite((*base)->weights, adapter->weights, null, gate_->team());
     const std::vector<token_id> prompt = preflight_prompt((*base)->words, *config);
     auto loaded = std::make_unique<hf_backend>(std::move(*base), std::move(*adapter), gate_,
                                                std::move(context.worker));

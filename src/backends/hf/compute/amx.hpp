@@ -95,11 +95,24 @@ WARMD_AMX [[gnu::always_inline]] inline void multiply(const std::byte* a, std::s
         _tile_dpbf16ps(3, 5, 7);
 }
 
-/// C to memory; rows are 32 columns apart.
+/// C from memory; rows are `stride` bytes apart.
 template <bool both, bool wide = true>
-WARMD_AMX [[gnu::always_inline]] inline void store_sums(std::byte* to)
+WARMD_AMX [[gnu::always_inline]] inline void load_sums(const std::byte* from, std::size_t stride)
 {
-    constexpr std::size_t stride = 2 * row_bytes;
+    _tile_loadd(0, from, stride);
+    if constexpr (wide)
+        _tile_loadd(1, from + row_bytes, stride);
+    if constexpr (both)
+        _tile_loadd(2, from + register_rows * stride, stride);
+    if constexpr (both && wide)
+        _tile_loadd(3, from + register_rows * stride + row_bytes, stride);
+}
+
+/// C to memory; rows are `stride` bytes apart, or 32 columns.
+template <bool both, bool wide = true>
+WARMD_AMX [[gnu::always_inline]] inline void store_sums(std::byte* to,
+                                                        std::size_t stride = 2 * row_bytes)
+{
     _tile_stored(0, to, stride);
     if constexpr (wide)
         _tile_stored(1, to + row_bytes, stride);

@@ -1,6 +1,7 @@
 #include "hf/compute/attention.hpp"
 
 #include "hf/compute/amx.hpp"
+#include "hf/compute/avx512.hpp"
 
 #include <algorithm>
 #include <array>
@@ -52,18 +53,11 @@ WARMD_AMX [[gnu::always_inline]] inline std::uint32_t seen(std::size_t visible, 
                               std::min(visible - std::min(visible, first), attention_block)));
 }
 
-/// 2^x for x <= 0, to 3e-6: much nearer than what it is rounded to. Not below 2^-126: the processor
-/// is slow with smaller numbers.
+/// 2^x for x <= 0. Not below 2^-126: the processor is slow with smaller numbers.
 WARMD_AMX [[gnu::always_inline]] inline __m512 power_of_two(__mmask16 some, __m512 x)
 {
-    x = _mm512_max_ps(_mm512_set1_ps(-126.0f), x); // in this order it is NaN where x is
-    const __m512 r = _mm512_reduce_ps(x, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC); // x - floor(x)
-    __m512 p = _mm512_set1_ps(1.353416791e-02f);
-    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(5.201146062e-02f));
-    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(2.414427569e-01f));
-    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(6.930038345e-01f));
-    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.000002593e+00f));
-    return _mm512_maskz_scalef_ps(some, p, x); // times 2^floor(x)
+    // In this order it is NaN where x is.
+    return avx512::powers_of_two(some, _mm512_max_ps(_mm512_set1_ps(-126.0f), x));
 }
 
 /// One attend(): its memory, and what is known of each query.

@@ -1,47 +1,31 @@
 #include "hf/compute/kernels_bf16.hpp"
 
-#include <immintrin.h>
+#include "hf/compute/avx512.hpp"
 
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <numeric>
 
-// What the compiler may use here; callers have asked has_bf16().
-#define WARMD_BF16 [[gnu::target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,bmi2,fma")]]
-
 namespace warmd::hf {
+
+using namespace avx512;
 
 namespace {
 
-constexpr std::size_t lanes = 16;
-
-/// All lanes, or those that are left of `width` from i on.
-WARMD_BF16 [[gnu::always_inline]] inline __mmask16 left(std::size_t i, std::size_t width)
-{
-    return static_cast<__mmask16>(
-        _bzhi_u32(0xffff, static_cast<std::uint32_t>(std::min(width - i, lanes))));
-}
-
-WARMD_BF16 [[gnu::always_inline]] inline void store(std::uint16_t* to, __mmask16 some, __m512 x)
+WARMD_AVX512 [[gnu::always_inline]] inline void store(std::uint16_t* to, __mmask16 some, __m512 x)
 {
     _mm256_mask_storeu_epi16(to, some, reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(x)));
 }
 
 /// 1 / (1 + e^-x). Below -69 it stays at 2^-100: the processor is slow with numbers that are still
 /// smaller.
-WARMD_BF16 [[gnu::always_inline]] inline __m512 sigmoid(__m512 x)
+WARMD_AVX512 [[gnu::always_inline]] inline __m512 sigmoid(__m512 x)
 {
     x = x * _mm512_set1_ps(-1.44269504f); // e^-x = 2^x now
     x = _mm512_min_ps(_mm512_set1_ps(100),
                       _mm512_max_ps(_mm512_set1_ps(-100), x)); // in this order a NaN stays one
-    const __m512 r = _mm512_reduce_ps(x, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC); // x - floor(x)
-    __m512 p = _mm512_set1_ps(1.353416791e-02f); // 2^r to 3e-6 on [0, 1)
-    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(5.201146062e-02f));
-    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(2.414427569e-01f));
-    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(6.930038345e-01f));
-    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.000002593e+00f));
-    const __m512 divisor = _mm512_set1_ps(1) + _mm512_scalef_ps(p, x);
+    const __m512 divisor = _mm512_set1_ps(1) + powers_of_two(0xffff, x);
     const __m512 guess = _mm512_rcp14_ps(divisor);
     return guess * _mm512_fnmadd_ps(divisor, guess,
                                     _mm512_set1_ps(2)); // one step of Newton's: to 2^-23 or so
@@ -49,7 +33,7 @@ WARMD_BF16 [[gnu::always_inline]] inline __m512 sigmoid(__m512 x)
 
 } // namespace
 
-WARMD_BF16 void narrow_bf16(const float* x, std::uint16_t* y, std::size_t width)
+WARMD_AVX512 void narrow_bf16(const float* x, std::uint16_t* y, std::size_t width)
 {
     for (std::size_t i = 0; i < width; i += lanes) {
         const __mmask16 some = left(i, width);
@@ -57,8 +41,8 @@ WARMD_BF16 void narrow_bf16(const float* x, std::uint16_t* y, std::size_t width)
     }
 }
 
-WARMD_BF16 void rms_norm_bf16(const float* x, const float* weight, float eps, std::uint16_t* y,
-                              std::size_t width)
+WARMD_AVX512 void rms_norm_bf16(const float* x, const float* weight, float eps, std::uint16_t* y,
+                                std::size_t width)
 {
     constexpr std::size_t parts = 4; // so that one addition need not wait for another
     __m512 sums[parts] = {};
@@ -81,8 +65,8 @@ WARMD_BF16 void rms_norm_bf16(const float* x, const float* weight, float eps, st
     }
 }
 
-WARMD_BF16 void silu_times_bf16(const float* gate, const float* up, std::uint16_t* y,
-                                std::size_t width)
+WARMD_AVX512 void silu_times_bf16(const float* gate, const float* up, std::uint16_t* y,
+                                  std::size_t width)
 {
     for (std::size_t i = 0; i < width; i += lanes) {
         const __mmask16 some = left(i, width);

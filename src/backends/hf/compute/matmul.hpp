@@ -18,6 +18,7 @@
 
 namespace warmd::hf {
 
+class thread_team;
 class matmul_shape; // the panels and primitives for one [in, out]
 
 /// What a product multiplies; it always adds in fp32.
@@ -69,7 +70,7 @@ struct product_tile {
 
 /// What one thread computes of a product: some of the tiles of some rows.
 struct product_share {
-    std::size_t thread; ///< below threads()
+    std::size_t thread; ///< below team().size()
     std::size_t first_row,
         last_row; ///< rows [first_row, last_row); first_row is a multiple of band_rows
     std::size_t part = 0, parts = 1; ///< an equal part of their tiles
@@ -87,9 +88,11 @@ public:
     /// So many rows beyond those of a product must be there to read; they may hold anything.
     static constexpr std::size_t most_padding = 63;
 
-    matmul_engine();
-    matmul_engine(matmul_engine&&) noexcept;
+    /// Computes on the threads of `team`, which outlives it.
+    explicit matmul_engine(thread_team& team);
     ~matmul_engine();
+    matmul_engine(const matmul_engine&) = delete;
+    matmul_engine& operator=(const matmul_engine&) = delete;
 
     /// What a packed matrix takes, padding included; a multiple of a cache line.
     std::uint64_t packed_bytes(const matrix_shape& shape, precision of);
@@ -98,28 +101,14 @@ public:
     packed_matrix pack(std::span<const std::byte> weights, stored_as type,
                        const matrix_shape& shape, precision of, std::byte* to);
 
-    /// How many threads it computes on.
-    std::size_t threads() const;
+    thread_team& team() const; ///< what it computes on
     /// Makes what products of so many rows need. REQUIRES: 1 <= rows <= most_rows.
     void prepare(const packed_matrix& weights, std::size_t rows);
     using receiver = std::function<void(const product_tile&)>;
     /// The share's tiles of x [rows, in] * W^T; x row-major in the weights' precision. Called on
-    /// threads() threads at once, with different `thread`s, in the lifetime of one `computing`.
-    /// REQUIRES: prepare(weights, rows).
+    /// several threads at once, with different `thread`s. REQUIRES: prepare(weights, rows).
     void multiply(const packed_matrix& weights, const void* x, const product_share& share,
                   const receiver& receive);
-
-    /// In its lifetime each thread of a parallel region that begins in it computes for itself.
-    class computing {
-    public:
-        computing();
-        ~computing();
-        computing(const computing&) = delete;
-        computing& operator=(const computing&) = delete;
-
-    private:
-        int before_;
-    };
 
 private:
     struct state;

@@ -1,20 +1,21 @@
 #pragma once
-// Loops over all cores. What they compute never depends on which thread does it.
+// The engine's own threads, all made at the start: no library makes any (one that cannot would end
+// the process), and however many models and callers there are, there are no more. What they compute
+// never depends on which thread does it.
+
+#include "hf/compute/meeting_point.hpp"
 
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <functional>
 #include <mutex>
-#include <stdexcept>
-#include <string>
-
-#include <omp.h>
+#include <thread>
+#include <type_traits>
+#include <vector>
 
 namespace warmd::hf {
-
-inline constexpr std::size_t worth_threads =
-    1 << 16; // elements: below, waking the other threads takes longer than the work
 
 /// The last exception of several threads.
 class thrown_by_any {
@@ -40,98 +41,6 @@ private:
     std::exception_ptr thrown_;
 };
 
-/// Calls each(i) for i < count, on all cores if the work of all (in elements) is worth it; rethrows
-/// the last exception.
-template <class Each>
-void for_each(std::size_t count, std::size_t work, const Each& each)
-{
-    thrown_by_any thrown;
-#pragma omp parallel for schedule(dynamic) if (work >= worth_threads)
-    for (std::size_t i = 0; i < count; ++i)
-        thrown.guard([&] { each(i); });
-    thrown.rethrow();
-}
-
-/// Where the threads of a team wait for one another. Who comes first looks for a while whether the
-/// others have come, which is what takes the least time when all are at work, and then sleeps.
-class meeting_point {
-public:
-    explicit meeting_point(std::uint32_t members) : state_(pack({0, members, members})) {}
-    /// Returns when all members have come.
-    void wait_for_all() { arrive(false); }
-    /// The calling thread will never come again.
-    void leave() { arrive(true); }
-
-private:
-    static constexpr int looks =
-        1000; // about 50 microseconds: several times what one tile of a product takes
-
-    struct counts {
-        std::uint32_t round;
-        std::uint32_t missing, members; // below 2^16
-    };
-    static std::uint64_t pack(counts of)
-    {
-        return std::uint64_t{of.round} << 32 | of.missing << 16 | of.members;
-    }
-    static counts unpack(std::uint64_t of)
-    {
-        return {static_cast<std::uint32_t>(of >> 32), static_cast<std::uint32_t>(of >> 16 & 0xffff),
-                static_cast<std::uint32_t>(of & 0xffff)};
-    }
-    static void pause()
-    {
-#if defined(__x86_64__)
-        __builtin_ia32_pause();
-#endif
-    }
-
-    void arrive(bool for_ever)
-    {
-        std::uint64_t seen = state_.load(std::memory_order_relaxed), next = 0;
-        const std::uint32_t round = unpack(seen).round; // cannot end before this thread has come
-        do {
-            counts now = unpack(seen);
-            now.members -= for_ever ? 1 : 0;
-            if (--now.missing == 0)
-                now = {now.round + 1, now.members, now.members};
-            next = pack(now);
-        } while (!state_.compare_exchange_weak(seen, next, std::memory_order_acq_rel,
-                                               std::memory_order_relaxed));
-        if (unpack(next).round != round)
-            state_.notify_all();
-        else if (!for_ever)
-            wait_for_end_of(round);
-    }
-    void wait_for_end_of(std::uint32_t round)
-    {
-        for (int i = 0; i != looks; ++i) {
-            if (unpack(state_.load(std::memory_order_acquire)).round != round)
-                return;
-            pause();
-        }
-        for (std::uint64_t now = state_.load(std::memory_order_acquire); unpack(now).round == round;
-             now = state_.load(std::memory_order_acquire))
-            state_.wait(now, std::memory_order_acquire);
-    }
-
-    std::atomic<std::uint64_t> state_;
-};
-
-/// While it lives, OpenMP gives as many threads as this thread asks for. OMP_DYNAMIC=true in the
-/// environment lets it give fewer on a busy machine, and those that work together would wait for
-/// the others for ever.
-class fixed_team_size {
-public:
-    fixed_team_size() : before_(omp_get_dynamic()) { omp_set_dynamic(0); }
-    ~fixed_team_size() { omp_set_dynamic(before_); }
-    fixed_team_size(const fixed_team_size&) = delete;
-    fixed_team_size& operator=(const fixed_team_size&) = delete;
-
-private:
-    int before_;
-};
-
 /// One of the threads that do a piece of work together.
 struct team_member {
     std::size_t index, size;
@@ -140,27 +49,99 @@ struct team_member {
     void wait_for_all() const { meeting->wait_for_all(); }
 };
 
-/// Calls work(member) on so many threads at once; rethrows the last exception. A member that throws
-/// is not waited for any more, so the others must be able to go on without what it would have done.
-/// Nobody works if OpenMP has fewer threads to give.
+/// Threads that sleep until there is something to do. Whoever calls works along, so that a team of
+/// one has no thread of its own. Thread-safe: one piece of work at a time has the team, and what
+/// must be done together comes before loops, whose callers then go on alone.
+class thread_team {
+public:
+    /// How much they yield to everything else on the machine, see setpriority(2).
+    static constexpr int niceness = 10;
+    /// Elements: below, waking the others takes longer than the work.
+    static constexpr std::size_t worth_waking = 1 << 16;
+
+    /// A team of `wanted`, at least one; of fewer, as size() says, where the system grants no more
+    /// threads.
+    explicit thread_team(std::size_t wanted);
+    ~thread_team();
+    thread_team(const thread_team&) = delete;
+    thread_team& operator=(const thread_team&) = delete;
+
+    std::size_t size() const { return threads_.size() + 1; }
+
+    /// Calls work(team_member) on so many threads at once; rethrows the last exception. A member
+    /// that throws is not waited for any more, so the others must be able to go on without what it
+    /// would have done. REQUIRES: 1 <= members <= size(), and not called by one of a team.
+    template <class Work>
+    void run(std::size_t members, const Work& work);
+
+    /// Calls each(i), or each(i, thread) with the number of the thread, below size(), for i <
+    /// count: on all threads if `work`, of all, is worth it and nobody has the team. Rethrows the
+    /// last exception.
+    template <class Each>
+    void for_each(std::size_t count, std::size_t work, const Each& each);
+
+private:
+    using task = std::function<void(std::size_t thread)>;
+
+    void sleep_and_work(std::size_t thread);
+    /// Does the task on all threads. REQUIRES: the caller has the team.
+    void do_together(const task& what);
+    void stop();
+
+    std::vector<std::thread> threads_;
+    std::mutex had_;                        // by who has the team
+    std::atomic<std::size_t> wanted_{0};    // by so many, for what must be done together
+    const task* task_ = nullptr;            // of the round; null: the end
+    std::atomic<std::uint32_t> round_{0};   // a new one: there is a task
+    std::atomic<std::uint32_t> working_{0}; // threads that are not done with it
+};
+
 template <class Work>
-void run_team(std::size_t threads, const Work& work)
+void thread_team::run(std::size_t members, const Work& work)
 {
     thrown_by_any thrown;
-    meeting_point meeting(static_cast<std::uint32_t>(threads));
-    const fixed_team_size fixed;
-#pragma omp parallel num_threads(static_cast <int>(threads))
-    {
-        const auto index = static_cast<std::size_t>(omp_get_thread_num()),
-                   got = static_cast<std::size_t>(omp_get_num_threads());
-        thrown.guard([&] {
-            if (got != threads)
-                throw std::runtime_error("OpenMP gave " + std::to_string(got) + " of " +
-                                         std::to_string(threads) + " threads");
-            work(team_member{index, threads, &meeting});
-        });
+    meeting_point meeting(static_cast<std::uint32_t>(members));
+    const task one = [&](std::size_t thread) {
+        if (thread >= members)
+            return;
+        thrown.guard([&] { work(team_member{thread, members, &meeting}); });
         meeting.leave();
+    };
+    if (members == 1) {
+        one(0);
+    } else {
+        ++wanted_;
+        const std::lock_guard lock(had_);
+        --wanted_;
+        do_together(one);
     }
+    thrown.rethrow();
+}
+
+template <class Each>
+void thread_team::for_each(std::size_t count, std::size_t work, const Each& each)
+{
+    std::atomic<std::size_t> next{0};
+    thrown_by_any thrown;
+    const auto take_some = [&](std::size_t thread, const auto& enough) {
+        while (!enough()) {
+            const std::size_t i = next.fetch_add(1, std::memory_order_relaxed);
+            if (i >= count)
+                return;
+            thrown.guard([&] {
+                if constexpr (std::is_invocable_v<const Each&, std::size_t, std::size_t>)
+                    each(i, thread);
+                else
+                    each(i);
+            });
+        }
+    };
+    if (count > 1 && work >= worth_waking && size() > 1)
+        if (const std::unique_lock lock(had_, std::try_to_lock); lock)
+            do_together([&](std::size_t thread) {
+                take_some(thread, [this] { return wanted_.load(std::memory_order_relaxed) != 0; });
+            });
+    take_some(0, [] { return false; }); // all, or what is left
     thrown.rethrow();
 }
 

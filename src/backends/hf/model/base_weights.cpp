@@ -34,15 +34,13 @@ std::string bias_of(std::size_t layer, const std::string& name)
 using visitor =
     std::function<result<void>(const std::string& tensor, std::vector<std::uint64_t> shape)>;
 
-result<void> visit_layer(const model_config& config, std::size_t layer, const visitor& visit)
+result<void> visit_layer(const layer_plan& plan, std::size_t layer, const visitor& visit)
 {
-    std::vector<std::pair<std::string, std::vector<std::uint64_t>>> tensors{
-        {weight_of(layer, "input_layernorm"), {config.hidden_size}},
-        {weight_of(layer, "post_attention_layernorm"), {config.hidden_size}}};
-    if (config.qk_norm)
-        for (const char* const name : {"self_attn.q_norm", "self_attn.k_norm"})
-            tensors.push_back({weight_of(layer, name), {config.head_dim}});
-    for (const linear_shape& shape : linear_shapes(config))
+    std::vector<std::pair<std::string, std::vector<std::uint64_t>>> tensors;
+    for (const norm_shape& norm : plan.norms)
+        if (norm.width != 0)
+            tensors.push_back({weight_of(layer, norm.name), {norm.width}});
+    for (const linear_shape& shape : plan.linears)
         for (const linear_shape::part& part : shape.parts) {
             tensors.push_back({weight_of(layer, part.name), {part.out, shape.in}});
             if (shape.bias)
@@ -65,8 +63,9 @@ result<void> visit_tensors(const model_config& config, const checkpoint& file, c
 {
     if (auto good = visit(embedding_name, {config.vocab_size, config.hidden_size}); !good)
         return good;
+    const layer_plan plan = plan_of(config);
     for (std::size_t layer = 0; layer != config.layers; ++layer)
-        if (auto good = visit_layer(config, layer, visit); !good)
+        if (auto good = visit_layer(plan, layer, visit); !good)
             return good;
     if (auto good = visit(final_norm_name, {config.hidden_size}); !good)
         return good;
@@ -85,7 +84,7 @@ std::uint64_t packed_bytes(const model_config& config, precision computes, compu
 {
     const auto turn = gate.enter();
     std::uint64_t layer = 0;
-    for (const linear_shape& shape : linear_shapes(config))
+    for (const linear_shape& shape : plan_of(config).linears)
         layer += turn.engine().packed_bytes(shape.matrix(), computes);
     return config.layers * layer +
            turn.engine().packed_bytes({config.hidden_size, config.vocab_size}, computes);
@@ -95,7 +94,7 @@ std::uint64_t packed_bytes(const model_config& config, precision computes, compu
 /// type to it, which is then fp32. Returns their norm, for which a piece is looked at while it is
 /// in its core's own cache.
 result<double> read_all(const checkpoint& file, std::span<const std::string> tensors,
-                        stored_as type, std::span<std::byte> to)
+                        stored_as type, std::span<std::byte> to, thread_team& team)
 {
     constexpr std::size_t most = 1 << 17; // elements
     struct piece {
@@ -112,7 +111,7 @@ result<double> read_all(const checkpoint& file, std::span<const std::string> ten
             to = to.subspan(bytes);
         }
     std::vector<result<double>> squares(pieces.size(), 0.0);
-    for_each(pieces.size(), pieces.size() * most, [&](std::size_t i) {
+    team.for_each(pieces.size(), pieces.size() * most, [&](std::size_t i) {
         const auto& [tensor, first, here] = pieces[i];
         const auto got =
             file.type_of(*tensor) == type
@@ -144,17 +143,18 @@ public:
 
     result<base_weights> load()
     {
-        auto embedding = embedding_table::load(file_, embedding_name);
+        auto embedding = embedding_table::load(file_, embedding_name, gate_.team());
         if (!embedding)
             return embedding.error();
         progress_.advance(embedding->bytes());
         base_weights made{.config = config_,
+                          .plan = plan_of(config_),
                           .memory = memory_block(packed_bytes(config_, computes_, gate_)),
                           .computes = computes_,
                           .embedding = std::move(*embedding)};
         place_ = made.memory.data();
         for (std::size_t layer = 0; layer != config_.layers; ++layer)
-            made.layers.push_back(load_layer(layer));
+            made.layers.push_back(load_layer(made.plan, layer));
         made.final_norm = read(final_norm_name);
         const stored_rows output =
             has_own_output(config_, file_) ? read_rows({output_name}) : made.embedding.rows();
@@ -166,16 +166,13 @@ public:
     }
 
 private:
-    layer_weights load_layer(std::size_t layer)
+    layer_weights load_layer(const layer_plan& plan, std::size_t layer)
     {
         layer_weights made;
-        made.input_norm = read(weight_of(layer, "input_layernorm"));
-        made.post_attention_norm = read(weight_of(layer, "post_attention_layernorm"));
-        if (config_.qk_norm) {
-            made.q_norm = read(weight_of(layer, "self_attn.q_norm"));
-            made.k_norm = read(weight_of(layer, "self_attn.k_norm"));
-        }
-        const auto shapes = linear_shapes(config_);
+        for (std::size_t place = 0; place != norm_places; ++place)
+            if (plan.norms[place].width != 0)
+                made.norms[place] = read(weight_of(layer, plan.norms[place].name));
+        const auto& shapes = plan.linears;
         for (std::size_t kind = 0; kind != linear_kinds; ++kind) {
             std::vector<std::string> weights;
             for (const linear_shape::part& part : shapes[kind].parts) {
@@ -233,7 +230,8 @@ private:
         const std::size_t bytes = elements * size_of(type);
         if (rows_.size() < bytes)
             rows_ = std::vector<std::byte>(bytes);
-        const auto norm = read_all(file_, tensors, type, std::span(rows_).first(bytes));
+        const auto norm =
+            read_all(file_, tensors, type, std::span(rows_).first(bytes), gate_.team());
         if (!norm) {
             trouble_ = norm.error();
             return {};
@@ -264,52 +262,13 @@ private:
 
 } // namespace
 
-std::size_t linear_shape::out() const
-{
-    std::size_t sum = 0;
-    for (const part& each : parts)
-        sum += each.out;
-    return sum;
-}
-
-std::array<linear_shape, linear_kinds> linear_shapes(const model_config& config)
-{
-    return {
-        {{config.hidden_size,
-          {{"self_attn.q_proj", config.q_width()},
-           {"self_attn.k_proj", config.kv_width()},
-           {"self_attn.v_proj", config.kv_width()}},
-          config.qkv_bias},
-         {config.q_width(), {{"self_attn.o_proj", config.hidden_size}}, config.output_bias},
-         {config.hidden_size,
-          {{"mlp.gate_proj", config.intermediate_size}, {"mlp.up_proj", config.intermediate_size}},
-          config.mlp_bias,
-          2},
-         {config.intermediate_size, {{"mlp.down_proj", config.hidden_size}}, config.mlp_bias}}};
-}
-
-std::string module_path(std::size_t layer, const std::string& name)
-{
-    return "model.layers." + std::to_string(layer) + "." + name;
-}
-
-std::vector<linear_module> modules_of(const model_config& config)
-{
-    std::vector<linear_module> modules;
-    const auto shapes = linear_shapes(config);
-    for (std::size_t layer = 0; layer != config.layers; ++layer)
-        for (const linear_shape& shape : shapes)
-            for (const linear_shape::part& part : shape.parts)
-                modules.push_back({module_path(layer, part.name), shape.in, part.out});
-    return modules;
-}
-
-result<embedding_table> embedding_table::load(const checkpoint& file, const std::string& tensor)
+result<embedding_table> embedding_table::load(const checkpoint& file, const std::string& tensor,
+                                              thread_team& team)
 {
     embedding_table table;
     table.type_ = file.type_of(tensor);
     table.stored_.resize(file.find(tensor)->bytes);
-    const auto norm = read_all(file, std::span(&tensor, 1), table.type_, table.stored_);
+    const auto norm = read_all(file, std::span(&tensor, 1), table.type_, table.stored_, team);
     if (!norm)
         return norm.error();
     table.norm_ = *norm;
@@ -331,9 +290,8 @@ std::uint64_t base_weights::bytes() const
 {
     std::uint64_t sum = memory.bytes() + embedding.bytes() + bytes_of(final_norm);
     for (const layer_weights& layer : layers) {
-        for (const auto* norm :
-             {&layer.input_norm, &layer.post_attention_norm, &layer.q_norm, &layer.k_norm})
-            sum += bytes_of(*norm);
+        for (const std::vector<float>& norm : layer.norms)
+            sum += bytes_of(norm);
         for (const linear& each : layer.linears)
             sum += bytes_of(each.bias);
     }

@@ -5,8 +5,7 @@
 #include "hf/compute/compute.hpp"
 #include "hf/compute/memory_block.hpp"
 #include "hf/files/checkpoint.hpp"
-#include "hf/model/adapter.hpp"
-#include "hf/model/model_config.hpp"
+#include "hf/model/layer_plan.hpp"
 
 #include <warmd/error.hpp>
 
@@ -20,33 +19,6 @@
 
 namespace warmd::hf {
 
-/// The four matrix products of a layer. Projections that share an input are one matrix, which is
-/// faster.
-enum class linear_kind { qkv, output, gate_up, down };
-inline constexpr std::size_t linear_kinds = 4;
-
-/// What one of them is made of.
-struct linear_shape {
-    struct part {
-        std::string name; ///< "self_attn.q_proj", within the layer
-        std::size_t out;
-    };
-    std::size_t in = 0;
-    std::vector<part> parts; ///< their rows stand one after the other
-    bool bias = false;
-    std::size_t strands = 1; ///< 2: the parts' outputs are wanted side by side (matmul.hpp)
-
-    std::size_t out() const;
-    matrix_shape matrix() const { return {in, out(), strands}; }
-};
-
-/// By linear_kind; every layer has the same.
-std::array<linear_shape, linear_kinds> linear_shapes(const model_config& config);
-/// "model.layers.<layer>.<name>"
-std::string module_path(std::size_t layer, const std::string& name);
-/// Every linear layer that an adapter can act on, layer by layer.
-std::vector<linear_module> modules_of(const model_config& config);
-
 /// Weights as a file has them, row-major, and their norm (norm.hpp).
 struct stored_rows {
     std::span<const std::byte> bytes;
@@ -57,7 +29,8 @@ struct stored_rows {
 /// The token embeddings, in the file's own dtype.
 class embedding_table {
 public:
-    static result<embedding_table> load(const checkpoint& file, const std::string& tensor);
+    static result<embedding_table> load(const checkpoint& file, const std::string& tensor,
+                                        thread_team& team);
     stored_rows rows() const { return {stored_, type_, norm_}; } ///< [vocab, hidden]
     /// Row `id` in fp32. REQUIRES: id is within the vocabulary.
     void look_up(std::size_t id, std::span<float> to) const;
@@ -76,9 +49,17 @@ struct linear {
 };
 
 struct layer_weights {
-    std::vector<float> input_norm, post_attention_norm;
-    std::vector<float> q_norm, k_norm; ///< [head_dim]; empty: none
-    std::array<linear, linear_kinds> linears;
+    std::array<std::vector<float>, norm_places> norms; ///< by norm_place; empty: none
+    std::array<linear, linear_kinds> linears;          ///< by linear_kind
+
+    const std::vector<float>& operator[](norm_place place) const
+    {
+        return norms[static_cast<std::size_t>(place)];
+    }
+    const linear& operator[](linear_kind kind) const
+    {
+        return linears[static_cast<std::size_t>(kind)];
+    }
 };
 
 /// How a load reports and is stopped.
@@ -90,6 +71,7 @@ struct load_progress {
 
 struct base_weights {
     model_config config;
+    layer_plan plan;     ///< plan_of(config)
     memory_block memory; ///< of the packed matrices
     precision computes = precision::fp32;
     embedding_table embedding;

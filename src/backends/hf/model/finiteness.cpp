@@ -48,11 +48,11 @@ double gain_of(const lora_linear::part& part, double a, double b)
 /// gain(part, in) summed up over each product's parts.
 template <class Gain>
 adapter_gains sum_of_parts(const model_config& config, const lora_weights& adapter,
-                           const Gain& gain)
+                           thread_team& team, const Gain& gain)
 {
-    const auto shapes = linear_shapes(config);
+    const auto shapes = plan_of(config).linears;
     adapter_gains sums(adapter.layers.size());
-    for_each(sums.size(), adapter.bytes() / sizeof(float), [&](std::size_t layer) {
+    team.for_each(sums.size(), adapter.bytes() / sizeof(float), [&](std::size_t layer) {
         for (std::size_t kind = 0; kind != linear_kinds; ++kind)
             for (const lora_linear::part& part : adapter.layers[layer][kind].parts)
                 sums[layer][kind] += gain(adapter.layers[layer][kind], part, shapes[kind].in);
@@ -71,19 +71,14 @@ public:
     std::optional<double> run()
     {
         double stream = kept(base_.embedding.rows().norm);
-        for (std::size_t layer = 0; layer != base_.layers.size(); ++layer) {
-            const layer_weights& weights = base_.layers[layer];
-            const double qkv = multiply(layer, linear_kind::qkv, normalise(weights.input_norm));
-            for (const std::vector<float>* const gain : {&weights.q_norm, &weights.k_norm})
-                normalise(*gain);
-            const double mixed =
-                kept(std::sqrt(static_cast<double>(base_.config.heads)) * qkv * rounding);
-            stream = kept(stream + multiply(layer, linear_kind::output, mixed));
-            const double gate_up =
-                multiply(layer, linear_kind::gate_up, normalise(weights.post_attention_norm));
-            stream = kept(stream +
-                          multiply(layer, linear_kind::down, kept(gate_up * gate_up * rounding)));
-        }
+        for (std::size_t layer = 0; layer != base_.layers.size(); ++layer)
+            for (const branch_plan& branch : base_.plan.branches) {
+                const double x = normalise(base_.layers[layer][branch.norm]);
+                const double inner = branch.what == branch_plan::part::attention
+                                         ? attend(layer, multiply(layer, branch.in, x))
+                                         : gate(multiply(layer, branch.in, x));
+                stream = kept(stream + multiply(layer, branch.out, inner));
+            }
         const double logits = kept(base_.output_norm * normalise(base_.final_norm) * rounding);
         return all_kept_ ? std::optional(logits) : std::nullopt;
     }
@@ -98,6 +93,13 @@ private:
     {
         return kept(std::sqrt(static_cast<double>(gain.size())) * largest_of(gain) * rounding);
     }
+    double attend(std::size_t layer, double qkv)
+    {
+        for (const norm_place place : {norm_place::of_queries, norm_place::of_keys})
+            normalise(base_.layers[layer][place]);
+        return kept(std::sqrt(static_cast<double>(base_.config.heads)) * qkv * rounding);
+    }
+    double gate(double gate_up) { return kept(gate_up * gate_up * rounding); }
     double multiply(std::size_t layer, linear_kind kind, double x)
     {
         const auto which = static_cast<std::size_t>(kind);
@@ -126,20 +128,21 @@ bool is_ordinary(const model_config& config)
 
 } // namespace
 
-adapter_gains gains_of(const model_config& config, const lora_weights& adapter)
+adapter_gains gains_of(const model_config& config, const lora_weights& adapter, thread_team& team)
 {
     return sum_of_parts(
-        config, adapter,
+        config, adapter, team,
         [](const lora_linear& linear, const lora_linear::part& part, std::size_t in) {
             return gain_of(part, norm(std::span(linear.a + part.first_rank * in, part.rank * in)),
                            norm(std::span(part.b, part.rank * part.out)));
         });
 }
 
-adapter_gains gains_of(const model_config& config, const lora_weights& adapter, const view& null)
+adapter_gains gains_of(const model_config& config, const lora_weights& adapter, const view& null,
+                       thread_team& team)
 {
     const double most = largest_draw * null.init_scale * std::sqrt(null.rank_scale);
-    return sum_of_parts(config, adapter,
+    return sum_of_parts(config, adapter, team,
                         [most](const lora_linear&, const lora_linear::part& part, std::size_t in) {
                             const auto root = [&](std::size_t width) {
                                 return std::sqrt(static_cast<double>(part.rank * width));

@@ -29,10 +29,11 @@ namespace warmd::hf {
 /// What an adapter adds to each product, and whatever is computed on the way there, is at most so
 /// many times ||x||: by layer and linear_kind.
 using adapter_gains = std::vector<std::array<double, linear_kinds>>;
-adapter_gains gains_of(const model_config& config, const lora_weights& adapter);
+adapter_gains gains_of(const model_config& config, const lora_weights& adapter, thread_team& team);
 /// The same of the factors that a null view draws for an adapter of that structure, whatever its
 /// seed.
-adapter_gains gains_of(const model_config& config, const lora_weights& adapter, const view& null);
+adapter_gains gains_of(const model_config& config, const lora_weights& adapter, const view& null,
+                       thread_team& team);
 
 /// No logit of any prompt is larger than this, without an adapter (no gains) or through one at a
 /// scale from 0 to 1. None if it cannot be told that all numbers on the way are finite: weights

@@ -117,10 +117,10 @@ std::uint64_t hash_of(const std::string& text)
 
 result<lora_weights> arrange_lora(const model_config& config,
                                   const std::vector<lora_factors>& factors,
-                                  const factor_source& source)
+                                  const factor_source& source, thread_team& team)
 {
     const factor_index by_path = index(factors);
-    const auto shapes = linear_shapes(config);
+    const auto shapes = plan_of(config).linears;
     lora_weights made{
         .layers = {}, .memory = memory_block(elements_of(factors) * sizeof(float)), .tiles = {}};
     auto* place = reinterpret_cast<float*>(made.memory.data());
@@ -130,7 +130,7 @@ result<lora_weights> arrange_lora(const model_config& config,
                 lay_out(group(by_path, shapes[kind], layer), shapes[kind].in, place);
 
     std::vector<result<void>> filled(config.layers);
-    for_each(config.layers, elements_of(factors), [&](std::size_t layer) {
+    team.for_each(config.layers, elements_of(factors), [&](std::size_t layer) {
         for (std::size_t kind = 0; kind != linear_kinds && filled[layer]; ++kind)
             filled[layer] = fill(made.layers[layer][kind], group(by_path, shapes[kind], layer),
                                  shapes[kind].in, source);

@@ -51,7 +51,7 @@ using factor_source =
 /// Takes all factors; the failure is that of the first layer that has one.
 result<lora_weights> arrange_lora(const model_config& config,
                                   const std::vector<lora_factors>& factors,
-                                  const factor_source& source);
+                                  const factor_source& source, thread_team& team);
 /// What lora_weights::bytes() will be, without tiles.
 std::uint64_t estimate_bytes(const std::vector<lora_factors>& factors);
 

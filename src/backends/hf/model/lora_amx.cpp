@@ -1,7 +1,7 @@
 #include "hf/model/lora_amx.hpp"
 
 #include "hf/compute/amx.hpp"
-#include "hf/compute/threads.hpp"
+#include "hf/model/lora_amx_layout.hpp"
 
 #include <algorithm>
 #include <array>
@@ -14,111 +14,9 @@
 namespace warmd::hf {
 
 using namespace amx;
+using namespace lora_layout;
 
 namespace {
-
-constexpr std::size_t eight = 8;
-
-std::size_t eights_of(std::size_t rank) { return (rank + eight - 1) / eight; }
-std::size_t steps_of(std::size_t in) { return (in + step - 1) / step; }
-std::size_t padded(std::size_t out)
-{
-    return (out + register_rows - 1) / register_rows * register_rows;
-}
-
-std::uint64_t a_bytes(std::size_t rank, std::size_t in)
-{
-    return eights_of(rank) * steps_of(in) * register_bytes;
-}
-/// Rows of pairs one after another: [16, padded(out)] for each eight ranks.
-std::uint64_t b_bytes(std::size_t rank, std::size_t out)
-{
-    return eights_of(rank) * register_rows * padded(out) * sizeof(std::uint32_t);
-}
-
-/// Two eights of A's ranks share x: they stand together, step by step.
-std::size_t a_place(std::size_t eights, std::size_t which, std::size_t steps, std::size_t s)
-{
-    const std::size_t pair = which / 2, width = std::min<std::size_t>(2, eights - 2 * pair);
-    return (2 * pair * steps + s * width + which % 2) * register_bytes;
-}
-
-WARMD_AMX [[gnu::always_inline]] inline __m512 widened(__m256i bf16)
-{
-    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(bf16), 16));
-}
-
-/// Each number as a pair of it and itself.
-WARMD_AMX [[gnu::always_inline]] inline __m512i twice(__m256i bf16)
-{
-    const __m512i numbers = _mm512_cvtepu16_epi32(bf16);
-    return _mm512_or_si512(numbers, _mm512_slli_epi32(numbers, 16));
-}
-
-/// One column of B: numbers of one step, a pair to each row.
-WARMD_AMX void put_column(__m512bh numbers, std::byte* to)
-{
-    alignas(64) std::array<std::uint32_t, register_rows> pairs;
-    _mm512_store_ps(pairs.data(), reinterpret_cast<__m512>(numbers));
-    for (std::size_t i = 0; i != pairs.size(); ++i)
-        std::memcpy(to + i * row_bytes, &pairs[i], sizeof pairs[i]);
-}
-
-/// One rank of A [in] to its column, upper halves, and the one 8 beside it, lower halves.
-WARMD_AMX void put_rank(const float* a, std::size_t in, std::size_t eights, std::size_t which,
-                        std::size_t column, std::byte* to)
-{
-    for (std::size_t s = 0; s != steps_of(in); ++s) {
-        alignas(64) std::array<float, step> rest{};
-        std::copy_n(a + s * step, std::min(step, in - s * step), rest.begin());
-        const __m512bh upper = narrow(rest.data(), step);
-        const auto halves = reinterpret_cast<__m512i>(upper);
-        _mm512_store_ps(rest.data(),
-                        _mm512_load_ps(rest.data()) - widened(_mm512_castsi512_si256(halves)));
-        _mm512_store_ps(rest.data() + register_rows,
-                        _mm512_load_ps(rest.data() + register_rows) -
-                            widened(_mm512_extracti64x4_epi64(halves, 1)));
-        std::byte* const place =
-            to + a_place(eights, which, steps_of(in), s) + column * sizeof(std::uint32_t);
-        put_column(upper, place);
-        put_column(narrow(rest.data(), step), place + eight * sizeof(std::uint32_t));
-    }
-}
-
-/// One rank of B [out] to its two rows of pairs.
-WARMD_AMX void put_rows(const float* b, std::size_t out, std::uint32_t* upper_row,
-                        std::uint32_t* lower_row)
-{
-    for (std::size_t first = 0; first < out; first += register_rows) {
-        const auto some = static_cast<__mmask16>(
-            _bzhi_u32(~0u, static_cast<std::uint32_t>(std::min(out - first, register_rows))));
-        const __m512 values = _mm512_maskz_loadu_ps(some, b + first);
-        const auto upper = reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(values));
-        const auto lower = reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(values - widened(upper)));
-        _mm512_storeu_si512(upper_row + first, twice(upper));
-        _mm512_storeu_si512(lower_row + first, twice(lower));
-    }
-}
-
-/// All of one product's tiles.
-void fill(const lora_linear& by, std::size_t in)
-{
-    if (by.parts.empty())
-        return;
-    std::memset(by.a_tiles, 0, by.eights * steps_of(in) * register_bytes);
-    for (const lora_linear::part& part : by.parts) {
-        auto* const rows = reinterpret_cast<std::uint32_t*>(part.b_tiles);
-        const std::size_t row = padded(part.out);
-        std::memset(rows, 0, b_bytes(part.rank, part.out));
-        for (std::size_t r = 0; r != part.rank; ++r) {
-            const std::size_t which = part.first_eight + r / eight;
-            put_rank(by.a + (part.first_rank + r) * in, in, by.eights, which, r % eight,
-                     by.a_tiles);
-            std::uint32_t* const upper = rows + (r / eight * register_rows + r % eight) * row;
-            put_rows(part.b + r * part.out, part.out, upper, upper + eight * row);
-        }
-    }
-}
 
 /// 8 numbers of x A^T, times their factor, as 16 pairs (upper, lower).
 WARMD_AMX [[gnu::always_inline]] inline void put_reduced(const float* columns, float factor,
@@ -225,15 +123,8 @@ WARMD_AMX [[gnu::always_inline]] inline void add_columns(const addition& of, std
                                                          bool is_loaded)
 {
     const std::size_t y_row = of.y_stride * sizeof(float);
-    float* const lower = of.y + column;
-    float* const upper = lower + register_rows * of.y_stride;
-    _tile_loadd(0, lower, y_row);
-    if constexpr (wide)
-        _tile_loadd(1, lower + register_rows, y_row);
-    if constexpr (both)
-        _tile_loadd(2, upper, y_row);
-    if constexpr (both && wide)
-        _tile_loadd(3, upper + register_rows, y_row);
+    auto* const y = reinterpret_cast<std::byte*>(of.y + column);
+    load_sums<both, wide>(y, y_row);
     for (std::size_t i = 0; i != of.eights; ++i) {
         if (!is_loaded) {
             _tile_loadd(4, of.reduced + i * row_bytes, of.stride);
@@ -251,13 +142,7 @@ WARMD_AMX [[gnu::always_inline]] inline void add_columns(const addition& of, std
         if constexpr (both && wide)
             _tile_dpbf16ps(3, 5, 7);
     }
-    _tile_stored(0, lower, y_row);
-    if constexpr (wide)
-        _tile_stored(1, lower + register_rows, y_row);
-    if constexpr (both)
-        _tile_stored(2, upper, y_row);
-    if constexpr (both && wide)
-        _tile_stored(3, upper + register_rows, y_row);
+    store_sums<both, wide>(y, y_row);
 }
 
 /// Columns [0, count) of y.
@@ -282,51 +167,6 @@ WARMD_AMX void add_tile(const addition& of, std::size_t rows, std::size_t count)
 }
 
 } // namespace
-
-bool uses_lora_tiles(precision computes)
-{
-    return computes == precision::bf16 && amx_is_permitted();
-}
-
-std::uint64_t lora_tile_bytes(const std::vector<lora_factors>& factors, precision computes)
-{
-    std::uint64_t bytes = 0;
-    for (const lora_factors& each : factors)
-        bytes += a_bytes(each.rank, each.module.in) + b_bytes(each.rank, each.module.out);
-    return uses_lora_tiles(computes) ? memory_block::rounded(bytes) : 0;
-}
-
-void make_lora_tiles(const model_config& config, precision computes, lora_weights& weights)
-{
-    if (!uses_lora_tiles(computes))
-        return;
-    const auto shapes = linear_shapes(config);
-    std::uint64_t bytes = 0;
-    for (auto& layer : weights.layers)
-        for (std::size_t kind = 0; kind != linear_kinds; ++kind)
-            for (const lora_linear::part& part : layer[kind].parts)
-                bytes += a_bytes(part.rank, shapes[kind].in) + b_bytes(part.rank, part.out);
-    weights.tiles = memory_block(bytes);
-    std::byte* place = weights.tiles.data();
-    for (auto& layer : weights.layers)
-        for (std::size_t kind = 0; kind != linear_kinds; ++kind) {
-            lora_linear& by = layer[kind];
-            by.a_tiles = by.parts.empty() ? nullptr : place;
-            for (lora_linear::part& part : by.parts) {
-                part.first_eight = by.eights;
-                by.eights += eights_of(part.rank);
-                place += a_bytes(part.rank, shapes[kind].in);
-            }
-            for (lora_linear::part& part : by.parts) {
-                part.b_tiles = place;
-                place += b_bytes(part.rank, part.out);
-            }
-        }
-    for_each(weights.layers.size(), bytes, [&](std::size_t layer) {
-        for (std::size_t kind = 0; kind != linear_kinds; ++kind)
-            fill(weights.layers[layer][kind], shapes[kind].in);
-    });
-}
 
 std::size_t reduced_bytes(const lora_linear& by) { return by.eights * row_bytes; }
 
@@ -371,9 +211,6 @@ void add_by_amx(const lora_linear::part& part, const std::byte* reduced, std::si
 
 namespace warmd::hf {
 
-bool uses_lora_tiles(precision) { return false; }
-std::uint64_t lora_tile_bytes(const std::vector<lora_factors>&, precision) { return 0; }
-void make_lora_tiles(const model_config&, precision, lora_weights&) {}
 std::size_t reduced_bytes(const lora_linear&) { return 0; }
 void reduce_by_amx(const lora_linear&, const std::uint16_t*, std::size_t, std::size_t, double,
                    std::byte*, std::size_t)

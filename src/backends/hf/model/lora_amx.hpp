@@ -20,7 +20,8 @@ bool uses_lora_tiles(precision computes);
 /// What lora_weights::tiles will take.
 std::uint64_t lora_tile_bytes(const std::vector<lora_factors>& factors, precision computes);
 /// Makes the tiles of all factors, if they are used.
-void make_lora_tiles(const model_config& config, precision computes, lora_weights& weights);
+void make_lora_tiles(const model_config& config, precision computes, lora_weights& weights,
+                     thread_team& team);
 
 /// What one row's x A^T takes, for a product that has tiles.
 std::size_t reduced_bytes(const lora_linear& by);

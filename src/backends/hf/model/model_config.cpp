@@ -1,11 +1,11 @@
 #include "hf/model/model_config.hpp"
 
 #include "hf/files/json_fields.hpp"
+#include "hf/model/families/family.hpp"
 
 #include <boost/json.hpp>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <limits>
 #include <numbers>
@@ -17,36 +17,6 @@ namespace {
 constexpr std::uint64_t largest_size =
     1 << 28; // of any dimension: products of two stay far from overflow
 
-/// What differs between the families: their configurations' defaults (Transformers' *Config
-/// classes), and what of the common model they have. A bias or window is there always, never, or if
-/// its member of config.json says so.
-struct family {
-    enum class has { never, always, if_asked };
-
-    std::string_view architecture;
-    std::string_view model_type;
-    std::uint64_t vocab_size, intermediate_size;
-    std::uint64_t kv_heads; ///< 0: as many as heads
-    std::uint64_t head_dim; ///< 0: hidden_size / heads
-    std::uint64_t max_positions;
-    has qkv_bias, output_bias, mlp_bias; ///< asked by attention_bias, attention_bias, mlp_bias
-    bool qk_norm;
-    has window; ///< sliding_window; asked by use_sliding_window
-};
-
-constexpr auto never = family::has::never, always = family::has::always,
-               if_asked = family::has::if_asked;
-constexpr std::array<family, 4> families{{
-    {"LlamaForCausalLM", "llama", 32000, 11008, 0, 0, 2048, if_asked, if_asked, if_asked, false,
-     never},
-    {"MistralForCausalLM", "mistral", 32000, 14336, 8, 0, 131072, never, never, never, false,
-     always},
-    {"Qwen2ForCausalLM", "qwen2", 151936, 22016, 32, 0, 32768, always, never, never, false,
-     if_asked},
-    {"Qwen3ForCausalLM", "qwen3", 151936, 22016, 32, 128, 32768, if_asked, if_asked, never, true,
-     if_asked},
-}};
-
 /// The model's family; of one that is refused, the first.
 const family& family_of(json_fields& fields)
 {
@@ -54,13 +24,13 @@ const family& family_of(json_fields& fields)
     const json::array* const names = list ? list->if_array() : nullptr;
     if (!names || names->size() != 1 || !(*names)[0].is_string()) {
         fields.complain("architectures", "be a list of one name");
-        return families[0];
+        return *families[0];
     }
     const std::string_view name = (*names)[0].get_string();
-    const auto found = std::ranges::find(families, name, &family::architecture);
-    if (found == families.end()) {
+    const family* const found = find_family(name);
+    if (!found) {
         fields.not_implemented("architectures", shortened(name));
-        return families[0];
+        return *families[0];
     }
     const std::string type = fields.text("model_type", found->model_type);
     if (type != found->model_type)
@@ -71,7 +41,7 @@ const family& family_of(json_fields& fields)
 bool has(family::has what, json_fields& fields, const char* asked_by)
 {
     const bool asked = fields.boolean(asked_by, false);
-    return what == always || (what == if_asked && asked);
+    return what == family::has::always || (what == family::has::if_asked && asked);
 }
 
 /// How far a token can look back, 0 for all the way. MistralConfig has a window unless it is null.

@@ -1,7 +1,7 @@
 #pragma once
-// The forward pass of a decoder-only transformer of the Llama family (Touvron et al. 2023):
-// RMSNorm, rotary positions, grouped-query attention, SwiGLU; an adapter's additive term beside
-// each product.
+// The forward pass of a decoder-only transformer (Touvron et al. 2023), branch by branch as
+// layer_plan.hpp has it: RMSNorm, rotary positions, grouped-query attention, SwiGLU; an adapter's
+// additive term beside each product.
 
 #include "hf/compute/activations.hpp"
 #include "hf/compute/attention.hpp"
@@ -11,8 +11,9 @@
 #include "hf/model/base_weights.hpp"
 #include "hf/model/kv_cache.hpp"
 #include "hf/model/lora.hpp"
+#include "hf/model/lora_terms.hpp"
+#include "hf/model/step_rows.hpp"
 
-#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -20,20 +21,6 @@
 #include <vector>
 
 namespace warmd::hf {
-
-/// What a forward pass looks through: the base alone, or with an adapter's term times `scale`.
-struct lens {
-    const lora_weights* adapter = nullptr;
-    double scale = 1;
-};
-
-/// The next positions of one sequence.
-struct segment {
-    lens through;
-    kv_cache* cache;                  ///< what came before; extended by the step
-    std::span<const token_id> tokens; ///< each within the vocabulary, at least one
-    std::size_t first_logits = 0;     ///< logits are wanted from this token on; tokens.size(): none
-};
 
 /// Computes, in buffers of its own. Not thread-safe, but for bytes(). A token's logits are the same
 /// to the bit however the segments of a step were put together and however a sequence was cut into
@@ -65,46 +52,23 @@ public:
     static std::uint64_t buffer_bytes(const model_config& config, precision computes);
 
 private:
-    struct row { // one token of the step
-        std::size_t segment;
-        std::size_t token;    // within the segment
-        std::size_t position; // within the sequence
-        lens through;         // no adapter if it adds nothing
-    };
-    struct query_tile { // queries [first, last) of a segment and the heads that share kv_head,
-                        // those of one row together
-        std::size_t segment, first_row, kv_head, first, last;
-        std::size_t thread; // that computes it
-    };
-
     // The order of a step, on one thread
-    void make_room(std::size_t ranks);
-    void place(std::span<const segment> segments);
     void divide(std::size_t threads);
     void prepare_products();
 
-    // What each thread of a team does. Its own rows are shared_rows(me).
-    struct row_range {
-        std::size_t first, last;
-    };
-    row_range shared_rows(const team_member& me, std::size_t all) const;
+    // What each thread of a team does. Its own rows are rows_.shared(me).
     void look_up(const team_member& me, std::span<const segment> segments);
-    void begin_layer(const team_member& me, std::size_t layer, std::span<const segment> segments);
+    void run_attention(const team_member& me, std::size_t layer, const branch_plan& branch,
+                       std::span<const segment> segments);
+    void run_gated_mlp(const team_member& me, std::size_t layer, const branch_plan& branch);
+    void add_to_stream(const team_member& me, std::size_t layer, linear_kind out,
+                       const activations& x);
     void drop_unwanted(const team_member& me);
-    void end_layer(const team_member& me, std::size_t layer, std::span<const segment> segments);
     /// One row of a tile: its strands' columns from first_out on, biased and adapted.
     using row_receiver = std::function<void(std::size_t r, std::size_t first_out, std::size_t outs,
                                             const float* first, const float* second)>;
     void multiply(const team_member& me, std::size_t layer, linear_kind kind, const activations& x,
                   const row_receiver& receive);
-    void reduce_rows(const team_member& me, std::size_t layer, std::size_t which,
-                     const activations& x);
-    void reduce_in_fp32(const lora_linear& by, const activations& x, row_range rows);
-    void adapt(std::size_t layer, std::size_t which, row_range rows, std::size_t first_out,
-               std::size_t outs, float* y, std::size_t y_stride) const;
-    void add_part(const lora_linear::part& part, double scale, row_range rows, std::size_t first,
-                  std::size_t count, float* y, std::size_t y_stride) const;
-    std::size_t end_of_lens(std::size_t from, std::size_t last) const;
     void normalise(const team_member& me, const std::vector<float>& weight);
     void prepare_heads(const team_member& me, std::size_t layer, std::span<const segment> segments);
     void attend_all(const team_member& me, std::size_t layer, std::span<const segment> segments);
@@ -118,11 +82,8 @@ private:
 
     // of the step under way
     matmul_engine* engine_ = nullptr;
-    std::vector<row> rows_;
-    std::vector<std::size_t> wanted_; // rows whose logits are
-    std::vector<query_tile> tiles_;
-    bool by_rows_ = false;   // threads have bands of rows of their own, not panels of weights
-    bool straddled_ = false; // and one segment has rows in two of them
+    step_rows rows_;
+    lora_terms terms_;
 
     memory_block memory_; // of the buffers: huge pages, where those of 4 KB would fall into a cache
                           // as chance has it
@@ -133,11 +94,6 @@ private:
     activations gated_;                // [tokens, intermediate]
     std::span<float> cosines_, sines_; // [tokens, head_dim / 2]
     std::span<float> logits_;          // [logits_rows_, vocab]
-    std::vector<float> reduced_; // [tokens, ranks_], x A^T; as large as the adapters so far needed
-    std::atomic<std::uint64_t> reduced_bytes_ =
-        0;                  // bytes() may be asked while another adapter makes room
-    std::size_t ranks_ = 0; // of the step under way: most of any adapter and product, or in tiles
-                            // as many floats' room
 };
 
 } // namespace warmd::hf

@@ -2,6 +2,7 @@
 #include "hf/compute/kernels_bf16.hpp"
 #include "hf/compute/matmul.hpp"
 #include "hf/compute/memory_block.hpp"
+#include "hf/compute/threads.hpp"
 
 #include <boost/test/unit_test.hpp>
 
@@ -59,7 +60,6 @@ std::vector<float> product(matmul_engine& engine, const packed& weights, const v
 {
     const auto [in, out, strands] = weights.matrix.shape();
     std::vector<float> y(rows * out, std::numeric_limits<float>::quiet_NaN());
-    const matmul_engine::computing alone;
     engine.prepare(weights.matrix, rows);
     engine.multiply(
         weights.matrix, x, {.thread = 0, .first_row = 0, .last_row = rows},
@@ -86,7 +86,8 @@ std::vector<std::uint16_t> narrowed(const std::vector<float>& values)
 
 BOOST_AUTO_TEST_CASE(a_product_is_that_of_the_definition)
 {
-    matmul_engine engine;
+    thread_team team(1);
+    matmul_engine engine(team);
     const std::size_t in = 37, out = 53, rows = 5;
     const auto weights = noise(in * out, 1);
     const auto x = noise(in * readable_rows, 2);
@@ -115,7 +116,8 @@ boost::test_tools::assertion_result there_is_bf16(boost::unit_test::test_unit_id
 /// y's rows are the same to the bit however many are computed together.
 void expect_the_same_rows(precision of)
 {
-    matmul_engine engine;
+    thread_team team(1);
+    matmul_engine engine(team);
     for (const auto& [in, out] : shapes) {
         const packed weights = pack(engine, noise(in * out, 3), {in, out}, of);
         const auto wide = noise(in * readable_rows, 4);
@@ -139,7 +141,8 @@ void expect_the_same_rows(precision of)
 BOOST_AUTO_TEST_CASE(a_product_in_bf16_is_that_of_the_rounded_numbers,
                      *boost::unit_test::precondition(there_is_bf16))
 {
-    matmul_engine engine;
+    thread_team team(1);
+    matmul_engine engine(team);
     const std::size_t in = 96, out = 80, rows = 3;
     const auto weights = noise(in * out, 1), x = noise(in * readable_rows, 2);
     const auto narrow_weights = narrowed(weights), narrow_x = narrowed(x);
@@ -177,7 +180,8 @@ BOOST_AUTO_TEST_CASE(a_row_in_bf16_is_the_same_to_the_bit_whatever_it_is_multipl
 
 BOOST_AUTO_TEST_CASE(strands_are_the_same_product_side_by_side)
 {
-    matmul_engine engine;
+    thread_team team(1);
+    matmul_engine engine(team);
     for (const auto& [in, out] :
          {std::pair<std::size_t, std::size_t>{576, 3072}, {64, 352}, {48, 6}, {900, 9728}}) {
         const auto weights = noise(in * out, 5), x = noise(in * readable_rows, 6);
@@ -192,7 +196,8 @@ BOOST_AUTO_TEST_CASE(strands_are_the_same_product_side_by_side)
 
 BOOST_AUTO_TEST_CASE(the_parts_of_a_product_are_together_the_whole_and_nothing_twice)
 {
-    matmul_engine engine;
+    thread_team team(1);
+    matmul_engine engine(team);
     const std::size_t out = 4096, rows = 100, parts = 3;
     const auto weights = pack(engine, noise(64 * out, 1), {64, out}, precision::fp32);
     const auto x = noise(64 * readable_rows, 2);

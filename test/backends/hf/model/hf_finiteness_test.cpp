@@ -43,7 +43,7 @@ const char* const models[] = {"fixtures/llama-smol",
 /// A base of the test data, to be computed with directly.
 struct computing {
     std::filesystem::path directory;
-    compute_gate gate;
+    mutable compute_gate gate;
     std::shared_ptr<base_model> base;
 
     explicit computing(const std::string& name, precision computes = precision::fp32)
@@ -69,20 +69,24 @@ struct computing {
     lora_weights read(const std::filesystem::path& adapter_directory) const
     {
         const auto opened = adapter::open(adapter_directory, modules_of(config())).value();
-        return arrange_lora(config(), opened.factors(),
-                            [&](const std::string& tensor, std::span<float> values) {
-                                return opened.read(tensor, values);
-                            })
+        return arrange_lora(
+                   config(), opened.factors(),
+                   [&](const std::string& tensor, std::span<float> values) {
+                       return opened.read(tensor, values);
+                   },
+                   gate.team())
             .value();
     }
     lora_weights draw(const std::filesystem::path& adapter_directory, const view& null) const
     {
         const auto opened = adapter::open(adapter_directory, modules_of(config())).value();
-        return arrange_lora(config(), opened.factors(),
-                            [&](const std::string& tensor, std::span<float> values) {
-                                null_draws(null, tensor, values);
-                                return result<void>();
-                            })
+        return arrange_lora(
+                   config(), opened.factors(),
+                   [&](const std::string& tensor, std::span<float> values) {
+                       null_draws(null, tensor, values);
+                       return result<void>();
+                   },
+                   gate.team())
             .value();
     }
 
@@ -121,14 +125,16 @@ void expect_bounds_to_hold(computing& model)
     BOOST_TEST(!adapters.empty());
     for (const std::filesystem::path& directory : adapters) {
         const lora_weights adapter = model.read(directory);
-        const auto bound = logit_bound(model.base->weights, gains_of(model.config(), adapter));
+        const auto bound =
+            logit_bound(model.base->weights, gains_of(model.config(), adapter, model.gate.team()));
         check(bound, {&adapter, 1});
         check(bound, {&adapter, 0.5});
         for (const std::uint64_t seed : {0U, 1U}) {
             view null = null_view;
             null.seed = seed;
             const lora_weights drawn = model.draw(directory, null);
-            check(logit_bound(model.base->weights, gains_of(model.config(), adapter, null)),
+            check(logit_bound(model.base->weights,
+                              gains_of(model.config(), adapter, null, model.gate.team())),
                   {&drawn, 1});
         }
     }
@@ -210,9 +216,9 @@ BOOST_AUTO_TEST_CASE(draws_gain_no_more_than_any_draw_could)
     view null = null_view;
     null.init_scale = 3;
     null.rank_scale = 0.25;
-    const adapter_gains most = gains_of(model.config(), adapter, null);
+    const adapter_gains most = gains_of(model.config(), adapter, null, model.gate.team());
     const adapter_gains drawn =
-        gains_of(model.config(), model.draw(test_data / "demo/adapter", null));
+        gains_of(model.config(), model.draw(test_data / "demo/adapter", null), model.gate.team());
     BOOST_TEST_REQUIRE(drawn.size() == most.size());
     for (std::size_t layer = 0; layer != most.size(); ++layer)
         for (std::size_t kind = 0; kind != linear_kinds; ++kind)
@@ -242,10 +248,8 @@ BOOST_AUTO_TEST_CASE(whatever_is_not_finite_or_might_overflow_has_no_bound)
     BOOST_REQUIRE(acted_on != products.end());
     BOOST_TEST(logit_bound(weights, {}).has_value());
     for (const float bad : {no_number, infinite, 1e30F}) {
-        BOOST_TEST(spoilt(last.input_norm[1], bad));
-        BOOST_TEST(spoilt(last.post_attention_norm[1], bad));
-        BOOST_TEST(spoilt(last.q_norm[1], bad));
-        BOOST_TEST(spoilt(last.k_norm.back(), bad));
+        for (std::vector<float>& norm : last.norms)
+            BOOST_TEST(spoilt(norm.at(1), bad));
         BOOST_TEST(spoilt(weights.final_norm[0], bad));
         BOOST_TEST(spoilt(weights.output_norm, static_cast<double>(bad)));
         for (linear& each : last.linears) {
@@ -258,8 +262,9 @@ BOOST_AUTO_TEST_CASE(whatever_is_not_finite_or_might_overflow_has_no_bound)
             BOOST_TEST(!logit_bound(weights, gains));
         }
         acted_on->parts.back().scaling = bad;
-        BOOST_TEST(!logit_bound(weights, gains_of(model.config(), adapter)));
-        BOOST_TEST(!logit_bound(weights, gains_of(model.config(), adapter, null_view)));
+        BOOST_TEST(!logit_bound(weights, gains_of(model.config(), adapter, model.gate.team())));
+        BOOST_TEST(
+            !logit_bound(weights, gains_of(model.config(), adapter, null_view, model.gate.team())));
     }
     BOOST_TEST(spoilt(weights.config.rms_norm_eps, 0.0F));
     BOOST_TEST(spoilt(weights.config.rope.theta, 1e-40));
@@ -282,7 +287,7 @@ BOOST_DATA_TEST_CASE(a_base_knows_the_norms_of_its_file, boost::unit_test::data:
     BOOST_TEST(std::pow(weights.embedding.rows().norm, 2) == embedding, close);
     const double output = weights.config.tied_embeddings ? embedding : squares_of("lm_head.weight");
     BOOST_TEST(std::pow(weights.output_norm, 2) == output, close);
-    const auto shapes = linear_shapes(weights.config);
+    const auto shapes = plan_of(weights.config).linears;
     for (std::size_t layer = 0; layer != weights.layers.size(); ++layer)
         for (std::size_t kind = 0; kind != linear_kinds; ++kind) {
             double sum = 0;
@@ -305,8 +310,8 @@ BOOST_AUTO_TEST_CASE(large_factors_that_do_no_harm_load)
     const changed_copy copy(untied, "layer1-ko");
     copy.fill_factors(1e20F, 0);
     const computing model("fixtures/mistral-mini");
-    BOOST_TEST(!logit_bound(model.base->weights,
-                            gains_of(model.config(), model.read(copy.adapter)))); // it takes a look
+    BOOST_TEST(!logit_bound(model.base->weights, gains_of(model.config(), model.read(copy.adapter),
+                                                          model.gate.team()))); // it takes a look
     const auto loaded = copy.load();
     BOOST_TEST_REQUIRE(loaded.has_value());
     const std::vector<token_id> ids{3, 1, 4, 1, 5};

@@ -3,6 +3,7 @@
 
 #include "hf/compute/kernels.hpp"
 #include "hf/compute/kernels_bf16.hpp"
+#include "hf/compute/threads.hpp"
 #include "hf/model/lora_amx.hpp"
 
 #include <boost/test/data/test_case.hpp>
@@ -47,7 +48,7 @@ model_config odd_config()
 /// An adapter on every linear layer, each of another rank.
 struct adapted {
     model_config config = odd_config();
-    std::array<linear_shape, linear_kinds> shapes = linear_shapes(config);
+    std::array<linear_shape, linear_kinds> shapes = plan_of(config).linears;
     std::vector<lora_factors> factors;
     lora_weights weights;
 
@@ -57,13 +58,16 @@ struct adapted {
             factors.push_back({module, 1 + factors.size() % most_rank,
                                0.5 + static_cast<double>(factors.size()), module.path + ".a",
                                module.path + ".b"});
-        weights =
-            *arrange_lora(config, factors, [](const std::string& tensor, std::span<float> values) {
+        thread_team team(1);
+        weights = *arrange_lora(
+            config, factors,
+            [](const std::string& tensor, std::span<float> values) {
                 const auto drawn = noise(values.size(), std::hash<std::string>()(tensor));
                 std::ranges::copy(drawn, values.begin());
                 return result<void>();
-            });
-        make_lora_tiles(config, precision::bf16, weights);
+            },
+            team);
+        make_lora_tiles(config, precision::bf16, weights, team);
     }
     const lora_linear& operator[](std::size_t kind) const { return weights.layers[0][kind]; }
 };

@@ -1,0 +1,84 @@
+#pragma once
+// Where threads that work together wait for one another.
+
+#include <atomic>
+#include <cstdint>
+
+namespace warmd::hf {
+
+/// Calls done() again and again for about 50 microseconds: several times what one tile of a product
+/// takes, and less than it costs to sleep and be woken. False if it stayed false.
+template <class Done>
+bool comes_soon(const Done& done)
+{
+    constexpr int looks = 1000;
+    for (int i = 0; i != looks; ++i) {
+        if (done())
+            return true;
+#if defined(__x86_64__)
+        __builtin_ia32_pause();
+#endif
+    }
+    return false;
+}
+
+/// A barrier whose members may leave. Who comes first looks for a while whether the others have
+/// come, which is what takes the least time when all are at work, and then sleeps. What a member
+/// wrote before it came, all have seen when they go on.
+class meeting_point {
+public:
+    explicit meeting_point(std::uint32_t members) : state_(pack({0, members, members})) {}
+    /// Returns when all members have come.
+    void wait_for_all() { arrive(false); }
+    /// The calling thread will never come again.
+    void leave() { arrive(true); }
+
+private:
+    struct counts {
+        std::uint32_t round;
+        std::uint32_t missing, members; // below 2^16
+    };
+    static std::uint64_t pack(counts of)
+    {
+        return std::uint64_t{of.round} << 32 | of.missing << 16 | of.members;
+    }
+    static counts unpack(std::uint64_t of)
+    {
+        return {static_cast<std::uint32_t>(of >> 32), static_cast<std::uint32_t>(of >> 16 & 0xffff),
+                static_cast<std::uint32_t>(of & 0xffff)};
+    }
+    bool is_over(std::uint32_t round) const
+    {
+        return unpack(state_.load(std::memory_order_acquire)).round != round;
+    }
+
+    void arrive(bool for_ever)
+    {
+        std::uint64_t seen = state_.load(std::memory_order_relaxed), next = 0;
+        const std::uint32_t round = unpack(seen).round; // cannot end before this thread has come
+        do {
+            counts now = unpack(seen);
+            now.members -= for_ever ? 1 : 0;
+            if (--now.missing == 0)
+                now = {now.round + 1, now.members, now.members};
+            next = pack(now);
+        } while (!state_.compare_exchange_weak(seen, next, std::memory_order_acq_rel,
+                                               std::memory_order_relaxed));
+        if (unpack(next).round != round)
+            state_.notify_all();
+        else if (!for_ever)
+            wait_for_end_of(round);
+    }
+    void wait_for_end_of(std::uint32_t round)
+    {
+        if (comes_soon([&] { return is_over(round); }))
+            return;
+        for (std::uint64_t now = state_.load(std::memory_order_acquire); unpack(now).round == round;
+             now = state_.load(std::memory_order_acquire))
+            state_.wait(now, std::memory_order_acquire);
+    }
+
+    std::atomic<std::uint64_t> state_;
+};
+
+} // namespace warmd::hf

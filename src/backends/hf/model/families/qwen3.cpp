@@ -1,0 +1,21 @@
+#include "hf/model/families/family.hpp"
+
+namespace warmd::hf {
+
+/// Qwen3 (Yang et al. 2025): heads of 128 by themselves, queries and keys normed.
+const family qwen3{
+    .architecture = "Qwen3ForCausalLM",
+    .model_type = "qwen3",
+    .vocab_size = 151936,
+    .intermediate_size = 22016,
+    .kv_heads = 32,
+    .head_dim = 128,
+    .max_positions = 32768,
+    .qkv_bias = family::has::if_asked,
+    .output_bias = family::has::if_asked,
+    .mlp_bias = family::has::never,
+    .qk_norm = true,
+    .window = family::has::if_asked,
+};
+
+} // namespace warmd::hf
