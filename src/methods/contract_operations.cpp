@@ -235,7 +235,7 @@ method divergence_method()
                        {.name = "mean", .type = "number|null", .doc = "of those that there are"},
                        {.name = "max", .type = "number|null", .doc = "of those that there are"},
                        {.name = "ci_95",
-                        .type = "number[]",
+                        .type = "Bound[]",
                         .doc = "low and high end of the mean's 95 % interval (bootstrap)"}}};
 }
 
