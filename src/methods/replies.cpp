@@ -15,6 +15,7 @@ namespace {
 void write_identity(json_writer& to, const model_spec& spec)
 {
     to.member("kind", spec.kind).member("base", spec.base);
+    member_or_null(to, "revision", spec.revision);
     member_or_null(to, "adapter", spec.adapter);
     to.member("dtype", spec.dtype).member("device", spec.device);
     member_or_null(to, "entry_point", spec.entry_point);

@@ -26,9 +26,9 @@ BOOST_FIXTURE_TEST_CASE(health_names_the_identity_of_what_is_loaded, daemon_of_t
 {
     result_of("load", only(a));
     const json::value made = result_of("health");
-    BOOST_TEST(
-        (names_in(made.at("loaded_models").at(0)) ==
-         names{"key", "kind", "base", "adapter", "dtype", "device", "entry_point", "options"}));
+    BOOST_TEST((names_in(made.at("loaded_models").at(0)) == names{"key", "kind", "base", "revision",
+                                                                  "adapter", "dtype", "device",
+                                                                  "entry_point", "options"}));
 }
 
 BOOST_FIXTURE_TEST_CASE(health_of_a_draining_daemon_says_so, daemon_of_test)

@@ -25,6 +25,8 @@ BOOST_AUTO_TEST_CASE(a_model_is_selected_alike_by_every_command_that_takes_one)
                                    "--entry-point", "e", "--options", "{\"load_ms\": 5}"});
         check_contains(params_of(typed), model);
     }
+    BOOST_TEST(params_of({"load", "-m", "org/name", "--revision", "v1"}) ==
+               R"({"model":{"revision":"v1","base":"org/name"}})");
     BOOST_TEST(params_of({"load", "-m", "@big"}) == R"({"model":"big"})");
     BOOST_TEST(params_of({"load", "-m", "/m", "--pin", "--keep-alive", "60", "--timeout", "2.5"}) ==
                R"({"model":{"base":"/m"},"timeout":2.5E0,"keep_alive":60,"pin":true})");

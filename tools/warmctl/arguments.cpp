@@ -101,7 +101,8 @@ std::string model_text(const arguments& typed)
     std::string out;
     json_writer writer(out);
     if (base->starts_with('@')) {
-        for (const char* option : {"adapter", "dtype", "kind", "options", "entry-point"})
+        for (const char* option :
+             {"revision", "adapter", "dtype", "kind", "options", "entry-point"})
             if (typed.has(option))
                 throw usage_error("--" + std::string(option) +
                                   " cannot go with a configured model, '" + *base + "'");
@@ -109,7 +110,7 @@ std::string model_text(const arguments& typed)
         return out;
     }
     writer.begin_object();
-    for (const char* option : {"kind", "dtype"})
+    for (const char* option : {"kind", "dtype", "revision"})
         if (const auto value = typed.text(option))
             writer.member(option, *value);
     writer.member("base",

@@ -222,8 +222,7 @@ standard input.
          .summary = "continue a prompt",
          .method = "generate",
          .usage = R"(generate -m BASE [-a DIR] [--view VIEW] [OPTION…] PROMPT
-Prints the continuation of PROMPT, token by token on a terminal; - is standard
-input.
+Continues PROMPT (- is standard input), token by token on a terminal.
 )",
          .example = "generate -m ./model -a ./adapter --temperature 0.8 'In the beginning'\n",
          .options = with_view(
