@@ -20,15 +20,14 @@ namespace warmd {
 
 namespace {
 
-/// Names of the variables by which libgomp is told what we decide ourselves.
+/// Names of the variables by which libgomp is told how to behave.
 std::vector<std::string> openmp_settings()
 {
     std::vector<std::string> names;
     for (char** each = ::environ; each && *each; ++each) {
         const std::string_view all(*each);
         const std::string_view name = all.substr(0, all.find('='));
-        if ((name.starts_with("OMP_") || name.starts_with("GOMP_")) && name != "OMP_NUM_THREADS" &&
-            all != "OMP_WAIT_POLICY=passive")
+        if (name.starts_with("OMP_") || name.starts_with("GOMP_"))
             names.emplace_back(name);
     }
     return names;
@@ -39,15 +38,13 @@ std::vector<std::string> openmp_settings()
 void ignore_openmp_settings(char** arguments)
 {
     const std::vector<std::string> set = openmp_settings();
-    const char* const policy = ::getenv("OMP_WAIT_POLICY");
-    if (set.empty() && policy)
+    if (set.empty())
         return;
     for (const std::string& name : set)
         ::unsetenv(name.c_str());
-    ::setenv("OMP_WAIT_POLICY", "passive", 1);
     std::error_code ec;
     const auto program = std::filesystem::read_symlink("/proc/self/exe", ec); // by its name, for ps
-    ::execv(program.c_str(), arguments); // comes back only if it cannot: then they spin
+    ::execv(program.c_str(), arguments); // comes back only if it cannot
 }
 
 void unblock_signals()

@@ -3,10 +3,9 @@
 
 namespace warmd {
 
-/// Starts the program anew if its environment says how OpenMP's threads behave: that is read before
-/// main() begins. Bad values end the process in the middle of its work (GOMP_CPU_AFFINITY), and
-/// threads that wait spin, if nothing else is wished, and take the processor from everything else.
-/// OMP_NUM_THREADS stays as it is. `arguments`: main's.
+/// Starts the program anew without what its environment tells OpenMP, which oneDNN is built with:
+/// that is read before main() begins, and a bad value (GOMP_CPU_AFFINITY) could end the process in
+/// the middle of its work. Our threads are our own. `arguments`: main's.
 void ignore_openmp_settings(char** arguments);
 
 /// Signals that the parent had blocked would be ignored for ever: SIGTERM, SIGINT, SIGHUP.

@@ -13,7 +13,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <csignal>
 #include <fstream>
 
@@ -193,9 +192,7 @@ BOOST_FIXTURE_TEST_CASE(what_the_environment_tells_openmp_is_not_for_this_progra
     for (std::string each; std::getline(environment, each, '\0');)
         if (each.find("OMP_") != std::string::npos)
             told.push_back(each);
-    std::sort(told.begin(), told.end());
-    BOOST_TEST(told == (words{"OMP_NUM_THREADS=1", "OMP_WAIT_POLICY=passive"}),
-               boost::test_tools::per_element());
+    BOOST_TEST(told == words{}, boost::test_tools::per_element());
     daemon.signal(SIGTERM);
     BOOST_TEST(daemon.status() == 0);
 }
