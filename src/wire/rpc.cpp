@@ -169,8 +169,7 @@ void append_success(std::string& out, std::string_view id_text, std::string_view
 
 void append_success(text_queue& out, std::string_view id_text, std::string&& result)
 {
-    constexpr std::size_t large = 16 * 1024;
-    if (result.size() < large)
+    if (result.size() < text_queue::large_piece_bytes)
         return append_success(out.tail(), id_text, std::string_view(result));
     ((out.tail() += R"({"jsonrpc":"2.0","id":)") += id_text) += R"(,"result":)";
     out.append(std::move(result));

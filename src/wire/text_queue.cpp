@@ -6,12 +6,20 @@ namespace warmd {
 
 std::string& text_queue::tail()
 {
-    if (pieces_.empty() || pieces_.back().size() >= piece_bytes) {
-        const std::size_t ended = last();
+    if (pieces_.empty()) {
         pieces_.emplace_back();
-        before_last_ += ended;
+    } else if (last_is_long_enough()) {
+        std::string large;
+        large.reserve(large_piece_bytes);
+        append(std::move(large));
     }
     return pieces_.back();
+}
+
+bool text_queue::last_is_long_enough() const noexcept
+{
+    const bool large = pieces_.back().capacity() >= large_piece_bytes;
+    return last() >= (large ? large_piece_bytes - piece_bytes : piece_bytes);
 }
 
 void text_queue::append(std::string&& text)

@@ -8,13 +8,16 @@
 
 namespace warmd {
 
-/// A queue of bytes in pieces of about piece_bytes: it never grows by copying all that it holds,
-/// and gives memory back as it is used up. One small piece is kept for what comes next.
+/// A queue of bytes in pieces: it never grows by copying all that it holds, and gives memory back
+/// as it is used up. A first small piece is kept for what comes next; those behind it are so large
+/// that the allocator gives them back to the system at once (mallopt(3), M_MMAP_THRESHOLD), and not
+/// to a heap that something small keeps from shrinking.
 class text_queue {
     using pieces = std::list<std::string>;
 
 public:
-    static constexpr std::size_t piece_bytes = 64 * 1024;
+    static constexpr std::size_t piece_bytes = 64 * 1024; ///< of the first, about
+    static constexpr std::size_t large_piece_bytes = 1024 * 1024;
 
     /// A place between two bytes; good until something before it is used up or taken back.
     struct place {
@@ -60,6 +63,7 @@ public:
 
 private:
     static constexpr std::size_t kept_bytes = 2 * piece_bytes;
+    bool last_is_long_enough() const noexcept;
     void drop_used_pieces();
     void swap(text_queue& other) noexcept;
     std::size_t last() const noexcept { return pieces_.empty() ? 0 : pieces_.back().size(); }
