@@ -109,9 +109,6 @@ std::optional<failure> objection(const model_spec& asked)
     if (asked.entry_point)
         return failure{errc::invalid_params,
                        "model.entry_point means nothing to kind hf: no code is ever loaded"};
-    if (asked.revision)
-        return failure{errc::unsupported,
-                       "model.revision is not looked up yet; refs/main is what is loaded"};
     if (asked.options != "{}")
         return failure{errc::invalid_params,
                        "model.options must be empty for kind hf, found " + asked.options};
@@ -127,11 +124,13 @@ result<resolved_model> hf_models::resolve(const model_spec& asked, const file_ru
     if (asked.base.starts_with('/')) {
         model.watched.push_back(asked.base);
     } else {
-        const auto snapshot = find_in_hub_cache(hub_cache_directory(), asked.base);
+        const auto snapshot =
+            find_in_hub_cache(hub_cache_directory(), asked.base, asked.revision.value_or("main"));
         if (!snapshot)
             return snapshot.error();
-        model.spec.base = snapshot->native();
-        model.watched = {*snapshot, snapshot->parent_path().parent_path() / "refs" / "main"};
+        model.spec.base = snapshot->directory.native();
+        model.watched = snapshot->chosen_by;
+        model.watched.push_back(snapshot->directory);
     }
     model.spec.base = real_path(model.spec.base);
     if (!is_directory(model.spec.base))

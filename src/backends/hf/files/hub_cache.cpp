@@ -11,6 +11,8 @@ namespace warmd::hf {
 
 namespace {
 
+using path = std::filesystem::path;
+
 constexpr std::string_view name_characters =
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
 
@@ -22,25 +24,100 @@ bool is_name(std::string_view text)
            text.front() != '.' && text.front() != '-' && text.find("..") == std::string_view::npos;
 }
 
+/// Names between slashes: "v1.0", "refs/pr/3".
+bool is_revision(std::string_view text)
+{
+    const std::size_t slash = text.find('/');
+    return is_name(text.substr(0, slash)) &&
+           (slash == std::string_view::npos || is_revision(text.substr(slash + 1)));
+}
+
+bool is_folder(const path& where)
+{
+    std::error_code ec;
+    return std::filesystem::is_directory(where, ec);
+}
+
+std::string trimmed(std::string text)
+{
+    text.erase(
+        std::find_if_not(text.rbegin(), text.rend(), [](unsigned char c) { return c <= ' '; })
+            .base(),
+        text.end());
+    return text;
+}
+
+path with_home(const std::string& text, const environment& of)
+{
+    const bool at_home = text == "~" || text.starts_with("~/");
+    return at_home ? path(of("HOME") + text.substr(1)) : path(text);
+}
+
+std::vector<path> snapshots_in(const path& repository)
+{
+    std::vector<path> all;
+    std::error_code ec;
+    for (std::filesystem::directory_iterator each(repository / "snapshots", ec), end;
+         !ec && each != end; each.increment(ec))
+        if (is_folder(each->path()))
+            all.push_back(each->path());
+    return all;
+}
+
+std::string how_to_get(const std::string& id, const path& cache)
+{
+    return "; the daemon looks in " + cache.native() + " (HF_HUB_CACHE, HF_HOME); 'hf download " +
+           id + "' gets it";
+}
+
+/// By the rules of find_in_hub_cache; a failure says only what is wrong.
+result<hub_snapshot> find_in(const path& repository, const std::string& revision)
+{
+    const auto missing = [](std::string why) { return failure{errc::not_found, std::move(why)}; };
+    if (!is_folder(repository))
+        return missing("there is no " + repository.native());
+    const path reference = repository / "refs" / revision;
+    std::error_code ec;
+    if (std::filesystem::exists(reference, ec)) {
+        const auto commit = read_text(reference, 1024);
+        if (!commit)
+            return missing(commit.error().detail);
+        const path snapshot = repository / "snapshots" / trimmed(*commit);
+        if (!is_name(trimmed(*commit)) || !is_folder(snapshot))
+            return missing(reference.native() + " names no snapshot that is there");
+        return hub_snapshot{snapshot, {reference}};
+    }
+    const path commit = repository / "snapshots" / revision;
+    if (is_folder(commit))
+        return hub_snapshot{commit, {}};
+    const std::vector<path> all = snapshots_in(repository);
+    if (revision == "main" && all.size() == 1)
+        return hub_snapshot{all[0], {reference, repository / "snapshots"}};
+    return missing("neither " + reference.native() + " nor " + commit.native() + " is there, and " +
+                   std::to_string(all.size()) + " snapshots are");
+}
+
+} // namespace
+
 std::string from_environment(const char* name)
 {
     const char* const value = std::getenv(name);
     return value ? value : "";
 }
 
-} // namespace
-
-std::filesystem::path hub_cache_directory()
+std::filesystem::path hub_cache_directory(const environment& of)
 {
-    if (const std::string cache = from_environment("HF_HUB_CACHE"); !cache.empty())
-        return cache;
-    if (const std::string home = from_environment("HF_HOME"); !home.empty())
-        return std::filesystem::path(home) / "hub";
-    return std::filesystem::path(from_environment("HOME")) / ".cache/huggingface/hub";
+    for (const char* const name : {"HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"})
+        if (const std::string cache = of(name); !cache.empty())
+            return with_home(cache, of);
+    if (const std::string home = of("HF_HOME"); !home.empty())
+        return with_home(home, of) / "hub";
+    const std::string cache = of("XDG_CACHE_HOME");
+    return with_home(cache.empty() ? "~/.cache" : cache, of) / "huggingface/hub";
 }
 
-result<std::filesystem::path> find_in_hub_cache(const std::filesystem::path& cache,
-                                                const std::string& id)
+result<hub_snapshot> find_in_hub_cache(const std::filesystem::path& cache, const std::string& id,
+                                       const std::string& revision)
 {
     const std::size_t slash = id.find('/');
     const std::string organisation = slash == std::string::npos ? "" : id.substr(0, slash);
@@ -49,24 +126,16 @@ result<std::filesystem::path> find_in_hub_cache(const std::filesystem::path& cac
         return failure{errc::invalid_params,
                        "model.base '" + shortened(id) +
                            "' is neither an absolute path nor a Hugging Face repository id"};
-    const std::filesystem::path repository =
-        cache / ("models--" + (organisation.empty() ? "" : organisation + "--") + name);
-    const std::string missing = "model.base '" + id + "' is not in the local Hugging Face cache: ";
-    auto revision = read_text(repository / "refs" / "main", 1024);
-    if (!revision)
-        return failure{errc::not_found, missing + revision.error().detail};
-    revision->erase(std::find_if_not(revision->rbegin(), revision->rend(),
-                                     [](unsigned char c) { return c <= ' '; })
-                        .base(),
-                    revision->end());
-    if (!is_name(*revision))
-        return failure{errc::not_found,
-                       missing + (repository / "refs" / "main").native() + " names no snapshot"};
-    const std::filesystem::path snapshot = repository / "snapshots" / *revision;
-    std::error_code ec;
-    if (!std::filesystem::is_directory(snapshot, ec))
-        return failure{errc::not_found, missing + snapshot.native() + " is no directory"};
-    return snapshot;
+    if (revision.size() > 256 || !is_revision(revision))
+        return failure{errc::invalid_params,
+                       "model.revision '" + shortened(revision) + "' is no branch, tag or commit"};
+    auto found = find_in(
+        cache / ("models--" + (organisation.empty() ? "" : organisation + "--") + name), revision);
+    if (!found)
+        return failure{errc::not_found, "model.base '" + id +
+                                            "' is not in the local Hugging Face cache: " +
+                                            found.error().detail + how_to_get(id, cache)};
+    return found;
 }
 
 } // namespace warmd::hf

@@ -65,17 +65,16 @@ result<tokenizer> tokenizer::load(const std::filesystem::path& tokenizer_json)
     const result<json::value> document = parse_json(*text);
     if (!document)
         return failed(errc::load_failed, "not JSON: " + document.error().detail);
-    const auto beside =
-        read_tokenizer_config(tokenizer_json.parent_path() / "tokenizer_config.json");
-    if (!beside)
-        return beside.error();
+    const auto bos = read_bos_token(tokenizer_json.parent_path() / "tokenizer_config.json");
+    if (!bos)
+        return bos.error();
     complaint wrong;
     try {
         auto all = std::make_unique<const parts>(json_place(*document, "", wrong));
         if (!wrong) {
             tokenizer made(std::move(all));
-            if (beside->bos)
-                made.bos_ = made.id_of(*beside->bos);
+            if (*bos)
+                made.bos_ = made.id_of(**bos);
             return made;
         }
     } catch (const std::exception& e) { // the normalizer, at work on the added tokens

@@ -11,28 +11,13 @@ namespace {
 
 constexpr std::uint64_t max_file_bytes = 16 << 20; // a chat template may be in it
 
-/// A token is its text, or an object with its text as `content`.
-std::optional<std::string> read_token(const json_place& fields, std::string_view name)
-{
-    const json::value* const found = fields.find(name);
-    if (!found)
-        return {};
-    return std::string(found->is_object() ? fields.object(name).text("content")
-                                          : fields.text(name));
-}
-
-std::optional<bool> read_flag(const json_place& fields, std::string_view name)
-{
-    return fields.find(name) ? std::optional(fields.flag(name, false)) : std::nullopt;
-}
-
 } // namespace
 
-result<tokenizer_config> read_tokenizer_config(const std::filesystem::path& file)
+result<std::optional<std::string>> read_bos_token(const std::filesystem::path& file)
 {
     std::error_code ec;
     if (!std::filesystem::exists(file, ec))
-        return tokenizer_config{};
+        return std::nullopt;
     const result<std::string> text = read_text(file, max_file_bytes);
     if (!text)
         return text.error();
@@ -41,14 +26,14 @@ result<tokenizer_config> read_tokenizer_config(const std::filesystem::path& file
         return failure{errc::load_failed, file.native() + ": not JSON: " + document.error().detail};
     complaint wrong;
     const json_place fields(*document, "", wrong);
-    tokenizer_config read{.class_name = std::string(fields.text_or("tokenizer_class", "")),
-                          .bos = read_token(fields, "bos_token"),
-                          .eos = read_token(fields, "eos_token"),
-                          .add_bos = read_flag(fields, "add_bos_token"),
-                          .add_eos = read_flag(fields, "add_eos_token")};
+    const json::value* const found = fields.find("bos_token");
+    std::optional<std::string> bos;
+    if (found) // its text, or an object with its text as `content`
+        bos = found->is_object() ? fields.object("bos_token").text("content")
+                                 : fields.text("bos_token");
     if (wrong)
         return failure{wrong.first().code, file.native() + ": " + wrong.first().detail};
-    return read;
+    return bos;
 }
 
 } // namespace warmd::hf

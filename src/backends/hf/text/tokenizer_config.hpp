@@ -9,16 +9,11 @@
 
 namespace warmd::hf {
 
-struct tokenizer_config {
-    std::string class_name;         ///< tokenizer_class, "" if it is not said
-    std::optional<std::string> bos; ///< the text of bos_token
-    std::optional<std::string> eos; ///< and of eos_token
-    std::optional<bool> add_bos;    ///< add_bos_token
-    std::optional<bool> add_eos;    ///< add_eos_token
-};
-
-/// Reads the file of that name; nothing is said if there is none. load_failed names file and
-/// member.
-result<tokenizer_config> read_tokenizer_config(const std::filesystem::path& file);
+/// The text of `bos_token`, if the file of that name is there and says so. load_failed names file
+/// and member. add_bos_token and add_eos_token are not looked at: where there is a tokenizer.json,
+/// Transformers 5 drops them when it reads the file, for every class, and what goes around a text
+/// is what the post-processor of tokenizer.json says (Transformers 4 made one of them for classes
+/// like LlamaTokenizerFast).
+result<std::optional<std::string>> read_bos_token(const std::filesystem::path& file);
 
 } // namespace warmd::hf

@@ -276,6 +276,23 @@ BOOST_AUTO_TEST_CASE(a_template_goes_around_the_text_on_request)
     BOOST_TEST(shown(t.encode("", true)) == "3 4 3 ");
 }
 
+BOOST_AUTO_TEST_CASE(the_bos_is_what_tokenizer_config_json_names)
+{
+    const auto bos_by = [](const std::string& config) {
+        const test::scratch_directory dir;
+        test::write_file(dir.path / "tokenizer.json",
+                         added(R"({"id":9,"content":"<s>","special":true})"));
+        test::write_file(dir.path / "tokenizer_config.json", config);
+        const tokenizer words = tokenizer::load(dir.path / "tokenizer.json").value();
+        BOOST_TEST(words.encode("a", true).size() == 1u); // whatever else that file says
+        return words.bos();
+    };
+    BOOST_TEST((bos_by(R"({"bos_token":"<s>","add_bos_token":true})") == 9));
+    BOOST_TEST((bos_by(R"({"bos_token":{"content":"<s>"},"add_eos_token":true})") == 9));
+    BOOST_TEST((bos_by(R"({"bos_token":null})") == std::nullopt));
+    BOOST_TEST((bos_by(R"({"bos_token":"[BOS]"})") == std::nullopt));
+}
+
 BOOST_AUTO_TEST_CASE(compatibility_characters_are_composed_by_nfkc_only)
 {
     constexpr const char* model = R"({"vocab":{"f":0,"i":1,"\u00e9":2,"\ufb01":3},"merges":[]})";
