@@ -69,8 +69,8 @@ private:
     worker_pool load_threads_;
     worker_pool run_threads_;
     worker_pool check_threads_; // one may hang on a file system that does not answer
-    const backend_registry registry_;
     const std::shared_ptr<metrics> metrics_ = std::make_shared<metrics>();
+    const backend_registry registry_;
     backend_cache cache_;
     daemon_info info_;
     configuration configuration_;
@@ -87,10 +87,14 @@ private:
 /// Of threads that compute: they yield to the io thread, so that it answers promptly meanwhile.
 constexpr int polite = 10;
 
-backend_registry backends(const daemon_options& options, const logger& say)
+backend_registry backends(const daemon_options& options, const logger& say,
+                          const std::shared_ptr<metrics>& counted)
 {
+    hf::hf_options how{.kv_bytes = {counted, &counted->kv_bytes}};
+    if (options.max_kv_bytes != 0)
+        how.max_kv_bytes = options.max_kv_bytes;
     backend_registry registry;
-    registry.add("hf", limited_to(options.roots, hf::hf_loader(say)));
+    registry.add("hf", limited_to(options.roots, hf::hf_loader(say, how)));
     if (options.enable_dummy)
         registry.add("dummy", dummy_loader());
     return registry;
@@ -101,7 +105,7 @@ application::application(const daemon_options& options, configuration::reader re
     : options_(options), log_(log), say_(log.make_logger()),
       load_threads_(options.load_threads, "to load models"),
       run_threads_(options.run_threads, "to run models", polite),
-      check_threads_(2, "to look at files"), registry_(backends(options, say_)),
+      check_threads_(2, "to look at files"), registry_(backends(options, say_, metrics_)),
       cache_(io_.get_executor(),
              worker_executors{load_threads_.get_executor(), run_threads_.get_executor(),
                               check_threads_.get_executor()},

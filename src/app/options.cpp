@@ -80,6 +80,7 @@ void add(po::options_description& group, const char* name, const kind<T>& what, 
 /// The rest is for requests, replies and what the system keeps of files. What can never fit is
 /// refused; without a limit the kernel would end the daemon, and everybody's models with it.
 constexpr double default_share_of_memory = 90;
+constexpr double default_share_for_keys_and_values = 25; ///< of texts under way
 
 /// Two at least: one long call must not keep all others waiting.
 std::size_t default_run_threads() { return std::max<std::size_t>(2, usable_cores()); }
@@ -107,6 +108,8 @@ described_options describe(daemon_options& options)
         "models resident at once");
     add(residency, "max-loaded-bytes", budget_kind, options.cache.max_loaded_bytes,
         "memory for models: 8G, 50% of what it may use, or off; 90% by itself");
+    add(residency, "max-kv-bytes", budget_kind, options.max_kv_bytes,
+        "memory for what texts under way remember; a quarter by itself");
     add(residency, "idle-timeout", duration_kind, options.cache.idle_timeout,
         "unload a model that nobody used for so long");
     add(residency, "max-wait", duration_kind, options.cache.max_wait,
@@ -259,6 +262,7 @@ std::variant<daemon_options, leave> read_options(int count, const char* const* a
     options.server.socket_path = default_socket_path();
     options.run_threads = default_run_threads();
     options.cache.max_loaded_bytes = share_of_memory(default_share_of_memory);
+    options.max_kv_bytes = share_of_memory(default_share_for_keys_and_values);
     const auto [all, limits, access] = describe(options);
     const auto usage = [](const std::string& what) {
         return leave{2, "warmd: " + what + "\nTry 'warmd --help'.\n", what};

@@ -95,6 +95,7 @@ struct metrics {
     histogram run_seconds{seconds_bounds};   ///< of a call, from then on
     histogram batch_calls{batch_bounds};     ///< calls handed over together
     std::atomic<std::uint64_t> tokens_in = 0, tokens_out = 0;
+    std::atomic<std::uint64_t> kv_bytes = 0; ///< set aside for keys and values under way
 };
 
 } // namespace warmd

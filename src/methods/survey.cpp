@@ -147,6 +147,8 @@ void survey_cache(surveyor& to, const metrics& counted, const cache_stats& cache
 
 void survey_calls(surveyor& to, const metrics& counted)
 {
+    to.gauge("kv_bytes", "Memory set aside for keys and values of sequences under way.",
+             counted.kv_bytes.load());
     to.spread("queue_seconds", "Calls on models, until their model takes them.",
               counted.queue_seconds);
     to.spread("run_seconds", "Calls on models, from then on.", counted.run_seconds);

@@ -73,10 +73,12 @@ public:
     }
 
     void load(const model_files& model) { call("load", R"({"model":)" + model.json() + '}'); }
-    /// Through the base, the adapter, and one that has to be drawn.
+    /// Through the base, the adapter, and those that have to be drawn and are kept.
     void answer(const model_files& model)
     {
-        for (const char* const view : {R"("base")", R"("ft")", R"({"null":{"seed":1}})"})
+        for (const char* const view :
+             {R"("base")", R"("ft")", R"({"null":{"seed":1}})", R"({"null":{"seed":2}})",
+              R"({"null":{"seed":3}})", R"({"null":{"seed":4}})"})
             call("next_token", R"({"prompts":["Once upon a time"],"top_k":1,"view":)" +
                                    std::string(view) + R"(,"model":)" + model.json() + '}');
     }

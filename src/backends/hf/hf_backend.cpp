@@ -4,6 +4,7 @@
 #include "hf/model/lora_amx.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <tuple>
 
 namespace warmd::hf {
@@ -76,6 +77,7 @@ hf_backend::hf_backend(std::shared_ptr<base_model> base, std::optional<loaded_ad
         return;
     make_lora_tiles(base_->weights.config, base_->weights.computes, adapter_->weights,
                     gate_->team());
+    most_null_views_ = most_null_views(adapter_->weights.bytes());
     const auto turn = gate_->enter();
     base_->forward.make_room(adapter_->weights);
 }
@@ -97,6 +99,10 @@ void hf_backend::run(std::span<call> calls)
             each.complete(too_many_tokens(tokens_in, each.max_tokens), tokens_in);
             continue;
         }
+        if (auto why = never_fits(*what)) {
+            each.complete(*why, tokens_in);
+            continue;
+        }
         under_way.push_back(std::make_unique<work>(work{&each, std::move(*what), tokens_in}));
         work& mine = *under_way.back();
         for (const planned_sequence& planned : mine.what.sequences)
@@ -107,19 +113,38 @@ void hf_backend::run(std::span<call> calls)
         if (!mine.given_up() && mine.left == 0)
             mine.complete(mine.what.finish());
     }
-    // What looks through one view stands together. There is room for one null view at a time: the
-    // others follow.
+    // What looks through one view stands together, null views last. As many of those as are kept
+    // go together; the others follow.
     std::stable_sort(tasks.begin(), tasks.end(), [](const task& a, const task& b) {
         return order(a.through) < order(b.through);
     });
     for (auto first = tasks.begin(); first != tasks.end();) {
-        const auto null =
-            std::find_if(first, tasks.end(), [](const task& t) { return is_null(t.through); });
-        const auto last = std::find_if(null, tasks.end(),
-                                       [&](const task& t) { return t.through != null->through; });
+        std::size_t nulls = 0;
+        auto last = first;
+        for (; last != tasks.end(); ++last) {
+            const bool is_new = last == first || last->through != std::prev(last)->through;
+            if (is_null(last->through) && is_new && ++nulls > most_null_views_)
+                break;
+        }
         run_together(std::span(first, last));
         first = last;
     }
+}
+
+/// Why one of its sequences could not even be run alone.
+std::optional<failure> hf_backend::never_fits(const plan& what) const
+{
+    const std::uint64_t capacity = base_->pool.budget().capacity();
+    for (const planned_sequence& each : what.sequences) {
+        const std::size_t positions = each.what->most_wanted();
+        const std::uint64_t bytes = base_->pool.bytes_for(positions);
+        if (bytes > capacity)
+            return failure{errc::too_large,
+                           "the keys and values of a sequence of " + std::to_string(positions) +
+                               " tokens take " + std::to_string(bytes) +
+                               " bytes; max_kv_bytes allows " + std::to_string(capacity)};
+    }
+    return {};
 }
 
 void hf_backend::run_together(std::span<const task> tasks)
@@ -160,29 +185,53 @@ lens hf_backend::lens_of(const view& through)
     case view::mode::scaled: return {&adapter_->weights, through.scale};
     case view::mode::null: break;
     }
-    if (!null_ || null_view_ != through) {
-        null_.reset();
-        std::vector<lora_factors> structure = adapter_->factors;
-        for (lora_factors& each : structure) {
-            each.a_name = canonical_name(each, true);
-            each.b_name = canonical_name(each, false);
-        }
-        const factor_source draws = [&](const std::string& tensor, std::span<float> values) {
-            null_draws(through, tensor, values);
-            return result<void>();
-        };
-        auto arranged = arrange_lora(base_->weights.config, structure, draws, gate_->team());
-        null_ = std::move(*arranged); // draws cannot fail
-        make_lora_tiles(base_->weights.config, base_->weights.computes, *null_, gate_->team());
-        null_view_ = through;
+    return {&null_weights(through), 1};
+}
+
+/// Of those that are kept, the last used go first, so that the views of one run stay.
+const lora_weights& hf_backend::null_weights(const view& through)
+{
+    const auto found = std::find_if(null_views_.begin(), null_views_.end(),
+                                    [&](const null_draw& each) { return each.through == through; });
+    if (found != null_views_.end()) {
+        null_views_.splice(null_views_.begin(), null_views_, found);
+    } else {
+        if (null_views_.size() >= most_null_views_)
+            null_views_.pop_back(); // first: there is room for so many, and no more
+        null_views_.push_front({through, drawn(through)});
     }
-    return {&*null_, 1};
+    return null_views_.front().weights;
+}
+
+lora_weights hf_backend::drawn(const view& through) const
+{
+    std::vector<lora_factors> structure = adapter_->factors;
+    for (lora_factors& each : structure) {
+        each.a_name = canonical_name(each, true);
+        each.b_name = canonical_name(each, false);
+    }
+    const factor_source draws = [&](const std::string& tensor, std::span<float> values) {
+        null_draws(through, tensor, values);
+        return result<void>();
+    };
+    lora_weights made = std::move(
+        *arrange_lora(base_->weights.config, structure, draws, gate_->team())); // draws cannot fail
+    make_lora_tiles(base_->weights.config, base_->weights.computes, made, gate_->team());
+    return made;
+}
+
+std::size_t most_null_views(std::uint64_t adapter_bytes)
+{
+    constexpr std::uint64_t some_memory = 256 << 20, most = 4;
+    return static_cast<std::size_t>(std::clamp<std::uint64_t>(
+        some_memory / std::max<std::uint64_t>(adapter_bytes, 1), 1, most));
 }
 
 footprint hf_backend::bytes() const
 {
     const std::uint64_t shared = base_->bytes();
-    return {.all = shared + (adapter_ ? 2 * adapter_->weights.bytes() : 0), .shared = shared};
+    return {.all = shared + (adapter_ ? (1 + most_null_views_) * adapter_->weights.bytes() : 0),
+            .shared = shared};
 }
 
 result<void> preflight(hf_backend& loaded, const std::vector<view>& views,

@@ -56,7 +56,7 @@ struct shared_base {
 /// What all backends of a loader have in common.
 class hf_models {
 public:
-    explicit hf_models(logger say);
+    hf_models(logger say, hf_options how);
     result<resolved_model> resolve(const model_spec& asked, const file_rules& rules);
     result<std::unique_ptr<backend>> load(const resolved_model& model, load_context& context);
 
@@ -71,13 +71,14 @@ private:
     std::once_flag told_;
 
     std::shared_ptr<compute_gate> gate_ = std::make_shared<compute_gate>();
-    std::shared_ptr<kv_budget> kv_ = std::make_shared<kv_budget>(); // of all bases
-    compute_gate sizes_{1}; // an estimate never waits for somebody's computing
+    std::shared_ptr<kv_budget> kv_; // of all bases
+    compute_gate sizes_{1};         // an estimate never waits for somebody's computing
     std::mutex mutex_;
     std::map<std::string, std::shared_ptr<shared_base>> bases_; // by resolved_model::shared_weights
 };
 
-hf_models::hf_models(logger say) : say_(std::move(say))
+hf_models::hf_models(logger say, hf_options how)
+    : say_(std::move(say)), kv_(std::make_shared<kv_budget>(how.max_kv_bytes, how.kv_bytes))
 {
     const std::size_t threads = gate_->team().size(), cores = usable_cores();
     if (threads < cores)
@@ -181,8 +182,9 @@ footprint hf_models::estimate(const model_spec& spec)
         const auto opened = adapter::open(*spec.adapter, modules_of(*config));
         if (!opened)
             return {.all = on_disk};
-        bytes += 2 * (estimate_bytes(opened->factors()) +
-                      lora_tile_bytes(opened->factors(), precision_of(spec)));
+        const std::uint64_t one = estimate_bytes(opened->factors()) +
+                                  lora_tile_bytes(opened->factors(), precision_of(spec));
+        bytes += (1 + most_null_views(one)) * one;
     }
     return {.all = bytes, .shared = *shared};
 }
@@ -319,9 +321,9 @@ result<std::unique_ptr<backend>> hf_models::load(const resolved_model& model, lo
 
 } // namespace
 
-loader hf_loader(logger say)
+loader hf_loader(logger say, hf_options how)
 {
-    const auto models = std::make_shared<hf_models>(std::move(say));
+    const auto models = std::make_shared<hf_models>(std::move(say), std::move(how));
     return loader{[models](const model_spec& asked, const file_rules& rules) {
                       return models->resolve(asked, rules);
                   },

@@ -1,5 +1,6 @@
 // What a loaded model promises beyond its numbers: views, and the same bits in any company.
 
+#include "hf/hf_backend.hpp"
 #include "support/demo_model.hpp"
 
 #include <boost/test/data/test_case.hpp>
@@ -96,6 +97,28 @@ BOOST_AUTO_TEST_CASE(a_model_without_an_adapter_shows_its_base_through_every_vie
     BOOST_TEST((rolling(*model, {}) == base));
     BOOST_TEST((rolling(*model, scaled(2)) == base));
     BOOST_TEST((rolling(*model, null_view(1)) == base));
+}
+
+BOOST_AUTO_TEST_CASE(null_views_of_more_seeds_than_are_kept_have_the_bits_they_have_alone)
+{
+    const auto model = demo_model(), other = demo_model();
+    std::vector<operation> all;
+    for (const std::uint64_t seed : {1, 2, 3, 4, 5, 6, 7, 2, 1})
+        all.push_back(rolling_logprob{null_view(seed), {"And there was a king over Israel."}});
+    for (int round = 0; round != 2; ++round) {
+        const auto together = ask_all(*model, all);
+        for (std::size_t i = 0; i != all.size(); ++i)
+            BOOST_TEST(
+                (bits_of(together[i].value()) == bits_of(ask_all(*other, {all[i]})[0].value())));
+    }
+}
+
+BOOST_AUTO_TEST_CASE(of_null_views_a_few_are_kept_and_of_a_large_adapter_one)
+{
+    BOOST_TEST(most_null_views(0) == 4u);
+    BOOST_TEST(most_null_views(1 << 20) == 4u);
+    BOOST_TEST(most_null_views(100 << 20) == 2u);
+    BOOST_TEST(most_null_views(std::uint64_t{1} << 40) == 1u);
 }
 
 BOOST_AUTO_TEST_CASE(a_null_view_is_a_function_of_its_parameters)

@@ -36,6 +36,14 @@ generation::generation(std::vector<token_id> prompt, const generate& how,
             stop_ids_.push_back(*id);
 }
 
+std::size_t generation::most_wanted() const
+{
+    const std::size_t left =
+        how_.max_new_tokens - std::min(how_.max_new_tokens, result_.ids.size());
+    const std::size_t longest = std::max(config_.longest_input(), ids_.size());
+    return left > longest - ids_.size() ? longest : ids_.size() + left - (left != 0 ? 1 : 0);
+}
+
 void generation::receive(std::size_t position, std::span<const float> logits)
 {
     if (position + 1 != ids_.size())

@@ -21,6 +21,7 @@ public:
                const tokenizer& words, const std::function<void(const generated_token&)>& on_token);
 
     std::size_t wanted() const override { return finished_ ? ids_.size() - 1 : ids_.size(); }
+    std::size_t most_wanted() const override;
     std::size_t first_logits() const override { return ids_.size() - 1; }
     void receive(std::size_t position, std::span<const float> logits) override;
     void stepped() override;

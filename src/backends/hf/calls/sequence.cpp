@@ -1,6 +1,7 @@
 #include "hf/calls/sequence.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <memory>
 
 namespace warmd::hf {
@@ -13,10 +14,12 @@ struct running {
     sequence* what;
     lens through;
     kv_cache cache;
+    bool begun = false;        // its keys and values are set aside
     running* source = nullptr; // waits until that one has been through the blocks that they share
     std::size_t shared_blocks = 0;
 
     std::size_t left() const { return what->wanted() - cache.length(); }
+    bool begin() { return begun = begun || cache.reserve(what->most_wanted()); }
 };
 
 using runners = std::vector<std::unique_ptr<running>>;
@@ -53,6 +56,7 @@ void find_shared_prefixes(const runners& all)
 }
 
 /// Hands over shared blocks that are there; of a source that `leaves`, those that it has got to.
+/// Who has no room of its own yet gets none: it would hold memory and wait for more.
 template <class Leaves>
 void hand_over(const runners& all, const Leaves& leaves)
 {
@@ -62,9 +66,23 @@ void hand_over(const runners& all, const Leaves& leaves)
         const std::size_t there = each->source->cache.length() / attention_block;
         if (there < each->shared_blocks && !leaves(*each->source))
             continue;
-        each->cache.share(each->source->cache, std::min(there, each->shared_blocks));
+        if (each->begin())
+            each->cache.share(each->source->cache, std::min(there, each->shared_blocks));
         each->source = nullptr;
     }
+}
+
+/// Lets begin, in their order, those that there is room for; who waits for another's blocks, after
+/// that one. False if nobody has begun.
+bool let_begin(const runners& all)
+{
+    bool some = false, room = true;
+    for (const auto& each : all) {
+        if (room && !each->begun && (!each->source || each->source->begun))
+            room = each->begin();
+        some = some || each->begun;
+    }
+    return some;
 }
 
 /// Hands over what others wait for, then drops those that leave.
@@ -86,7 +104,7 @@ struct chosen {
         std::size_t room = transformer::most_tokens;
         for (auto next = all.begin(); next != all.end() && room != 0; ++next) {
             running& each = **next;
-            if (each.source)
+            if (each.source || !each.begun)
                 continue;
             const std::size_t start = each.cache.length(), count = std::min(room, each.left());
             const std::size_t first = each.what->first_logits();
@@ -118,6 +136,10 @@ void run_sequences(transformer& model, kv_pool& pool, compute_gate& gate,
         drop(active, [&](const running& each) { return gone[each.index]; });
         if (active.empty())
             return;
+        if (!let_begin(active)) { // other models' sequences have it all; some may be given up
+            pool.budget().wait(std::chrono::milliseconds(20));
+            continue;
+        }
         const chosen next(active);
         {
             const auto turn = gate.enter();

@@ -22,6 +22,8 @@ public:
     const std::vector<token_id>& ids() const { return ids_; }
     /// How many of ids() are to be fed: it has ended when they all have been. A generation grows.
     virtual std::size_t wanted() const = 0;
+    /// How many of them there can be in the end: the keys and values of so many are set aside.
+    virtual std::size_t most_wanted() const { return wanted(); }
     /// Logits are wanted from this position on.
     virtual std::size_t first_logits() const = 0;
     /// The logits after ids()[position]. Called from any thread, for several positions at once.
@@ -45,7 +47,10 @@ struct seen_sequence {
 };
 
 /// Runs all sequences, as many tokens at once as fit into a step; those with one lens should stand
-/// together. The gate is held for one step at a time.
+/// together. The gate is held for one step at a time. A sequence begins when all the keys and
+/// values that it can come to have room in the pool's budget; until then it waits and holds
+/// nothing, so that whoever has begun can end. REQUIRES: each has room where it is alone
+/// (kv_pool::bytes_for(most_wanted()) <= the budget's capacity).
 void run_sequences(transformer& model, kv_pool& pool, compute_gate& gate,
                    std::span<const seen_sequence> sequences, const give_up& stopped,
                    const when_ended& ended);

@@ -23,14 +23,30 @@ bool kv_budget::take(std::uint64_t bytes)
     const std::lock_guard lock(mutex_);
     if (bytes > capacity_ - in_use_)
         return false;
-    in_use_ += bytes;
+    set(in_use_ + bytes);
     return true;
 }
 
 void kv_budget::give_back(std::uint64_t bytes)
 {
-    const std::lock_guard lock(mutex_);
-    in_use_ -= bytes;
+    {
+        const std::lock_guard lock(mutex_);
+        set(in_use_ - bytes);
+    }
+    given_back_.notify_all();
+}
+
+void kv_budget::set(std::uint64_t bytes)
+{
+    in_use_ = bytes;
+    if (shown_)
+        *shown_ = bytes;
+}
+
+void kv_budget::wait(std::chrono::milliseconds most) const
+{
+    std::unique_lock lock(mutex_);
+    given_back_.wait_for(lock, most);
 }
 
 bool kv_charge::grow(std::uint64_t bytes)

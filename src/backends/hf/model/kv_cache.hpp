@@ -6,6 +6,9 @@
 #include "hf/compute/memory_block.hpp"
 #include "hf/model/model_config.hpp"
 
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -22,17 +25,28 @@ class kv_budget {
 public:
     static constexpr std::uint64_t unbounded = std::numeric_limits<std::uint64_t>::max();
 
-    explicit kv_budget(std::uint64_t capacity = unbounded) : capacity_(capacity) {}
+    /// What is in use is told to `shown`, if there is one.
+    explicit kv_budget(std::uint64_t capacity = unbounded,
+                       std::shared_ptr<std::atomic<std::uint64_t>> shown = {})
+        : capacity_(capacity), shown_(std::move(shown))
+    {
+    }
     std::uint64_t capacity() const { return capacity_; }
     /// What sequences have, and what is set aside for those that have yet to grow.
     std::uint64_t in_use() const;
     /// False, and nothing changes, if so many bytes more would exceed the capacity.
     [[nodiscard]] bool take(std::uint64_t bytes);
     void give_back(std::uint64_t bytes);
+    /// Returns when something was given back, or after so long.
+    void wait(std::chrono::milliseconds most) const;
 
 private:
+    void set(std::uint64_t bytes);
+
     const std::uint64_t capacity_;
+    const std::shared_ptr<std::atomic<std::uint64_t>> shown_;
     mutable std::mutex mutex_;
+    mutable std::condition_variable given_back_;
     std::uint64_t in_use_ = 0; // guarded by mutex_
 };
 
