@@ -2,6 +2,7 @@
 #include "hf/compute/kernels_bf16.hpp"
 #include "hf/compute/matmul.hpp"
 #include "hf/compute/memory_block.hpp"
+#include "hf/compute/panel_product.hpp"
 #include "hf/compute/threads.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -213,4 +214,19 @@ BOOST_AUTO_TEST_CASE(the_parts_of_a_product_are_together_the_whole_and_nothing_t
                                         ++times[(tile.first_row + i) * out + tile.first_out + o];
                             });
     BOOST_TEST(std::ranges::count(times, 1) == rows * out);
+}
+
+// What the library does below these bounds depends on the processor: where AMX is there, sums
+// differ in their last bit. Tiles are kept above them everywhere.
+BOOST_AUTO_TEST_CASE(tiles_are_padded_to_heights_at_which_no_sum_differs)
+{
+    constexpr std::size_t usual = matmul_engine::band_rows, in = 576, many_inputs = 14336;
+    for (std::size_t rows = 1; rows <= usual; ++rows)
+        for (const std::size_t outs : {3U, 8U, 24U, 70U, 256U, 1024U}) {
+            const std::size_t height = height_of(rows, in, outs, precision::bf16);
+            BOOST_TEST(height >= rows);
+            BOOST_TEST((height * outs > 256 || height == heights.back()));
+            BOOST_TEST(height_of(rows, many_inputs, outs, precision::bf16) >= usual);
+            BOOST_TEST(height_of(rows, in, outs, precision::fp32) < 2 * rows);
+        }
 }
