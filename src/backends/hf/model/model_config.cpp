@@ -29,7 +29,8 @@ const family& family_of(json_fields& fields)
     const std::string_view name = (*names)[0].get_string();
     const family* const found = find_family(name);
     if (!found) {
-        fields.not_implemented("architectures", shortened(name));
+        fields.not_implemented("architectures",
+                               shortened(name) + " (none of " + known_architectures() + ")");
         return *families[0];
     }
     const std::string type = fields.text("model_type", found->model_type);

@@ -1,6 +1,5 @@
 // config.json, generation_config.json and adapter_config.json: what is read, what is refused.
 
-#include "hf/files/hub_cache.hpp"
 #include "hf/model/adapter.hpp"
 #include "hf/model/model_config.hpp"
 
@@ -84,6 +83,8 @@ BOOST_AUTO_TEST_CASE(each_family_has_its_own_defaults_and_biases)
     refused(config_of(R"("model_type":"llama")", "", "MistralForCausalLM"), errc::unsupported,
             "llama");
     refused(config_of("", "", "GPT2LMHeadModel"), errc::unsupported, "GPT2LMHeadModel");
+    refused(config_of("", "", "GPT2LMHeadModel"), errc::unsupported,
+            "LlamaForCausalLM, MistralForCausalLM, Qwen2ForCausalLM, Qwen3ForCausalLM");
 }
 
 BOOST_AUTO_TEST_CASE(a_sliding_window_bounds_the_input_where_the_family_uses_it)
@@ -249,21 +250,4 @@ BOOST_AUTO_TEST_CASE(an_expression_of_exponential_cost_is_no_match)
     const auto config = adapter_of(R"("target_modules":"((a+)+)+b")").value();
     BOOST_TEST(!config.targets(std::string(60, 'a')));
     refused(adapter_of(R"("target_modules":"(unclosed")"), errc::load_failed, "unclosed");
-}
-
-BOOST_AUTO_TEST_CASE(a_repository_id_is_looked_up_in_the_local_cache)
-{
-    const scratch_directory scratch;
-    scratch.write("models--org--name/refs/main", "abc123\n");
-    scratch.write("models--org--name/snapshots/abc123/config.json", "{}");
-    scratch.write("models--org--gone/refs/main", "abc123");
-    scratch.write("models--org--evil/refs/main", "../../models--org--name/snapshots/abc123");
-    BOOST_TEST(find_in_hub_cache(scratch.path, "org/name").value() ==
-               scratch.path / "models--org--name/snapshots/abc123");
-    refused(find_in_hub_cache(scratch.path, "org/other"), errc::not_found, "models--org--other");
-    refused(find_in_hub_cache(scratch.path, "org/gone"), errc::not_found, "abc123");
-    refused(find_in_hub_cache(scratch.path, "org/evil"), errc::not_found, "refs/main");
-    for (const char* const id :
-         {"../x", "org/..", "org/a/b", "", "/", "org/", "a b", ".hidden", "org/x\ny"})
-        refused(find_in_hub_cache(scratch.path, id), errc::invalid_params, "repository id");
 }
