@@ -14,10 +14,9 @@ BOOST_FIXTURE_TEST_CASE(load_tells_what_is_resident_and_whether_it_was, daemon_o
     BOOST_TEST(first.at("state").as_string() == "ready");
     BOOST_TEST(first.at("cached") == json::value(false));
     BOOST_TEST(number(first.at("bytes")) == 1 << 20);
-    BOOST_TEST(
-        json::serialize(first.at("model")) ==
-        R"({"kind":"dummy","base":"a","revision":null,"adapter":null,"dtype":"fp32","device":"cpu",)"
-        R"("entry_point":null,"options":{}})");
+    BOOST_TEST(json::serialize(first.at("model")) ==
+               R"({"kind":"dummy","base":"a","revision":null,"adapter":null,"dtype":"fp32",)"
+               R"("device":"cpu","entry_point":null,"options":{}})");
     const json::value again = result_of("load", only(a));
     BOOST_TEST(again.at("cached") == json::value(true));
     BOOST_TEST(again.at("key") == first.at("key"));
