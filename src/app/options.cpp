@@ -79,7 +79,7 @@ void add(po::options_description& group, const char* name, const kind<T>& what, 
 
 /// The rest is for requests, replies and what the system keeps of files. What can never fit is
 /// refused; without a limit the kernel would end the daemon, and everybody's models with it.
-constexpr double default_share_of_memory = 90;
+constexpr double default_share_of_memory = 70;
 constexpr double default_share_for_keys_and_values = 25; ///< of texts under way
 
 /// Two at least: one long call must not keep all others waiting.
@@ -107,7 +107,7 @@ described_options describe(daemon_options& options)
     add(residency, "max-loaded-models", models_kind, options.cache.max_loaded_models,
         "models resident at once");
     add(residency, "max-loaded-bytes", budget_kind, options.cache.max_loaded_bytes,
-        "memory for models: 8G, 50% of what it may use, or off; 90% by itself");
+        "memory for models: 8G, 50% of what it may use, or off; 70% by itself");
     add(residency, "max-kv-bytes", budget_kind, options.max_kv_bytes,
         "memory for what texts under way remember; a quarter by itself");
     add(residency, "idle-timeout", duration_kind, options.cache.idle_timeout,

@@ -37,7 +37,7 @@ BOOST_AUTO_TEST_CASE(without_arguments_the_defaults_hold)
 {
     const daemon_options options = read({});
     BOOST_TEST(options.cache.max_loaded_models == 2U);
-    BOOST_TEST(options.cache.max_loaded_bytes / 1024 == memory_limit() / 10 * 9 / 1024);
+    BOOST_TEST(options.cache.max_loaded_bytes / 1024 == memory_limit() / 10 * 7 / 1024);
     BOOST_TEST(options.max_kv_bytes / 1024 == memory_limit() / 4 / 1024);
     BOOST_TEST((options.cache.idle_timeout == 0s));
     BOOST_TEST((options.drain == 10s));

@@ -174,9 +174,9 @@ BOOST_FIXTURE_TEST_CASE(with_no_limit_given_a_model_that_cannot_fit_is_refused_w
     BOOST_REQUIRE(!refused.has_value());
     BOOST_TEST((refused.error().code == errc::too_large));
     BOOST_TEST(refused.error().detail.find("5000000000") != std::string::npos);
-    BOOST_TEST(refused.error().detail.find("3865470566") != std::string::npos); // 90 %
+    BOOST_TEST(refused.error().detail.find("3006477107") != std::string::npos); // 70 %
     BOOST_TEST(ask.call("health").value().at("limits").at("max_loaded_bytes") ==
-               json::value(3865470566));
+               json::value(3006477107));
     daemon.signal(SIGTERM);
     BOOST_TEST(daemon.status() == 0);
 }
