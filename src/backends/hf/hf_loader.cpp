@@ -257,7 +257,8 @@ result<loaded_adapter> hf_models::load_adapter(const model_spec& spec, const mod
     const factor_source read = [&](const std::string& tensor, std::span<float> values) {
         return opened->read(tensor, values);
     };
-    auto weights = arrange_lora(config, opened->factors(), read, gate_->team());
+    thread_team alone(1); // a file system that hangs must hold up nobody's computing
+    auto weights = arrange_lora(config, opened->factors(), read, alone);
     if (!weights)
         return weights.error();
     return loaded_adapter{opened->factors(), std::move(*weights), std::move(own)};

@@ -7,6 +7,7 @@
 #include <warmd/json.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <set>
@@ -90,9 +91,10 @@ std::uint64_t packed_bytes(const model_config& config, precision computes, compu
            turn.engine().packed_bytes({config.hidden_size, config.vocab_size}, computes);
 }
 
-/// Reads tensors one after the other, in pieces on all cores; converts those that are not of that
-/// type to it, which is then fp32. Returns their norm, for which a piece is looked at while it is
-/// in its core's own cache.
+/// Reads tensors one after the other; converts those that are not of that type to it, which is then
+/// fp32. Returns their norm, for which what was read is looked at on all cores while it is near
+/// them. The team itself reads nothing: a file system that hangs holds up this load alone, and not
+/// everybody's computing.
 result<double> read_all(const checkpoint& file, std::span<const std::string> tensors,
                         stored_as type, std::span<std::byte> to, thread_team& team)
 {
@@ -110,24 +112,24 @@ result<double> read_all(const checkpoint& file, std::span<const std::string> ten
             pieces.push_back({&tensor, first, to.first(bytes)});
             to = to.subspan(bytes);
         }
-    std::vector<result<double>> squares(pieces.size(), 0.0);
-    team.for_each(pieces.size(), pieces.size() * most, [&](std::size_t i) {
-        const auto& [tensor, first, here] = pieces[i];
-        const auto got =
-            file.type_of(*tensor) == type
-                ? file.read_stored(*tensor, first, here)
-                : file.read(*tensor, first,
-                            {reinterpret_cast<float*>(here.data()), here.size() / sizeof(float)});
-        if (got)
-            squares[i] = sum_of_squares(here, type);
-        else
-            squares[i] = got.error();
-    });
     double sum = 0;
-    for (const result<double>& each : squares) {
-        if (!each)
-            return each;
-        sum += *each;
+    std::array<double, 16> squares{};
+    for (std::size_t first = 0; first < pieces.size(); first += squares.size()) {
+        const auto some =
+            std::span(pieces).subspan(first, std::min(squares.size(), pieces.size() - first));
+        for (const auto& [tensor, from, here] : some) {
+            const auto got = file.type_of(*tensor) == type
+                                 ? file.read_stored(*tensor, from, here)
+                                 : file.read(*tensor, from,
+                                             {reinterpret_cast<float*>(here.data()),
+                                              here.size() / sizeof(float)});
+            if (!got)
+                return got.error();
+        }
+        team.for_each(some.size(), some.size() * most,
+                      [&](std::size_t i) { squares[i] = sum_of_squares(some[i].to, type); });
+        for (std::size_t i = 0; i != some.size(); ++i)
+            sum += squares[i];
     }
     return std::sqrt(sum);
 }
