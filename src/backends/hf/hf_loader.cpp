@@ -29,18 +29,18 @@ std::uint64_t size_of(const path& file)
     return ec ? 0 : size;
 }
 
-std::vector<path> base_files(const path& base)
+std::vector<path> base_files(const path& base, const file_rules& rules)
 {
     std::vector<path> files{base / "config.json", base / "generation_config.json",
                             base / "tokenizer.json", base / "tokenizer_config.json"};
-    for (path& weights : checkpoint::files_of(base))
+    for (path& weights : checkpoint::files_of(base, rules))
         files.push_back(std::move(weights));
     return files;
 }
 
-std::vector<path> files_of(const model_spec& spec)
+std::vector<path> files_of(const model_spec& spec, const file_rules& rules)
 {
-    std::vector<path> files = base_files(spec.base);
+    std::vector<path> files = base_files(spec.base, rules);
     if (spec.adapter)
         for (path& each : adapter_files(*spec.adapter))
             files.push_back(std::move(each));
@@ -62,10 +62,11 @@ public:
 
 private:
     result<std::unique_ptr<backend>> read(const resolved_model& model, load_context& context);
-    footprint estimate(const model_spec& spec);
+    footprint estimate(const model_spec& spec, const file_rules& rules);
     result<std::shared_ptr<base_model>> base_of(const resolved_model& model, load_context& context);
     result<std::shared_ptr<base_model>> load_base(const model_spec& spec, load_context& context);
-    result<loaded_adapter> load_adapter(const model_spec& spec, const model_config& config);
+    result<loaded_adapter> load_adapter(const model_spec& spec, const model_config& config,
+                                        const file_rules& rules);
 
     logger say_;
     std::once_flag told_;
@@ -118,15 +119,14 @@ std::optional<failure> objection(const model_spec& asked)
 
 result<resolved_model> hf_models::resolve(const model_spec& asked, const file_rules& rules)
 {
-    const opening_rule rule(rules.may_read);
     if (auto why = objection(asked))
         return *why;
     resolved_model model{.spec = asked};
     if (asked.base.starts_with('/')) {
         model.watched.push_back(asked.base);
     } else {
-        const auto snapshot =
-            find_in_hub_cache(hub_cache_directory(), asked.base, asked.revision.value_or("main"));
+        const auto snapshot = find_in_hub_cache(hub_cache_directory(), asked.base,
+                                                asked.revision.value_or("main"), rules);
         if (!snapshot)
             return snapshot.error();
         model.spec.base = snapshot->directory.native();
@@ -153,33 +153,33 @@ result<resolved_model> hf_models::resolve(const model_spec& asked, const file_ru
     model.spec.device = "cpu";
     model.spec.trust_remote_code = false;
     model.key = key_of(model.spec);
-    const std::vector<path> files = files_of(model.spec);
+    const std::vector<path> files = files_of(model.spec, rules);
     model.watched.insert(model.watched.end(), files.begin(), files.end());
     model.files = fingerprint(files);
-    const footprint estimated = estimate(model.spec);
+    const footprint estimated = estimate(model.spec, rules);
     model.estimated_bytes = estimated.all;
     model.shared_bytes = estimated.shared;
     model.shared_weights = model.spec.base + '\n' + model.computes + '\n' +
-                           fingerprint(base_files(model.spec.base)).text;
+                           fingerprint(base_files(model.spec.base, rules)).text;
     return model;
 }
 
 /// From headers alone. Of files that cannot be used, their size: load() will say what is wrong with
 /// them.
-footprint hf_models::estimate(const model_spec& spec)
+footprint hf_models::estimate(const model_spec& spec, const file_rules& rules)
 {
     std::uint64_t on_disk = 0;
-    for (const path& file : files_of(spec))
+    for (const path& file : files_of(spec, rules))
         on_disk += size_of(file);
-    const auto config = read_model_config(spec.base);
+    const auto config = read_model_config(spec.base, rules);
     if (!config)
         return {.all = on_disk};
-    const auto shared = estimate_base_model(spec.base, *config, precision_of(spec), sizes_);
+    const auto shared = estimate_base_model(spec.base, *config, precision_of(spec), sizes_, rules);
     if (!shared)
         return {.all = on_disk};
     std::uint64_t bytes = *shared;
     if (spec.adapter) {
-        const auto opened = adapter::open(*spec.adapter, modules_of(*config));
+        const auto opened = adapter::open(*spec.adapter, modules_of(*config), rules);
         if (!opened)
             return {.all = on_disk};
         const std::uint64_t one = estimate_bytes(opened->factors()) +
@@ -240,16 +240,17 @@ result<std::shared_ptr<base_model>> hf_models::load_base(const model_spec& spec,
     return loaded;
 }
 
-result<loaded_adapter> hf_models::load_adapter(const model_spec& spec, const model_config& config)
+result<loaded_adapter> hf_models::load_adapter(const model_spec& spec, const model_config& config,
+                                               const file_rules& rules)
 {
     const path directory = *spec.adapter;
-    const auto opened = adapter::open(directory, modules_of(config));
+    const auto opened = adapter::open(directory, modules_of(config), rules);
     if (!opened)
         return opened.error();
     std::optional<tokenizer> own;
     std::error_code ec;
     if (std::filesystem::exists(directory / "tokenizer.json", ec)) {
-        auto words = read_tokenizer(directory / "tokenizer.json", config);
+        auto words = read_tokenizer(directory / "tokenizer.json", config, rules);
         if (!words)
             return words.error();
         own = std::move(*words);
@@ -282,10 +283,11 @@ result<std::unique_ptr<backend>> hf_models::read(const resolved_model& model, lo
         return std::unique_ptr<backend>(std::make_unique<hf_backend>(
             std::move(*base), std::nullopt, gate_, std::move(context.worker)));
     }
-    const auto config = read_model_config(spec.base);
+    const auto config = read_model_config(spec.base, context.rules);
     if (!config)
         return config.error();
-    auto adapter = load_adapter(spec, *config); // before the base, which takes longer
+    auto adapter =
+        load_adapter(spec, *config, context.rules); // before the base, which takes longer
     if (!adapter)
         return adapter.error();
     auto base = base_of(model, context);
@@ -309,9 +311,8 @@ result<std::unique_ptr<backend>> hf_models::read(const resolved_model& model, lo
 /// new one.
 result<std::unique_ptr<backend>> hf_models::load(const resolved_model& model, load_context& context)
 {
-    const opening_rule rule(context.rules.may_read);
     auto loaded = read(model, context);
-    if (fingerprint(files_of(model.spec)) != model.files)
+    if (fingerprint(files_of(model.spec, context.rules)) != model.files)
         return failure{.code = errc::load_failed,
                        .detail = model.spec.base +
                                  (model.spec.adapter ? " or " + *model.spec.adapter : "") +

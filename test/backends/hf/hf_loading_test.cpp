@@ -8,6 +8,7 @@
 
 #include <cmath>
 #include <cstdlib>
+#include <set>
 
 using namespace warmd;
 using namespace warmd::hf;
@@ -159,4 +160,58 @@ BOOST_AUTO_TEST_CASE(what_a_spec_cannot_ask_for_is_refused_by_name)
         (code([](model_spec& s) { s.entry_point = "module:make"; }) == errc::invalid_params));
     BOOST_TEST(
         (code([](model_spec& s) { s.base = "no-org/no-such-repository"; }) == errc::not_found));
+}
+
+namespace {
+
+/// What an open descriptor refers to, by its last name.
+std::string name_of(int descriptor)
+{
+    return std::filesystem::read_symlink("/proc/self/fd/" + std::to_string(descriptor))
+        .filename()
+        .native();
+}
+
+/// Resolves and loads the demo model by rules that admit all but `refused`; the names asked about
+/// while it is resolved, and while it is loaded.
+struct asked_about {
+    std::set<std::string> resolving, loading;
+    result<std::unique_ptr<backend>> loaded = failure{};
+
+    explicit asked_about(const std::string& refused)
+    {
+        const auto rules_into = [&](std::set<std::string>& names) {
+            return file_rules{[&names, refused](int descriptor) {
+                names.insert(name_of(descriptor));
+                return name_of(descriptor) != refused;
+            }};
+        };
+        const loader by = hf_loader();
+        const resolved_model model = by.resolve(demo_spec("auto"), rules_into(resolving)).value();
+        load_context context{.stop = {},
+                             .progress = [](std::uint64_t, std::uint64_t) {},
+                             .rules = rules_into(loading)};
+        loaded = by.load(model, context);
+    }
+};
+
+} // namespace
+
+BOOST_AUTO_TEST_CASE(no_file_is_read_that_the_rules_do_not_admit)
+{
+    const std::set<std::string> headers{"config.json", "generation_config.json",
+                                        "model.safetensors", "adapter_config.json",
+                                        "adapter_model.safetensors"};
+    std::set<std::string> all = headers;
+    all.insert({"tokenizer.json", "tokenizer_config.json"});
+    const asked_about open("");
+    BOOST_TEST((open.resolving == headers));
+    BOOST_TEST((open.loading == all));
+    BOOST_TEST(open.loaded.has_value());
+    for (const std::string& name : all) {
+        const asked_about without(name);
+        BOOST_TEST_REQUIRE(without.loaded.has_error(), name);
+        const std::string why = without.loaded.error().detail;
+        BOOST_TEST(why.find(name + ": it leads out of the directories") != std::string::npos, why);
+    }
 }

@@ -32,9 +32,10 @@ bool is_plain_name(std::string_view name)
 }
 
 /// tensor -> shard file name, from an index.
-result<std::map<std::string, std::string>> read_index(const std::filesystem::path& file)
+result<std::map<std::string, std::string>> read_index(const std::filesystem::path& file,
+                                                      const file_rules& rules)
 {
-    const auto index = read_json_object(file);
+    const auto index = read_json_object(file, rules);
     if (!index)
         return index.error();
     json_fields fields(*index, file);
@@ -56,11 +57,11 @@ result<std::map<std::string, std::string>> read_index(const std::filesystem::pat
 
 } // namespace
 
-result<checkpoint> checkpoint::open(const std::filesystem::path& directory)
+result<checkpoint> checkpoint::open(const std::filesystem::path& directory, const file_rules& rules)
 {
     if (is_there(directory / single_file) || !is_there(directory / index_file))
-        return open_file(directory / single_file);
-    const auto shard_of = read_index(directory / index_file);
+        return open_file(directory / single_file, rules);
+    const auto shard_of = read_index(directory / index_file, rules);
     if (!shard_of)
         return shard_of.error();
     checkpoint opened;
@@ -69,7 +70,7 @@ result<checkpoint> checkpoint::open(const std::filesystem::path& directory)
     for (const auto& [tensor, shard] : *shard_of) {
         const auto [at, fresh] = number.emplace(shard, opened.shards_.size());
         if (fresh) {
-            auto file = safetensors::open(directory / shard);
+            auto file = safetensors::open(directory / shard, rules);
             if (!file)
                 return file.error();
             opened.shards_.push_back(std::move(*file));
@@ -82,9 +83,9 @@ result<checkpoint> checkpoint::open(const std::filesystem::path& directory)
     return opened;
 }
 
-result<checkpoint> checkpoint::open_file(const std::filesystem::path& path)
+result<checkpoint> checkpoint::open_file(const std::filesystem::path& path, const file_rules& rules)
 {
-    auto file = safetensors::open(path);
+    auto file = safetensors::open(path, rules);
     if (!file)
         return file.error();
     checkpoint opened;
@@ -95,7 +96,8 @@ result<checkpoint> checkpoint::open_file(const std::filesystem::path& path)
     return opened;
 }
 
-std::vector<std::filesystem::path> checkpoint::files_of(const std::filesystem::path& directory)
+std::vector<std::filesystem::path> checkpoint::files_of(const std::filesystem::path& directory,
+                                                        const file_rules& rules)
 {
     std::vector<std::filesystem::path> files{directory / single_file};
     if (is_there(files[0]))
@@ -103,7 +105,7 @@ std::vector<std::filesystem::path> checkpoint::files_of(const std::filesystem::p
     files.push_back(directory / index_file);
     if (!is_there(files[1]))
         return files;
-    if (const auto shard_of = read_index(files[1])) {
+    if (const auto shard_of = read_index(files[1], rules)) {
         std::set<std::string> shards;
         for (const auto& [tensor, shard] : *shard_of)
             shards.insert(shard);

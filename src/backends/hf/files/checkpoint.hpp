@@ -19,12 +19,15 @@ class checkpoint {
 public:
     /// Opens the weights of a model directory. An index may only name files of its own directory,
     /// and each of its tensors must be in the shard it names.
-    static result<checkpoint> open(const std::filesystem::path& directory);
+    static result<checkpoint> open(const std::filesystem::path& directory,
+                                   const file_rules& rules = {});
     /// A single file on its own.
-    static result<checkpoint> open_file(const std::filesystem::path& file);
+    static result<checkpoint> open_file(const std::filesystem::path& file,
+                                        const file_rules& rules = {});
     /// The files open() would read, as far as they can be told: model.safetensors, and where there
     /// is none the index and its shards.
-    static std::vector<std::filesystem::path> files_of(const std::filesystem::path& directory);
+    static std::vector<std::filesystem::path> files_of(const std::filesystem::path& directory,
+                                                       const file_rules& rules = {});
     /// An index that open() passes over, as Transformers does, since there is a model.safetensors
     /// beside it: left over from what was there before, as a rule.
     static std::optional<std::filesystem::path> unused_index(

@@ -71,7 +71,8 @@ std::string how_to_get(const std::string& id, const path& cache)
 }
 
 /// By the rules of find_in_hub_cache; a failure says only what is wrong.
-result<hub_snapshot> find_in(const path& repository, const std::string& revision)
+result<hub_snapshot> find_in(const path& repository, const std::string& revision,
+                             const file_rules& rules)
 {
     const auto missing = [](std::string why) { return failure{errc::not_found, std::move(why)}; };
     if (!is_folder(repository))
@@ -79,7 +80,7 @@ result<hub_snapshot> find_in(const path& repository, const std::string& revision
     const path reference = repository / "refs" / revision;
     std::error_code ec;
     if (std::filesystem::exists(reference, ec)) {
-        const auto commit = read_text(reference, 1024);
+        const auto commit = read_text(reference, 1024, rules);
         if (!commit)
             return missing(commit.error().detail);
         const path snapshot = repository / "snapshots" / trimmed(*commit);
@@ -117,7 +118,7 @@ std::filesystem::path hub_cache_directory(const environment& of)
 }
 
 result<hub_snapshot> find_in_hub_cache(const std::filesystem::path& cache, const std::string& id,
-                                       const std::string& revision)
+                                       const std::string& revision, const file_rules& rules)
 {
     const std::size_t slash = id.find('/');
     const std::string organisation = slash == std::string::npos ? "" : id.substr(0, slash);
@@ -129,8 +130,9 @@ result<hub_snapshot> find_in_hub_cache(const std::filesystem::path& cache, const
     if (revision.size() > 256 || !is_revision(revision))
         return failure{errc::invalid_params,
                        "model.revision '" + shortened(revision) + "' is no branch, tag or commit"};
-    auto found = find_in(
-        cache / ("models--" + (organisation.empty() ? "" : organisation + "--") + name), revision);
+    auto found =
+        find_in(cache / ("models--" + (organisation.empty() ? "" : organisation + "--") + name),
+                revision, rules);
     if (!found)
         return failure{errc::not_found, "model.base '" + id +
                                             "' is not in the local Hugging Face cache: " +

@@ -2,6 +2,7 @@
 // Models that huggingface_hub has downloaded before. Nothing is ever downloaded here.
 
 #include <warmd/error.hpp>
+#include <warmd/file_rules.hpp>
 
 #include <filesystem>
 #include <functional>
@@ -29,6 +30,7 @@ struct hub_snapshot {
 /// there is. invalid_params if `id` or `revision` can be no such name; not_found names what was
 /// looked for, and where.
 result<hub_snapshot> find_in_hub_cache(const std::filesystem::path& cache, const std::string& id,
-                                       const std::string& revision = "main");
+                                       const std::string& revision = "main",
+                                       const file_rules& rules = {});
 
 } // namespace warmd::hf

@@ -22,18 +22,7 @@ std::string system_reason() { return std::generic_category().message(errno); }
 
 } // namespace
 
-/// In this file alone: GCC 12 with UndefinedBehaviorSanitizer takes a thread_local of another one
-/// for a null pointer.
-static thread_local const opening_rule::rule* in_force = nullptr;
-
-opening_rule::opening_rule(const rule& may_read) noexcept
-    : before_(std::exchange(in_force, may_read ? &may_read : nullptr))
-{
-}
-opening_rule::~opening_rule() { in_force = before_; }
-bool opening_rule::admits(int descriptor) { return !in_force || (*in_force)(descriptor); }
-
-result<input_file> input_file::open(const std::filesystem::path& path)
+result<input_file> input_file::open(const std::filesystem::path& path, const file_rules& rules)
 {
     // O_NONBLOCK: opening a FIFO must not wait for a writer.
     const int handle = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -43,8 +32,7 @@ result<input_file> input_file::open(const std::filesystem::path& path)
     struct stat facts {};
     if (::fstat(handle, &facts) != 0)
         return unreadable(path, system_reason());
-    if (!opening_rule::admits(
-            handle)) // a symbolic link may have been swapped since its path was looked at
+    if (!rules.admit(handle)) // a symbolic link may have been swapped since its path was looked at
         return unreadable(path, "it leads out of the directories that models may be loaded from");
     if (!S_ISREG(facts.st_mode))
         return unreadable(path, "not a regular file");
@@ -89,9 +77,10 @@ result<void> input_file::read(std::uint64_t offset, std::span<std::byte> to) con
     return {};
 }
 
-result<std::string> read_text(const std::filesystem::path& path, std::uint64_t limit)
+result<std::string> read_text(const std::filesystem::path& path, std::uint64_t limit,
+                              const file_rules& rules)
 {
-    const auto file = input_file::open(path);
+    const auto file = input_file::open(path, rules);
     if (!file)
         return file.error();
     if (file->size() > limit)

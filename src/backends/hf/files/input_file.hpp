@@ -3,37 +3,21 @@
 // somebody truncates kills the process with SIGBUS, a read of it merely comes up short.
 
 #include <warmd/error.hpp>
+#include <warmd/file_rules.hpp>
 
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <span>
 #include <string>
 #include <utility>
 
 namespace warmd::hf {
 
-/// While it lives, files that this thread opens must pass `may_read` (load_context) or count as
-/// unreadable. A load opens its files many calls deep, all on the thread it runs on.
-class opening_rule {
-public:
-    using rule = std::function<bool(int descriptor)>;
-    explicit opening_rule(const rule& may_read) noexcept;
-    ~opening_rule();
-    opening_rule(const opening_rule&) = delete;
-    opening_rule& operator=(const opening_rule&) = delete;
-
-    static bool admits(int descriptor);
-
-private:
-    const rule* before_;
-};
-
 class input_file {
 public:
-    /// Opens a regular file. load_failed names the path and the system's reason.
-    static result<input_file> open(const std::filesystem::path& path);
+    /// Opens a regular file that `rules` admit. load_failed names the path and the system's reason.
+    static result<input_file> open(const std::filesystem::path& path, const file_rules& rules = {});
 
     input_file(input_file&& other) noexcept;
     input_file& operator=(input_file&& other) noexcept;
@@ -56,6 +40,7 @@ private:
 };
 
 /// A whole file of at most `limit` bytes as text.
-result<std::string> read_text(const std::filesystem::path& path, std::uint64_t limit);
+result<std::string> read_text(const std::filesystem::path& path, std::uint64_t limit,
+                              const file_rules& rules = {});
 
 } // namespace warmd::hf

@@ -16,9 +16,9 @@ std::string shown(const json::value& value) { return shortened(json::serialize(v
 
 } // namespace
 
-result<json::object> read_json_object(const std::filesystem::path& file)
+result<json::object> read_json_object(const std::filesystem::path& file, const file_rules& rules)
 {
-    const auto text = read_text(file, largest_config);
+    const auto text = read_text(file, largest_config, rules);
     if (!text)
         return text.error();
     auto parsed = parse_json(*text);

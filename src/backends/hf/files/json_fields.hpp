@@ -3,6 +3,7 @@
 // not what it must be is remembered; the caller asks once, at the end.
 
 #include <warmd/error.hpp>
+#include <warmd/file_rules.hpp>
 #include <warmd/json.hpp>
 
 #include <cstdint>
@@ -15,7 +16,8 @@
 namespace warmd::hf {
 
 /// Reads and parses a JSON file whose top level is an object; load_failed names the file.
-result<json::object> read_json_object(const std::filesystem::path& file);
+result<json::object> read_json_object(const std::filesystem::path& file,
+                                      const file_rules& rules = {});
 
 class json_fields {
 public:

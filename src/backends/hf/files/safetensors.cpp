@@ -182,9 +182,9 @@ std::string shape_text(std::span<const std::uint64_t> shape)
     return text + "]";
 }
 
-result<safetensors> safetensors::open(const std::filesystem::path& path)
+result<safetensors> safetensors::open(const std::filesystem::path& path, const file_rules& rules)
 {
-    auto file = input_file::open(path);
+    auto file = input_file::open(path, rules);
     if (!file)
         return file.error();
     std::array<unsigned char, 8> prefix{};

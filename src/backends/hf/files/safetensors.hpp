@@ -34,7 +34,8 @@ std::string shape_text(std::span<const std::uint64_t> shape);
 /// without overlap.
 class safetensors {
 public:
-    static result<safetensors> open(const std::filesystem::path& path);
+    static result<safetensors> open(const std::filesystem::path& path,
+                                    const file_rules& rules = {});
 
     const std::filesystem::path& path() const { return file_.path(); }
     const std::map<std::string, tensor_info, std::less<>>& tensors() const { return tensors_; }

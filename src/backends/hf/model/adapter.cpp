@@ -99,12 +99,12 @@ result<lora_factors> match(const checkpoint& file, const adapter_config& config,
 } // namespace
 
 result<adapter> adapter::open(const std::filesystem::path& directory,
-                              const std::vector<linear_module>& base)
+                              const std::vector<linear_module>& base, const file_rules& rules)
 {
-    const auto config = adapter_config::read(directory);
+    const auto config = adapter_config::read(directory, rules);
     if (!config)
         return config.error();
-    auto file = checkpoint::open_file(directory / "adapter_model.safetensors");
+    auto file = checkpoint::open_file(directory / "adapter_model.safetensors", rules);
     if (!file)
         return file.error();
     auto pairs = pair_up(*file);

@@ -28,7 +28,8 @@ struct linear_module {
 class adapter_config {
 public:
     /// Reads adapter_config.json of `directory`.
-    static result<adapter_config> read(const std::filesystem::path& directory);
+    static result<adapter_config> read(const std::filesystem::path& directory,
+                                       const file_rules& rules = {});
 
     /// Whether target_modules and layers_to_transform choose this module.
     bool targets(std::string_view path) const;
@@ -69,7 +70,8 @@ class adapter {
 public:
     /// Opens an adapter for a base with these modules.
     static result<adapter> open(const std::filesystem::path& directory,
-                                const std::vector<linear_module>& base);
+                                const std::vector<linear_module>& base,
+                                const file_rules& rules = {});
 
     /// In the order of the base's modules; only those the adapter acts on.
     const std::vector<lora_factors>& factors() const { return factors_; }

@@ -219,10 +219,11 @@ private:
     std::optional<failure> failed_;
 };
 
-result<adapter_config> adapter_config::read(const std::filesystem::path& directory)
+result<adapter_config> adapter_config::read(const std::filesystem::path& directory,
+                                            const file_rules& rules)
 {
     const std::filesystem::path file = directory / "adapter_config.json";
-    const auto object = read_json_object(file);
+    const auto object = read_json_object(file, rules);
     if (!object)
         return object.error();
     return adapter_config_reader(json_fields(*object, file)).read();

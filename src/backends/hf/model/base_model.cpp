@@ -8,10 +8,10 @@ namespace warmd::hf {
 
 namespace {
 
-std::uint64_t size_of_weights(const std::filesystem::path& directory)
+std::uint64_t size_of_weights(const std::filesystem::path& directory, const file_rules& rules)
 {
     std::uint64_t total = 0;
-    for (const std::filesystem::path& file : checkpoint::files_of(directory)) {
+    for (const std::filesystem::path& file : checkpoint::files_of(directory, rules)) {
         std::error_code ec;
         const std::uintmax_t size = std::filesystem::file_size(file, ec);
         total += ec ? 0 : size;
@@ -21,9 +21,10 @@ std::uint64_t size_of_weights(const std::filesystem::path& directory)
 
 } // namespace
 
-result<tokenizer> read_tokenizer(const std::filesystem::path& file, const model_config& config)
+result<tokenizer> read_tokenizer(const std::filesystem::path& file, const model_config& config,
+                                 const file_rules& rules)
 {
-    auto words = tokenizer::load(file);
+    auto words = tokenizer::load(file, rules);
     if (!words)
         return words;
     if (const auto beyond = words->entry_from(static_cast<token_id>(config.vocab_size)))
@@ -40,19 +41,19 @@ result<std::shared_ptr<base_model>> load_base_model(const std::filesystem::path&
                                                     std::shared_ptr<kv_budget> keys_and_values,
                                                     load_context& context)
 {
-    const auto config = read_model_config(directory);
+    const auto config = read_model_config(directory, context.rules);
     if (!config)
         return config.error();
-    auto words = read_tokenizer(directory / "tokenizer.json", *config);
+    auto words = read_tokenizer(directory / "tokenizer.json", *config, context.rules);
     if (!words)
         return words.error();
-    const auto file = checkpoint::open(directory);
+    const auto file = checkpoint::open(directory, context.rules);
     if (!file)
         return file.error();
     if (auto sound = check_tensors(*config, *file); !sound)
         return sound.error();
     std::uint64_t done = 0;
-    const std::uint64_t total = size_of_weights(directory);
+    const std::uint64_t total = size_of_weights(directory, context.rules);
     auto weights =
         load_base(*config, computes, *file, gate, {context.stop, [&](std::uint64_t bytes) {
                                                        done = std::min(done + bytes, total);
@@ -67,9 +68,9 @@ result<std::shared_ptr<base_model>> load_base_model(const std::filesystem::path&
 
 result<std::uint64_t> estimate_base_model(const std::filesystem::path& directory,
                                           const model_config& config, precision computes,
-                                          compute_gate& gate)
+                                          compute_gate& gate, const file_rules& rules)
 {
-    const auto file = checkpoint::open(directory);
+    const auto file = checkpoint::open(directory, rules);
     if (!file)
         return file.error();
     if (auto sound = check_tensors(config, *file); !sound)

@@ -35,7 +35,8 @@ struct base_model {
 };
 
 /// Reads a tokenizer; load_failed if there is a token that the model has no row for.
-result<tokenizer> read_tokenizer(const std::filesystem::path& file, const model_config& config);
+result<tokenizer> read_tokenizer(const std::filesystem::path& file, const model_config& config,
+                                 const file_rules& rules);
 
 /// Loads the model of `directory`, the cheap and the likely to fail first: what is unsupported is
 /// refused before any weight is read. What its sequences remember is charged to `keys_and_values`.
@@ -48,6 +49,6 @@ result<std::shared_ptr<base_model>> load_base_model(const std::filesystem::path&
 /// cannot be told.
 result<std::uint64_t> estimate_base_model(const std::filesystem::path& directory,
                                           const model_config& config, precision computes,
-                                          compute_gate& gate);
+                                          compute_gate& gate, const file_rules& rules);
 
 } // namespace warmd::hf

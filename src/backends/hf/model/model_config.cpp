@@ -154,12 +154,13 @@ std::optional<token_id> read_bos(const json::object& object, std::size_t vocab_s
 }
 
 /// The eos of generation_config.json, where there is such a file and member.
-result<void> read_generation_config(const std::filesystem::path& file, model_config& config)
+result<void> read_generation_config(const std::filesystem::path& file, const file_rules& rules,
+                                    model_config& config)
 {
     std::error_code ec;
     if (!std::filesystem::exists(file, ec))
         return {};
-    const auto object = read_json_object(file);
+    const auto object = read_json_object(file, rules);
     if (!object)
         return object.error();
     json_fields fields(*object, file);
@@ -172,10 +173,11 @@ result<void> read_generation_config(const std::filesystem::path& file, model_con
 
 } // namespace
 
-result<model_config> read_model_config(const std::filesystem::path& directory)
+result<model_config> read_model_config(const std::filesystem::path& directory,
+                                       const file_rules& rules)
 {
     const std::filesystem::path file = directory / "config.json";
-    const auto object = read_json_object(file);
+    const auto object = read_json_object(file, rules);
     if (!object)
         return object.error();
     json_fields fields(*object, file);
@@ -216,7 +218,8 @@ result<model_config> read_model_config(const std::filesystem::path& directory)
         fields.complain("head_dim", "be even");
     if (fields.trouble())
         return *fields.trouble();
-    if (auto read = read_generation_config(directory / "generation_config.json", config); !read)
+    if (auto read = read_generation_config(directory / "generation_config.json", rules, config);
+        !read)
         return read.error();
     return config;
 }

@@ -5,6 +5,7 @@
 
 #include <warmd/divergence.hpp>
 #include <warmd/error.hpp>
+#include <warmd/file_rules.hpp>
 
 #include <algorithm>
 #include <cstdint>
@@ -57,7 +58,8 @@ struct model_config {
 
 /// Reads config.json and, if there is one, generation_config.json of a model directory. load_failed
 /// names file and member; unsupported names what was found.
-result<model_config> read_model_config(const std::filesystem::path& directory);
+result<model_config> read_model_config(const std::filesystem::path& directory,
+                                       const file_rules& rules = {});
 
 /// The rotation's angle per position, one for each of head_dim / 2 pairs.
 std::vector<float> rope_frequencies(const rope_config& rope, std::size_t head_dim);

@@ -54,9 +54,10 @@ tokenizer::tokenizer(tokenizer&&) noexcept = default;
 tokenizer& tokenizer::operator=(tokenizer&&) noexcept = default;
 tokenizer::~tokenizer() = default;
 
-result<tokenizer> tokenizer::load(const std::filesystem::path& tokenizer_json)
+result<tokenizer> tokenizer::load(const std::filesystem::path& tokenizer_json,
+                                  const file_rules& rules)
 {
-    const result<std::string> text = read_text(tokenizer_json, max_file_bytes);
+    const result<std::string> text = read_text(tokenizer_json, max_file_bytes, rules);
     if (!text)
         return text.error();
     const auto failed = [&](errc code, const std::string& detail) {
@@ -65,7 +66,7 @@ result<tokenizer> tokenizer::load(const std::filesystem::path& tokenizer_json)
     const result<json::value> document = parse_json(*text);
     if (!document)
         return failed(errc::load_failed, "not JSON: " + document.error().detail);
-    const auto bos = read_bos_token(tokenizer_json.parent_path() / "tokenizer_config.json");
+    const auto bos = read_bos_token(tokenizer_json.parent_path() / "tokenizer_config.json", rules);
     if (!bos)
         return bos.error();
     complaint wrong;

@@ -7,6 +7,7 @@
 
 #include <warmd/divergence.hpp>
 #include <warmd/error.hpp>
+#include <warmd/file_rules.hpp>
 
 #include <filesystem>
 #include <memory>
@@ -30,7 +31,8 @@ public:
     /// load_failed for a file that is missing, too large, not JSON, ill-typed or inconsistent (a
     /// merge that names an unknown token), unsupported for a model type or component that is not
     /// implemented, by its name.
-    static result<tokenizer> load(const std::filesystem::path& tokenizer_json);
+    static result<tokenizer> load(const std::filesystem::path& tokenizer_json,
+                                  const file_rules& rules = {});
 
     tokenizer(tokenizer&&) noexcept;
     tokenizer& operator=(tokenizer&&) noexcept;

@@ -13,12 +13,13 @@ constexpr std::uint64_t max_file_bytes = 16 << 20; // a chat template may be in 
 
 } // namespace
 
-result<std::optional<std::string>> read_bos_token(const std::filesystem::path& file)
+result<std::optional<std::string>> read_bos_token(const std::filesystem::path& file,
+                                                  const file_rules& rules)
 {
     std::error_code ec;
     if (!std::filesystem::exists(file, ec))
         return std::nullopt;
-    const result<std::string> text = read_text(file, max_file_bytes);
+    const result<std::string> text = read_text(file, max_file_bytes, rules);
     if (!text)
         return text.error();
     const result<json::value> document = parse_json(*text);

@@ -2,6 +2,7 @@
 // What tokenizer_config.json says beside a tokenizer.json.
 
 #include <warmd/error.hpp>
+#include <warmd/file_rules.hpp>
 
 #include <filesystem>
 #include <optional>
@@ -14,6 +15,7 @@ namespace warmd::hf {
 /// Transformers 5 drops them when it reads the file, for every class, and what goes around a text
 /// is what the post-processor of tokenizer.json says (Transformers 4 made one of them for classes
 /// like LlamaTokenizerFast).
-result<std::optional<std::string>> read_bos_token(const std::filesystem::path& file);
+result<std::optional<std::string>> read_bos_token(const std::filesystem::path& file,
+                                                  const file_rules& rules);
 
 } // namespace warmd::hf
