@@ -38,7 +38,7 @@ inbox::event inbox::next_frame()
     auto frame = input_ == input::ended_by_client ? frames_.last() : frames_.next();
     if (!frame) {
         refuse();
-        return unreadable{std::move(frame.error())};
+        return unreadable{frame.error()};
     }
     if (!*frame) {
         frames_.give_back();
