@@ -56,7 +56,7 @@ private:
     void reload(configuration::listener told);
     void begin_shutdown(std::optional<std::chrono::nanoseconds> grace, const std::string& why);
     asio::awaitable<void> shut_down(std::chrono::nanoseconds grace);
-    asio::awaitable<void> give_up(std::string why);
+    void give_up(const std::string& why);
     void spawn(asio::awaitable<void> task);
     [[noreturn]] void leave_threads_behind();
     void join(worker_pool& pool, const char* doing);
@@ -105,7 +105,8 @@ application::application(const daemon_options& options, configuration::reader re
     : options_(options), log_(log), say_(log.make_logger()),
       load_threads_(options.load_threads, "to load models"),
       run_threads_(options.run_threads, "to run models", polite),
-      check_threads_(2, "to look at files"), registry_(backends(options, say_, metrics_)),
+      check_threads_(backend_cache::check_threads, "to look at files"),
+      registry_(backends(options, say_, metrics_)),
       cache_(io_.get_executor(),
              worker_executors{load_threads_.get_executor(), run_threads_.get_executor(),
                               check_threads_.get_executor()},
@@ -182,7 +183,7 @@ asio::awaitable<void> application::watch_signals()
                     say_.error("SIGHUP changes nothing: " + done.error().detail);
             });
         else if (std::exchange(told, true))
-            spawn(give_up(signal_name + " once more"));
+            give_up(signal_name + " once more");
         else
             begin_shutdown({}, signal_name);
     }
@@ -222,7 +223,7 @@ asio::awaitable<void> application::shut_down(std::chrono::nanoseconds grace)
         clean = co_await cache_.drain(last_moment);
     }
     if (!clean)
-        co_await give_up("something did not end in time");
+        give_up("something did not end in time");
     patience_.expires_after(
         last_moment); // then we wait no longer for clients to read their replies
     patience_.async_wait([this](const error_code& ec) { ec ? void() : server_.stop(); });
@@ -235,12 +236,15 @@ asio::awaitable<void> application::shut_down(std::chrono::nanoseconds grace)
 }
 
 /// Leaves without taking the parts apart, which would wait for what is stuck.
-asio::awaitable<void> application::give_up(std::string why)
+void application::give_up(const std::string& why)
 {
-    const auto left = co_await cache_.models();
+    std::vector<model_info> left;
+    cache_.models(left);
     for (const model_info& each : left)
         say_.error("stuck: " + each.entry.key.text + " is " + std::string(name(each.entry.state)) +
                    " with " + std::to_string(each.entry.leases) + " leases");
+    for (const std::string& each : cache_.stats().overdue_look_ups)
+        say_.error("stuck: looking at " + each);
     say_.error("exiting at once: " + why);
     leave_at_once(stuck);
 }

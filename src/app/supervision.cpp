@@ -2,7 +2,7 @@
 
 #include "methods/replies.hpp"
 
-#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
 
 #include <utility>
 
@@ -42,19 +42,16 @@ void supervision::look_later()
 {
     if (stopped_)
         return;
-    alarm_->set(now_() + report_.interval(), [this] {
-        asio::co_spawn(io_, look(), [](std::exception_ptr trouble) {
-            if (trouble) // a bug
-                std::rethrow_exception(trouble);
-        });
-    });
+    alarm_->set(now_() + report_.interval(), [this] { asio::post(io_, [this] { look(); }); });
 }
 
-/// A cache that does not answer ends this: nothing is sent any more, and the watchdog bites.
-asio::awaitable<void> supervision::look()
+/// Behind all that waits on the cache's executor: if that does not come to this, nothing is sent
+/// any more, and the watchdog bites.
+void supervision::look()
 {
-    const auto models = co_await cache_.models();
-    const cache_stats stats = co_await cache_.stats();
+    std::vector<model_info> models;
+    cache_.models(models);
+    const cache_stats stats = cache_.stats();
     const time_point now = now_();
     to_.send(report_.looked(
         {.models = stats.loaded_models,

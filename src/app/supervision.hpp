@@ -14,6 +14,7 @@ namespace warmd {
 /// somebody to notify, it does nothing at all.
 class supervision {
 public:
+    /// `io`: the cache's executor.
     supervision(asio::any_io_executor io, notify_socket to, std::chrono::nanoseconds watchdog,
                 backend_cache& cache, const daemon_info& daemon,
                 const time_source& time = real_time());
@@ -28,7 +29,7 @@ public:
 
 private:
     void look_later();
-    asio::awaitable<void> look();
+    void look();
 
     const asio::any_io_executor io_;
     const notify_socket to_;

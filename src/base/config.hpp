@@ -34,6 +34,13 @@ struct cache_limits {
     std::chrono::nanoseconds back_off_last = std::chrono::seconds(60);
     std::chrono::nanoseconds recheck =
         std::chrono::milliseconds(500); ///< how old knowledge of files may be
+    /// For a look at a model's files; load_timeout, if that is shorter.
+    std::chrono::nanoseconds look_up_timeout = std::chrono::seconds(10);
+    /// Files must not have changed for so long before they are loaded: somebody may be writing
+    /// them. 0: no matter.
+    std::chrono::nanoseconds quiet_files = std::chrono::milliseconds(250);
+    std::chrono::nanoseconds max_quiet_wait =
+        std::chrono::seconds(10); ///< then they are loaded as they are
 
     friend bool operator==(const cache_limits&, const cache_limits&) = default;
 };

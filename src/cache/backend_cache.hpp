@@ -22,7 +22,12 @@ namespace warmd {
 
 /// How far the wait for a model has come ($/progress).
 struct load_progress {
-    enum class stage { queued, waiting_for_room, loading } stage = stage::queued;
+    enum class stage {
+        queued,
+        waiting_for_files, ///< somebody is writing them
+        waiting_for_room,
+        loading
+    } stage = stage::queued;
     std::optional<std::size_t> position;     ///< in the line for room, 1 is next
     std::optional<std::uint64_t> bytes_done; ///< while loading
     std::optional<std::uint64_t> bytes_total;
@@ -68,16 +73,23 @@ struct model_info {
 /// The worker threads a cache uses. May be one and the same pool, but then slow loads keep calls
 /// waiting.
 struct worker_executors {
-    asio::any_io_executor loads;  ///< loading and closing: seconds to minutes
-    asio::any_io_executor runs;   ///< calls on loaded models
-    asio::any_io_executor checks; ///< resolving specs, looking at files: should take microseconds
+    asio::any_io_executor loads; ///< loading and closing: seconds to minutes
+    asio::any_io_executor runs;  ///< calls on loaded models
+    /// Resolving specs, looking at files: should take microseconds, and may hang with its file
+    /// system (check_threads).
+    asio::any_io_executor checks;
 };
+
+class cache_shell;
 
 /// Serial by its executor (invariants 1 and 2). Awaitable members may be awaited from any serial
 /// executor and resume there; they end with operation_aborted when the caller is cancelled
 /// (terminal).
 class backend_cache {
 public:
+    /// How many threads worker_executors::checks should have: two file systems may hang at once.
+    static constexpr std::size_t check_threads = 8;
+
     /// `io`: a serial executor. The registry must outlive the cache; worker threads must be joined
     /// before it goes.
     backend_cache(asio::any_io_executor io, worker_executors workers, const backend_registry&,
@@ -105,12 +117,14 @@ public:
     /// From now on these limits hold, for what is resident too (cache_core::set_limits). Any
     /// thread; at once on the cache's executor. REQUIRES: validate(limits) succeeded.
     void set_limits(const cache_limits& limits);
-    /// Every entry, least recently used first. Observation: never counts as use.
-    asio::awaitable<std::vector<model_info>> models();
-    asio::awaitable<cache_stats> stats();
-    // The same at once. REQUIRES: called on the cache's executor.
-    void models_now(std::vector<model_info>& into) const; ///< in memory that is there already
-    cache_stats stats_now() const;
+    // What there is now. Observation never counts as use. REQUIRES: called on the cache's executor.
+    /// Every entry, least recently used first, in memory that is there already.
+    void models(std::vector<model_info>& into) const;
+    cache_stats stats() const;
+    /// Takes notice of what the system has to tell of changed files. Whoever serves many requests
+    /// in one turn calls it before each round of them, so that they do not find what was there
+    /// before the turn. Cheap, never blocks. REQUIRES: called on the cache's executor.
+    void look_at_files();
     /// What the times in models() and stats() count from. Any thread.
     time_point now() const;
     /// From now on `sink` is told of every event of the types in `wanted`, in their order, until
@@ -123,8 +137,7 @@ public:
     std::string broken_invariant() const;
 
 private:
-    class impl;
-    std::shared_ptr<impl> impl_;
+    std::shared_ptr<cache_shell> shell_;
 };
 
 } // namespace warmd

@@ -29,6 +29,7 @@
 //   9  Each successful load is closed exactly once.
 
 #include "base/config.hpp"
+#include "cache/budget.hpp"
 #include <warmd/error.hpp>
 #include <warmd/model_spec.hpp>
 
@@ -160,7 +161,8 @@ struct cache_stats {
     std::array<std::uint64_t, 6> evictions{}; ///< by evict_reason
     std::size_t waiters = 0, leases = 0, loaded_models = 0, loading = 0, closing = 0, overdue = 0;
     std::uint64_t charged_bytes = 0;
-    std::optional<time_point> oldest_waiter; ///< when it began to wait
+    std::optional<time_point> oldest_waiter;   ///< when it began to wait
+    std::vector<std::string> overdue_look_ups; ///< what they look at; filled in by the shell
 };
 
 class cache_core {
@@ -260,13 +262,6 @@ private:
         unsigned failures = 0; // in a row, for the back-off
     };
 
-    /// Weights that several entries hold in common: charged once.
-    struct shared_weights {
-        std::size_t users = 0; // entries that are charged
-        std::uint64_t bytes = 0;
-    };
-    class what_if;
-
     // requests
     entry* answering(acquire_request& request, time_point now);
     std::optional<failure> reason_to_refuse(const acquire_request& request, const entry* found,
@@ -298,13 +293,12 @@ private:
     void pump(time_point now);
     void shed(time_point now);
     bool keeps_too_much() const;
-    what_if without_closing() const;
+    budget::what_if without_closing() const;
     void make_room(entry& newcomer, time_point now);
-    void drain_for(const entry& newcomer, what_if room, time_point now);
+    void drain_for(const entry& newcomer, budget::what_if room, time_point now);
     std::optional<failure> too_large(const resolved_model& newcomer) const;
     bool never_fits_beside_pins(const resolved_model& newcomer) const;
     const entry* blocker(const cache_key& key, const generation& files) const;
-    void set_charge(entry& which, footprint bytes);
     void drop_charge(entry& which);
 
     void leave_index(entry& which);
@@ -316,6 +310,7 @@ private:
     effects take_effects();
 
     cache_limits limits_;
+    budget budget_; // invariant 7: of loading, ready and closing entries
     std::unordered_map<entry_id, entry> entries_;
     std::unordered_map<cache_key, entry_id> index_; // the instance that answers for a key
     std::unordered_multimap<cache_key, entry_id>
@@ -331,10 +326,6 @@ private:
     std::optional<time_point> woken_; // the wake asked for and not yet come
     std::uint64_t turn_ = 0;
     entry_id next_id_ = 1;
-    std::size_t charged_models_ =
-        0; // invariant 7: these two are the sums over loading, ready and closing entries
-    std::uint64_t charged_bytes_ = 0;
-    std::unordered_map<std::string, shared_weights> shared_;
     bool draining_ = false;
     bool observed_ = false;
     cache_stats counted_;                      // counters; the gauges are filled in by stats()

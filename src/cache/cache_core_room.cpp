@@ -7,59 +7,14 @@
 
 namespace warmd {
 
-/// What would be charged if some entries were gone.
-class cache_core::what_if {
-public:
-    explicit what_if(const cache_core& now)
-        : now_(now), models_(now.charged_models_), bytes_(now.charged_bytes_)
-    {
-    }
-
-    void without(const entry& gone)
-    {
-        --models_;
-        bytes_ -= gone.charge.all - gone.charge.shared;
-        const auto shared = now_.shared_.find(gone.model->shared_weights);
-        if (shared == now_.shared_.end())
-            return;
-        std::size_t& users = users_.try_emplace(shared->first, shared->second.users).first->second;
-        if (--users == 0)
-            bytes_ -= shared->second.bytes;
-    }
-    bool within_limits() const
-    {
-        return models_ <= now_.limits_.max_loaded_models &&
-               (now_.limits_.max_loaded_bytes == 0 || bytes_ <= now_.limits_.max_loaded_bytes);
-    }
-    bool admits(const entry& newcomer) const
-    {
-        if (models_ >= now_.limits_.max_loaded_models)
-            return false;
-        const resolved_model& model = *newcomer.model;
-        const auto shared = now_.shared_.find(model.shared_weights);
-        const auto left = users_.find(model.shared_weights);
-        const bool there =
-            shared != now_.shared_.end() && (left == users_.end() || left->second != 0);
-        const std::uint64_t more = model.estimated_bytes - (there ? model.shared_bytes : 0);
-        return now_.limits_.max_loaded_bytes == 0 || bytes_ + more <= now_.limits_.max_loaded_bytes;
-    }
-
-private:
-    const cache_core& now_;
-    std::size_t models_;
-    std::uint64_t bytes_;
-    std::unordered_map<std::string_view, std::size_t>
-        users_; // of shared weights, where fewer than now
-};
-
 /// What is left once the closes under way that are still expected to end have ended.
-cache_core::what_if cache_core::without_closing() const
+budget::what_if cache_core::without_closing() const
 {
-    what_if room(*this);
+    budget::what_if room(budget_);
     for (const auto& [key, id] : departing_)
         if (const entry& leaving = entries_.at(id);
             leaving.state == entry_state::closing && !leaving.overdue)
-            room.without(leaving);
+            room.without(*leaving.model, leaving.charge);
     return room;
 }
 
@@ -78,7 +33,7 @@ void cache_core::pump(time_point now)
                        failure{errc::all_pinned, "no room for " + newcomer.model->key.text +
                                                      ": everything else is pinned"});
             forget(newcomer.id, "refused");
-        } else if (what_if(*this).admits(newcomer)) {
+        } else if (budget::what_if(budget_).admits(*newcomer.model)) {
             start_load(newcomer, now);
         } else {
             make_room(newcomer, now);
@@ -97,15 +52,14 @@ bool cache_core::keeps_too_much() const
 /// (invariant 7). What is leased or pinned stays; the event that makes it idle comes here again.
 void cache_core::shed(time_point now)
 {
-    if (what_if(*this).within_limits())
+    if (budget::what_if(budget_).within_limits())
         return;
-    what_if room = without_closing();
+    budget::what_if room = without_closing();
     while (!room.within_limits() && !lru_.empty()) {
         entry& victim = entries_.at(lru_.front());
-        const evict_reason why = charged_models_ > limits_.max_loaded_models
-                                     ? evict_reason::capacity
-                                     : evict_reason::bytes;
-        room.without(victim);
+        const evict_reason why =
+            budget_.models() > budget_.max_models() ? evict_reason::capacity : evict_reason::bytes;
+        room.without(*victim.model, victim.charge);
         close(victim, why, now);
     }
 }
@@ -117,9 +71,9 @@ void cache_core::shed(time_point now)
 void cache_core::make_room(entry& newcomer, time_point now)
 {
     const bool patient = now - newcomer.since < limits_.max_wait;
-    what_if room = without_closing();
+    budget::what_if room = without_closing();
     std::vector<entry_id> victims;
-    for (auto idle = lru_.begin(); idle != lru_.end() && !room.admits(newcomer); ++idle) {
+    for (auto idle = lru_.begin(); idle != lru_.end() && !room.admits(*newcomer.model); ++idle) {
         const entry& candidate = entries_.at(*idle);
         const time_point settled = candidate.loaded + limits_.min_residency;
         if (patient && now < settled) {
@@ -127,12 +81,11 @@ void cache_core::make_room(entry& newcomer, time_point now)
             continue;
         }
         victims.push_back(*idle);
-        room.without(candidate);
+        room.without(*candidate.model, candidate.charge);
     }
-    if (room.admits(newcomer)) {
-        const evict_reason why = charged_models_ >= limits_.max_loaded_models
-                                     ? evict_reason::capacity
-                                     : evict_reason::bytes;
+    if (room.admits(*newcomer.model)) {
+        const evict_reason why =
+            budget_.models() >= budget_.max_models() ? evict_reason::capacity : evict_reason::bytes;
         for (const entry_id id : victims)
             close(entries_.at(id), why, now);
     } else if (!patient) {
@@ -141,23 +94,23 @@ void cache_core::make_room(entry& newcomer, time_point now)
 }
 
 /// Dooms leased entries, least recently used first, until what they will give back is enough.
-void cache_core::drain_for(const entry& newcomer, what_if room, time_point now)
+void cache_core::drain_for(const entry& newcomer, budget::what_if room, time_point now)
 {
     std::vector<entry*> leased;
     for (auto& [id, each] : entries_) {
         if (each.state != entry_state::ready || each.leases == 0)
             continue;
         if (each.doomed)
-            room.without(each);
+            room.without(*each.model, each.charge);
         else if (!each.pinned)
             leased.push_back(&each);
     }
     std::sort(leased.begin(), leased.end(),
               [](const entry* a, const entry* b) { return a->used < b->used; });
     for (entry* each : leased) {
-        if (room.admits(newcomer))
+        if (room.admits(*newcomer.model))
             return;
-        room.without(*each);
+        room.without(*each->model, each->charge);
         doom(*each, evict_reason::capacity, now);
     }
 }
@@ -200,29 +153,6 @@ const cache_core::entry* cache_core::blocker(const cache_key& key, const generat
         if (const entry& old = entries_.at(each->second); old.model->files == files)
             return &old;
     return nullptr;
-}
-
-/// Sums are modulo 2^64 on the way, and right at the end.
-void cache_core::set_charge(entry& which, footprint bytes)
-{
-    charged_bytes_ += (bytes.all - bytes.shared) - (which.charge.all - which.charge.shared);
-    which.charge = bytes;
-    if (const auto shared = shared_.find(which.model->shared_weights); shared != shared_.end()) {
-        charged_bytes_ += bytes.shared - shared->second.bytes;
-        shared->second.bytes = bytes.shared;
-    }
-}
-
-void cache_core::drop_charge(entry& which)
-{
-    --charged_models_;
-    charged_bytes_ -= which.charge.all - which.charge.shared;
-    which.charge = {};
-    const auto shared = shared_.find(which.model->shared_weights);
-    if (shared != shared_.end() && --shared->second.users == 0) {
-        charged_bytes_ -= shared->second.bytes;
-        shared_.erase(shared);
-    }
 }
 
 } // namespace warmd

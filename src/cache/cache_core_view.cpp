@@ -115,13 +115,13 @@ cache_stats cache_core::stats() const
         now.overdue += each.overdue;
     }
     now.waiters = waiters_.size();
-    now.charged_bytes = charged_bytes_;
+    now.charged_bytes = budget_.bytes();
     if (!since_.empty())
         now.oldest_waiter = since_.begin()->first;
     return now;
 }
 
-bool cache_core::empty() const { return charged_models_ == 0; }
+bool cache_core::empty() const { return budget_.models() == 0; }
 
 std::string cache_core::broken_invariant() const
 {
@@ -161,7 +161,7 @@ std::string cache_core::broken_invariant() const
         models += occupies;
         bytes += each.charge.all - each.charge.shared;
         if (occupies && !each.model->shared_weights.empty())
-            shared[each.model->shared_weights] = shared_.at(each.model->shared_weights).bytes;
+            shared[each.model->shared_weights] = budget_.shared_bytes(each.model->shared_weights);
         leases += each.leases;
         waiters += each.waiters.size();
         resting += rests;
@@ -169,12 +169,12 @@ std::string cache_core::broken_invariant() const
     }
     for (const auto& [weights, size] : shared)
         bytes += size;
-    if (shared.size() != shared_.size())
+    if (shared.size() != budget_.shared_sets())
         return "7: shared weights are charged that nobody uses";
-    if (models != charged_models_ || bytes != charged_bytes_)
+    if (models != budget_.models() || bytes != budget_.bytes())
         return "7: " + std::to_string(models) + " models of " + std::to_string(bytes) +
-               " bytes are there, " + std::to_string(charged_models_) + " of " +
-               std::to_string(charged_bytes_) + " are charged";
+               " bytes are there, " + std::to_string(budget_.models()) + " of " +
+               std::to_string(budget_.bytes()) + " are charged";
     if (keeps_too_much())
         return "7: an idle entry is kept above the limits";
     if (leases != counted_.leases || waiters != waiters_.size() || waiters != since_.size())

@@ -41,7 +41,10 @@ public:
         const cache_event happened{std::chrono::system_clock::now(), key, Event{values...}};
         for (const auto& [number, each] : listeners_)
             if (each.wanted[happened.what.index()])
-                each.sink(happened);
+                try {
+                    each.sink(happened);
+                } catch (...) { // its own loss: the others hear of it all the same
+                }
     }
 
 private:

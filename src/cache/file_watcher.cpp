@@ -183,6 +183,14 @@ void file_watcher::listen(std::function<void()> on_change)
     wait();
 }
 
+void file_watcher::look()
+{
+    if (on_change_ && read_events()) {
+        const auto tell = on_change_; // which may stop
+        tell();
+    }
+}
+
 void file_watcher::stop()
 {
     on_change_ = {};
@@ -196,10 +204,7 @@ void file_watcher::wait()
                            const auto self = weak.lock();
                            if (ec || !self || !self->on_change_)
                                return;
-                           if (self->read_events()) {
-                               const auto tell = self->on_change_; // which may stop
-                               tell();
-                           }
+                           self->look();
                            if (self->on_change_)
                                self->wait();
                        });

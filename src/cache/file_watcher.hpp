@@ -68,6 +68,8 @@ public:
     /// each batch of events that changed a watch. Call on io, once; what changed before is not
     /// lost.
     void listen(std::function<void()> on_change);
+    /// Reads what there is to read by now, without waiting to be told. Call on io.
+    void look();
     /// Reads no more. Call on io.
     void stop();
 

@@ -1,6 +1,6 @@
 #include "cache/model_resolver.hpp"
 
-#include "base/exception_text.hpp"
+#include "base/text.hpp"
 
 #include <warmd/json.hpp>
 
@@ -20,30 +20,25 @@ constexpr std::size_t max_remembered = 16'384;
 /// Watched files are looked at this seldom all the same: a watch does not see writes through a
 /// memory map.
 constexpr std::chrono::seconds watched_recheck{30};
+/// Of the threads for look-ups, one file system gets this many at a time; and so many that have
+/// passed their deadline are written off besides, so that what is reached through it by a link
+/// alone goes on.
+constexpr std::size_t threads_each = 2, threads_written_off = 4;
 
-model_resolver::answer ask(const loader& how, const model_spec& spec) noexcept
+std::string in_words(const model_spec& spec)
 {
-    try {
-        result<resolved_model> found = how.resolve(spec, {});
-        if (!found)
-            return found.error();
-        return std::make_shared<const resolved_model>(std::move(*found));
-    } catch (...) {
-        return failure{errc::load_failed, "looking at " + spec.kind + " model " + spec.base + ": " +
-                                              current_exception_text()};
-    }
+    return spec.base + (spec.adapter ? " with adapter " + *spec.adapter : "");
 }
 
 } // namespace
 
-model_resolver::model_resolver(
-    asio::any_io_executor io, asio::any_io_executor checks, const backend_registry& registry,
-    std::chrono::nanoseconds recheck, const time_source& time,
-    std::shared_ptr<file_watcher> watcher,
-    std::function<void(const std::shared_ptr<const resolved_model>&)> changed, logger log)
-    : io_(std::move(io)), checks_(std::move(checks)), registry_(registry), recheck_(recheck),
-      now_(time.now), watcher_(std::move(watcher)), changed_(std::move(changed)),
-      log_(std::move(log)), alarm_(time.make_alarm(io_))
+model_resolver::model_resolver(asio::any_io_executor io, asio::any_io_executor checks,
+                               const backend_registry& registry, const look_up_limits& limits,
+                               const time_source& time, std::shared_ptr<file_watcher> watcher,
+                               listeners tell, logger log)
+    : io_(std::move(io)), checks_(std::move(checks)), registry_(registry), limits_(limits),
+      now_(time.now), watcher_(std::move(watcher)), tell_(std::move(tell)), log_(std::move(log)),
+      alarm_(time.make_alarm(io_))
 {
 }
 
@@ -52,49 +47,124 @@ std::shared_ptr<const model_knowledge> model_resolver::known(const model_spec& s
     const auto found = questions_.find(spec);
     if (found == questions_.end() || !found->second.last)
         return nullptr;
-    question& about = found->second;
+    const question& about = found->second;
     const auto age = now_() - about.last->asked;
-    if (about.last->watch ? about.last->watch->changed() : age >= recheck_)
+    if (about.last->watch ? about.last->watch->changed() : age >= limits_.recheck)
         return nullptr;
-    if (about.last->watch && age >= watched_recheck && !about.checking)
-        check(spec, about); // nobody waits for it
+    if (about.last->watch && age >= watched_recheck)
+        want(*found); // nobody waits for it
     return about.last;
 }
 
 bool model_resolver::holds(const model_knowledge& found, time_point now) const
 {
     const auto age = now - found.asked;
-    return found.watch ? age < watched_recheck && !found.watch->changed() : age < recheck_;
+    return found.watch ? age < watched_recheck && !found.watch->changed() : age < limits_.recheck;
 }
 
-void model_resolver::resolve(const model_spec& spec, std::function<void(answer)> told)
+void model_resolver::resolve(const model_spec& spec, std::function<void(answer)> told,
+                             std::function<void()> waits)
 {
-    if (!registry_.find(spec.kind)) {
-        asio::post(io_,
-                   [told = std::move(told),
-                    why = failure{errc::invalid_params,
-                                  "unknown model.kind '" + shortened(spec.kind) +
-                                      "'; this daemon has: " + registry_.kinds()}] { told(why); });
-        return;
-    }
-    question& about = questions_[spec];
-    about.waiting.push_back(std::move(told));
-    if (!about.checking)
-        check(spec, about);
+    const auto refuse = [&](failure why) {
+        asio::post(io_, [told = std::move(told), why = std::move(why)] { told(why); });
+    };
+    if (!registry_.find(spec.kind))
+        return refuse({errc::invalid_params, "unknown model.kind '" + shortened(spec.kind) +
+                                                 "'; this daemon has: " + registry_.kinds()});
+    if (stopped_)
+        return refuse({errc::shutting_down, "the daemon is shutting down"});
+    entry& which = *questions_.try_emplace(spec).first;
+    if (which.second.now == stage::overdue)
+        return refuse({errc::timeout, "an earlier look at " + in_words(spec) +
+                                          " has not come back: its file system does not answer"});
+    which.second.waiting.push_back({std::move(told), std::move(waits)});
+    want(which);
+}
+
+void model_resolver::look_at_files()
+{
+    if (watcher_)
+        watcher_->look();
 }
 
 void model_resolver::stop()
 {
+    stopped_ = true;
     alarm_->cancel();
+    due_.clear();
+    check_at_.reset();
+    queue_.clear();
     if (watcher_)
         watcher_->stop();
     watcher_.reset();
+    for (auto& [spec, about] : questions_) {
+        about.due.reset();
+        if (about.now == stage::queued || about.now == stage::settling)
+            about.now = stage::idle;
+        tell(about, failure{errc::shutting_down, "the daemon is shutting down"});
+    }
 }
 
-/// REQUIRES: no check of it is under way.
-void model_resolver::check(const model_spec& spec, question& about)
+std::vector<std::string> model_resolver::overdue() const
 {
-    about.checking = true;
+    std::vector<std::string> all;
+    if (overdue_ == 0 && !stopped_) // as always
+        return all;
+    for (const auto& [spec, about] : questions_)
+        if (about.now == stage::overdue || (stopped_ && about.now == stage::looking))
+            all.push_back(in_words(spec));
+    return all;
+}
+
+// -- a question's way ------------------------------------------------------------
+
+/// Unless it is on its way already.
+void model_resolver::want(entry& which)
+{
+    question& about = which.second;
+    if (about.now != stage::idle || stopped_)
+        return;
+    about.since = now_();
+    const model_spec& spec = which.first;
+    about.mounts = {mount_point_of(spec.base), spec.adapter ? mount_point_of(*spec.adapter) : ""};
+    if (about.mounts[1] == about.mounts[0])
+        about.mounts[1].clear();
+    begin(which);
+}
+
+/// One place in the queue, or its threads.
+void model_resolver::begin(entry& which)
+{
+    set_due(which, now_() + limits_.timeout);
+    if (may_begin(which.second))
+        return look(which);
+    which.second.now = stage::queued;
+    queue_.push_back(&which);
+}
+
+bool model_resolver::may_begin(const question& about) const
+{
+    for (const std::string& mount : about.mounts)
+        if (const auto found = taken_.find(mount);
+            !mount.empty() && found != taken_.end() && found->second >= threads_each)
+            return false;
+    return true;
+}
+
+void model_resolver::take_threads(question& about, int by)
+{
+    for (const std::string& mount : about.mounts)
+        if (!mount.empty())
+            taken_[mount] += static_cast<std::size_t>(by);
+}
+
+void model_resolver::look(entry& which)
+{
+    const model_spec& spec = which.first;
+    question& about = which.second;
+    about.now = stage::looking;
+    take_threads(about, 1);
+    ++in_flight_;
     auto back = asio::prefer(
         io_, asio::execution::outstanding_work.tracked); // io must not run dry meanwhile
     asio::post(checks_, [self = shared_from_this(), back = std::move(back), spec,
@@ -102,39 +172,56 @@ void model_resolver::check(const model_spec& spec, question& about)
                          watched = about.last
                                        ? about.last->model->watched
                                        : std::vector<std::filesystem::path>()]() mutable noexcept {
-        finding what{.asked = self->now_()}; // before looking: what changes later is news
-        look(*by, spec, std::move(watched), watcher.get(), what);
+        finding what = look_up(*by, spec, std::move(watched), watcher.get(), self->now_());
         asio::post(back, [self, spec, what = std::move(what)]() mutable {
-            self->checked(spec, std::move(what));
+            self->looked(spec, std::move(what));
         });
     });
 }
 
-/// Watched before looked at, so that no change falls in between; what there is to watch, the
-/// loader's answer tells.
-void model_resolver::look(const loader& how, const model_spec& spec,
-                          std::vector<std::filesystem::path> watched, file_watcher* watcher,
-                          finding& into)
+void model_resolver::looked(const model_spec& spec, finding what)
 {
-    for (int tries = 0; tries != 3; ++tries) {
-        if (!watched.empty() && watcher) {
-            auto made = watcher->watch(watched);
-            into.unwatched = made ? "" : made.error().detail;
-            into.watch = made ? std::move(*made) : nullptr;
+    entry& which = *questions_.find(spec);
+    question& about = which.second;
+    --in_flight_;
+    overdue_ -= about.now == stage::overdue;
+    if (std::exchange(about.kept_apart, false))
+        --apart_;
+    else
+        take_threads(about, -1);
+    set_due(which, {});
+    about.now = stage::idle;
+    const bool being_written = what.found && what.quiet < limits_.quiet;
+    if (being_written && now_() - about.since < limits_.patience && !stopped_)
+        settle(which, what.quiet);
+    else
+        learn(which, std::move(what));
+    for (auto next = queue_.begin(); next != queue_.end();) {
+        entry& waits = **next;
+        if (!may_begin(waits.second)) {
+            ++next;
+            continue;
         }
-        into.found = ask(how, spec);
-        if (!watcher || !into.found || (*into.found)->watched == watched)
-            return;
-        watched = (*into.found)->watched;
+        next = queue_.erase(next);
+        look(waits);
     }
-    into.watch.reset(); // where the files are changes all the time
+    if (idle() && tell_.idle)
+        tell_.idle();
 }
 
-void model_resolver::checked(const model_spec& spec, finding what)
+/// Somebody writes the files: looks again once they can have been quiet for long enough.
+void model_resolver::settle(entry& which, std::chrono::nanoseconds quiet)
 {
-    const auto place = questions_.find(spec);
-    question& about = place->second;
-    about.checking = false;
+    which.second.now = stage::settling;
+    set_due(which, now_() + limits_.quiet - quiet);
+    for (const asker& each : which.second.waiting)
+        if (each.waits)
+            each.waits();
+}
+
+void model_resolver::learn(entry& which, finding what)
+{
+    question& about = which.second;
     const auto waiting = std::exchange(about.waiting, {});
     if (what.found) {
         const auto before =
@@ -149,40 +236,115 @@ void model_resolver::checked(const model_spec& spec, finding what)
                 if (const auto self = weak.lock())
                     self->files_changed();
             });
-        if (before && before->model->key == now.key && before->model->files != now.files)
-            changed_(*what.found);
+        if (before && before->model->key == now.key && before->model->files != now.files &&
+            tell_.changed)
+            tell_.changed(*what.found);
         if (questions_.size() > max_remembered)
             forget_old(what.asked);
     } else {
-        questions_.erase(place);
+        questions_.erase(model_spec(which.first));
     }
-    for (const auto& told : waiting)
-        told(what.found);
+    for (const asker& each : waiting)
+        each.told(what.found);
+}
+
+void model_resolver::tell(question& about, const answer& what)
+{
+    for (const asker& each : std::exchange(about.waiting, {}))
+        each.told(what);
+}
+
+/// Who waits is told; a look-up under way goes on, and what it finds is remembered if it ever comes
+/// back.
+void model_resolver::pass_deadline(entry& which)
+{
+    question& about = which.second;
+    const failure why{errc::timeout,
+                      "looking at " + in_words(which.first) + " has not come back after " +
+                          seconds_text(limits_.timeout) + ": its file system does not answer"};
+    if (about.now == stage::queued) {
+        queue_.remove(&which);
+        about.now = stage::idle;
+    } else {
+        about.now = stage::overdue;
+        ++overdue_;
+        log_.error(why.detail);
+        if (apart_ != threads_written_off) {
+            ++apart_;
+            about.kept_apart = true;
+            take_threads(about, -1);
+        }
+    }
+    tell(about, why);
+    if (about.now == stage::idle && !about.last)
+        questions_.erase(model_spec(which.first));
+}
+
+// -- time ------------------------------------------------------------
+
+void model_resolver::set_due(entry& which, std::optional<time_point> at)
+{
+    if (which.second.due)
+        due_.erase({*which.second.due, &which});
+    which.second.due = at;
+    if (at)
+        due_.emplace(*at, &which);
+    set_alarm();
+}
+
+void model_resolver::set_alarm()
+{
+    if (due_.empty() && !check_at_)
+        return alarm_->cancel();
+    const time_point at = due_.empty() ? *check_at_
+                          : !check_at_ ? due_.begin()->first
+                                       : std::min(*check_at_, due_.begin()->first);
+    alarm_->set(at, [weak = weak_from_this()] {
+        if (const auto self = weak.lock())
+            self->ring();
+    });
+}
+
+void model_resolver::ring()
+{
+    const time_point now = now_();
+    if (check_at_ && *check_at_ <= now) {
+        check_at_.reset();
+        check_changed();
+    }
+    while (!due_.empty() && due_.begin()->first <= now) {
+        entry& which = *due_.begin()->second;
+        set_due(which, {});
+        if (which.second.now == stage::settling)
+            begin(which);
+        else
+            pass_deadline(which);
+    }
+    set_alarm();
 }
 
 /// Nobody may ask for what has changed, and yet its old weights should not hold memory. Not at
 /// once: writers write in pieces.
 void model_resolver::files_changed()
 {
-    if (!std::exchange(alarm_set_, true))
-        alarm_->set(now_() + recheck_, [weak = weak_from_this()] {
-            if (const auto self = weak.lock())
-                self->check_changed();
-        });
+    if (check_at_)
+        return;
+    check_at_ = now_() + limits_.recheck;
+    set_alarm();
 }
 
 void model_resolver::check_changed()
 {
-    alarm_set_ = false;
-    for (auto& [spec, about] : questions_)
-        if (about.last && about.last->watch && about.last->watch->changed() && !about.checking)
-            check(spec, about);
+    for (entry& each : questions_)
+        if (each.second.last && each.second.last->watch && each.second.last->watch->changed())
+            want(each);
 }
 
 void model_resolver::forget_old(time_point now)
 {
     std::erase_if(questions_, [&](const auto& one) {
-        return !one.second.checking && now - one.second.last->asked >= recheck_;
+        return one.second.now == stage::idle && one.second.last &&
+               now - one.second.last->asked >= limits_.recheck;
     });
 }
 

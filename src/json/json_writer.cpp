@@ -1,6 +1,9 @@
 #include <warmd/json_writer.hpp>
 
 #include "json/plain_text.hpp"
+#include "json/utf8_text.hpp"
+
+#include <algorithm>
 
 namespace warmd {
 
@@ -28,6 +31,21 @@ std::size_t utf8_length(std::string_view text)
 }
 
 } // namespace
+
+std::string as_utf8(std::string_view text)
+{
+    std::string out;
+    for (std::size_t i = 0; i != text.size();) {
+        const unsigned char c = static_cast<unsigned char>(text[i]);
+        const std::size_t length = c < 0x80 ? 1 : utf8_length(text.substr(i));
+        if (length == 0)
+            (out += "\\x") += {hex[c >> 4], hex[c & 15]};
+        else
+            out.append(text, i, length);
+        i += std::max<std::size_t>(length, 1);
+    }
+    return out;
+}
 
 void append_quoted(std::string& out, std::string_view text)
 {

@@ -184,7 +184,7 @@ std::vector<type> result_types()
               {.name = "bytes_total", .type = "integer", .doc = "of the load", .optional = true}}},
         {.name = "Stage",
          .wanted = "",
-         .words = {"queued", "waiting_for_room", "loading", "running"}}};
+         .words = {"queued", "waiting_for_files", "waiting_for_room", "loading", "running"}}};
 }
 
 std::vector<type> parameter_types()

@@ -53,8 +53,8 @@ void write_details(json_writer& to, const event::close_failed& failed)
 
 std::string progress(const json::value& id, const load_progress& so_far)
 {
-    static constexpr std::array<std::string_view, 3> stages{"queued", "waiting_for_room",
-                                                            "loading"}; // by load_progress::stage
+    static constexpr std::array<std::string_view, 4> stages{
+        "queued", "waiting_for_files", "waiting_for_room", "loading"}; // by load_progress::stage
     return object([&](json_writer& to) {
         to.key("id").raw(json::serialize(id)).key("value").begin_object();
         to.member("stage", stages[static_cast<std::size_t>(so_far.stage)]);

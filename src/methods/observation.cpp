@@ -9,22 +9,26 @@ namespace warmd {
 
 namespace {
 
-answer models(surroundings in, nothing, peer)
+std::vector<model_info> models_now(const surroundings& in)
 {
-    const auto models = co_await in.cache->models();
-    co_return replies::models(models, in.cache->now());
+    std::vector<model_info> models;
+    in.cache->models(models);
+    return models;
 }
 
-asio::awaitable<std::vector<family>> survey_of(surroundings in)
+answer models(surroundings in, nothing, peer)
 {
-    const auto models = co_await in.cache->models();
-    const cache_stats stats = co_await in.cache->stats();
-    co_return survey(*in.counted, models, stats, *in.daemon, in.cache->now());
+    co_return replies::models(models_now(in), in.cache->now());
+}
+
+std::vector<family> survey_of(const surroundings& in)
+{
+    return survey(*in.counted, models_now(in), in.cache->stats(), *in.daemon, in.cache->now());
 }
 
 answer stats(surroundings in, nothing, peer)
 {
-    const std::vector<family> all = co_await survey_of(in);
+    const std::vector<family> all = survey_of(in);
     std::string text;
     json_writer to(text);
     to.begin_object();
@@ -35,7 +39,7 @@ answer stats(surroundings in, nothing, peer)
 
 answer metrics_text(surroundings in, nothing, peer)
 {
-    const std::vector<family> all = co_await survey_of(in);
+    const std::vector<family> all = survey_of(in);
     std::string text;
     json_writer(text)
         .begin_object()
@@ -47,10 +51,8 @@ answer metrics_text(surroundings in, nothing, peer)
 
 answer health(surroundings in, nothing, peer)
 {
-    const auto models = co_await in.cache->models();
-    const cache_stats stats = co_await in.cache->stats();
     std::string text;
-    replies::write_health(text, models, stats, *in.daemon, in.cache->now());
+    replies::write_health(text, models_now(in), in.cache->stats(), *in.daemon, in.cache->now());
     co_return text;
 }
 
@@ -62,8 +64,8 @@ method_adder::at_once health_at_once(const surroundings& in,
     return [in, by = std::move(by), models](const json_node& given, std::string& out) {
         if (!read_request<nothing>(*by, given, *in.daemon))
             return false;
-        in.cache->models_now(*models);
-        replies::write_health(out, *models, in.cache->stats_now(), *in.daemon, in.cache->now());
+        in.cache->models(*models);
+        replies::write_health(out, *models, in.cache->stats(), *in.daemon, in.cache->now());
         return true;
     };
 }

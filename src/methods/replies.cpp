@@ -60,6 +60,9 @@ std::vector<std::string> what_is_stuck(std::span<const model_info> models, const
             reasons.push_back(
                 "the " + std::string(each.entry.state == entry_state::closing ? "close" : "load") +
                 " of " + each.entry.key.text + " is past its deadline");
+    for (const std::string& each : stats.overdue_look_ups)
+        reasons.push_back("looking at " + each +
+                          " has not come back: its file system does not answer");
     const auto expected = longest_wait_expected(limits);
     if (stats.oldest_waiter && now - *stats.oldest_waiter > expected)
         reasons.push_back(

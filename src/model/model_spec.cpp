@@ -1,6 +1,7 @@
 #include <warmd/model_spec.hpp>
 
 #include "json/json_document.hpp"
+#include "json/utf8_text.hpp"
 
 #include <boost/container_hash/hash.hpp>
 #include <boost/uuid/name_generator_sha1.hpp>
@@ -194,7 +195,8 @@ cache_key key_of(const model_spec& resolved)
     const std::string base = std::filesystem::path(resolved.base).filename();
     const std::string adapter =
         resolved.adapter ? '+' + std::filesystem::path(*resolved.adapter).filename().string() : "";
-    return cache_key{(base.empty() ? resolved.kind : base) + adapter + '-' + to_string(id)};
+    return cache_key{as_utf8((base.empty() ? resolved.kind : base) + adapter) + '-' +
+                     to_string(id)};
 }
 
 generation fingerprint(std::span<const std::filesystem::path> files)

@@ -66,7 +66,7 @@ struct fixture {
         logger(),
         cache_time};
     daemon_info daemon{};
-    supervision supervised{io.get_executor(),
+    supervision supervised{cache_io.get_executor(),
                            notify_socket::open(manager.address()).value(),
                            10s,
                            cache,

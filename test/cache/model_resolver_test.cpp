@@ -3,6 +3,7 @@
 
 #include "cache/model_resolver.hpp"
 
+#include "simulation/manual_executor.hpp"
 #include "support/scratch.hpp"
 #include "support/stepping.hpp"
 
@@ -23,7 +24,7 @@ struct hand_alarm final : alarm {
 };
 
 struct fixture {
-    explicit fixture(bool watched = true)
+    explicit fixture(bool watched = true, std::chrono::nanoseconds quiet = 0ns)
     {
         write_file(file, "g1");
         registry.add(
@@ -33,9 +34,13 @@ struct fixture {
             [this] { return now; },
             [this](const asio::any_io_executor&) { return std::make_unique<hand_alarm>(ring); }};
         resolver = std::make_shared<model_resolver>(
-            io.get_executor(), workers.get_executor(), registry, 500ms, time,
+            io.get_executor(), workers.get_executor(), registry,
+            look_up_limits{.recheck = 500ms, .timeout = 10s, .quiet = quiet, .patience = 10s}, time,
             watched ? file_watcher::open(io.get_executor()).value() : nullptr,
-            [this](const auto& renewed) { changed.push_back(renewed->files.text); }, logger());
+            model_resolver::listeners{
+                .changed = [this](const auto& renewed) { changed.push_back(renewed->files.text); },
+                .idle = {}},
+            logger());
     }
     ~fixture() // invariant 12
     {
@@ -206,6 +211,7 @@ BOOST_FIXTURE_TEST_CASE(a_change_nobody_asks_about_is_looked_into_once_the_write
     settle();
     BOOST_TEST(changed.empty());
     BOOST_TEST_REQUIRE(static_cast<bool>(ring));
+    now += 500ms;
     ring();
     settle();
     BOOST_TEST((changed == std::vector<std::string>{"g3"}));
@@ -243,6 +249,144 @@ BOOST_FIXTURE_TEST_CASE(after_stop_it_still_answers_and_watches_no_more, fixture
     run_until_unknown(); // the alarm is set
     resolver->stop();
     BOOST_TEST(!ring);
-    BOOST_TEST(ask() == "found g2");
+    BOOST_TEST(ask() == "shutting_down");
     test::run_to_end(io);
+}
+
+// -- files that somebody is writing ---------------------------------------------------
+
+namespace {
+
+struct busy_writer : fixture {
+    busy_writer() : fixture(true, 250ms) {}
+
+    /// Asks; what is told is added to `told`.
+    void want()
+    {
+        resolver->resolve(
+            {.kind = "file", .base = "a"},
+            [this](const model_resolver::answer& found) { told.push_back((*found)->files.text); },
+            [this] { ++waits; });
+        settle();
+    }
+    void write(const std::string& text) { write_file(file, text); } // at this very moment
+    void write_long_ago(const std::string& text)
+    {
+        write(text);
+        std::filesystem::last_write_time(file, std::filesystem::file_time_type::clock::now() - 1h);
+    }
+    void pass(std::chrono::nanoseconds time)
+    {
+        now += time;
+        if (ring)
+            ring();
+        settle();
+    }
+    std::vector<std::string> told;
+    int waits = 0;
+};
+
+} // namespace
+
+BOOST_FIXTURE_TEST_CASE(files_that_are_being_written_are_waited_for, busy_writer)
+{
+    write("half");
+    want();
+    BOOST_TEST(told.empty());
+    BOOST_TEST(waits == 1);
+    write("more");
+    pass(250ms);
+    BOOST_TEST(told.empty());
+    write_long_ago("whole");
+    pass(250ms);
+    BOOST_TEST((told == std::vector<std::string>{"whole"}));
+    BOOST_TEST(changed.empty()); // of the halves nothing was ever known: one save, one generation
+    BOOST_TEST(!ring);
+}
+
+BOOST_FIXTURE_TEST_CASE(files_that_are_always_being_written_are_not_waited_for_for_ever,
+                        busy_writer)
+{
+    for (want(); told.empty() && now < time_point() + 2h; pass(250ms))
+        write("g" + std::to_string(waits));
+    BOOST_TEST(told.size() == 1U);
+    BOOST_TEST((now - (time_point() + 1h) == 10s));
+}
+
+BOOST_FIXTURE_TEST_CASE(files_written_a_while_ago_are_loaded_at_once, busy_writer)
+{
+    write_long_ago("g1");
+    want();
+    BOOST_TEST((told == std::vector<std::string>{"g1"}));
+    BOOST_TEST(waits == 0);
+}
+
+// -- file systems that hang -----------------------------------------------------------
+
+BOOST_FIXTURE_TEST_CASE(a_look_up_that_hangs_is_answered_and_named_and_recovers, fixture)
+{
+    std::vector<errc> told;
+    const auto want = [&] {
+        resolver->resolve({.kind = "file", .base = "a"}, [&](const model_resolver::answer& found) {
+            told.push_back(found ? errc::cancelled : found.error().code);
+        });
+    };
+    want(); // the job lies on the workers, and is not run
+    now += 10s;
+    ring();
+    BOOST_TEST((told == std::vector<errc>{errc::timeout}));
+    BOOST_TEST((resolver->overdue() == std::vector<std::string>{"a"}));
+    want(); // at once, without another job
+    test::settle(io);
+    BOOST_TEST((told == std::vector<errc>{errc::timeout, errc::timeout}));
+    settle();               // it comes back after all
+    BOOST_TEST(looks == 2); // without a watch and, knowing what to watch, with it
+    BOOST_TEST(resolver->overdue().empty());
+    BOOST_TEST(ask() == "known g1");
+}
+
+BOOST_AUTO_TEST_CASE(a_file_system_that_hangs_takes_two_threads_and_leaves_the_others)
+{
+    boost::asio::io_context io{1};
+    test::job_pool jobs; // one that is not run is a thread that hangs
+    backend_registry registry;
+    registry.add("any", {[](const model_spec& asked, const file_rules&) -> result<resolved_model> {
+                             return resolved_model{.spec = asked, .key = key_of(asked)};
+                         },
+                         {}});
+    const auto resolver = std::make_shared<model_resolver>(
+        io.get_executor(), jobs.get_executor(), registry,
+        look_up_limits{.recheck = 1h, .timeout = 10s, .quiet = 0s, .patience = 0s}, real_time(),
+        nullptr, model_resolver::listeners{}, logger());
+    std::vector<std::string> told;
+    const auto want = [&](const std::string& base) {
+        resolver->resolve({.kind = "any", .base = base}, [&](const model_resolver::answer& found) {
+            told.push_back((*found)->spec.base);
+        });
+    };
+    for (const char* base : {"/proc/1", "/proc/2", "/proc/3"})
+        want(base);
+    BOOST_TEST(jobs.size() == 2U);
+    want("/healthy");
+    BOOST_TEST(jobs.size() == 3U);
+    jobs.run(2);
+    test::settle(io);
+    BOOST_TEST((told == std::vector<std::string>{"/healthy"}));
+    jobs.run(0); // /proc answers again
+    test::settle(io);
+    BOOST_TEST(jobs.size() == 2U);
+    jobs.run(1), jobs.run(0);
+    test::settle(io);
+    BOOST_TEST(told.size() == 4U);
+    BOOST_TEST(resolver->idle());
+    resolver->stop();
+    test::run_to_end(io);
+}
+
+BOOST_AUTO_TEST_CASE(a_mount_point_is_told_by_the_path_alone)
+{
+    BOOST_TEST(mount_point_of("/proc/1/status") == "/proc");
+    BOOST_TEST(mount_point_of("/processes") == "/");
+    BOOST_TEST(mount_point_of("/proc") == "/proc");
+    BOOST_TEST(mount_point_of("org/model") == "");
 }

@@ -102,8 +102,8 @@ public:
             fuzz::check(!thrown, "everything can be unloaded");
         });
         settle();
-        cache_->models_now(left_);
-        fuzz::check(left_.empty() && cache_->stats_now().waiters == 0,
+        cache_->models(left_);
+        fuzz::check(left_.empty() && cache_->stats().waiters == 0,
                     "nothing is left of a client that has gone");
         fuzz::check(cache_->broken_invariant().empty(), "the cache's invariants hold");
     }

@@ -60,6 +60,13 @@ BOOST_AUTO_TEST_CASE(every_member_of_the_identity_makes_a_different_key)
     BOOST_TEST(key_of(one).text != key_of(two).text);
 }
 
+BOOST_AUTO_TEST_CASE(a_key_is_utf8_whatever_the_directory_is_called)
+{
+    const model_spec latin{.base = "/m/caf\xE9"}, utf8{.base = "/m/caf\xC3\xA9"};
+    BOOST_TEST(key_of(latin).text.starts_with("caf\\xe9-"));
+    BOOST_TEST(key_of(utf8).text.starts_with("caf\xC3\xA9-"));
+}
+
 BOOST_AUTO_TEST_CASE(trust_remote_code_does_not_change_the_key)
 {
     BOOST_TEST(key(R"({"kind":"dummy","base":"a","trust_remote_code":true})").text ==

@@ -85,6 +85,7 @@ cache_limits limits_of(const simulation& what)
     limits.idle_timeout = what.seed % 3 == 0 ? 5s : 0s;
     limits.min_residency = what.seed % 5 == 0 ? 3s : 0s;
     limits.max_waiters = what.seed % 7 == 0 ? 3 : 1000;
+    limits.look_up_timeout = limits.load_timeout; // passes when time jumps
     limits.recheck = 0s; // every request looks, so that every answer can be held against the files
     return limits;
 }
@@ -168,7 +169,7 @@ private:
         case kind::limit:
             limit(1 + event.a % world_.max_models(), std::chrono::seconds(event.b % 2 * 4));
             break;
-        case kind::look: spawn(cache_.models(), [](auto) {}); break;
+        case kind::look: cache_.models(seen_); break;
         }
     }
 
@@ -387,6 +388,7 @@ private:
     cache_limits limits_;
     backend_cache cache_;
     std::vector<std::shared_ptr<caller>> callers_;
+    std::vector<model_info> seen_;
     int under_way_ = 0;
     bool jumped_ = false, pinned_once_ = false, draining_ = false;
 };

@@ -4,6 +4,7 @@
 #include "model/batching_backend.hpp"
 #include <warmd/backend_registry.hpp>
 
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <set>
@@ -18,8 +19,9 @@ struct fake_world {
     std::vector<std::string>
         journal; ///< "load a", "run a 2" (calls together), "close a", "destroy a"
     std::set<std::string> load_throws, close_throws, run_throws, run_drops, submit_throws,
-        load_throws_unknown;                  ///< by base
-    std::map<std::string, std::string> files; ///< base -> generation; "g1" if absent
+        load_throws_unknown;                              ///< by base
+    std::map<std::string, std::string> files;             ///< base -> generation; "g1" if absent
+    std::map<std::string, std::filesystem::path> watched; ///< base -> what it is made of
     std::map<std::string, int> changes; ///< base -> during how many loads its files will change
     std::map<std::string, std::uint64_t> bytes; ///< base -> measured and estimated; 1 if absent
     std::function<void()> on_worker = [] {
@@ -106,6 +108,8 @@ inline loader fake_world::make_loader()
         model.key = key_of(model.spec);
         if (const auto found = files.find(asked.base); found != files.end())
             model.files.text = found->second;
+        if (const auto found = watched.find(asked.base); found != watched.end())
+            model.watched = {found->second};
         return model;
     };
     const auto load = [this](const resolved_model& model,

@@ -39,6 +39,8 @@ std::string line_for(const json::object& value)
         position ? ", position " + std::to_string(std::llround(*position)) : "";
     if (stage == "queued")
         return "queued" + place;
+    if (stage == "waiting_for_files")
+        return "waiting for the model's files, which somebody is writing";
     if (stage == "waiting_for_room")
         return "waiting for room" + place;
     if (stage != "loading")

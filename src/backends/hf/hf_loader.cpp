@@ -5,6 +5,7 @@
 #include "hf/hf_backend.hpp"
 #include "hf/model/finiteness.hpp"
 #include "hf/model/lora_amx.hpp"
+#include "model/barred.hpp"
 
 #include <algorithm>
 #include <map>
@@ -134,11 +135,15 @@ result<resolved_model> hf_models::resolve(const model_spec& asked, const file_ru
         model.watched.push_back(snapshot->directory);
     }
     model.spec.base = real_path(model.spec.base);
+    if (auto why = barred(model.spec.base))
+        return *why;
     if (!is_directory(model.spec.base))
         return failure{errc::not_found, "model.base '" + asked.base + "' is no directory"};
     if (asked.adapter) {
         model.watched.emplace_back(*asked.adapter);
         model.spec.adapter = real_path(*asked.adapter);
+        if (auto why = barred(*model.spec.adapter))
+            return *why;
         if (!is_directory(*model.spec.adapter))
             return failure{errc::not_found,
                            "model.adapter '" + *asked.adapter + "' is no directory"};

@@ -1,0 +1,95 @@
+// Calls on a leased backend: each is answered once, and the lease comes back.
+
+#include "support/cache_fixture.hpp"
+
+using namespace warmd;
+using namespace std::chrono_literals;
+using test::pending;
+using fixture = test::cache_fixture;
+
+BOOST_AUTO_TEST_CASE(calls_run_on_the_lane_and_calls_that_queued_up_run_together)
+{
+    fixture f;
+    const auto a = f.want("a");
+    f.settle();
+    backend_lease& lease = a->got->value();
+    const auto one = f.start(lease.run(tokenize{"x", true})),
+               two = f.start(lease.run(tokenize{"yz", true}));
+    f.settle();
+    BOOST_TEST(std::get<tokens>(one->got->value()).ids.size() == 1U);
+    BOOST_TEST(std::get<tokens>(two->got->value()).ids.size() == 2U);
+    BOOST_TEST(f.world.count("run a 2") == 1U);
+    BOOST_TEST(f.models().at(0).calls == 2U);
+}
+
+BOOST_AUTO_TEST_CASE(a_backend_that_throws_while_running_fails_its_calls_and_stays)
+{
+    fixture f;
+    f.world.run_throws = {"a"};
+    const auto a = f.want("a");
+    f.settle();
+    const auto one = f.start(a->got->value().run(tokenize{"x", true})),
+               two = f.start(a->got->value().run(tokenize{"y", true}));
+    f.settle();
+    BOOST_TEST((one->got->error().code == errc::backend_failed));
+    BOOST_TEST(two->got->error().detail.find("run of a broke") != std::string::npos);
+    f.world.run_throws.clear();
+    const auto three = f.start(a->got->value().run(tokenize{"x", true}));
+    f.settle();
+    BOOST_TEST(three->got->has_value());
+}
+
+BOOST_AUTO_TEST_CASE(a_writer_that_throws_is_answered_internal_error_and_the_lease_comes_back)
+{
+    fixture f;
+    auto a = f.want("a");
+    f.settle();
+    const outcome_text write = [](const outcome&) -> result<std::string> {
+        throw std::bad_alloc();
+    };
+    const auto run = f.start(a->got->value().run(tokenize{"x", true}, {}, write));
+    f.settle();
+    BOOST_TEST_REQUIRE(run->done());
+    BOOST_TEST((run->got->error().code == errc::internal_error));
+    BOOST_TEST(run->got->error().detail.find("bad_alloc") != std::string::npos);
+    a->got.reset();
+    f.settle();
+    BOOST_TEST(f.models().at(0).entry.leases == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(a_call_that_a_backend_drops_or_will_not_take_is_answered_all_the_same)
+{
+    for (const char* trouble : {"drops", "refuses"}) {
+        fixture f;
+        (trouble == std::string("drops") ? f.world.run_drops : f.world.submit_throws) = {"a"};
+        auto a = f.want("a");
+        f.settle();
+        const auto run = f.start(a->got->value().run(tokenize{"x", true}));
+        f.settle();
+        BOOST_TEST_REQUIRE(run->done());
+        BOOST_TEST((run->got->error().code == errc::backend_failed));
+        a->got.reset();
+        f.settle();
+        BOOST_TEST(f.models().at(0).entry.leases == 0U);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_job_left_behind_keeps_its_backend_until_it_has_ended)
+{
+    fixture f(1);
+    const auto a = f.want("a");
+    f.settle();
+    const auto run = f.start(a->got->value().run(tokenize{"x", true}));
+    f.step_io(); // queued on the lane
+    f.cancel(run);
+    f.step_io();
+    BOOST_TEST(run->cancelled);
+    a->got.reset(); // the caller's lease is gone, the job's is not
+    const auto b = f.want("b");
+    f.step_io();
+    BOOST_TEST(f.world.count("close a") == 0U);
+    f.settle();
+    BOOST_TEST(f.world.count("run a 1") == 0U); // asked to stop before it began
+    BOOST_TEST(f.world.count("close a") == 1U);
+    BOOST_TEST(b->got.value().has_value());
+}
