@@ -149,12 +149,13 @@ bool connection::meet()
 /// False: for now there is nothing more to do.
 bool connection::converse(turn& left)
 {
+    if (standing_ == standing::hungry && !receive(left))
+        return false;
     standing_ = conversation_->work(left);
-    switch (standing_) {
-    case standing::hungry: return receive(left);
-    case standing::full: send(left); return conversation_->has_room();
-    default: return true;
-    }
+    if (standing_ != standing::full)
+        return true;
+    send(left);
+    return conversation_->has_room();
 }
 
 bool connection::receive(turn& left)

@@ -22,8 +22,11 @@ inbox::event inbox::next()
     if (reading_ == reading::frame)
         return go_on_reading();
     if (reading_ != reading::no_frame) {
-        if (auto message = messages_.next())
-            return std::visit([](auto& each) { return event(std::move(each)); }, *message);
+        if (auto message = messages_.next()) {
+            if (const auto* request = std::get_if<rpc::request>(&*message))
+                return *request;
+            return std::move(std::get<rpc::malformed>(*message));
+        }
         messages_.give_back();
         if (std::exchange(reading_, reading::no_frame) == reading::batch)
             return batch_ends();

@@ -26,7 +26,14 @@ public:
     bool begun() const noexcept { return begun_; }
     text_queue& text() noexcept { return text_; }
     /// That frame is whole.
-    void end(framing kind);
+    void end(framing kind)
+    {
+        if (kind == framing::json_lines)
+            text_.tail() += '\n';
+        else
+            text_.insert(frame_, content_length_header(text_.since(frame_)));
+        begun_ = false;
+    }
     /// That frame never was.
     void take_back()
     {

@@ -138,7 +138,7 @@ private:
         const auto owner = owner_.lock();
         if (!owner || !(running_ || kept_))
             return;
-        if (owner->by_.out().begun()) { // what a reply under way brought about comes after it
+        if (owner->out_.begun()) { // what a reply under way brought about comes after it
             asio::post(executor_, [self = shared_from_this(), name = std::move(name),
                                    params = std::move(params)]() mutable {
                 self->notify_now(std::move(name), std::move(params));

@@ -47,7 +47,7 @@ std::string words_of(const std::exception_ptr& thrown)
 
 rpc_conversation::rpc_conversation(carrier& by, const dispatcher& methods,
                                    const session_limits& limits, logger log)
-    : by_(by), dispatcher_(methods), limits_(limits), log_(std::move(log)),
+    : by_(by), out_(by.out()), dispatcher_(methods), limits_(limits), log_(std::move(log)),
       in_(limits.max_frame_bytes)
 {
 }
@@ -68,7 +68,7 @@ bool rpc_conversation::is_full() const noexcept
 {
     const std::size_t own = within_ ? within_->text.size() : 0; // sent only once it is read through
     return calls_.size() >= limits_.max_in_flight ||
-           by_.out().unsent() + held_back_ - own > max_queued_output;
+           out_.unsent() + held_back_ - own > max_queued_output;
 }
 
 /// With many requests in flight not for every single one that ends.
@@ -290,8 +290,8 @@ void rpc_conversation::conclude(const call& done, result<std::string> reply)
 text_queue& rpc_conversation::begin_reply(batch* within)
 {
     if (!within) {
-        by_.out().begin();
-        return by_.out().text();
+        out_.begin();
+        return out_.text();
     }
     const std::size_t so_far = within->text.size();
     within->reply = within->text.here();
@@ -305,13 +305,13 @@ void rpc_conversation::end_reply(batch* within)
     if (within)
         held_back_ += within->text.size();
     else
-        by_.out().end(in_.kind());
+        out_.end(in_.kind());
 }
 
 void rpc_conversation::take_back(batch* within)
 {
     if (!within)
-        return by_.out().take_back();
+        return out_.take_back();
     within->text.back_to(within->reply);
     held_back_ += within->text.size();
 }
@@ -344,9 +344,9 @@ void rpc_conversation::one_done(batch* within)
         return;
     held_back_ -= within->text.size();
     within->text.tail() += ']';
-    by_.out().begin();
-    by_.out().text().append(std::move(within->text));
-    by_.out().end(in_.kind());
+    out_.begin();
+    out_.text().append(std::move(within->text));
+    out_.end(in_.kind());
 }
 
 /// False: dropped.
@@ -354,13 +354,12 @@ bool rpc_conversation::notify(std::string_view name, std::string_view params)
 {
     if (stopped_ || (is_backed_up() && name != "$/token"))
         return false;
-    outbox& out = by_.out();
-    out.begin();
+    out_.begin();
     try {
-        rpc::append_notification(out.text().tail(), name, params);
-        out.end(in_.kind());
+        rpc::append_notification(out_.text().tail(), name, params);
+        out_.end(in_.kind());
     } catch (const std::bad_alloc&) {
-        out.take_back();
+        out_.take_back();
         return false;
     }
     by_.wrote();
@@ -371,7 +370,7 @@ bool rpc_conversation::notify(std::string_view name, std::string_view params)
 
 void rpc_conversation::caught_up()
 {
-    if (is_backed_up())
+    if (kept_.empty() || is_backed_up())
         return;
     const auto all = kept_; // what they write may fill the outbox, but ends nothing
     for (const auto& each : all) {

@@ -53,13 +53,13 @@ private:
     struct batch;
 
     bool is_full() const noexcept;
-    bool is_backed_up() const noexcept { return by_.out().unsent() > max_queued_output; }
+    bool is_backed_up() const noexcept { return out_.unsent() > max_queued_output; }
     std::shared_ptr<rpc_conversation> self();
 
     void take(const inbox::event& came, turn& left);
     void start(const rpc::request& request, turn& left);
     void start_or_say_why(const rpc::request& request, turn& left);
-    std::size_t written() const noexcept { return by_.out().unsent() + held_back_; }
+    std::size_t written() const noexcept { return out_.unsent() + held_back_; }
     bool answer_at_once(const rpc::request& request);
     void start_call(const rpc::request& request);
     void refuse(const rpc::request& request, const failure& why);
@@ -83,6 +83,7 @@ private:
                      std::string_view outcome) const;
 
     carrier& by_;
+    outbox& out_; // by_'s
     const dispatcher& dispatcher_;
     const session_limits& limits_;
     const logger log_;

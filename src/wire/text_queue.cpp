@@ -4,7 +4,7 @@
 
 namespace warmd {
 
-std::string& text_queue::tail()
+void text_queue::begin_piece()
 {
     if (pieces_.empty()) {
         pieces_.emplace_back();
@@ -13,7 +13,6 @@ std::string& text_queue::tail()
         large.reserve(large_piece_bytes);
         append(std::move(large));
     }
-    return pieces_.back();
 }
 
 bool text_queue::last_is_long_enough() const noexcept
@@ -36,12 +35,6 @@ void text_queue::append(text_queue&& other)
     other.pieces_.front().erase(0, std::exchange(other.used_, 0));
     before_last_ += last() + std::exchange(other.before_last_, 0);
     pieces_.splice(pieces_.end(), other.pieces_);
-}
-
-text_queue::place text_queue::here()
-{
-    const std::string& end = tail();
-    return {std::prev(pieces_.end()), end.size(), before_last_ + end.size()};
 }
 
 void text_queue::insert(const place& where, std::string_view text)

@@ -2,6 +2,7 @@
 // Text that is made piece by piece and used up from its front, without being copied in between.
 
 #include <cstddef>
+#include <iterator>
 #include <list>
 #include <string>
 #include <string_view>
@@ -35,14 +36,23 @@ public:
     }
 
     /// Where to append. Ends the last piece if that is long enough.
-    std::string& tail();
+    std::string& tail()
+    {
+        if (pieces_.empty() || pieces_.back().size() >= piece_bytes)
+            begin_piece();
+        return pieces_.back();
+    }
     /// Appends `text` as a piece of its own.
     void append(std::string&& text);
     /// Appends all of `other`, which is empty then.
     void append(text_queue&& other);
 
     /// The end.
-    place here();
+    place here()
+    {
+        const std::string& end = tail();
+        return {std::prev(pieces_.end()), end.size(), before_last_ + end.size()};
+    }
     /// Bytes from there to the end.
     std::size_t since(const place& where) const noexcept
     {
@@ -63,6 +73,7 @@ public:
 
 private:
     static constexpr std::size_t kept_bytes = 2 * piece_bytes;
+    void begin_piece();
     bool last_is_long_enough() const noexcept;
     void drop_used_pieces();
     void swap(text_queue& other) noexcept;
