@@ -138,6 +138,7 @@ int application::run()
         say_.info("warmd " WARMD_VERSION ": kinds: " + registry_.kinds() + "; at most " +
                   limits(options_.cache) + "; threads: " + std::to_string(options_.load_threads) +
                   " to load, " + std::to_string(options_.run_threads) + " to run");
+        server_.before_each_round([this] { cache_.look_at_files(); });
         server_.on_path_lost([this](const std::string& why) {
             status_ = could_not_serve;
             begin_shutdown({}, why);
