@@ -1,5 +1,7 @@
 #include "simulation/simulation.hpp"
 
+#include "simulation/caller.hpp"
+#include "simulation/hand_clock.hpp"
 #include "simulation/manual_executor.hpp"
 #include "simulation/world.hpp"
 
@@ -21,61 +23,6 @@ namespace warmd::test {
 using namespace std::chrono_literals;
 
 namespace {
-
-/// A clock that stands until it is moved, and the alarms set on it.
-class hand_clock {
-public:
-    time_source source()
-    {
-        return {
-            [this] { return now_; },
-            [this](const asio::any_io_executor&) { return std::make_unique<hand_alarm>(*this); }};
-    }
-    void move(std::chrono::nanoseconds by)
-    {
-        now_ += by;
-        for (bool rang = true; rang;) { // ringing may set and destroy alarms
-            rang = false;
-            for (hand_alarm* each : alarms_)
-                if (each->ring_ && each->at_ <= now_) {
-                    std::exchange(each->ring_, {})();
-                    rang = true;
-                    break;
-                }
-        }
-    }
-
-private:
-    struct hand_alarm final : alarm {
-        explicit hand_alarm(hand_clock& on) : on_(on) { on_.alarms_.push_back(this); }
-        ~hand_alarm() override { std::erase(on_.alarms_, this); }
-        void set(time_point at, std::function<void()> ring) override
-        {
-            at_ = at;
-            ring_ = std::move(ring);
-        }
-        void cancel() override { ring_ = {}; }
-        hand_clock& on_;
-        time_point at_{};
-        std::function<void()> ring_;
-    };
-    time_point now_ = time_point() + 1h;
-    std::vector<hand_alarm*> alarms_;
-};
-
-/// One caller, from its question to the return of its lease.
-struct caller {
-    std::size_t model;
-    int files_when_asked;
-    std::optional<result<backend_lease>> got;
-    bool cancelled = false, counted = false;
-    int granted_files = 0;
-    asio::cancellation_signal signal;
-    std::shared_ptr<asio::cancellation_signal> run; // a run under way
-
-    bool answered() const { return got.has_value() || cancelled; }
-    bool holds() const { return counted; }
-};
 
 cache_limits limits_of(const simulation& what)
 {

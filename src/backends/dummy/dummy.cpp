@@ -1,5 +1,6 @@
 // The dummy backend: canned numbers with the shape of real ones, and the troubles a test asks for.
 
+#include "dummy_options.hpp"
 #include "model/batching_backend.hpp"
 #include <warmd/backend_registry.hpp>
 #include <warmd/json.hpp>
@@ -22,56 +23,7 @@ namespace {
 
 constexpr std::size_t vocabulary = 256; // one token per byte
 
-struct dummy_options {
-    std::chrono::milliseconds load{0}, call{0}, close{0};
-    std::uint64_t bytes = 1 << 20;
-    std::string load_error, call_error, close_error;
-    std::uint64_t load_error_times = 0;
-};
-
 failure bad(std::string detail) { return failure{errc::invalid_params, std::move(detail)}; }
-
-result<dummy_options> read_options(const std::string& text)
-{
-    dummy_options options;
-    const auto parsed = parse_json(text);
-    if (!parsed || !parsed->is_object())
-        return bad("model.options must be an object");
-    for (const auto& [name, value] : parsed->get_object()) {
-        const std::string key = name;
-        std::chrono::milliseconds* const time = key == "load_ms"    ? &options.load
-                                                : key == "call_ms"  ? &options.call
-                                                : key == "close_ms" ? &options.close
-                                                                    : nullptr;
-        std::uint64_t* const number = key == "bytes"              ? &options.bytes
-                                      : key == "load_error_times" ? &options.load_error_times
-                                                                  : nullptr;
-        std::string* const message = key == "load_error"    ? &options.load_error
-                                     : key == "call_error"  ? &options.call_error
-                                     : key == "close_error" ? &options.close_error
-                                                            : nullptr;
-        if (!time && !number && !message)
-            return bad("unknown member model.options." + shortened(key) +
-                       "; the dummy kind has load_ms, call_ms, close_ms, bytes, load_error, "
-                       "load_error_times, close_error, call_error");
-        if (message) {
-            if (!value.is_string())
-                return bad("model.options." + key + " must be a string");
-            *message = std::string(value.get_string());
-            continue;
-        }
-        boost::system::error_code ec;
-        const auto amount = value.to_number<std::int64_t>(ec);
-        if (!value.is_number() || ec || amount < 0 || (time && amount > 86'400'000))
-            return bad("model.options." + key + " must be a whole number, at least 0" +
-                       (time ? " and at most 86400000" : ""));
-        if (time)
-            *time = std::chrono::milliseconds(amount);
-        else
-            *number = static_cast<std::uint64_t>(amount);
-    }
-    return options;
-}
 
 /// Waits `time`, or less if asked to stop: then false.
 bool pause(std::chrono::milliseconds time, const std::stop_token& stop)
@@ -373,7 +325,7 @@ result<resolved_model> resolve(const model_spec& asked, const file_rules&)
     if (asked.dtype == "bf16" || asked.dtype == "fp16")
         return failure{errc::unsupported,
                        "the dummy kind computes in fp32 only, asked for " + asked.dtype};
-    const auto options = read_options(asked.options);
+    const auto options = read_dummy_options(asked.options);
     if (!options)
         return options.error();
     resolved_model model{.spec = asked, .key = {}, .files = {}, .estimated_bytes = options->bytes};
@@ -398,7 +350,7 @@ struct failure_count {
 result<std::unique_ptr<backend>> load(const resolved_model& model, load_context& context,
                                       failure_count& counted)
 {
-    const auto options = read_options(model.spec.options);
+    const auto options = read_dummy_options(model.spec.options);
     if (!options)
         return options.error();
     constexpr int steps = 10;
