@@ -238,9 +238,9 @@ effects cache_core::loaded(entry_id id, result<footprint> bytes, time_point now)
     entry& which = entries_.at(id);
     BOOST_ASSERT(which.state == entry_state::loading);
     set_deadline(which, {});
-    which.overdue = false;
+    const bool late = std::exchange(which.overdue, false);
     if (!bytes) {
-        fail(which, bytes.error(), now);
+        fail(which, late ? load_timeout_of(which, bytes.error()) : bytes.error(), now);
     } else {
         become(which, entry_state::ready, "loaded");
         which.failures = 0;
@@ -257,6 +257,17 @@ effects cache_core::loaded(entry_id id, result<footprint> bytes, time_point now)
     }
     pump(now);
     return take_effects();
+}
+
+/// What an overdue load ended with: it was asked to stop, and its own word for that would tell
+/// those who ask later of a fault that its files do not have.
+failure cache_core::load_timeout_of(const entry& which, const failure& ended_with) const
+{
+    return {.code = errc::timeout,
+            .detail = "the load of " + which.model->key.text +
+                      " was stopped: it had passed the load timeout of " +
+                      seconds_text(limits_.load_timeout),
+            .cause = ended_with.detail};
 }
 
 /// Keeps only the failure, until its back-off ends and a while longer, so that the next one

@@ -280,6 +280,7 @@ private:
     void doom(entry& which, evict_reason why, time_point now);
     void close(entry& which, evict_reason why, time_point now);
     void fail(entry& which, failure why, time_point now);
+    failure load_timeout_of(const entry& which, const failure& ended_with) const;
     void pin(entry& which, bool pinned);
     void forget(entry_id id, std::string_view why);
     void expire(entry& which, time_point now);

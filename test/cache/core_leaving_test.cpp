@@ -129,6 +129,17 @@ BOOST_AUTO_TEST_CASE(a_load_that_hangs_is_overdue_keeps_its_charge_and_is_refuse
     BOOST_TEST(f.core.stats().overdue == 0U);
 }
 
+BOOST_AUTO_TEST_CASE(an_overdue_load_that_stops_is_remembered_as_a_timeout)
+{
+    fixture f(limits_with(2, [](cache_limits& l) { l.load_timeout = 30s; }));
+    f.want(1, "a");
+    f.after(30s);
+    BOOST_TEST(f.failed(1) == "");
+    BOOST_TEST(f.want(2, "a") == "refuse 2 timeout cached");
+    f.now += 2s; // the end of the first back-off
+    BOOST_TEST(f.want(3, "a") == "gone 1; load 2");
+}
+
 BOOST_AUTO_TEST_CASE(a_close_that_hangs_keeps_its_charge_and_refuses_its_key)
 {
     fixture f(limits_with(2, [](cache_limits& l) { l.close_timeout = 30s; }));

@@ -59,21 +59,11 @@ BOOST_AUTO_TEST_CASE(the_example_is_read)
     BOOST_TEST(file.models.at("plain").dtype == "bf16");
     BOOST_TEST((file.preload == names{"plain"}));
     BOOST_TEST((file.pin == names{"verses"}));
-    BOOST_REQUIRE(file.limits.size() == 18U);
+    BOOST_REQUIRE(file.limits.size() == 19U);
     BOOST_TEST(file.limits[0].name == "max_loaded_models");
     BOOST_TEST(file.limits[0].value == "3");
     BOOST_TEST(file.limits[1].value == "50%");
     BOOST_TEST(file.limits[1].place == "/etc/warmd/warmd.conf:19:9");
-}
-
-BOOST_AUTO_TEST_CASE(what_the_readme_shows_is_read)
-{
-    const std::string readme = content(WARMD_TEST_DATA "/../../README.md");
-    const std::size_t start = readme.find("```json\n") + 8;
-    const config_file file = parsed(readme.substr(start, readme.find("```", start) - start));
-    BOOST_TEST(file.models.at("verses").adapter.value() == "/etc/warmd/adapters/verses");
-    BOOST_TEST(file.limits.size() == 3U);
-    BOOST_TEST((file.pin == names{"verses"}));
 }
 
 BOOST_AUTO_TEST_CASE(access_is_one_setting_for_each_value)
