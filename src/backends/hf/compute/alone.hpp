@@ -1,7 +1,12 @@
 #pragma once
 // oneDNN's own threads, which are never wanted.
 
-#include <omp.h>
+// Of OpenMP's interface (2.0 and later). Declared here: the compiler's <omp.h> may belong to
+// another library than the one that oneDNN is linked to.
+extern "C" {
+int omp_get_max_threads();
+void omp_set_num_threads(int threads);
+}
 
 namespace warmd::hf {
 
