@@ -244,12 +244,12 @@ BOOST_AUTO_TEST_CASE(a_text_is_read_in_steps_as_at_once)
         BOOST_REQUIRE(root.has_value());
         BOOST_TEST((*root)->value() == expected);
     }
-    for (const char* broken : {"[1,2,3", "[1,2,}]", "", "[1] 2", "{\"a\":[1,2],}"}) {
-        by_steps.begin(broken);
+    for (const char* cut_off : {"[1,2,3", "[1,2,}]", "", "[1] 2", "{\"a\":[1,2],}"}) {
+        by_steps.begin(cut_off);
         auto root = by_steps.read_some(1);
         while (root && !*root)
             root = by_steps.read_some(1);
         BOOST_TEST(!root.has_value());
-        BOOST_TEST(root.error().detail == whole.read(broken).error().detail);
+        BOOST_TEST(root.error().detail == whole.read(cut_off).error().detail);
     }
 }

@@ -214,8 +214,8 @@ lora_weights hf_backend::drawn(const view& through) const
         null_draws(through, tensor, values);
         return result<void>();
     };
-    lora_weights made = std::move(
-        *arrange_lora(base_->weights.config, structure, draws, gate_->team())); // draws cannot fail
+    lora_weights made = // draws cannot fail
+        *arrange_lora(base_->weights.config, structure, draws, gate_->team());
     make_lora_tiles(base_->weights.config, base_->weights.computes, made, gate_->team());
     return made;
 }
