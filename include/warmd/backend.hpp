@@ -199,6 +199,9 @@ private:
     std::unique_ptr<receiver> to_; // null: answered
 };
 
+/// How urgent a call is: batch calls get what interactive ones leave, and a little in any case.
+enum class call_priority { interactive, batch };
+
 /// One operation for a backend to carry out. Its functions are called on any thread.
 struct call {
     operation what;
@@ -212,6 +215,18 @@ struct call {
                                                  ///< too_many_tokens()
     std::size_t max_reply_bytes =
         std::numeric_limits<std::size_t>::max(); ///< see too_much_to_list()
+    std::uint64_t origin = 0; ///< whose it is (a connection's number): calls of one origin share
+                              ///< what one gets of the machine
+    call_priority priority = call_priority::interactive;
+    bool fresh = false; ///< compute all of it, whatever is remembered
+};
+
+/// What a loaded model is doing.
+struct activity {
+    std::size_t running = 0;        ///< calls taken on and not completed
+    std::size_t queued_tokens = 0;  ///< of those calls' inputs, not yet fed to the model
+    std::uint64_t kv_bytes = 0;     ///< keys and values kept on this model's behalf
+    std::string tokenizer = "base"; ///< whose: "base" or "adapter"
 };
 
 /// invalid_params.
@@ -250,6 +265,8 @@ public:
     virtual void submit(call what) = 0;
     /// Measured footprint.
     virtual footprint bytes() const = 0;
+    /// What it is doing now. Any thread, until close(); never blocks for long.
+    virtual activity now() const { return {}; }
     /// Gives up what the destructor cannot report on. Called once, before destruction.
     virtual void close() = 0;
 };

@@ -52,6 +52,7 @@ inline constexpr std::array<double, 15> seconds_bounds{.0001, .0003, .001, .003,
 inline constexpr std::array<double, 10> age_bounds{
     1, 10, 60, 300, 900, 3600, 4 * 3600, 12 * 3600, 24 * 3600, 7 * 24 * 3600};
 inline constexpr std::array<double, 11> batch_bounds{1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024};
+inline constexpr std::array<double, 10> row_bounds{1, 2, 4, 8, 16, 32, 64, 128, 256, 512};
 inline constexpr std::array<double, 8> error_bounds{.01, .02, .05, .1, .2, .5, 1, 2};
 
 /// How requests for one method ended.
@@ -96,6 +97,19 @@ struct metrics {
     histogram batch_calls{batch_bounds};     ///< calls handed over together
     std::atomic<std::uint64_t> tokens_in = 0, tokens_out = 0;
     std::atomic<std::uint64_t> kv_bytes = 0; ///< set aside for keys and values under way
+    std::atomic<std::uint64_t> answers_remembered =
+        0;                                       ///< inputs whose answer was not computed again
+    std::atomic<std::uint64_t> answer_bytes = 0; ///< kept for that
+
+    // on the thread that takes steps, see hf/engine
+    histogram step_rows{row_bounds};                             ///< tokens of one step
+    histogram step_seconds{seconds_bounds};                      ///< of one step
+    std::atomic<double> prefill_seconds = 0, decode_seconds = 0; ///< of steps, by their rows
+    std::atomic<std::uint64_t> waiting_tokens = 0, waiting_batch_tokens = 0; ///< by priority
+    std::atomic<std::uint64_t> prefix_tokens = 0; ///< reused: neither computed nor charged again
+    std::atomic<std::uint64_t> prefix_bytes = 0;  ///< kept for that, part of kv_bytes
+    std::atomic<std::int64_t> step_since = 0;     ///< steady_clock's count when the step under way
+                                                  ///< began; 0: there is none
 };
 
 } // namespace warmd

@@ -38,7 +38,10 @@ void submit(const std::shared_ptr<hold>& under, operation what, call_options how
                         .complete = [under, tell = std::move(complete)](
                                         result<outcome> told) { tell(std::move(told)); },
                         .max_tokens = how.max_tokens,
-                        .max_reply_bytes = how.max_reply_bytes});
+                        .max_reply_bytes = how.max_reply_bytes,
+                        .origin = how.origin,
+                        .priority = how.priority,
+                        .fresh = how.fresh});
 }
 
 std::function<void(result<outcome>)> deliver_to(std::shared_ptr<handoff<result<outcome>>> to)

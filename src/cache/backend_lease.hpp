@@ -27,6 +27,9 @@ struct call_options {
     std::size_t max_tokens = std::numeric_limits<std::size_t>::max();      ///< as in call
     std::size_t max_reply_bytes = std::numeric_limits<std::size_t>::max(); ///< as in call
     std::function<void(const generated_token&)> on_token; ///< on a worker thread; may be empty
+    std::uint64_t origin = 0;                             ///< as in call, and the next two
+    call_priority priority = call_priority::interactive;
+    bool fresh = false;
 };
 
 /// What is made of an outcome, on the worker thread that has it: a large one takes a while.
