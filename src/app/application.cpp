@@ -90,7 +90,7 @@ constexpr int polite = 10;
 backend_registry backends(const daemon_options& options, const logger& say,
                           const std::shared_ptr<metrics>& counted)
 {
-    hf::hf_options how{.kv_bytes = {counted, &counted->kv_bytes}};
+    hf::hf_options how{.counted = counted};
     if (options.max_kv_bytes != 0)
         how.max_kv_bytes = options.max_kv_bytes;
     backend_registry registry;

@@ -80,7 +80,9 @@ private:
 };
 
 hf_models::hf_models(logger say, hf_options how)
-    : say_(std::move(say)), kv_(std::make_shared<kv_budget>(how.max_kv_bytes, how.kv_bytes))
+    : say_(std::move(say)),
+      kv_(std::make_shared<kv_budget>(how.max_kv_bytes, std::shared_ptr<std::atomic<std::uint64_t>>(
+                                                            how.counted, &how.counted->kv_bytes)))
 {
     const std::size_t threads = gate_->team().size(), cores = usable_cores();
     if (threads < cores)

@@ -1,10 +1,10 @@
 #pragma once
 // The "hf" kind: model directories as Hugging Face Transformers and PEFT write them.
 
+#include "base/metrics.hpp"
 #include <warmd/backend_registry.hpp>
 #include <warmd/log.hpp>
 
-#include <atomic>
 #include <cstdint>
 #include <limits>
 #include <memory>
@@ -14,8 +14,11 @@ namespace warmd::hf {
 /// What the models of one loader may use together.
 struct hf_options {
     std::uint64_t max_kv_bytes =
-        std::numeric_limits<std::uint64_t>::max(); ///< keys and values of sequences under way
-    std::shared_ptr<std::atomic<std::uint64_t>> kv_bytes{}; ///< told how much of that is in use
+        std::numeric_limits<std::uint64_t>::max(); ///< keys and values, kept ones included
+    double step_seconds = 0.05;           ///< what a step of the forward pass should take at most
+    std::uint64_t prefix_cache_bytes = 0; ///< of max_kv_bytes: kept when their sequences have ended
+    std::uint64_t answer_cache_bytes = 0; ///< remembered answers of base views
+    std::shared_ptr<metrics> counted = std::make_shared<metrics>(); ///< never null
 };
 
 /// The loader of the hf kind. Backends of one loader take turns at computing and share the weights

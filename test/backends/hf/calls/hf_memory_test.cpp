@@ -12,15 +12,16 @@ using namespace warmd::hf;
 
 namespace {
 
-using gauge = std::shared_ptr<std::atomic<std::uint64_t>>;
-
 /// The demo model, with room for the keys and values of so many blocks of positions.
 struct bounded_model {
-    gauge in_use = std::make_shared<std::atomic<std::uint64_t>>(0);
+    std::shared_ptr<metrics> counted = std::make_shared<metrics>();
+    std::atomic<std::uint64_t>& in_use = counted->kv_bytes;
     std::unique_ptr<backend> model;
 
     explicit bounded_model(std::uint64_t bytes)
-        : model(load_with(hf_loader({}, {bytes, in_use}), demo_spec("auto")).value())
+        : model(load_with(hf_loader({}, {.max_kv_bytes = bytes, .counted = counted}),
+                          demo_spec("auto"))
+                    .value())
     {
     }
 };
@@ -32,10 +33,10 @@ std::uint64_t bytes_of(const text_or_ids& text)
     std::uint64_t seen = 0;
     call one{.what = generate{.prompt = text, .max_new_tokens = 1},
              .stop = {},
-             .on_token = [&](const generated_token&) { seen = *free.in_use; },
+             .on_token = [&](const generated_token&) { seen = free.in_use; },
              .complete = [](const result<outcome>& came) { BOOST_TEST(came.has_value()); }};
     run_together(*free.model, std::span(&one, 1));
-    BOOST_TEST(*free.in_use == 0u);
+    BOOST_TEST(free.in_use == 0u);
     return seen;
 }
 
@@ -54,7 +55,7 @@ BOOST_AUTO_TEST_CASE(a_sequence_sets_aside_all_that_it_can_come_to)
              .on_token =
                  [&](const generated_token&) {
                      if (seen == 0)
-                         seen = *free.in_use;
+                         seen = free.in_use;
                  },
              .complete = [](const result<outcome>&) {}};
     run_together(*free.model, std::span(&one, 1));
@@ -101,7 +102,7 @@ BOOST_AUTO_TEST_CASE(what_does_not_fit_at_once_waits_and_has_the_same_bits)
     }
     BOOST_TEST(std::get<generation_result>(answers[2].value()).ids ==
                std::get<generation_result>(expected[2].value()).ids);
-    BOOST_TEST(*tight.in_use == 0u);
+    BOOST_TEST(tight.in_use == 0u);
 }
 
 BOOST_AUTO_TEST_CASE(the_bound_is_never_passed)
@@ -118,7 +119,7 @@ BOOST_AUTO_TEST_CASE(the_bound_is_never_passed)
              .stop = {},
              .on_token =
                  [&](const generated_token&) {
-                     most = std::max<std::uint64_t>(most, *tight.in_use);
+                     most = std::max<std::uint64_t>(most, tight.in_use);
                  },
              .complete = [&](const result<outcome>& came) { completed += came.has_value(); }});
     run_together(*tight.model, calls);
@@ -148,8 +149,8 @@ BOOST_AUTO_TEST_CASE(a_call_that_waits_for_room_can_be_given_up)
 BOOST_AUTO_TEST_CASE(models_that_share_the_bound_take_turns)
 {
     const std::uint64_t whole = bytes_of(some_ids(200, 1));
-    const auto in_use = std::make_shared<std::atomic<std::uint64_t>>(0);
-    const loader by = hf_loader({}, {whole, in_use});
+    const auto counted = std::make_shared<metrics>();
+    const loader by = hf_loader({}, {.max_kv_bytes = whole, .counted = counted});
     const auto fine = load_with(by, demo_spec("auto")).value();
     const auto base = load_with(by, spec_of(demo / "model")).value();
     const auto keep_asking = [](backend& model, std::size_t& answered) {
@@ -164,5 +165,5 @@ BOOST_AUTO_TEST_CASE(models_that_share_the_bound_take_turns)
     second.join();
     BOOST_TEST(one == 12u);
     BOOST_TEST(other == 12u);
-    BOOST_TEST(*in_use == 0u);
+    BOOST_TEST(counted->kv_bytes == 0u);
 }
