@@ -11,11 +11,14 @@
 
 namespace warmd {
 
-/// The worker threads for calls, as one backend sees them: for work that blocks. Usable until its
-/// close() has been called.
+/// The worker threads for calls, as one backend sees them: for work that blocks for a while. They
+/// are few (warmd's --workers: by default as many as there are cores to use, at least two), the
+/// same for all backends, and what is posted waits for one that is free. Usable while the backend
+/// is being loaded, while a call is not completed, and in a job: close() waits for the end of both.
+/// A loader that fails has nothing posted that is still to run.
 struct call_worker {
-    std::function<void(std::function<void()>)>
-        post; ///< runs it there later; one at a time, in the order in which they were posted
+    std::function<void(std::function<void()>)> post; ///< runs it there later, beside what else was
+                                                     ///< posted; it must not throw
     std::function<void(std::size_t calls)>
         took; ///< for the metrics: so many calls are begun together; may be empty
 };

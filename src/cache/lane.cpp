@@ -77,13 +77,12 @@ struct lane::account {
 void lane::submit(call what)
 {
     const auto counted = std::make_shared<account>(account{metrics_});
-    held_.fetch_add(1, std::memory_order_relaxed);
     what.on_start = [counted] { counted->start(); };
-    what.complete = [self = shared_from_this(), counted, to = std::move(what.complete)](
+    what.complete = [held = share(), counted, to = std::move(what.complete)](
                         result<outcome> told, std::size_t tokens_in) mutable {
         counted->end(told, tokens_in); // first, so that who has an answer finds it counted
         to(std::move(told), tokens_in);
-        self->let_go();
+        held.reset();
     };
     try {
         backend_->submit(std::move(what));
@@ -91,11 +90,20 @@ void lane::submit(call what)
     }
 }
 
-/// One after the other, in order, on runs_.
+/// Keeps the backend from being closed until the last copy goes.
+std::shared_ptr<lane> lane::share()
+{
+    held_.fetch_add(1, std::memory_order_relaxed);
+    return {this, [self = shared_from_this()](lane*) { self->let_go(); }};
+}
+
+/// The backend is part of this lane, which is therefore there whenever it posts.
 call_worker lane::worker()
 {
-    const auto post = [runs = runs_](std::function<void()> job) {
-        asio::post(runs, [job = std::move(job)]() noexcept { job(); });
+    const auto post = [this](std::function<void()> job) {
+        asio::post(runs_, [held = share(), job = std::move(job)]() mutable noexcept {
+            std::exchange(job, {})(); // what it holds goes first
+        });
     };
     return {.post = post, .took = [to = metrics_](std::size_t calls) {
                 to->batch_calls.add(static_cast<double>(calls));
@@ -127,9 +135,8 @@ void lane::let_go() noexcept
         give_memory_back(held);
         return thrown;
     };
-    asio::post(runs_, [self = shared_from_this(), end]() noexcept {
-        asio::post(self->loads_,
-                   [self, end]() noexcept { self->closed_(end(std::move(self->backend_))); });
+    asio::post(loads_, [self = shared_from_this(), end]() noexcept {
+        self->closed_(end(std::move(self->backend_)));
     });
 }
 

@@ -17,9 +17,9 @@ namespace warmd {
 
 /// One backend's life: load, then calls, then close and destruction, in that order (invariant 3).
 /// Loads and closes run on one pool and what blocks of calls on another, so that slow loads never
-/// keep calls waiting. The close waits until every call has been completed, and passes through the
-/// calls' strand, so it cannot overlap or overtake one whatever the caller's bookkeeping says.
-/// Functions given to it are called on a worker thread and must not throw.
+/// keep calls waiting. The close waits until every call has been completed and every job of the
+/// backend's has ended, so it cannot overlap or overtake one whatever the caller's bookkeeping
+/// says. Functions given to it are called on a worker thread and must not throw.
 class lane : public std::enable_shared_from_this<lane> {
 public:
     /// Calls are counted in `to`.
@@ -35,7 +35,7 @@ public:
     /// Gives the backend a call, and counts it. It is completed exactly once, whatever the backend
     /// does. Any thread. REQUIRES: the load succeeded.
     void submit(call what);
-    /// Closes and destroys the backend once every call is completed; called once, after the last
+    /// Closes and destroys the backend once nothing of it is under way; called once, after the last
     /// submit(). `done` gets what close() threw, or "".
     void close(std::function<void(std::string thrown)> done);
 
@@ -44,12 +44,13 @@ private:
     struct account;
 
     call_worker worker();
+    std::shared_ptr<lane> share();
     void let_go() noexcept;
 
     asio::strand<asio::any_io_executor> loads_;
-    asio::strand<asio::any_io_executor> runs_;
-    std::unique_ptr<backend> backend_;  // made and destroyed on loads_
-    std::atomic<std::size_t> held_ = 1; // by calls that are not completed, and 1 until close()
+    asio::any_io_executor runs_;
+    std::unique_ptr<backend> backend_;        // made and destroyed on loads_
+    std::atomic<std::size_t> held_ = 1;       // shares that are not given back, and 1 until close()
     std::function<void(std::string)> closed_; // set by close()
     const std::shared_ptr<metrics> metrics_;
 };

@@ -23,10 +23,13 @@ protected:
 
 private:
     void run_pending() noexcept;
+    std::vector<call> take_pending();
+    void post_next();
 
     const call_worker worker_;
     std::mutex mutex_;
-    std::vector<call> pending_; // guarded by mutex_; a job is posted for them while there are any
+    bool busy_ = false;         // guarded by mutex_: a job for `pending_` is posted, or runs
+    std::vector<call> pending_; // guarded by mutex_
 };
 
 } // namespace warmd
