@@ -67,7 +67,8 @@ void hand_over(const runners& all, const Leaves& leaves)
         if (there < each->shared_blocks && !leaves(*each->source))
             continue;
         if (each->begin())
-            each->cache.share(each->source->cache, std::min(there, each->shared_blocks));
+            each->cache.share(
+                each->source->cache.blocks().first(std::min(there, each->shared_blocks)));
         each->source = nullptr;
     }
 }

@@ -136,12 +136,18 @@ void kv_cache::extend(std::size_t count)
     length_ += count;
 }
 
-void kv_cache::share(const kv_cache& from, std::size_t blocks)
+void kv_cache::share(std::span<const kv_block> blocks)
 {
-    blocks_.assign(from.blocks_.begin(),
-                   from.blocks_.begin() + static_cast<std::ptrdiff_t>(blocks));
-    length_ = blocks * attention_block;
+    blocks_.assign(blocks.begin(), blocks.end());
+    length_ = blocks.size() * attention_block;
     reserved_.drop(std::min(reserved_.bytes(), pool_->bytes_for(length_)));
+}
+
+void kv_cache::clear()
+{
+    blocks_.clear();
+    length_ = 0;
+    reserved_.drop(reserved_.bytes());
 }
 
 } // namespace warmd::hf

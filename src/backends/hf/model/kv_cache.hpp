@@ -14,6 +14,7 @@
 #include <limits>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <stdexcept>
 #include <utility>
 #include <vector>
@@ -108,48 +109,61 @@ private:
     std::vector<memory_block> spare_; // guarded by mutex_
 };
 
-/// One sequence's cache. Each block is charged once, however many sequences share it. REQUIRES: the
-/// pool outlives it.
+/// Memory of a pool for attention_block positions, and what it is charged as, until it ends.
+/// REQUIRES: the pool outlives it.
+class held_block {
+public:
+    held_block(kv_pool& from, kv_charge paid)
+        : pool_(&from), charge_(std::move(paid)), memory_(from.take())
+    {
+    }
+    ~held_block() { pool_->give_back(std::move(memory_)); }
+    held_block(const held_block&) = delete;
+    held_block& operator=(const held_block&) = delete;
+
+    std::byte* data() const { return memory_.data(); }
+    std::uint64_t bytes() const { return charge_.bytes(); } ///< of the budget
+
+private:
+    kv_pool* pool_;
+    kv_charge charge_;
+    memory_block memory_;
+};
+
+/// A share in a block: charged once, however many sequences and others hold it.
+using kv_block = std::shared_ptr<held_block>;
+
+/// One sequence's cache. REQUIRES: the pool outlives it.
 class kv_cache {
 public:
     explicit kv_cache(kv_pool& pool) : pool_(&pool), reserved_(pool.budget()) {}
     std::size_t length() const { return length_; } ///< positions in it
     /// Sets aside what it takes to grow to `positions` in all, so that extend() to there cannot
-    /// fail. False, and nothing changes, if the budget has no room for that now.
+    /// fail: only what it neither has nor shares. False, and nothing changes, if the budget has no
+    /// room for that now.
     [[nodiscard]] bool reserve(std::size_t positions);
     /// Makes room for `count` more positions, which count as in it from now on. Throws
     /// kv_exhausted, and nothing changes, if they are neither reserved nor is there room for them.
     void extend(std::size_t count);
-    /// Begins with the first `blocks` whole blocks of another sequence's cache, which are never
-    /// written again; what was reserved for them goes back. REQUIRES: it is empty, both are of one
-    /// pool, and `from` has as many positions.
-    void share(const kv_cache& from, std::size_t blocks);
+    /// Begins with `blocks`, which are whole and never written again; what was reserved for them
+    /// goes back. REQUIRES: it is empty, and they are of its pool.
+    void share(std::span<const kv_block> blocks);
+    /// What it begins with, for share(): a block is written until all its positions are in.
+    std::span<const kv_block> blocks() const { return blocks_; }
+    /// It is empty again, and nothing is reserved.
+    void clear();
 
     /// The keys and values of one head in a block of positions.
     std::byte* at(std::size_t block, std::size_t layer, std::size_t kv_head)
     {
-        return blocks_[block]->memory.data() + pool_->place_of(layer, kv_head);
+        return blocks_[block]->data() + pool_->place_of(layer, kv_head);
     }
 
 private:
-    struct held_block {
-        kv_pool* pool;
-        kv_charge charge;
-        memory_block memory;
-
-        held_block(kv_pool& from, kv_charge paid)
-            : pool(&from), charge(std::move(paid)), memory(from.take())
-        {
-        }
-        ~held_block() { pool->give_back(std::move(memory)); }
-        held_block(const held_block&) = delete;
-        held_block& operator=(const held_block&) = delete;
-    };
-
     kv_pool* pool_;
     std::size_t length_ = 0;
     kv_charge reserved_; // for blocks to come
-    std::vector<std::shared_ptr<held_block>> blocks_;
+    std::vector<kv_block> blocks_;
 };
 
 } // namespace warmd::hf

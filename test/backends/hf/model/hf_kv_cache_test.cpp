@@ -1,6 +1,6 @@
 // What sequences remember is counted, and never more than was allowed.
 
-#include "hf/model/kv_cache.hpp"
+#include "support/small_pool.hpp"
 
 #include <boost/test/unit_test.hpp>
 
@@ -11,38 +11,6 @@
 #include <vector>
 
 using namespace warmd::hf;
-
-namespace {
-
-/// A pool of blocks of a small model, and what one of them takes.
-struct small_pool {
-    std::unique_ptr<const attention> attends = make_fp32_attention(8);
-    std::shared_ptr<kv_budget> budget;
-    kv_pool pool;
-    std::uint64_t block;
-
-    explicit small_pool(std::size_t blocks)
-        : budget(std::make_shared<kv_budget>(blocks * one_block())),
-          pool(shape(), *attends, budget), block(one_block())
-    {
-    }
-
-private:
-    static model_config shape()
-    {
-        model_config config;
-        config.layers = 2;
-        config.heads = config.kv_heads = 2;
-        config.head_dim = 8;
-        return config;
-    }
-    std::uint64_t one_block() const
-    {
-        return kv_pool(shape(), *attends, std::make_shared<kv_budget>()).bytes_for(attention_block);
-    }
-};
-
-} // namespace
 
 BOOST_AUTO_TEST_CASE(a_sequence_takes_whole_blocks_of_the_budget_and_gives_them_back)
 {
@@ -99,11 +67,46 @@ BOOST_AUTO_TEST_CASE(a_shared_block_is_charged_once_until_the_last_who_shares_it
     kv_cache second(of.pool);
     BOOST_TEST(second.reserve(2 * attention_block));
     BOOST_TEST(of.budget->in_use() == 4 * of.block);
-    second.share(*first, 1);
+    second.share(first->blocks().first(1));
     BOOST_TEST(of.budget->in_use() == 3 * of.block);
     second.extend(attention_block);
     BOOST_TEST(of.budget->in_use() == 3 * of.block);
     first.reset();
+    BOOST_TEST(of.budget->in_use() == 2 * of.block);
+}
+
+BOOST_AUTO_TEST_CASE(who_begins_with_shared_blocks_needs_room_for_the_rest_only)
+{
+    small_pool of(3);
+    std::vector<kv_block> kept;
+    {
+        kv_cache first(of.pool);
+        first.extend(2 * attention_block);
+        kept.assign(first.blocks().begin(), first.blocks().end());
+    }
+    BOOST_TEST(of.budget->in_use() == 2 * of.block);
+    BOOST_TEST(kept[0]->bytes() == of.block);
+    kv_cache second(of.pool);
+    second.share(kept);
+    BOOST_TEST(second.length() == 2 * attention_block);
+    BOOST_TEST(!second.reserve(4 * attention_block));
+    BOOST_TEST(second.reserve(3 * attention_block));
+    BOOST_TEST(of.budget->in_use() == 3 * of.block);
+    second.extend(1);
+    BOOST_TEST(of.budget->in_use() == 3 * of.block);
+}
+
+BOOST_AUTO_TEST_CASE(a_share_that_found_no_room_for_the_rest_is_undone)
+{
+    small_pool of(2);
+    kv_cache first(of.pool), second(of.pool);
+    first.extend(attention_block);
+    second.share(first.blocks());
+    BOOST_TEST(second.reserve(2 * attention_block));
+    second.clear();
+    BOOST_TEST(second.length() == 0u);
+    BOOST_TEST(of.budget->in_use() == of.block);
+    BOOST_TEST(second.reserve(attention_block));
     BOOST_TEST(of.budget->in_use() == 2 * of.block);
 }
 
