@@ -81,6 +81,13 @@ child::~child()
     ::waitpid(pid_, nullptr, 0);
 }
 
+bool child::runs() const
+{
+    siginfo_t ended{};
+    return ::waitid(P_PID, static_cast<id_t>(pid_), &ended, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+           ended.si_pid == 0;
+}
+
 std::chrono::nanoseconds child::cpu_time() const
 {
     std::uint64_t sum = 0;

@@ -24,6 +24,8 @@ public:
     child& operator=(child&&) = delete;
 
     pid_t pid() const { return pid_; }
+    /// False once it has ended by itself.
+    bool runs() const;
     /// Processor time of all its threads so far.
     std::chrono::nanoseconds cpu_time() const;
     /// Resident memory in bytes.

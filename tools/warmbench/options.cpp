@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <iostream>
+#include <sstream>
 
 namespace warmbench {
 
@@ -20,6 +21,15 @@ bool option_reader::read(int count, char** arguments) const
     if (given.contains("help"))
         std::cout << known_;
     return !given.contains("help");
+}
+
+std::vector<std::string> split(const std::string& list)
+{
+    std::vector<std::string> parts;
+    std::istringstream in(list);
+    for (std::string part; std::getline(in, part, ',');)
+        parts.push_back(part);
+    return parts;
 }
 
 std::string warmd_beside()

@@ -4,6 +4,7 @@
 #include <boost/program_options.hpp>
 
 #include <string>
+#include <vector>
 
 namespace warmbench {
 
@@ -19,12 +20,21 @@ public:
                              what);
         return *this;
     }
+    /// One without a value: false unless it is given.
+    option_reader& flag(const char* name, bool& value, const char* what)
+    {
+        known_.add_options()(name, boost::program_options::bool_switch(&value), what);
+        return *this;
+    }
     /// False: --help was asked for and given. Throws what is wrong with them.
     bool read(int count, char** arguments) const;
 
 private:
     boost::program_options::options_description known_;
 };
+
+/// "a,b" -> a and b.
+std::vector<std::string> split(const std::string& list);
 
 /// The daemon to measure, unless told otherwise: the one next to warmbench.
 std::string warmd_beside();

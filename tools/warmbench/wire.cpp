@@ -3,6 +3,7 @@
 
 #include "contestants.hpp"
 #include "options.hpp"
+#include "quantiles.hpp"
 #include "subcommands.hpp"
 
 #include <algorithm>
@@ -10,7 +11,6 @@
 #include <list>
 #include <memory>
 #include <optional>
-#include <sstream>
 
 namespace warmbench {
 
@@ -22,15 +22,6 @@ struct wire_options {
     double seconds = 0.5, rate = 0;
     int repeat = 5, server_core = 0, client_core = 1;
 };
-
-std::vector<std::string> split(const std::string& list)
-{
-    std::vector<std::string> parts;
-    std::istringstream in(list);
-    for (std::string part; std::getline(in, part, ',');)
-        parts.push_back(part);
-    return parts;
-}
 
 /// Empty: help was asked for and given.
 std::optional<wire_options> read(int count, char** arguments, const char* peers)
@@ -49,12 +40,6 @@ std::optional<wire_options> read(int count, char** arguments, const char* peers)
         .add("server-core", read.server_core, "-1: not pinned")
         .add("client-core", read.client_core, "-1: not pinned");
     return known.read(count, arguments) ? std::optional(read) : std::nullopt;
-}
-
-double median(std::vector<double> of)
-{
-    std::sort(of.begin(), of.end());
-    return of.empty() ? 0 : of[of.size() / 2];
 }
 
 /// One line of the table.
