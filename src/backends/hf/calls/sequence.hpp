@@ -1,13 +1,17 @@
 #pragma once
 // One text on its way through the model, and the loop that takes many of them there together.
 
+#include "hf/calls/answer_store.hpp"
 #include "hf/compute/compute.hpp"
 #include "hf/model/transformer.hpp"
 
 #include <warmd/divergence.hpp>
 
+#include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -30,6 +34,21 @@ public:
     virtual void receive(std::size_t position, std::span<const float> logits) = 0;
     /// A step with some of this sequence is over; called on the lane.
     virtual void stepped() {}
+    /// How many whole blocks it may begin with that another sequence computed: those in which it
+    /// wants no logits. REQUIRES: wanted() != 0.
+    std::size_t shareable_blocks() const
+    {
+        return std::min(wanted() - 1, first_logits()) / attention_block;
+    }
+
+    /// By what its answer through the base view of `base` is remembered; empty: it is not.
+    virtual std::optional<answer_key> remembered_as(std::uint64_t /*base*/) const { return {}; }
+    /// A copy of its answer; empty if it failed. REQUIRES: it has ended by itself and its answer
+    /// has not been taken.
+    virtual std::optional<remembered_answer> found() const { return {}; }
+    /// What was remembered by its key is its answer, and it has ended. REQUIRES: nothing of it has
+    /// been run.
+    virtual void recall(const remembered_answer&) {}
 
 protected:
     std::vector<token_id> ids_;
