@@ -1,5 +1,6 @@
 #include "hf/hf_loader.hpp"
 
+#include "hf/compute/processor.hpp"
 #include "hf/files/hub_cache.hpp"
 #include "hf/files/input_file.hpp"
 #include "hf/hf_backend.hpp"
@@ -90,19 +91,12 @@ hf_models::hf_models(logger say, hf_options how)
                      std::to_string(cores) + " cores: the system grants no more threads");
 }
 
-constexpr const char* name_of(precision computes)
-{
-    return computes == precision::bf16 ? "bf16" : "fp32";
-}
 /// What a dtype wishes for: auto and fp16, which is a storage type, are fp32.
-precision wish_of(const std::string& dtype)
-{
-    return dtype == "bf16" ? precision::bf16 : precision::fp32;
-}
+const char* wish_of(const std::string& dtype) { return dtype == "bf16" ? "bf16" : "fp32"; }
 /// What a model is computed in: what it wishes for, where that can be.
-precision precision_of(const model_spec& spec)
+const weight_format& format_for(const model_spec& spec)
 {
-    return has_bf16() ? wish_of(spec.dtype) : precision::fp32;
+    return format_of(has_bf16() && spec.dtype == "bf16" ? precision::bf16 : precision::fp32);
 }
 
 /// Refuses what this kind cannot do, by name.
@@ -150,8 +144,8 @@ result<resolved_model> hf_models::resolve(const model_spec& asked, const file_ru
             return failure{errc::not_found,
                            "model.adapter '" + *asked.adapter + "' is no directory"};
     }
-    model.spec.dtype = name_of(wish_of(asked.dtype));
-    model.computes = name_of(precision_of(model.spec));
+    model.spec.dtype = wish_of(asked.dtype);
+    model.computes = format_for(model.spec).name();
     if (model.computes != model.spec.dtype)
         std::call_once(told_, [this] {
             say_.warning("dtype bf16 is computed in fp32: this processor has neither AVX512-BF16 "
@@ -181,7 +175,7 @@ footprint hf_models::estimate(const model_spec& spec, const file_rules& rules)
     const auto config = read_model_config(spec.base, rules);
     if (!config)
         return {.all = on_disk};
-    const auto shared = estimate_base_model(spec.base, *config, precision_of(spec), sizes_, rules);
+    const auto shared = estimate_base_model(spec.base, *config, format_for(spec), sizes_, rules);
     if (!shared)
         return {.all = on_disk};
     std::uint64_t bytes = *shared;
@@ -190,7 +184,7 @@ footprint hf_models::estimate(const model_spec& spec, const file_rules& rules)
         if (!opened)
             return {.all = on_disk};
         const std::uint64_t one = estimate_bytes(opened->factors()) +
-                                  lora_tile_bytes(opened->factors(), precision_of(spec));
+                                  lora_tile_bytes(opened->factors(), format_for(spec));
         bytes += (1 + most_null_views(one)) * one;
     }
     return {.all = bytes, .shared = *shared};
@@ -236,7 +230,7 @@ result<std::shared_ptr<base_model>> hf_models::load_base(const model_spec& spec,
 {
     if (const auto index = checkpoint::unused_index(spec.base))
         say_.warning(index->native() + " is not read: there is a model.safetensors beside it");
-    auto loaded = load_base_model(spec.base, precision_of(spec), *gate_, kv_, context);
+    auto loaded = load_base_model(spec.base, format_for(spec), *gate_, kv_, context);
     if (!loaded)
         return loaded;
     hf_backend alone(*loaded, {}, gate_);

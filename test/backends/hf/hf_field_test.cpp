@@ -1,5 +1,6 @@
 // Files as they are found in the field, which gave wrong numbers in silence.
 
+#include "hf/compute/processor.hpp"
 #include "hf/files/checkpoint.hpp"
 #include "support/hf_model.hpp"
 #include "support/scratch.hpp"

@@ -15,15 +15,8 @@
 
 #include <immintrin.h>
 
-namespace warmd::hf {
-
-/// Whether tile registers may be used: oneDNN would use them, and the system keeps them for this
-/// process.
-bool amx_is_permitted();
-
-} // namespace warmd::hf
-
-// What the compiler may use in functions that are called only if amx_is_permitted().
+// What the compiler may use in functions that are called only if amx_is_permitted()
+// (processor.hpp).
 #define WARMD_AMX                                                                                  \
     [[gnu::target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,fma,bmi2,amx-tile,amx-bf16")]]
 
@@ -95,31 +88,35 @@ WARMD_AMX [[gnu::always_inline]] inline void multiply(const std::byte* a, std::s
         _tile_dpbf16ps(3, 5, 7);
 }
 
-/// C from memory; rows are `stride` bytes apart.
-template <bool both, bool wide = true>
-WARMD_AMX [[gnu::always_inline]] inline void load_sums(const std::byte* from, std::size_t stride)
+/// One register from memory or to it, rows `stride` bytes apart. The compiler's own functions take
+/// its number only as a literal.
+struct from_memory {
+    template <int which>
+    WARMD_AMX [[gnu::always_inline]] static void move(std::byte* at, std::size_t stride)
+    {
+        asm volatile("tileloadd (%0,%1,1), %%tmm%c2" ::"r"(at), "r"(stride), "i"(which));
+    }
+};
+struct to_memory {
+    template <int which>
+    WARMD_AMX [[gnu::always_inline]] static void move(std::byte* at, std::size_t stride)
+    {
+        asm volatile("tilestored %%tmm%c2, (%0,%1,1)" ::"r"(at), "r"(stride), "i"(which)
+                     : "memory");
+    }
+};
+/// C; rows are `stride` bytes apart, or 32 columns.
+template <class Where, bool both, bool wide = true>
+WARMD_AMX [[gnu::always_inline]] inline void move_sums(std::byte* memory,
+                                                       std::size_t stride = 2 * row_bytes)
 {
-    _tile_loadd(0, from, stride);
+    Where::template move<0>(memory, stride);
     if constexpr (wide)
-        _tile_loadd(1, from + row_bytes, stride);
+        Where::template move<1>(memory + row_bytes, stride);
     if constexpr (both)
-        _tile_loadd(2, from + register_rows * stride, stride);
+        Where::template move<2>(memory + register_rows * stride, stride);
     if constexpr (both && wide)
-        _tile_loadd(3, from + register_rows * stride + row_bytes, stride);
-}
-
-/// C to memory; rows are `stride` bytes apart, or 32 columns.
-template <bool both, bool wide = true>
-WARMD_AMX [[gnu::always_inline]] inline void store_sums(std::byte* to,
-                                                        std::size_t stride = 2 * row_bytes)
-{
-    _tile_stored(0, to, stride);
-    if constexpr (wide)
-        _tile_stored(1, to + row_bytes, stride);
-    if constexpr (both)
-        _tile_stored(2, to + register_rows * stride, stride);
-    if constexpr (both && wide)
-        _tile_stored(3, to + register_rows * stride + row_bytes, stride);
+        Where::template move<3>(memory + register_rows * stride + row_bytes, stride);
 }
 
 /// The first `count` of 32 numbers rounded to bf16, the others 0.

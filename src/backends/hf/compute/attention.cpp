@@ -12,10 +12,9 @@ std::byte* attention::own_scratch(std::size_t bytes)
     return scratch.data();
 }
 
-std::unique_ptr<const attention> make_attention(std::size_t head_dim, precision computes)
+std::unique_ptr<const attention> make_attention(std::size_t head_dim, const weight_format& format)
 {
-    auto by_amx = computes == precision::bf16 ? make_amx_attention(head_dim) : nullptr;
-    return by_amx ? std::move(by_amx) : make_fp32_attention(head_dim);
+    return format.uses_tiles() ? make_amx_attention(head_dim) : make_fp32_attention(head_dim);
 }
 
 } // namespace warmd::hf

@@ -7,7 +7,7 @@
 // blocks follow those that it sees: sums run over all positions in one order, and an unseen one
 // adds exactly 0 (hf_attention_test).
 
-#include "hf/compute/matmul.hpp"
+#include "hf/compute/weight_format.hpp"
 
 #include <cstddef>
 #include <memory>
@@ -49,8 +49,8 @@ protected:
     static std::byte* own_scratch(std::size_t bytes);
 };
 
-/// The fastest kind for a model that computes in this precision, on this machine.
-std::unique_ptr<const attention> make_attention(std::size_t head_dim, precision computes);
+/// The fastest kind for a model in this format, on this machine.
+std::unique_ptr<const attention> make_attention(std::size_t head_dim, const weight_format& format);
 
 std::unique_ptr<const attention> make_fp32_attention(std::size_t head_dim);
 /// Queries, keys, values and probabilities rounded to bf16, sums in fp32. Null if the processor has

@@ -2,6 +2,7 @@
 
 #include "hf/compute/amx.hpp"
 #include "hf/compute/avx512.hpp"
+#include "hf/compute/processor.hpp"
 
 #include <algorithm>
 #include <array>
@@ -102,7 +103,7 @@ WARMD_AMX void score(tile_work& on)
         for (std::size_t s = 0; s != on.of.steps; ++s)
             multiply<both>(on.q + s * row_bytes, on.of.padded() * 2,
                            on.blocks[block] + on.of.keys_at(s, 0));
-        store_sums<both>(on.scores_of(block));
+        move_sums<to_memory, both>(on.scores_of(block));
         for (std::size_t t = 0; t != on.queries.size(); ++t) {
             const std::byte* const row = on.scores_of(block) + t * tile_work::row;
             const std::uint32_t some = seen(on.queries[t].visible, block * attention_block);
@@ -154,7 +155,7 @@ WARMD_AMX void mix(const tile_work& on)
         for (std::size_t block = 0; block != on.blocks.size(); ++block)
             multiply<both>(on.scores_of(block), tile_work::row,
                            on.blocks[block] + on.of.values_at(s, 0));
-        store_sums<both>(on.out);
+        move_sums<to_memory, both>(on.out);
         const auto some =
             _bzhi_u32(~0u, static_cast<std::uint32_t>(std::min(on.of.head_dim - s * step, step)));
         for (std::size_t t = 0; t != on.queries.size(); ++t) {

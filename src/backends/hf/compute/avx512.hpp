@@ -9,7 +9,8 @@
 
 #include <immintrin.h>
 
-// What the compiler may use in functions that are called only if has_bf16().
+// What the compiler may use in functions that are called only if has_bf16()
+// (processor.hpp).
 #define WARMD_AVX512 [[gnu::target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,bmi2,fma")]]
 
 namespace warmd::hf::avx512 {

@@ -1,7 +1,8 @@
 #pragma once
 // The arithmetic between matrix products whose result goes into one in bf16: computed in fp32,
 // rounded to the nearest, ties to even; subnormal numbers become 0 (VCVTNEPS2BF16). No result
-// depends on anything but the arguments. REQUIRES: has_bf16().
+// depends on anything but the arguments. REQUIRES: has_bf16()
+// (processor.hpp).
 
 #include <cstddef>
 #include <cstdint>

@@ -1,13 +1,13 @@
 #pragma once
-// Matrix products against weights that are packed once into the layout the library likes best. The
-// only part of warmd that knows oneDNN.
+// Matrix products against weights that are packed once into the layout of their format
+// (weight_format.hpp).
 //
 // A product is cut into tiles of fixed shapes: some rows of x times a panel of the weights'
-// columns, which fits into a core's own cache. Each tile is one call of the library on one thread,
-// and goes to its receiver while it is still in that cache. So each row of a product is the same to
-// the bit however many rows are multiplied together (hf_matmul_test checks this; it is a property
-// of oneDNN 2.6 on AVX-512 and AMX machines, not a promise of the library), and all cores have work
-// whatever the shape.
+// columns, which fits into a core's own cache. Each tile is computed on one thread and goes to its
+// receiver while it is still in that cache. So each row of a product is the same to the bit however
+// many rows are multiplied together (hf_matmul_test), and all cores have work whatever the shape.
+
+#include "hf/compute/weight_format.hpp"
 
 #include <array>
 #include <cstddef>
@@ -19,19 +19,7 @@
 namespace warmd::hf {
 
 class thread_team;
-class matmul_shape; // the panels and primitives for one [in, out]
-
-/// What a product multiplies; it always adds in fp32.
-enum class precision { fp32, bf16 };
-/// Whether bf16 products can be computed: the processor has instructions for them (AVX512-BF16 or
-/// AMX) and oneDNN may use them (ONEDNN_MAX_CPU_ISA can forbid it).
-bool has_bf16();
-/// The same of AMX.
-bool has_amx();
-
-/// How weights are stored in their file.
-enum class stored_as { fp32, bf16, fp16 };
-constexpr std::size_t size_of(stored_as type) { return type == stored_as::fp32 ? 4 : 2; }
+class matmul_shape; // the panels for one [in, out]
 
 /// The shape of a weight matrix. With two strands, the lower half of the outputs is computed along
 /// with the upper one: output i comes in one tile with output i + out / 2.
@@ -95,24 +83,25 @@ public:
     matmul_engine& operator=(const matmul_engine&) = delete;
 
     /// What a packed matrix takes, padding included; a multiple of a cache line.
-    std::uint64_t packed_bytes(const matrix_shape& shape, precision of);
+    std::uint64_t packed_bytes(const matrix_shape& shape, const weight_format& format);
     /// Packs weights [out, in], row-major, into packed_bytes() at `to`, which begins at a cache
     /// line and outlives the matrix. bf16 packs of fp32 weights round to the nearest.
     packed_matrix pack(std::span<const std::byte> weights, stored_as type,
-                       const matrix_shape& shape, precision of, std::byte* to);
+                       const matrix_shape& shape, const weight_format& format, std::byte* to);
 
     thread_team& team() const; ///< what it computes on
     /// Makes what products of so many rows need. REQUIRES: 1 <= rows <= most_rows.
     void prepare(const packed_matrix& weights, std::size_t rows);
     using receiver = std::function<void(const product_tile&)>;
-    /// The share's tiles of x [rows, in] * W^T; x row-major in the weights' precision. Called on
-    /// several threads at once, with different `thread`s. REQUIRES: prepare(weights, rows).
-    void multiply(const packed_matrix& weights, const void* x, const product_share& share,
+    /// The share's tiles of x [rows, in] * W^T; x row-major, rows as the weights' format has them.
+    /// Called on several threads at once, with different `thread`s. REQUIRES: prepare(weights,
+    /// rows).
+    void multiply(const packed_matrix& weights, const std::byte* x, const product_share& share,
                   const receiver& receive);
 
 private:
     struct state;
-    std::shared_ptr<matmul_shape> primitives_for(const matrix_shape& shape, precision of);
+    std::shared_ptr<matmul_shape> panels_of(const matrix_shape& shape, const weight_format& format);
 
     std::unique_ptr<state> state_;
 };

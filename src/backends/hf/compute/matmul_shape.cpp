@@ -12,12 +12,11 @@ constexpr std::size_t widest_panel = 1024;
 
 /// How many blocks of columns each panel of a strand gets: as equal shares as possible, an even
 /// number of panels where there are several blocks, so that two threads have the same.
-std::vector<std::size_t> panel_blocks(const matrix_shape& shape, precision of)
+std::vector<std::size_t> panel_blocks(const matrix_shape& shape, std::size_t weight_bytes)
 {
-    const std::size_t width = of == precision::bf16 ? 2 : 4;
     const std::size_t outs = shape.out / shape.strands, blocks = (outs + block - 1) / block;
     const std::size_t most =
-        std::clamp<std::size_t>(panel_bytes / (shape.in * shape.strands * width * block), 1,
+        std::clamp<std::size_t>(panel_bytes / (shape.in * shape.strands * weight_bytes * block), 1,
                                 widest_panel / block / shape.strands);
     std::size_t panels = (blocks + most - 1) / most;
     panels = std::min(blocks, (panels + 1) / 2 * 2);
@@ -29,32 +28,32 @@ std::vector<std::size_t> panel_blocks(const matrix_shape& shape, precision of)
 
 } // namespace
 
-matmul_shape::matmul_shape(const dnnl::engine& engine, const matrix_shape& shape, precision of)
-    : shape_(shape), of_(of)
+matmul_shape::matmul_shape(const matrix_shape& shape, const weight_format& format)
+    : shape_(shape), format_(format)
 {
     const std::size_t outs = shape.out / shape.strands;
     std::size_t first = 0;
-    for (const std::size_t blocks : panel_blocks(shape, of)) {
+    for (const std::size_t blocks : panel_blocks(shape, format.weight_bytes())) {
         const std::size_t count = std::min(blocks * block, outs - first);
-        auto& product = products_[shape.strands * count];
-        if (!product)
-            product = std::make_unique<panel_product>(engine, shape.in, shape.strands * count, of);
-        panels_.push_back({first, count, bytes_, product.get()});
-        bytes_ += product->bytes();
+        auto& layout = layouts_[shape.strands * count];
+        if (!layout)
+            layout = format.panel(shape.in, shape.strands * count);
+        panels_.push_back({first, count, bytes_, layout.get()});
+        bytes_ += layout->bytes();
         first += count;
     }
 }
 
-std::uint64_t matmul_shape::prepare(std::size_t rows) const
+void matmul_shape::prepare(std::size_t rows, std::span<tile_room> rooms) const
 {
     std::uint64_t scratch = 0;
-    for (const auto& [outs, product] : products_) {
-        product->prepare(height_of(rows, shape_.in, outs, of_));
-        product->prepare(
-            height_of((rows - 1) % matmul_engine::band_rows + 1, shape_.in, outs, of_));
-        scratch = std::max(scratch, product->most_scratch());
-    }
-    return scratch;
+    for (const auto& [outs, layout] : layouts_)
+        for (const std::size_t tile :
+             {std::min(rows, matmul_engine::band_rows), (rows - 1) % matmul_engine::band_rows + 1})
+            scratch = std::max(scratch, layout->prepare(tile, rooms.size()));
+    constexpr std::size_t most_rows = matmul_engine::most_padding + 1;
+    for (tile_room& each : rooms)
+        each.make(most_rows * layouts_.rbegin()->first * sizeof(float), scratch);
 }
 
 } // namespace warmd::hf

@@ -1,7 +1,7 @@
 #pragma once
 // How large weights are: what bounds the numbers that are computed with them (finiteness.hpp).
 
-#include "hf/compute/matmul.hpp"
+#include "hf/compute/panel.hpp"
 
 #include <cstddef>
 #include <span>

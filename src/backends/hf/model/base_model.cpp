@@ -37,7 +37,8 @@ result<tokenizer> read_tokenizer(const std::filesystem::path& file, const model_
 }
 
 result<std::shared_ptr<base_model>> load_base_model(const std::filesystem::path& directory,
-                                                    precision computes, compute_gate& gate,
+                                                    const weight_format& computes,
+                                                    compute_gate& gate,
                                                     std::shared_ptr<kv_budget> keys_and_values,
                                                     load_context& context)
 {
@@ -67,7 +68,7 @@ result<std::shared_ptr<base_model>> load_base_model(const std::filesystem::path&
 }
 
 result<std::uint64_t> estimate_base_model(const std::filesystem::path& directory,
-                                          const model_config& config, precision computes,
+                                          const model_config& config, const weight_format& computes,
                                           compute_gate& gate, const file_rules& rules)
 {
     const auto file = checkpoint::open(directory, rules);

@@ -41,14 +41,15 @@ result<tokenizer> read_tokenizer(const std::filesystem::path& file, const model_
 /// Loads the model of `directory`, the cheap and the likely to fail first: what is unsupported is
 /// refused before any weight is read. What its sequences remember is charged to `keys_and_values`.
 result<std::shared_ptr<base_model>> load_base_model(const std::filesystem::path& directory,
-                                                    precision computes, compute_gate& gate,
+                                                    const weight_format& computes,
+                                                    compute_gate& gate,
                                                     std::shared_ptr<kv_budget> keys_and_values,
                                                     load_context& context);
 
 /// What load_base_model(directory).bytes() will be, from headers alone; a failure says why it
 /// cannot be told.
 result<std::uint64_t> estimate_base_model(const std::filesystem::path& directory,
-                                          const model_config& config, precision computes,
+                                          const model_config& config, const weight_format& computes,
                                           compute_gate& gate, const file_rules& rules);
 
 } // namespace warmd::hf

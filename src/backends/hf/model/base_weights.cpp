@@ -81,7 +81,8 @@ bool is_redundant(const std::string& tensor) { return tensor.ends_with(".rotary_
 std::uint64_t bytes_of(const std::vector<float>& values) { return values.size() * sizeof(float); }
 
 /// Of all matrices.
-std::uint64_t packed_bytes(const model_config& config, precision computes, compute_gate& gate)
+std::uint64_t packed_bytes(const model_config& config, const weight_format& computes,
+                           compute_gate& gate)
 {
     const auto turn = gate.enter();
     std::uint64_t layer = 0;
@@ -137,7 +138,7 @@ result<double> read_all(const checkpoint& file, std::span<const std::string> ten
 /// Loads one model; stops at the first failure.
 class base_loader {
 public:
-    base_loader(const model_config& config, precision computes, const checkpoint& file,
+    base_loader(const model_config& config, const weight_format& computes, const checkpoint& file,
                 compute_gate& gate, const load_progress& progress)
         : config_(config), computes_(computes), file_(file), gate_(gate), progress_(progress)
     {
@@ -253,7 +254,7 @@ private:
     }
 
     const model_config& config_;
-    precision computes_;
+    const weight_format& computes_;
     const checkpoint& file_;
     compute_gate& gate_;
     const load_progress& progress_;
@@ -318,8 +319,8 @@ result<void> check_tensors(const model_config& config, const checkpoint& file)
     return {};
 }
 
-std::uint64_t estimate_bytes(const model_config& config, precision computes, const checkpoint& file,
-                             compute_gate& gate)
+std::uint64_t estimate_bytes(const model_config& config, const weight_format& computes,
+                             const checkpoint& file, compute_gate& gate)
 {
     std::uint64_t vectors = 0; // norms and biases
     auto visited = visit_tensors(config, file,
@@ -332,7 +333,7 @@ std::uint64_t estimate_bytes(const model_config& config, precision computes, con
                    : 0;
 }
 
-result<base_weights> load_base(const model_config& config, precision computes,
+result<base_weights> load_base(const model_config& config, const weight_format& computes,
                                const checkpoint& file, compute_gate& gate,
                                const load_progress& progress)
 {

@@ -73,7 +73,7 @@ struct base_weights {
     model_config config;
     layer_plan plan;     ///< plan_of(config)
     memory_block memory; ///< of the packed matrices
-    precision computes = precision::fp32;
+    const weight_format& computes;
     embedding_table embedding;
     std::vector<layer_weights> layers = {};
     std::vector<float> final_norm = {};
@@ -88,10 +88,10 @@ struct base_weights {
 /// model's.)
 result<void> check_tensors(const model_config& config, const checkpoint& file);
 /// What base_weights::bytes() will be. REQUIRES: check_tensors() passed.
-std::uint64_t estimate_bytes(const model_config& config, precision computes, const checkpoint& file,
-                             compute_gate& gate);
+std::uint64_t estimate_bytes(const model_config& config, const weight_format& computes,
+                             const checkpoint& file, compute_gate& gate);
 /// Reads and packs. REQUIRES: check_tensors() passed.
-result<base_weights> load_base(const model_config& config, precision computes,
+result<base_weights> load_base(const model_config& config, const weight_format& computes,
                                const checkpoint& file, compute_gate& gate,
                                const load_progress& progress);
 

@@ -65,7 +65,7 @@ WARMD_AMX void reduce_eights(const inputs& from, std::size_t steps, const std::b
         multiply<both, wide>(from.x + s * row_bytes, from.row, a + s * a_step);
     if (steps != from.whole_steps)
         multiply<both, wide>(from.last.data(), row_bytes, a + from.whole_steps * a_step);
-    store_sums<both, wide>(sums);
+    move_sums<to_memory, both, wide>(sums);
 }
 
 /// What the numbers of each eight ranks are multiplied with.
@@ -124,7 +124,7 @@ WARMD_AMX [[gnu::always_inline]] inline void add_columns(const addition& of, std
 {
     const std::size_t y_row = of.y_stride * sizeof(float);
     auto* const y = reinterpret_cast<std::byte*>(of.y + column);
-    load_sums<both, wide>(y, y_row);
+    move_sums<from_memory, both, wide>(y, y_row);
     for (std::size_t i = 0; i != of.eights; ++i) {
         if (!is_loaded) {
             _tile_loadd(4, of.reduced + i * row_bytes, of.stride);
@@ -142,7 +142,7 @@ WARMD_AMX [[gnu::always_inline]] inline void add_columns(const addition& of, std
         if constexpr (both && wide)
             _tile_dpbf16ps(3, 5, 7);
     }
-    store_sums<both, wide>(y, y_row);
+    move_sums<to_memory, both, wide>(y, y_row);
 }
 
 /// Columns [0, count) of y.

@@ -15,12 +15,11 @@
 
 namespace warmd::hf {
 
-/// Whether adapters of a model that computes in this precision have tiles.
-bool uses_lora_tiles(precision computes);
 /// What lora_weights::tiles will take.
-std::uint64_t lora_tile_bytes(const std::vector<lora_factors>& factors, precision computes);
-/// Makes the tiles of all factors, if they are used.
-void make_lora_tiles(const model_config& config, precision computes, lora_weights& weights,
+std::uint64_t lora_tile_bytes(const std::vector<lora_factors>& factors,
+                              const weight_format& format);
+/// Makes the tiles of all factors, if the format uses them.
+void make_lora_tiles(const model_config& config, const weight_format& format, lora_weights& weights,
                      thread_team& team);
 
 /// What one row's x A^T takes, for a product that has tiles.

@@ -61,8 +61,9 @@ void lora_terms::reduce(const step_rows& rows, std::size_t layer, std::size_t ki
         if (by.parts.empty())
             continue;
         if (by.a_tiles)
-            reduce_by_amx(by, static_cast<const std::uint16_t*>(x.from(from)), x.width(), to - from,
-                          through.scale, reinterpret_cast<std::byte*>(&reduced_[from * ranks_]),
+            reduce_by_amx(by, reinterpret_cast<const std::uint16_t*>(x.from(from)), x.width(),
+                          to - from, through.scale,
+                          reinterpret_cast<std::byte*>(&reduced_[from * ranks_]),
                           ranks_ * sizeof(float));
         else
             reduce_in_fp32(by, x, {from, to});

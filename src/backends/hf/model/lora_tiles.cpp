@@ -92,23 +92,18 @@ void fill(const lora_linear& by, std::size_t in)
 
 } // namespace
 
-bool uses_lora_tiles(precision computes)
-{
-    return computes == precision::bf16 && amx_is_permitted();
-}
-
-std::uint64_t lora_tile_bytes(const std::vector<lora_factors>& factors, precision computes)
+std::uint64_t lora_tile_bytes(const std::vector<lora_factors>& factors, const weight_format& format)
 {
     std::uint64_t bytes = 0;
     for (const lora_factors& each : factors)
         bytes += a_bytes(each.rank, each.module.in) + b_bytes(each.rank, each.module.out);
-    return uses_lora_tiles(computes) ? memory_block::rounded(bytes) : 0;
+    return format.uses_tiles() ? memory_block::rounded(bytes) : 0;
 }
 
-void make_lora_tiles(const model_config& config, precision computes, lora_weights& weights,
+void make_lora_tiles(const model_config& config, const weight_format& format, lora_weights& weights,
                      thread_team& team)
 {
-    if (!uses_lora_tiles(computes))
+    if (!format.uses_tiles())
         return;
     const auto shapes = plan_of(config).linears;
     std::uint64_t bytes = 0;
@@ -144,9 +139,8 @@ void make_lora_tiles(const model_config& config, precision computes, lora_weight
 
 namespace warmd::hf {
 
-bool uses_lora_tiles(precision) { return false; }
-std::uint64_t lora_tile_bytes(const std::vector<lora_factors>&, precision) { return 0; }
-void make_lora_tiles(const model_config&, precision, lora_weights&, thread_team&) {}
+std::uint64_t lora_tile_bytes(const std::vector<lora_factors>&, const weight_format&) { return 0; }
+void make_lora_tiles(const model_config&, const weight_format&, lora_weights&, thread_team&) {}
 
 } // namespace warmd::hf
 

@@ -61,14 +61,14 @@ transformer::transformer(const base_weights& base)
 }
 
 /// In the constructor's order.
-std::uint64_t transformer::buffer_bytes(const model_config& config, precision computes)
+std::uint64_t transformer::buffer_bytes(const model_config& config, const weight_format& format)
 {
     std::size_t bytes = 0;
     for (const std::size_t width :
          {config.hidden_size, qkv_width(config), config.head_dim / 2, config.head_dim / 2})
         bytes += block_cutter::taken<float>(most_tokens * width);
     for (const std::size_t width : {config.hidden_size, config.q_width(), config.intermediate_size})
-        bytes += activations::bytes(input_rows, width, computes);
+        bytes += activations::bytes(input_rows, width, format);
     return memory_block::rounded(
         bytes + block_cutter::taken<float>(logits_rows_for(config) * config.vocab_size));
 }

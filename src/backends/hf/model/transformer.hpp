@@ -49,7 +49,7 @@ public:
     const attention& attends() const { return *attention_; } ///< what the caches' blocks are for
     std::uint64_t bytes() const;                             ///< buffers, without the weights
     /// What bytes() is for a model, as long as no adapter is used.
-    static std::uint64_t buffer_bytes(const model_config& config, precision computes);
+    static std::uint64_t buffer_bytes(const model_config& config, const weight_format& format);
 
 private:
     // The order of a step, on one thread

@@ -131,9 +131,9 @@ boost::test_tools::assertion_result amx_is_there(boost::unit_test::test_unit_id)
 
 BOOST_AUTO_TEST_CASE(a_model_in_bf16_attends_by_amx, *boost::unit_test::precondition(amx_is_there))
 {
-    BOOST_TEST(make_attention(64, precision::bf16)->block_bytes() ==
+    BOOST_TEST(make_attention(64, format_of(precision::bf16))->block_bytes() ==
                make_amx_attention(64)->block_bytes());
-    BOOST_TEST(make_attention(64, precision::fp32)->block_bytes() ==
+    BOOST_TEST(make_attention(64, format_of(precision::fp32))->block_bytes() ==
                make_fp32_attention(64)->block_bytes());
     BOOST_TEST(make_amx_attention(64)->block_bytes() * 2 == make_fp32_attention(64)->block_bytes());
 }

@@ -2,7 +2,8 @@
 #include "hf/compute/kernels_bf16.hpp"
 #include "hf/compute/matmul.hpp"
 #include "hf/compute/memory_block.hpp"
-#include "hf/compute/panel_product.hpp"
+#include "hf/compute/onednn_panel.hpp"
+#include "hf/compute/processor.hpp"
 #include "hf/compute/threads.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -43,8 +44,8 @@ struct packed {
 
     packed(matmul_engine& engine, std::span<const std::byte> weights, stored_as type,
            const matrix_shape& shape, precision of)
-        : memory(engine.packed_bytes(shape, of)),
-          matrix(engine.pack(weights, type, shape, of, memory.data()))
+        : memory(engine.packed_bytes(shape, format_of(of))),
+          matrix(engine.pack(weights, type, shape, format_of(of), memory.data()))
     {
     }
 };
@@ -56,14 +57,16 @@ packed pack(matmul_engine& engine, const std::vector<float>& weights, const matr
 }
 
 /// y [rows, out] = x W^T, put together from its tiles.
-std::vector<float> product(matmul_engine& engine, const packed& weights, const void* x,
+template <class Number>
+std::vector<float> product(matmul_engine& engine, const packed& weights, const Number* x,
                            std::size_t rows)
 {
     const auto [in, out, strands] = weights.matrix.shape();
     std::vector<float> y(rows * out, std::numeric_limits<float>::quiet_NaN());
     engine.prepare(weights.matrix, rows);
     engine.multiply(
-        weights.matrix, x, {.thread = 0, .first_row = 0, .last_row = rows},
+        weights.matrix, reinterpret_cast<const std::byte*>(x),
+        {.thread = 0, .first_row = 0, .last_row = rows},
         [&, out = out, strands = strands](const product_tile& tile) {
             for (std::size_t strand = 0; strand != strands; ++strand)
                 for (std::size_t i = 0; i != tile.rows; ++i)
@@ -124,8 +127,8 @@ void expect_the_same_rows(precision of)
         const auto wide = noise(in * readable_rows, 4);
         const auto narrow = of == precision::bf16 ? narrowed(wide) : std::vector<std::uint16_t>();
         const auto from = [&, in = in](std::size_t row) {
-            return of == precision::fp32 ? static_cast<const void*>(&wide[row * in])
-                                         : &narrow[row * in];
+            return of == precision::fp32 ? reinterpret_cast<const std::byte*>(&wide[row * in])
+                                         : reinterpret_cast<const std::byte*>(&narrow[row * in]);
         };
         const auto all = product(engine, weights, from(0), matmul_engine::most_rows);
         for (const std::size_t rows : {1, 2, 4, 7, 16, 33, 200}) {
@@ -206,7 +209,7 @@ BOOST_AUTO_TEST_CASE(the_parts_of_a_product_are_together_the_whole_and_nothing_t
     std::vector<int> times(rows * out);
     for (std::size_t part = 0; part != parts; ++part)
         for (const std::size_t first : {0, 64})
-            engine.multiply(weights.matrix, x.data(),
+            engine.multiply(weights.matrix, std::as_bytes(std::span(x)).data(),
                             {0, first, first == 0 ? 64 : rows, part, parts},
                             [&](const product_tile& tile) {
                                 for (std::size_t i = 0; i != tile.rows; ++i)

@@ -163,14 +163,15 @@ BOOST_AUTO_TEST_CASE(no_library_makes_a_thread)
     const auto turn = gate.enter();
     matmul_engine& engine = turn.engine();
     const matrix_shape shape{in, out};
-    const memory_block memory(engine.packed_bytes(shape, precision::fp32));
-    const packed_matrix packed = engine.pack(std::as_bytes(std::span(weights)), stored_as::fp32,
-                                             shape, precision::fp32, memory.data());
+    const weight_format& fp32 = format_of(precision::fp32);
+    const memory_block memory(engine.packed_bytes(shape, fp32));
+    const packed_matrix packed =
+        engine.pack(std::as_bytes(std::span(weights)), stored_as::fp32, shape, fp32, memory.data());
     engine.prepare(packed, rows);
     std::atomic<std::size_t> right{0};
     gate.team().run(3, [&](const team_member& me) {
-        engine.multiply(packed, x.data(), {me.index, 0, rows, me.index, me.size},
-                        [&](const product_tile& tile) {
+        engine.multiply(packed, std::as_bytes(std::span(x)).data(),
+                        {me.index, 0, rows, me.index, me.size}, [&](const product_tile& tile) {
                             for (std::size_t i = 0; i != tile.rows * tile.outs; ++i)
                                 right += tile.strands[0][i] == 256.0F ? 1 : 0;
                         });

@@ -6,6 +6,7 @@
 
 #include "hf/compute/kernels.hpp"
 #include "hf/compute/norm.hpp"
+#include "hf/compute/processor.hpp"
 #include "hf/files/safetensors.hpp"
 #include "hf/model/adapter.hpp"
 #include "hf/model/base_model.hpp"
@@ -50,8 +51,8 @@ struct computing {
         : directory(test_data / name)
     {
         load_context context{.stop = {}, .progress = [](std::uint64_t, std::uint64_t) {}};
-        base = load_base_model(directory / "model", computes, gate, std::make_shared<kv_budget>(),
-                               context)
+        base = load_base_model(directory / "model", format_of(computes), gate,
+                               std::make_shared<kv_budget>(), context)
                    .value();
     }
     const model_config& config() const { return base->weights.config; }

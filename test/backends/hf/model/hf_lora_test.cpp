@@ -67,7 +67,7 @@ struct adapted {
                 return result<void>();
             },
             team);
-        make_lora_tiles(config, precision::bf16, weights, team);
+        make_lora_tiles(config, format_of(precision::bf16), weights, team);
     }
     const lora_linear& operator[](std::size_t kind) const { return weights.layers[0][kind]; }
 };
@@ -114,7 +114,7 @@ std::size_t out_of(const linear_shape& shape)
 
 boost::test_tools::assertion_result amx_is_there(boost::unit_test::test_unit_id)
 {
-    boost::test_tools::assertion_result there(uses_lora_tiles(precision::bf16));
+    boost::test_tools::assertion_result there(format_of(precision::bf16).uses_tiles());
     there.message() << "this machine has no AMX: LoRA by AMX is not tested";
     return there;
 }
@@ -194,8 +194,9 @@ BOOST_AUTO_TEST_CASE(what_is_in_the_next_row_does_not_matter)
 BOOST_AUTO_TEST_CASE(the_tiles_estimate_is_what_they_take)
 {
     const adapted model(20);
-    BOOST_TEST(model.weights.tiles.bytes() == lora_tile_bytes(model.factors, precision::bf16));
-    BOOST_TEST(lora_tile_bytes(model.factors, precision::fp32) == 0u);
+    BOOST_TEST(model.weights.tiles.bytes() ==
+               lora_tile_bytes(model.factors, format_of(precision::bf16)));
+    BOOST_TEST(lora_tile_bytes(model.factors, format_of(precision::fp32)) == 0u);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,49 @@
+#pragma once
+// How a model's matrices are kept and multiplied: the one place that knows what a dtype means. A
+// model has one for all its matrices, chosen when it is loaded.
+
+#include "hf/compute/panel.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+namespace warmd::hf {
+
+/// What a product multiplies; it always adds in fp32.
+enum class precision { fp32, bf16 };
+
+/// Immutable; there is one of each kind. Functions of rows may be called on any thread.
+class weight_format {
+public:
+    weight_format() = default;
+    virtual ~weight_format() = default;
+    weight_format(const weight_format&) = delete;
+    weight_format& operator=(const weight_format&) = delete;
+
+    virtual const char* name() const = 0; ///< as `dtype` has it
+
+    // The rows that its products take
+    virtual std::size_t number_bytes() const = 0; ///< of one number of a row
+    virtual void put(const float* x, std::byte* to, std::size_t count) const = 0;
+    /// rms_norm() of x [width].
+    virtual void put_normalised(const float* x, const float* weight, float eps, std::byte* to,
+                                std::size_t width) const = 0;
+    /// silu(gate) * up.
+    virtual void put_gated(const float* gate, const float* up, std::byte* to,
+                           std::size_t count) const = 0;
+    /// The numbers in fp32: where they are, or in `room`, which has `count`.
+    virtual const float* in_fp32(const std::byte* from, float* room, std::size_t count) const = 0;
+
+    // Its matrices
+    virtual std::size_t weight_bytes() const = 0; ///< of one packed weight
+    virtual std::unique_ptr<panel_layout> panel(std::size_t in, std::size_t outs) const = 0;
+
+    /// Whether attention and adapters compute by AMX's tile registers, from rows in bf16.
+    virtual bool uses_tiles() const = 0;
+};
+
+/// REQUIRES: of bf16, has_bf16() (processor.hpp).
+const weight_format& format_of(precision);
+
+} // namespace warmd::hf
