@@ -14,11 +14,12 @@ struct prefix_store::node {
     nodes below{};
     kv_block block{}; // none: not there
     std::optional<std::uint64_t> computing{};
-    std::size_t places = 0;              // that have it on their path
-    std::size_t holders = 0;             // of those, that have begun
-    std::list<node*>::iterator listed{}; // in idle_ or held_, if there is a block
+    std::size_t places = 0;          // that have it on their path
+    std::size_t holders = 0;         // of those, that have begun
+    kept* in = nullptr;              // if there is a block
+    std::list<node*>::iterator at{}; // there
 
-    /// What it takes while it is idle: with its entries in a map and a list.
+    /// What it takes while nobody has it: with its entries in a map and a list.
     std::uint64_t bytes() const
     {
         constexpr std::size_t links = 4 + 2, allocations = 3;
@@ -40,16 +41,16 @@ prefix_store::place prefix_store::enter(std::uint64_t by, const lens_key& throug
     place entered(*this, by, through, std::min(shareable, ids.size() / attention_block));
     entered.append(ids);
     for (auto each = entered.path_.rbegin(); each != entered.path_.rend(); ++each)
-        if ((*each)->block && (*each)->holders == 0)
-            idle_.splice(idle_.begin(), idle_, (*each)->listed);
+        list(**each);
     return entered;
 }
 
 std::uint64_t prefix_store::give_up(std::uint64_t bytes)
 {
     std::uint64_t given = 0;
-    while (given < bytes && !idle_.empty())
-        given += forget(*idle_.back());
+    for (kept* const from : {&idle_, &awaited_})
+        while (given < bytes && !from->all.empty())
+            given += forget(*from->all.back());
     return given;
 }
 
@@ -67,7 +68,8 @@ void prefix_store::drop_adapter(std::uint64_t adapter)
 template <class Which>
 void prefix_store::forget_if(const Which& which)
 {
-    for (auto after = idle_.end(); after != idle_.begin();) {
+    auto& all = idle_.all;
+    for (auto after = all.end(); after != all.begin();) {
         const auto each = std::prev(after);
         if (which((*each)->lens->first))
             forget(**each); // `after` stays valid
@@ -92,32 +94,27 @@ prefix_store::node& prefix_store::child(node* parent, const lens_key& through,
     return added;
 }
 
-/// One more who has begun passes it.
-void prefix_store::hold(node& one)
+/// Where it belongs now, as the last used. A path is listed from its end on, so that it is given up
+/// from there.
+void prefix_store::list(node& one)
 {
-    if (one.holders++ == 0 && one.block) {
-        idle_bytes_ -= one.bytes();
-        held_.splice(held_.begin(), idle_, one.listed);
-    }
-}
-
-/// One less.
-void prefix_store::let_go(node& one)
-{
-    if (--one.holders == 0 && one.block) {
-        idle_.splice(idle_.begin(), held_, one.listed);
-        idle_bytes_ += one.bytes();
-    }
+    if (!one.block)
+        return;
+    kept& to = one.holders != 0 ? held_ : one.places != 0 ? awaited_ : idle_;
+    to.all.splice(to.all.begin(), one.in->all, one.at);
+    to.bytes += one.bytes();
+    one.in->bytes -= one.bytes();
+    one.in = &to;
 }
 
 /// What its block gives back to the budget: nothing, as long as a cache has it.
-std::uint64_t prefix_store::forget(node& idle)
+std::uint64_t prefix_store::forget(node& unheld)
 {
-    const std::uint64_t given = idle.block.use_count() == 1 ? idle.block->bytes() : 0;
-    idle_bytes_ -= idle.bytes();
-    idle_.erase(idle.listed);
-    idle.block.reset();
-    prune(idle);
+    const std::uint64_t given = unheld.block.use_count() == 1 ? unheld.block->bytes() : 0;
+    unheld.in->bytes -= unheld.bytes();
+    unheld.in->all.erase(unheld.at);
+    unheld.block.reset();
+    prune(unheld);
     return given;
 }
 
@@ -135,8 +132,8 @@ void prefix_store::prune(node& one)
 
 void prefix_store::trim()
 {
-    while (idle_bytes_ > most_bytes_)
-        forget(*idle_.back());
+    while (idle_.bytes > most_bytes_)
+        forget(*idle_.all.back());
 }
 
 prefix_store::place::~place()
@@ -145,6 +142,7 @@ prefix_store::place::~place()
         let_go();
     for (auto each = path_.rbegin(); each != path_.rend(); ++each) {
         --(*each)->places;
+        in_->list(**each);
         in_->prune(**each);
     }
     if (!path_.empty())
@@ -174,18 +172,15 @@ std::vector<kv_block> prefix_store::place::begin()
     begun_ = true;
     told_ = shared.size();
     for (node* const each : path_) {
-        in_->hold(*each);
+        ++each->holders;
+        in_->list(*each);
         if (!each->block && !each->computing)
             each->computing = by_;
     }
     return shared;
 }
 
-void prefix_store::place::undo()
-{
-    let_go();
-    in_->trim();
-}
+void prefix_store::place::undo() { let_go(); }
 
 void prefix_store::place::computed(const kv_cache& cache, std::span<const token_id> ids)
 {
@@ -198,8 +193,10 @@ void prefix_store::place::computed(const kv_cache& cache, std::span<const token_
             each.computing.reset();
         if (each.block)
             continue;
-        each.listed = in_->held_.insert(in_->held_.begin(), &each);
+        each.at = in_->held_.all.insert(in_->held_.all.begin(), &each);
+        each.in = &in_->held_;
         each.block = cache.blocks()[told_];
+        each.in->bytes += each.bytes();
     }
 }
 
@@ -213,19 +210,22 @@ void prefix_store::place::append(std::span<const token_id> ids)
         node& next = in_->child(last, through_, ids.subspan(i * attention_block));
         ++next.places;
         path_.push_back(&next);
-        if (begun_)
-            in_->hold(next);
+        if (begun_) {
+            ++next.holders;
+            in_->list(next);
+        }
     }
 }
 
-/// From the last on, so that of those that nobody holds any longer the first is the last used.
+/// Has not begun.
 void prefix_store::place::let_go()
 {
     begun_ = false;
     for (auto each = path_.rbegin(); each != path_.rend(); ++each) {
         if ((*each)->computing == by_)
             (*each)->computing.reset();
-        in_->let_go(**each);
+        --(*each)->holders;
+        in_->list(**each);
     }
 }
 

@@ -38,8 +38,8 @@ class prefix_store {
 public:
     class place;
 
-    /// Keeps at most `most_bytes` that no sequence under way begins with; 0: nothing, and sequences
-    /// under way still share.
+    /// Keeps at most `most_bytes` that no sequence which is there begins with; 0: nothing, and
+    /// those which are there still share.
     explicit prefix_store(std::uint64_t most_bytes);
     /// REQUIRES: no place is left.
     ~prefix_store();
@@ -52,11 +52,11 @@ public:
     place enter(std::uint64_t by, const lens_key& through, std::span<const token_id> ids,
                 std::size_t shareable);
 
-    /// What is kept that no sequence under way begins with: keys and values, and what it takes to
-    /// find them.
-    std::uint64_t bytes() const { return idle_bytes_; }
+    /// What is kept that no sequence under way has: keys and values, and what it takes to find
+    /// them.
+    std::uint64_t bytes() const { return idle_.bytes + awaited_.bytes; }
     /// Gives up at least so many bytes of the budget of what bytes() counts, the least recently
-    /// used first, or all there is; how many.
+    /// used first, what a sequence waits to begin with last, or all there is; how many.
     std::uint64_t give_up(std::uint64_t bytes);
     /// Forgets what was computed with a base, or an adapter, before it leaves memory. REQUIRES: no
     /// place looks through it.
@@ -68,24 +68,28 @@ private:
     using nodes = std::map<block_ids, std::unique_ptr<node>>;
 
     node& child(node* parent, const lens_key& through, std::span<const token_id> ids);
-    void hold(node& one);
-    void let_go(node& one);
-    std::uint64_t forget(node& idle);
+    void list(node& one);
+    std::uint64_t forget(node& unheld);
     void prune(node& one);
     void trim();
     template <class Which>
     void forget_if(const Which& which);
 
+    /// Nodes that have a block: by what they are kept for, the last used first.
+    struct kept {
+        std::list<node*> all{};
+        std::uint64_t bytes = 0;
+    };
+
     const std::uint64_t most_bytes_;
     std::map<lens_key, nodes> first_; // by lens, those of the first blocks
-    std::list<node*> idle_;           // have a block that nobody begins with; the last used first
-    std::list<node*> held_;           // have a block, and somebody under way passes it
-    std::uint64_t idle_bytes_ = 0;
+    kept idle_;                       // for those to come
+    kept awaited_;                    // for those that are there and have not begun
+    kept held_;                       // by those that have begun
 };
 
 /// A sequence in the store: waits while others compute what it begins with, begins, and leaves when
-/// it ends. Whoever waits for it should be asked before it leaves, and its kv_cache should go
-/// before: what is not kept is gone then. Movable. REQUIRES: the store outlives it.
+/// it ends, after its kv_cache. Movable. REQUIRES: the store outlives it.
 class prefix_store::place {
 public:
     place(place&&) noexcept = default;

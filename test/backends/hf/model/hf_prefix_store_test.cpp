@@ -139,6 +139,28 @@ BOOST_AUTO_TEST_CASE(nothing_is_kept_without_room_and_what_is_under_way_is_share
     BOOST_TEST(store.bytes() == 0u);
 }
 
+BOOST_AUTO_TEST_CASE(what_is_awaited_stays_until_room_is_wanted_even_if_nothing_is_kept)
+{
+    small_pool of(100);
+    prefix_store store(0);
+    std::optional<guest> first(std::in_place, of, store, 1, text({1, 2, 3}));
+    std::optional<guest> second(std::in_place, of, store, 2, text({1, 2, 4})),
+        third(std::in_place, of, store, 3, text({1, 5}));
+    first->begin();
+    first->compute_all();
+    first.reset();
+    BOOST_TEST(second->place.there() == 2u);
+    BOOST_TEST(of.budget->in_use() == 2 * of.block);
+    BOOST_TEST(store.give_up(1) == of.block);
+    BOOST_TEST(second->place.there() == 1u);
+    BOOST_TEST(second->begin() == 1u);
+    BOOST_TEST(store.give_up(1) == 0u);
+    second.reset();
+    BOOST_TEST(third->place.there() == 1u);
+    third.reset();
+    BOOST_TEST(of.budget->in_use() == 0u);
+}
+
 BOOST_AUTO_TEST_CASE(who_comes_while_its_beginning_is_computed_waits_for_that_and_no_longer)
 {
     small_pool of(100);
@@ -170,9 +192,9 @@ BOOST_AUTO_TEST_CASE(what_one_who_leaves_midway_has_not_computed_is_for_the_next
     first->begin();
     first->compute(attention_block + 7);
     BOOST_TEST((second.place.waits_for() == 1u));
-    first.reset(); // nobody has taken what it had computed, and nothing is kept
+    first.reset();
     BOOST_TEST(!second.place.waits_for().has_value());
-    BOOST_TEST(second.begin() == 0u);
+    BOOST_TEST(second.begin() == 1u);
     BOOST_TEST((third.place.waits_for() == 2u));
     second.compute_all();
     BOOST_TEST(third.begin() == 3u);
