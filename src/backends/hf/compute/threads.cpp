@@ -56,7 +56,9 @@ void thread_team::sleep_and_work(std::size_t thread)
 {
     ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), niceness);
     for (std::uint32_t seen = 0;;) {
-        round_.wait(seen, std::memory_order_acquire);
+        // The steps of a generation follow each other closely.
+        if (!comes_soon([&] { return round_.load(std::memory_order_acquire) != seen; }))
+            round_.wait(seen, std::memory_order_acquire);
         seen = round_.load(std::memory_order_acquire); // the next: none begins before all are done
         if (!task_)
             return;
