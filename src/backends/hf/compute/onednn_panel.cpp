@@ -27,8 +27,6 @@ const dnnl::engine& library()
     return engine;
 }
 
-data_type type_of(precision of) { return of == precision::bf16 ? data_type::bf16 : data_type::f32; }
-
 dnnl::memory::dim wide(std::size_t size) { return static_cast<dnnl::memory::dim>(size); }
 
 dnnl::memory::desc row_major(std::size_t rows, std::size_t columns, data_type type)
@@ -58,7 +56,7 @@ struct arguments {
 
 class onednn_panel final : public panel_layout {
 public:
-    onednn_panel(std::size_t in, std::size_t outs, precision of);
+    onednn_panel(std::size_t in, std::size_t outs);
 
     std::uint64_t bytes() const override
     {
@@ -78,17 +76,19 @@ private:
     };
     std::size_t index_of(std::size_t rows) const
     {
-        return static_cast<std::size_t>(
-            std::ranges::find(heights, height_of(rows, in_, outs_, of_)) - heights.begin());
+        return static_cast<std::size_t>(std::ranges::find(heights, height_of(rows, in_, outs_)) -
+                                        heights.begin());
     }
-    dnnl::memory::desc x(std::size_t height) const { return row_major(height, in_, type_of(of_)); }
+    dnnl::memory::desc x(std::size_t height) const
+    {
+        return row_major(height, in_, data_type::bf16);
+    }
     dnnl::memory::desc y(std::size_t height) const
     {
         return row_major(height, outs_, data_type::f32);
     }
 
     std::size_t in_, outs_;
-    precision of_;
     dnnl::memory::desc weights_;
     std::array<made, heights.size()> by_height_;
     std::uint64_t most_scratch_ = 0;
@@ -110,11 +110,10 @@ private:
     dnnl::memory weights_;
 };
 
-onednn_panel::onednn_panel(std::size_t in, std::size_t outs, precision of)
-    : in_(in), outs_(outs), of_(of)
+onednn_panel::onednn_panel(std::size_t in, std::size_t outs) : in_(in), outs_(outs)
 {
     const computing_alone this_thread;
-    const dnnl::memory::desc any(dims{wide(in), wide(outs)}, type_of(of), tag::any);
+    const dnnl::memory::desc any(dims{wide(in), wide(outs)}, data_type::bf16, tag::any);
     weights_ = describe(x(usual_height), any, y(usual_height)).weights_desc();
 }
 
@@ -124,7 +123,7 @@ std::uint64_t onednn_panel::prepare(std::size_t rows, std::size_t threads)
     if (slot.by_thread.size() >= threads)
         return most_scratch_;
     const computing_alone this_thread;
-    const std::size_t height = height_of(rows, in_, outs_, of_);
+    const std::size_t height = height_of(rows, in_, outs_);
     const auto described = describe(x(height), weights_, y(height));
     const dnnl::memory::desc scratch = described.scratchpad_desc();
     slot.primitive = dnnl::matmul(described);
@@ -179,24 +178,21 @@ void onednn_panel::multiply(const std::byte* x, std::size_t rows, const dnnl::me
 
 } // namespace
 
-/// Below some size oneDNN multiplies bf16 with other instructions, and of very many inputs it sums
+/// Below some size oneDNN multiplies with other instructions, and of very many inputs it sums
 /// up parts as it suits the height: so that no sum differs in its last bit, such tiles are padded
 /// out of it (found by experiment with oneDNN 2.6; hf_matmul_test).
-std::size_t height_of(std::size_t rows, std::size_t in, std::size_t outs, precision of)
+std::size_t height_of(std::size_t rows, std::size_t in, std::size_t outs)
 {
-    constexpr std::size_t small_bf16 = 256, many_inputs = 8192;
-    const std::size_t least =
-        of == precision::bf16 && in > many_inputs ? usual_height : std::min(rows, usual_height);
-    const auto fits = [&](std::size_t height) {
-        return height >= least && (of == precision::fp32 || height * outs > small_bf16);
-    };
+    constexpr std::size_t small = 256, many_inputs = 8192;
+    const std::size_t least = in > many_inputs ? usual_height : std::min(rows, usual_height);
+    const auto fits = [&](std::size_t height) { return height >= least && height * outs > small; };
     const auto found = std::ranges::find_if(heights, fits);
     return found == heights.end() ? heights.back() : *found;
 }
 
-std::unique_ptr<panel_layout> make_onednn_panel(std::size_t in, std::size_t outs, precision of)
+std::unique_ptr<panel_layout> make_onednn_panel(std::size_t in, std::size_t outs)
 {
-    return std::make_unique<onednn_panel>(in, outs, of);
+    return std::make_unique<onednn_panel>(in, outs);
 }
 
 } // namespace warmd::hf

@@ -1,9 +1,9 @@
 #pragma once
-// Panels that oneDNN packs and multiplies.
+// Panels in bf16 that oneDNN packs and multiplies: where there is AMX, it is the faster one.
 //
 // That a row is the same to the bit whatever it is multiplied with is a property of oneDNN 2.6 on
-// AVX-512 and AMX machines, in tiles of the heights that follow (hf_matmul_test), and not a promise
-// of the library.
+// such machines, in tiles of the heights that follow (hf_matmul_test), and not a promise of the
+// library.
 
 #include "hf/compute/matmul.hpp"
 #include "hf/compute/panel.hpp"
@@ -20,9 +20,8 @@ inline constexpr std::array<std::size_t, 7> heights{
 
 /// The height of the tile for `rows` rows of `in` numbers times `outs` columns: the least that has
 /// room, or one at which no sum differs in its last bit.
-std::size_t height_of(std::size_t rows, std::size_t in, std::size_t outs, precision of);
+std::size_t height_of(std::size_t rows, std::size_t in, std::size_t outs);
 
-/// Of rows and weights in this precision.
-std::unique_ptr<panel_layout> make_onednn_panel(std::size_t in, std::size_t outs, precision of);
+std::unique_ptr<panel_layout> make_onednn_panel(std::size_t in, std::size_t outs);
 
 } // namespace warmd::hf

@@ -2,6 +2,9 @@
 
 #include <oneapi/dnnl/dnnl.hpp>
 
+#include <array>
+#include <cstddef>
+
 #if defined(__x86_64__)
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -19,6 +22,34 @@ bool uses(dnnl::cpu_isa extensions)
 }
 
 } // namespace
+
+const char* name_of(instruction_set which)
+{
+    constexpr std::array names{"plain", "sse4", "avx2", "avx512", "avx512bf16"};
+    return names[static_cast<std::size_t>(which)];
+}
+
+std::span<const instruction_set> instruction_sets()
+{
+    static constexpr std::array all{instruction_set::plain, instruction_set::sse4,
+                                    instruction_set::avx2, instruction_set::avx512,
+                                    instruction_set::avx512bf16};
+    std::size_t there = 1;
+#if defined(__x86_64__)
+    // What Highway's targets of these names are compiled with.
+    const std::array<bool, all.size() - 1> beyond_plain{
+        __builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("pclmul") &&
+            __builtin_cpu_supports("aes"),
+        __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") &&
+            __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("fma"),
+        __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+            __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"),
+        __builtin_cpu_supports("avx512bf16") != 0};
+    for (std::size_t i = 0; i != beyond_plain.size() && beyond_plain[i]; ++i)
+        ++there;
+#endif
+    return std::span(all).first(there);
+}
 
 bool has_bf16() { return uses(dnnl::cpu_isa::avx512_core_bf16); }
 

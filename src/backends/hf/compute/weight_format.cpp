@@ -4,6 +4,8 @@
 #include "hf/compute/kernels_bf16.hpp"
 #include "hf/compute/onednn_panel.hpp"
 #include "hf/compute/processor.hpp"
+#include "hf/compute/product_kernels.hpp"
+#include "hf/compute/simd_panel.hpp"
 
 #include <algorithm>
 
@@ -13,6 +15,7 @@ namespace {
 
 class fp32_format final : public weight_format {
 public:
+    explicit fp32_format(const product_kernels& by) : by_(by) {}
     const char* name() const override { return "fp32"; }
     std::size_t number_bytes() const override { return sizeof(float); }
     void put(const float* x, std::byte* to, std::size_t count) const override
@@ -36,16 +39,19 @@ public:
     std::size_t weight_bytes() const override { return sizeof(float); }
     std::unique_ptr<panel_layout> panel(std::size_t in, std::size_t outs) const override
     {
-        return make_onednn_panel(in, outs, precision::fp32);
+        return make_fp32_panel(in, outs, by_);
     }
     bool uses_tiles() const override { return false; }
 
 private:
     static float* numbers(std::byte* at) { return reinterpret_cast<float*>(at); }
+
+    const product_kernels& by_;
 };
 
 class bf16_format final : public weight_format {
 public:
+    explicit bf16_format(const product_kernels& by) : by_(by) {}
     const char* name() const override { return "bf16"; }
     std::size_t number_bytes() const override { return sizeof(std::uint16_t); }
     void put(const float* x, std::byte* to, std::size_t count) const override
@@ -70,20 +76,25 @@ public:
     std::size_t weight_bytes() const override { return sizeof(std::uint16_t); }
     std::unique_ptr<panel_layout> panel(std::size_t in, std::size_t outs) const override
     {
-        return make_onednn_panel(in, outs, precision::bf16);
+        if (amx_is_permitted()) // where the library is the faster one
+            return make_onednn_panel(in, outs);
+        return make_bf16_panel(in, outs, by_);
     }
     bool uses_tiles() const override { return amx_is_permitted(); }
 
 private:
     static std::uint16_t* numbers(std::byte* at) { return reinterpret_cast<std::uint16_t*>(at); }
+
+    const product_kernels& by_;
 };
 
 } // namespace
 
 const weight_format& format_of(precision computes)
 {
-    static const fp32_format wide;
-    static const bf16_format narrow;
+    static const product_kernels& best = kernels_of(instruction_sets().back());
+    static const fp32_format wide(best);
+    static const bf16_format narrow(best);
     return computes == precision::bf16 ? static_cast<const weight_format&>(narrow) : wide;
 }
 

@@ -226,10 +226,9 @@ BOOST_AUTO_TEST_CASE(tiles_are_padded_to_heights_at_which_no_sum_differs)
     constexpr std::size_t usual = matmul_engine::band_rows, in = 576, many_inputs = 14336;
     for (std::size_t rows = 1; rows <= usual; ++rows)
         for (const std::size_t outs : {3U, 8U, 24U, 70U, 256U, 1024U}) {
-            const std::size_t height = height_of(rows, in, outs, precision::bf16);
+            const std::size_t height = height_of(rows, in, outs);
             BOOST_TEST(height >= rows);
             BOOST_TEST((height * outs > 256 || height == heights.back()));
-            BOOST_TEST(height_of(rows, many_inputs, outs, precision::bf16) >= usual);
-            BOOST_TEST(height_of(rows, in, outs, precision::fp32) < 2 * rows);
+            BOOST_TEST(height_of(rows, many_inputs, outs) >= usual);
         }
 }
