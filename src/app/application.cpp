@@ -90,9 +90,13 @@ constexpr int polite = 10;
 backend_registry backends(const daemon_options& options, const logger& say,
                           const std::shared_ptr<metrics>& counted)
 {
-    hf::hf_options how{.counted = counted};
-    if (options.max_kv_bytes != 0)
-        how.max_kv_bytes = options.max_kv_bytes;
+    const compute_limits& limits = options.compute;
+    hf::hf_options how{.step_seconds = in_seconds(limits.step_time),
+                       .prefix_cache_bytes = limits.prefix_cache_bytes,
+                       .answer_cache_bytes = limits.answer_cache_bytes,
+                       .counted = counted};
+    if (limits.max_kv_bytes != 0)
+        how.max_kv_bytes = limits.max_kv_bytes;
     backend_registry registry;
     registry.add("hf", limited_to(options.roots, hf::hf_loader(say, how)));
     if (options.enable_dummy)
@@ -117,6 +121,7 @@ application::application(const daemon_options& options, configuration::reader re
             .request = options.request,
             .connection = options.server.session,
             .max_connections = options.server.max_connections,
+            .compute = options.compute,
             .models = options.file.models,
             .draining = [this] { return draining_; },
             .shut_down =

@@ -65,6 +65,7 @@ void configuration::say_what_changed(const model_changes& changes) const
 void configuration::note_what_needs_a_restart(const daemon_options& fresh) const
 {
     const session_limits &wanted = fresh.server.session, &serving = serving_.server.session;
+    const compute_limits &compute = fresh.compute, &computing = serving_.compute;
     std::string names;
     for (const auto& [name, differs] :
          {std::pair("max_frame_bytes", wanted.max_frame_bytes != serving.max_frame_bytes),
@@ -77,6 +78,12 @@ void configuration::note_what_needs_a_restart(const daemon_options& fresh) const
           std::pair("frame_timeout", wanted.frame_timeout != serving.frame_timeout),
           std::pair("max_connections",
                     fresh.server.max_connections != serving_.server.max_connections),
+          std::pair("max_kv_bytes", compute.max_kv_bytes != computing.max_kv_bytes),
+          std::pair("prefix_cache_bytes",
+                    compute.prefix_cache_bytes != computing.prefix_cache_bytes),
+          std::pair("answer_cache_bytes",
+                    compute.answer_cache_bytes != computing.answer_cache_bytes),
+          std::pair("step_time", compute.step_time != computing.step_time),
           std::pair("access", fresh.server.access != serving_.server.access ||
                                   fresh.roots != serving_.roots)})
         if (differs)

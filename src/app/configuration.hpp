@@ -48,8 +48,8 @@ private:
     asio::awaitable<bool> hold(std::string name, bool pin);
 
     daemon_options now_;
-    const daemon_options
-        serving_; ///< as it was at the start: what concerns connections and access is fixed since
+    const daemon_options serving_; ///< as it was at the start: what concerns connections, access
+                                   ///< and computing is fixed since
     const reader reread_;
     const asio::any_io_executor io_;
     const asio::any_io_executor one_at_a_time_; ///< a strand on the checks

@@ -70,6 +70,21 @@ std::optional<std::chrono::nanoseconds> read_positive_duration(std::string_view 
     return time && time->count() > 0 ? time : std::nullopt;
 }
 
+/// Shorter, and there are steps for nothing; longer, and nobody gets a word in.
+std::optional<std::chrono::nanoseconds> read_step_time(std::string_view text)
+{
+    const auto time = read_duration(text);
+    return time && *time >= std::chrono::milliseconds(5) && *time <= std::chrono::seconds(1)
+               ? time
+               : std::nullopt;
+}
+
+std::string show_step_time(std::chrono::nanoseconds time)
+{
+    return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(time).count()) +
+           "ms";
+}
+
 std::string show_duration(std::chrono::nanoseconds time)
 {
     const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(time).count();
@@ -208,6 +223,8 @@ const kind<std::chrono::nanoseconds> duration_kind{"T", "a time such as 90, 500m
                                                    read_duration, show_duration};
 const kind<std::chrono::nanoseconds> positive_duration_kind{
     "T", "a time above 0, such as 500ms, 30s, 10m or 2h", read_positive_duration, show_duration};
+const kind<std::chrono::nanoseconds> step_kind{"T", "a time from 5ms to 1s", read_step_time,
+                                               show_step_time};
 const kind<std::size_t> frame_kind{"SIZE", "a size such as 64K or 16M, at least 1K",
                                    read_frame_size, show_size};
 const kind<std::uint64_t> budget_kind{

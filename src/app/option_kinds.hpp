@@ -30,6 +30,7 @@ extern const kind<std::size_t> load_threads_kind; ///< As threads; its default i
 /// Seconds, or with the unit ms, s, m or h; at most 31 years.
 extern const kind<std::chrono::nanoseconds> duration_kind;
 extern const kind<std::chrono::nanoseconds> positive_duration_kind; ///< Above 0.
+extern const kind<std::chrono::nanoseconds> step_kind;              ///< From 5 ms to 1 s.
 extern const kind<std::size_t> frame_kind; ///< Bytes, or with the unit K, M, G or T; at least 1K.
 /// "off" (0), a size, or a share of share_of_memory(100) such as 50%.
 extern const kind<std::uint64_t> budget_kind;

@@ -80,7 +80,8 @@ void add(po::options_description& group, const char* name, const kind<T>& what, 
 /// The rest is for requests, replies and what the system keeps of files. What can never fit is
 /// refused; without a limit the kernel would end the daemon, and everybody's models with it.
 constexpr double default_share_of_memory = 70;
-constexpr double default_share_for_keys_and_values = 25; ///< of texts under way
+constexpr double default_share_for_keys_and_values = 25;
+constexpr double default_share_for_prefixes = 5; ///< of those, when their texts have ended
 
 /// Two at least: one long call must not keep all others waiting.
 std::size_t default_run_threads() { return std::max<std::size_t>(2, usable_cores()); }
@@ -102,14 +103,12 @@ described_options describe(daemon_options& options)
 {
     constexpr unsigned width = 110;
     po::options_description residency("What stays loaded", width),
-        limits("Limits on clients", width), access("Who may use it, and for what", width),
-        other("The daemon", width);
+        sharing("How models share the machine", width), limits("Limits on clients", width),
+        access("Who may use it, and for what", width), other("The daemon", width);
     add(residency, "max-loaded-models", models_kind, options.cache.max_loaded_models,
         "models resident at once");
     add(residency, "max-loaded-bytes", budget_kind, options.cache.max_loaded_bytes,
         "memory for models: 8G, 50% of what it may use, or off; 70% by itself");
-    add(residency, "max-kv-bytes", budget_kind, options.max_kv_bytes,
-        "memory for what texts under way remember; a quarter by itself");
     add(residency, "idle-timeout", duration_kind, options.cache.idle_timeout,
         "unload a model that nobody used for so long");
     add(residency, "max-wait", duration_kind, options.cache.max_wait,
@@ -120,6 +119,14 @@ described_options describe(daemon_options& options)
         "requests for a load that takes longer fail");
     add(residency, "close-timeout", positive_duration_kind, options.cache.close_timeout,
         "a close that takes longer is reported");
+    add(sharing, "step-time", step_kind, options.compute.step_time,
+        "a step of computing is to take so long: what who comes new waits for");
+    add(sharing, "max-kv-bytes", budget_kind, options.compute.max_kv_bytes,
+        "memory for keys and values of texts under way or kept; a quarter by itself");
+    add(sharing, "prefix-cache-bytes", budget_kind, options.compute.prefix_cache_bytes,
+        "of that, for the beginnings of texts that were computed; 5% by itself");
+    add(sharing, "answer-cache-bytes", budget_kind, options.compute.answer_cache_bytes,
+        "memory for answers of base views");
     add(limits, "max-frame-bytes", frame_kind, options.server.session.max_frame_bytes,
         "longest request");
     add(limits, "max-in-flight", count_kind, options.server.session.max_in_flight,
@@ -156,8 +163,7 @@ described_options describe(daemon_options& options)
     other.add_options()("check-config", po::bool_switch(),
                         "only say whether the configuration file is sound");
     add(other, "socket", path_kind, options.server.socket_path, "where to listen");
-    add(other, "workers", threads_kind, options.run_threads,
-        "threads that run calls, each on one model at a time");
+    add(other, "workers", threads_kind, options.run_threads, "threads that run calls");
     add(other, "load-workers", load_threads_kind, options.load_threads,
         "threads that load and close models");
     add(other, "drain-seconds", duration_kind, options.drain,
@@ -170,8 +176,9 @@ described_options describe(daemon_options& options)
                         "offer the test models of kind \"dummy\"");
     other.add_options()("help,h", "print this")("version", "print the version");
     po::options_description in_file;
-    in_file.add(residency).add(limits);
-    return {std::move(residency.add(limits).add(access).add(other)), std::move(in_file), access};
+    in_file.add(residency).add(sharing).add(limits);
+    return {std::move(residency.add(sharing).add(limits).add(access).add(other)),
+            std::move(in_file), access};
 }
 
 std::string help(const po::options_description& all)
@@ -262,7 +269,8 @@ std::variant<daemon_options, leave> read_options(int count, const char* const* a
     options.server.socket_path = default_socket_path();
     options.run_threads = default_run_threads();
     options.cache.max_loaded_bytes = share_of_memory(default_share_of_memory);
-    options.max_kv_bytes = share_of_memory(default_share_for_keys_and_values);
+    options.compute.max_kv_bytes = share_of_memory(default_share_for_keys_and_values);
+    options.compute.prefix_cache_bytes = share_of_memory(default_share_for_prefixes);
     const auto [all, limits, access] = describe(options);
     const auto usage = [](const std::string& what) {
         return leave{2, "warmd: " + what + "\nTry 'warmd --help'.\n", what};

@@ -21,9 +21,9 @@ struct daemon_options {
     server_config server;
     cache_limits cache;
     request_limits request;
-    std::uint64_t max_kv_bytes = 0; ///< keys and values of sequences under way; 0: no limit
-    std::size_t load_threads = 0;   ///< that load and close models
-    std::size_t run_threads = 0;    ///< that run calls on models
+    compute_limits compute;
+    std::size_t load_threads = 0; ///< that load and close models
+    std::size_t run_threads = 0;  ///< that run calls on models
     std::chrono::nanoseconds drain = std::chrono::seconds(10);
     std::vector<std::string>
         roots; ///< models are loaded from beneath these real paths only; empty: from anywhere

@@ -72,6 +72,16 @@ struct request_limits {
         1024 * 1024; ///< in all of its inputs together, and for a generation those asked for
 };
 
+/// What models share while they compute.
+struct compute_limits {
+    std::uint64_t max_kv_bytes = 0;       ///< keys and values, kept ones included; 0: no limit
+    std::uint64_t prefix_cache_bytes = 0; ///< of those, kept of texts that have ended; 0: none
+    std::uint64_t answer_cache_bytes = 64 << 20; ///< remembered answers of base views; 0: none
+    std::chrono::nanoseconds step_time = std::chrono::milliseconds(50); ///< what a step is to take
+
+    friend bool operator==(const compute_limits&, const compute_limits&) = default;
+};
+
 /// Who may talk to the daemon. Our own user and root always may.
 struct access_rules {
     unsigned socket_mode =

@@ -112,4 +112,15 @@ struct metrics {
                                                   ///< began; 0: there is none
 };
 
+/// For how long the step under way has been computing; nothing: there is none.
+inline std::optional<std::chrono::nanoseconds> step_under_way(
+    const metrics& counted, std::chrono::steady_clock::time_point now)
+{
+    using clock = std::chrono::steady_clock;
+    const std::int64_t since = counted.step_since.load(std::memory_order_relaxed);
+    if (since == 0)
+        return {};
+    return now - clock::time_point(clock::duration(since));
+}
+
 } // namespace warmd

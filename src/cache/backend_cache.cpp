@@ -130,6 +130,7 @@ void backend_cache::set_limits(const cache_limits& limits)
 }
 
 void backend_cache::models(std::vector<model_info>& into) const { shell_->models(into); }
+std::vector<model_info> backend_cache::models_at_work() const { return shell_->models_at_work(); }
 cache_stats backend_cache::stats() const { return shell_->stats(); }
 time_point backend_cache::now() const { return shell_->now(); }
 void backend_cache::look_at_files() { shell_->look_at_files(); }

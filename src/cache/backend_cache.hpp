@@ -68,6 +68,7 @@ struct model_info {
     entry_info entry; ///< state, leases, waiters, bytes, times: cache_core's own account
     double load_seconds = 0;
     std::uint64_t calls = 0;
+    std::optional<activity> doing; ///< only from models_at_work(), and of those that are resident
 };
 
 /// The worker threads a cache uses. May be one and the same pool, but then slow loads keep calls
@@ -120,6 +121,8 @@ public:
     // What there is now. Observation never counts as use. REQUIRES: called on the cache's executor.
     /// Every entry, least recently used first, in memory that is there already.
     void models(std::vector<model_info>& into) const;
+    /// The same, and what each of them is doing: asks the backends.
+    std::vector<model_info> models_at_work() const;
     cache_stats stats() const;
     /// Takes notice of what the system has to tell of changed files. Whoever serves many requests
     /// in one turn calls it before each round of them, so that they do not find what was there

@@ -1,6 +1,7 @@
 // Requests and administration: what comes to the cache from outside.
 
 #include "cache/cache_shell.hpp"
+#include "cache/lane.hpp"
 
 #include <algorithm>
 
@@ -176,7 +177,19 @@ void cache_shell::models(std::vector<model_info>& into)
         const resident* const here = found == residents_.end() ? nullptr : found->second.here.get();
         row.load_seconds = here ? here->what.load_seconds : 0;
         row.calls = here ? here->calls.load(std::memory_order_relaxed) : 0;
+        row.doing.reset();
     }
+}
+
+/// Asked are those that are loaded and whose close has not begun: both happens here, on io_.
+std::vector<model_info> cache_shell::models_at_work()
+{
+    std::vector<model_info> rows;
+    models(rows);
+    for (model_info& row : rows)
+        if (row.entry.state == entry_state::ready || row.entry.state == entry_state::draining)
+            row.doing = residents_.at(row.entry.id).here->where->now();
+    return rows;
 }
 
 void cache_shell::look_at_files() { resolver_->look_at_files(); }

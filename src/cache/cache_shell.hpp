@@ -49,6 +49,7 @@ public:
                     const std::shared_ptr<handoff<result<void>>>& reply);
     void set_limits(const cache_limits& limits);
     void models(std::vector<model_info>& into);
+    std::vector<model_info> models_at_work();
     cache_stats stats() const;
     void look_at_files();
     std::uint64_t listen(event_filter wanted, event_sink sink);

@@ -90,6 +90,13 @@ void lane::submit(call what)
     }
 }
 
+activity lane::now() const noexcept
+try {
+    return backend_->now();
+} catch (...) {
+    return {};
+}
+
 /// Keeps the backend from being closed until the last copy goes.
 std::shared_ptr<lane> lane::share()
 {

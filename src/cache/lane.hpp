@@ -35,6 +35,9 @@ public:
     /// Gives the backend a call, and counts it. It is completed exactly once, whatever the backend
     /// does. Any thread. REQUIRES: the load succeeded.
     void submit(call what);
+    /// What the backend is doing; nothing, should it throw. REQUIRES: the load succeeded and
+    /// close() has not been called.
+    activity now() const noexcept;
     /// Closes and destroys the backend once nothing of it is under way; called once, after the last
     /// submit(). `done` gets what close() threw, or "".
     void close(std::function<void(std::string thrown)> done);

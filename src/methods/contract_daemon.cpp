@@ -176,7 +176,18 @@ std::vector<field> about_a_model(field model, std::vector<field> own)
                             .doc = "stay loaded at least so long after this",
                             .otherwise = "0",
                             .within = at_least_0,
-                            .into = to<&about_request::keep_alive>()}});
+                            .into = to<&about_request::keep_alive>()},
+                           {.name = "priority",
+                            .type = "Priority",
+                            .doc = "of what is computed for it: batch gets what interactive "
+                                   "requests leave, and a little in any case; loads have none",
+                            .otherwise = R"("interactive")",
+                            .into = to<&about_request::priority>()},
+                           {.name = "fresh",
+                            .type = "boolean",
+                            .doc = "compute all of it, whatever is remembered of it",
+                            .otherwise = "false",
+                            .into = to<&about_request::fresh>()}});
     return own;
 }
 

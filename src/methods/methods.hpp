@@ -21,6 +21,7 @@ struct daemon_info {
     request_limits request;
     session_limits connection; ///< fixed since the start, as is the next
     std::size_t max_connections = 0;
+    compute_limits compute;         ///< fixed, too
     named_models models;            ///< what a string in place of a ModelSpec stands for
     std::function<bool()> draining; ///< true from the moment shutdown began
     /// Begins the shutdown, without waiting for it. The grace to give calls under way, or the

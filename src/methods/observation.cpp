@@ -18,7 +18,7 @@ std::vector<model_info> models_now(const surroundings& in)
 
 answer models(surroundings in, nothing, peer)
 {
-    co_return replies::models(models_now(in), in.cache->now());
+    co_return replies::models(in.cache->models_at_work(), in.cache->now());
 }
 
 std::vector<family> survey_of(const surroundings& in)
@@ -52,7 +52,8 @@ answer metrics_text(surroundings in, nothing, peer)
 answer health(surroundings in, nothing, peer)
 {
     std::string text;
-    replies::write_health(text, models_now(in), in.cache->stats(), *in.daemon, in.cache->now());
+    replies::write_health(text, models_now(in), in.cache->stats(), *in.counted, *in.daemon,
+                          in.cache->now());
     co_return text;
 }
 
@@ -65,7 +66,8 @@ method_adder::at_once health_at_once(const surroundings& in,
         if (!read_request<nothing>(*by, given, *in.daemon))
             return false;
         in.cache->models(*models);
-        replies::write_health(out, *models, in.cache->stats(), *in.daemon, in.cache->now());
+        replies::write_health(out, *models, in.cache->stats(), *in.counted, *in.daemon,
+                              in.cache->now());
         return true;
     };
 }

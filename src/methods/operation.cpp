@@ -24,6 +24,9 @@ run_options options_of(const operation_request& asked, const daemon_info& daemon
 {
     run_options how{.acquire = begin_request(asked.about, from), .limits = daemon.request};
     how.call.max_reply_bytes = daemon.connection.max_reply_bytes;
+    how.call.origin = from->origin();
+    how.call.priority = asked.about.priority;
+    how.call.fresh = asked.about.fresh;
     if (asked.stream)
         how.call.on_token = [from](const generated_token& token) {
             from->notify("$/token", replies::token(from->id(), token));

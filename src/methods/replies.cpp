@@ -36,6 +36,16 @@ void write_computes(json_writer& to, const resolved_model& model)
                    model.computes.empty() ? std::nullopt : std::optional(model.computes));
 }
 
+/// What is not there does nothing, and has no tokenizer yet.
+void write_activity(json_writer& to, const std::optional<activity>& doing)
+{
+    const activity now = doing.value_or(activity());
+    to.member("running", now.running)
+        .member("queued_tokens", now.queued_tokens)
+        .member("kv_bytes", now.kv_bytes);
+    member_or_null(to, "tokenizer", doing ? std::optional(now.tokenizer) : std::nullopt);
+}
+
 double oldest_wait(const cache_stats& stats, time_point now)
 {
     return stats.oldest_waiter ? in_seconds(now - *stats.oldest_waiter) : 0;
@@ -71,6 +81,17 @@ std::vector<std::string> what_is_stuck(std::span<const model_info> models, const
             std::to_string(std::chrono::duration_cast<std::chrono::seconds>(expected).count()) +
             " seconds");
     return reasons;
+}
+
+std::optional<std::string> slow_step(const metrics& counted, time_point now)
+{
+    const auto since = step_under_way(counted, now);
+    if (!since || *since <= longest_step_expected)
+        return {};
+    return "one step of models has been computing for " +
+           std::to_string(std::chrono::duration_cast<std::chrono::seconds>(*since).count()) +
+           " seconds, longer than the " + std::to_string(longest_step_expected.count()) +
+           " that it may take: everybody waits for it";
 }
 
 void write_loaded(std::string& out, const residency& what, bool cached, bool joined)
@@ -121,7 +142,7 @@ std::string models(std::span<const model_info> models, time_point now)
     };
     return object([&](json_writer& to) {
         to.key("models").begin_array();
-        for (const auto& [model, entry, load_seconds, calls] : models) {
+        for (const auto& [model, entry, load_seconds, calls, doing] : models) {
             to.begin_object();
             write_model(to, *model);
             write_computes(to, *model);
@@ -137,7 +158,9 @@ std::string models(std::span<const model_info> models, time_point now)
                           entry.idle_since ? std::optional(now - *entry.idle_since) : std::nullopt);
             write_seconds(to, "expires_in_seconds",
                           entry.expires_at ? std::optional(*entry.expires_at - now) : std::nullopt);
-            to.member("generation", entry.files.text).member("calls", calls).end_object();
+            to.member("generation", entry.files.text).member("calls", calls);
+            write_activity(to, doing);
+            to.end_object();
         }
         to.end_array();
     });
@@ -166,13 +189,19 @@ static void write_limits(json_writer& to, const daemon_info& daemon)
         .member("max_wait", in_seconds(daemon.limits.max_wait))
         .member("load_timeout", in_seconds(daemon.limits.load_timeout))
         .member("close_timeout", in_seconds(daemon.limits.close_timeout))
+        .member("max_kv_bytes", daemon.compute.max_kv_bytes)
+        .member("prefix_cache_bytes", daemon.compute.prefix_cache_bytes)
+        .member("answer_cache_bytes", daemon.compute.answer_cache_bytes)
+        .member("step_time", in_seconds(daemon.compute.step_time))
         .end_object();
 }
 
 void write_health(std::string& out, std::span<const model_info> models, const cache_stats& stats,
-                  const daemon_info& daemon, time_point now)
+                  const metrics& counted, const daemon_info& daemon, time_point now)
 {
-    const std::vector<std::string> reasons = what_is_stuck(models, stats, daemon.limits, now);
+    std::vector<std::string> reasons = what_is_stuck(models, stats, daemon.limits, now);
+    if (auto slow = slow_step(counted, now))
+        reasons.push_back(std::move(*slow));
     const bool draining = daemon.draining();
     write_object(out, [&](json_writer& to) {
         to.member("status", draining          ? "draining"

@@ -16,6 +16,8 @@ struct about_request {
     std::optional<std::chrono::nanoseconds> timeout;
     bool progress = false;
     std::chrono::nanoseconds keep_alive{0};
+    call_priority priority = call_priority::interactive;
+    bool fresh = false;
 };
 
 /// An operation on a model, whichever it is.

@@ -30,18 +30,32 @@ public:
     {
         all_.push_back({name, family::kind::histogram, help, {{{}, of.read()}}});
     }
+    template <class Number>
     void counters(std::string_view name, std::string_view help, std::string_view label,
-                  std::initializer_list<std::pair<std::string_view, std::uint64_t>> values)
+                  std::initializer_list<std::pair<std::string_view, Number>> values)
     {
-        family made{name, family::kind::counter, help, {}};
-        for (const auto& [which, value] : values)
-            made.samples.push_back({{{label, std::string(which)}}, static_cast<double>(value)});
-        all_.push_back(std::move(made));
+        labelled(family::kind::counter, name, help, label, values);
+    }
+    void gauges(std::string_view name, std::string_view help, std::string_view label,
+                std::initializer_list<std::pair<std::string_view, double>> values)
+    {
+        labelled(family::kind::gauge, name, help, label, values);
     }
     void add(family made) { all_.push_back(std::move(made)); }
     std::vector<family> all() && { return std::move(all_); }
 
 private:
+    template <class Number>
+    void labelled(family::kind type, std::string_view name, std::string_view help,
+                  std::string_view label,
+                  std::initializer_list<std::pair<std::string_view, Number>> values)
+    {
+        family made{name, type, help, {}};
+        for (const auto& [which, value] : values)
+            made.samples.push_back({{{label, std::string(which)}}, static_cast<double>(value)});
+        all_.push_back(std::move(made));
+    }
+
     std::vector<family> all_;
 };
 
@@ -109,9 +123,10 @@ void survey_requests(surveyor& to, const metrics& counted)
     to.gauge("in_flight", "Requests under way.", counted.in_flight);
     to.gauge("connections", "Connections open.", c.open);
     to.counter("connections_accepted_total", "Connections served.", c.accepted);
-    to.counters("connections_refused_total", "Connections turned away, by reason.", "reason",
-                {{"not_allowed", c.not_allowed}, {"too_many", c.too_many}});
-    to.counters(
+    to.counters<std::uint64_t>("connections_refused_total", "Connections turned away, by reason.",
+                               "reason",
+                               {{"not_allowed", c.not_allowed}, {"too_many", c.too_many}});
+    to.counters<std::uint64_t>(
         "connections_closed_total",
         "Connections closed for what their client did or did not do, by reason.", "reason",
         {{"idle", c.idle}, {"half_sent_frame", c.half_sent_frame}, {"slow_reader", c.slow_reader}});
@@ -147,7 +162,8 @@ void survey_cache(surveyor& to, const metrics& counted, const cache_stats& cache
 
 void survey_calls(surveyor& to, const metrics& counted)
 {
-    to.gauge("kv_bytes", "Memory set aside for keys and values of sequences under way.",
+    to.gauge("kv_bytes",
+             "Memory of keys and values: of sequences under way, and kept of those that ended.",
              counted.kv_bytes.load());
     to.spread("queue_seconds", "Calls on models, until their model takes them.",
               counted.queue_seconds);
@@ -157,6 +173,34 @@ void survey_calls(surveyor& to, const metrics& counted)
                counted.tokens_in.load(std::memory_order_relaxed));
     to.counter("tokens_out_total", "Tokens that models generated.",
                counted.tokens_out.load(std::memory_order_relaxed));
+}
+
+/// How the machine is shared: what is done in steps, and what need not be done again.
+void survey_steps(surveyor& to, const metrics& counted, time_point now)
+{
+    to.spread("step_rows", "Tokens that models computed in one step.", counted.step_rows);
+    to.spread("step_seconds", "Steps: what one who comes may have to wait for.",
+              counted.step_seconds);
+    to.gauge("step_under_way_seconds", "Since the step under way began; 0: there is none.",
+             in_seconds(step_under_way(counted, now).value_or(std::chrono::nanoseconds(0))));
+    to.counters<double>(
+        "compute_seconds_total",
+        "Seconds of steps, by what their tokens were for: feeding inputs "
+        "(prefill) or generating (decode).",
+        "phase",
+        {{"prefill", counted.prefill_seconds.load()}, {"decode", counted.decode_seconds.load()}});
+    to.gauges("waiting_tokens", "Tokens of inputs that are not computed yet, by priority.",
+              "priority",
+              {{"interactive", static_cast<double>(counted.waiting_tokens.load())},
+               {"batch", static_cast<double>(counted.waiting_batch_tokens.load())}});
+    to.counter("prefix_tokens_total",
+               "Tokens of inputs that were not computed again: their beginnings were kept.",
+               counted.prefix_tokens.load());
+    to.gauge("prefix_bytes", "Memory of what is kept for that, part of kv_bytes.",
+             counted.prefix_bytes.load());
+    to.counter("answers_remembered_total", "Inputs whose answer was remembered.",
+               counted.answers_remembered.load());
+    to.gauge("answer_bytes", "Memory of what is remembered for that.", counted.answer_bytes.load());
 }
 
 void survey_gauges(surveyor& to, std::span<const model_info> models, const cache_stats& cache,
@@ -252,6 +296,7 @@ std::vector<family> survey(const metrics& counted, std::span<const model_info> m
     surveyor all;
     survey_cache(all, counted, cache);
     survey_calls(all, counted);
+    survey_steps(all, counted, now);
     survey_gauges(all, models, cache, daemon, now);
     survey_requests(all, counted);
     return std::move(all).all();

@@ -249,9 +249,9 @@ void service::impl::admit(connection::socket connected)
     }
     ++counts_.accepted;
     ++counts_.open;
-    const auto fresh =
-        std::make_shared<connection>(std::move(connected), peer_name(peer->uid, peer->pid), poller_,
-                                     dispatcher_, config_.session, log_);
+    const auto fresh = std::make_shared<connection>(
+        std::move(connected), peer_name(peer->uid, peer->pid, counts_.accepted), poller_,
+        dispatcher_, config_.session, log_);
     if (connections_.empty())
         look_later();
     connections_.insert(fresh);

@@ -36,12 +36,16 @@ private:
     std::size_t left_ = steps;
 };
 
-/// Who is at the other end (SO_PEERCRED).
+/// Who is at the other end (SO_PEERCRED), and of which connection.
 struct peer_name {
     unsigned uid = 0;
     int pid = 0;
+    std::uint64_t connection = 0; ///< as request_peer::origin()
 
-    peer_name(unsigned user, int process = 0) : uid(user), pid(process) {}
+    peer_name(unsigned user, int process = 0, std::uint64_t number = 0)
+        : uid(user), pid(process), connection(number)
+    {
+    }
     std::string text() const
     {
         return "user " + std::to_string(uid) + ", process " + std::to_string(pid);

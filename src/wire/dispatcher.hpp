@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -25,6 +26,8 @@ public:
     virtual const json::value& id() const noexcept = 0;
     /// The user at the other end of the connection (SO_PEERCRED).
     virtual unsigned peer_uid() const noexcept = 0;
+    /// The number of the connection, which no other has; 0: it came on none.
+    virtual std::uint64_t origin() const noexcept { return 0; }
     /// Sends a notification unless the reply has been sent or the client has gone. Any thread;
     /// those sent from one thread arrive in order, and before the reply if sent before the handler
     /// returned. `params`: JSON text.

@@ -33,7 +33,7 @@ public:
 
     call(rpc_conversation& owner, const rpc::request& request)
         : owner_(owner.self()), executor_(owner.by_.executor()),
-          counts_(owner.dispatcher_.counts_of(request.method)), peer_uid_(owner.by_.peer().uid),
+          counts_(owner.dispatcher_.counts_of(request.method)), peer_(owner.by_.peer()),
           id_(request.id ? request.id->value() : nullptr), answered_(!request.notification()),
           batch_(owner.within_)
     {
@@ -44,7 +44,8 @@ public:
     }
 
     const json::value& id() const noexcept override { return id_; }
-    unsigned peer_uid() const noexcept override { return peer_uid_; }
+    unsigned peer_uid() const noexcept override { return peer_.uid; }
+    std::uint64_t origin() const noexcept override { return peer_.connection; }
 
     // On the conversation's executor this runs at once: a notification must not be overtaken by the
     // reply that follows it.
@@ -151,7 +152,7 @@ private:
     const std::weak_ptr<rpc_conversation> owner_;
     const asio::any_io_executor executor_;
     request_counts& counts_;
-    const unsigned peer_uid_;
+    const peer_name peer_;
     const json::value id_;
     std::string id_text_;
     std::optional<noted> noted_;

@@ -38,7 +38,10 @@ BOOST_AUTO_TEST_CASE(without_arguments_the_defaults_hold)
     const daemon_options options = read({});
     BOOST_TEST(options.cache.max_loaded_models == 2U);
     BOOST_TEST(options.cache.max_loaded_bytes / 1024 == memory_limit() / 10 * 7 / 1024);
-    BOOST_TEST(options.max_kv_bytes / 1024 == memory_limit() / 4 / 1024);
+    BOOST_TEST(options.compute.max_kv_bytes / 1024 == memory_limit() / 4 / 1024);
+    BOOST_TEST(options.compute.prefix_cache_bytes / 1024 == memory_limit() / 20 / 1024);
+    BOOST_TEST(options.compute.answer_cache_bytes == 64U << 20);
+    BOOST_TEST((options.compute.step_time == 50ms));
     BOOST_TEST((options.cache.idle_timeout == 0s));
     BOOST_TEST((options.drain == 10s));
     BOOST_TEST(options.server.session.max_frame_bytes == 16U << 20);
@@ -101,6 +104,22 @@ BOOST_AUTO_TEST_CASE(every_option_is_read)
     BOOST_TEST((options.level == log_level::debug));
     BOOST_TEST((options.format == log_format::json));
     BOOST_TEST(options.enable_dummy);
+}
+
+BOOST_AUTO_TEST_CASE(how_models_share_the_machine_is_read_within_bounds)
+{
+    const compute_limits read_as = read({"--step-time", "5ms", "--max-kv-bytes", "off",
+                                         "--prefix-cache-bytes", "0", "--answer-cache-bytes", "1M"})
+                                       .compute;
+    BOOST_TEST((read_as.step_time == 5ms));
+    BOOST_TEST(read_as.max_kv_bytes == 0U);
+    BOOST_TEST(read_as.prefix_cache_bytes == 0U);
+    BOOST_TEST(read_as.answer_cache_bytes == 1U << 20);
+    BOOST_TEST((read({"--step-time", "1"}).compute.step_time == 1s));
+    for (const char* wrong : {"4ms", "1.1s", "0", "fast"})
+        BOOST_TEST(refusal({"--step-time", wrong}).text.find("it must be a time from 5ms to 1s") !=
+                       std::string::npos,
+                   wrong);
 }
 
 BOOST_AUTO_TEST_CASE(who_may_use_it_is_read_by_name_and_number)

@@ -223,6 +223,28 @@ BOOST_AUTO_TEST_CASE(a_close_that_blocks_holds_up_neither_hits_nor_observation)
     BOOST_TEST(!unloaded->done());
 }
 
+BOOST_AUTO_TEST_CASE(what_a_model_does_is_asked_of_what_is_loaded_and_not_yet_closing)
+{
+    fixture f(3);
+    f.world.doing["a"] = {.running = 2, .queued_tokens = 30, .kv_bytes = 4, .tokenizer = "adapter"};
+    f.use("a"), f.use("b");
+    f.start(f.cache.unload({.keys = {f.models().at(1).entry.key}}));
+    const auto fresh = f.want("c");
+    f.step_io(); // b's close lies on the workers, and is not run
+    const std::vector<model_info> rows = f.cache.models_at_work();
+    BOOST_TEST((f.world.asked_what == std::vector<std::string>{"a"}));
+    BOOST_REQUIRE(rows.at(0).doing.has_value());
+    BOOST_TEST(rows[0].doing->running == 2U);
+    BOOST_TEST(rows[0].doing->queued_tokens == 30U);
+    BOOST_TEST(rows[0].doing->tokenizer == "adapter");
+    BOOST_TEST((rows.at(1).entry.state == entry_state::closing));
+    BOOST_TEST(!rows[1].doing.has_value());
+    f.step(f.workers), f.step_io(); // b's end, and the look at c's files
+    for (const model_info& each : f.cache.models_at_work())
+        BOOST_TEST(each.doing.has_value() == (each.entry.state == entry_state::ready));
+    BOOST_TEST(f.world.asked_what.size() == 2U);
+}
+
 BOOST_AUTO_TEST_CASE(an_explicit_load_joins_a_requests_load_of_the_same_key)
 {
     fixture f;

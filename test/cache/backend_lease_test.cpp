@@ -93,3 +93,17 @@ BOOST_AUTO_TEST_CASE(a_job_left_behind_keeps_its_backend_until_it_has_ended)
     BOOST_TEST(f.world.count("close a") == 1U);
     BOOST_TEST(b->got.value().has_value());
 }
+
+BOOST_AUTO_TEST_CASE(a_backend_learns_whose_a_call_is_how_urgent_and_whether_to_compute_afresh)
+{
+    fixture f;
+    const auto a = f.want("a");
+    f.settle();
+    f.start(a->got->value().run(tokenize{"x", true},
+                                {.origin = 7, .priority = call_priority::batch, .fresh = true}));
+    f.settle();
+    BOOST_TEST(f.world.last_call == "7 batch fresh");
+    f.start(a->got->value().run(tokenize{"x", true}));
+    f.settle();
+    BOOST_TEST(f.world.last_call == "0 interactive");
+}

@@ -111,7 +111,8 @@ BOOST_AUTO_TEST_CASE(health_names_every_limit)
     BOOST_TEST(limits.at("max_unread_bytes") == json::value(1 << 30));
     for (const char* name : {"max_frame_bytes", "max_json_depth", "max_in_flight",
                              "max_in_flight_total", "max_connections", "max_waiters", "max_tokens",
-                             "max_reply_bytes", "idle_connection_timeout"})
+                             "max_reply_bytes", "idle_connection_timeout", "max_kv_bytes",
+                             "prefix_cache_bytes", "answer_cache_bytes", "step_time"})
         BOOST_TEST(limits.contains(name), name);
 }
 

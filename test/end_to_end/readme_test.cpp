@@ -159,8 +159,9 @@ BOOST_AUTO_TEST_CASE(the_page_of_warmd_tells_the_default_of_each_option_as_help_
     boost::algorithm::replace_all(page, "\\-", "-");
     std::replace(page.begin(), page.end(), '\n', ' ');
     const std::regex option(R"(\n  --([a-z-]+) (?:(?!\n  -)[^\[])*\[([^\]]+)\])");
-    const std::set<std::string> of_the_machine{"max-loaded-bytes", "max-kv-bytes", "workers",
-                                               "load-workers", "socket"};
+    const std::set<std::string> of_the_machine{"max-loaded-bytes",   "max-kv-bytes",
+                                               "prefix-cache-bytes", "workers",
+                                               "load-workers",       "socket"};
     std::size_t looked_at = 0;
     for (std::sregex_iterator each(help.begin(), help.end(), option), end; each != end; ++each) {
         const std::string name = (*each)[1], value = (*each)[2];

@@ -28,10 +28,12 @@ struct fake_peer : request_peer {
     unsigned uid = ::geteuid();
     std::vector<std::pair<std::string, json::value>> heard;
     std::optional<std::chrono::nanoseconds> timeout;
+    std::uint64_t number = 3;                           // of its connection
     std::vector<std::function<void(std::size_t)>> kept; // of subscriptions
 
     const json::value& id() const noexcept override { return the_id; }
     unsigned peer_uid() const noexcept override { return uid; }
+    std::uint64_t origin() const noexcept override { return number; }
     void notify(std::string_view name, std::string params) override
     {
         heard.emplace_back(name, parsed(params));

@@ -1,6 +1,7 @@
 // What can be seen of the daemon, and what acts on it.
 
 #include "methods/daemon_of_test.hpp"
+#include "methods/replies.hpp"
 
 using namespace warmd;
 using namespace warmd::test;
@@ -20,6 +21,10 @@ BOOST_FIXTURE_TEST_CASE(health_of_an_idle_daemon_is_ok, daemon_of_test)
     BOOST_TEST(number(made.at("max_loaded_models")) == 2);
     BOOST_TEST(number(made.at("oldest_waiter_seconds")) == 0);
     BOOST_TEST(number(made.at("uptime_seconds")) >= 0);
+    for (const char* limit :
+         {"max_kv_bytes", "prefix_cache_bytes", "answer_cache_bytes", "step_time", "max_wait"})
+        BOOST_TEST(made.at("limits").as_object().contains(limit), limit);
+    BOOST_TEST(number(made.at("limits").at("step_time")) == 0.05);
 }
 
 BOOST_FIXTURE_TEST_CASE(health_names_the_identity_of_what_is_loaded, daemon_of_test)
@@ -88,6 +93,25 @@ BOOST_FIXTURE_TEST_CASE(a_stalled_scheduler_makes_health_degraded_within_a_bound
     BOOST_TEST(number(made.at("oldest_waiter_seconds")) == 641);
     settle(); // the workers go on
     BOOST_TEST(health().at("status").as_string() == "ok");
+}
+
+BOOST_FIXTURE_TEST_CASE(a_step_that_computes_for_longer_than_its_deadline_makes_health_degraded,
+                        stalled_daemon)
+{
+    methods.counted()->step_since = now.time_since_epoch().count();
+    now += replies::longest_step_expected;
+    BOOST_TEST(health().at("status").as_string() == "ok");
+    now += 1s;
+    const json::value made = health();
+    BOOST_TEST(made.at("status").as_string() == "degraded");
+    BOOST_TEST(made.at("ready") == json::value(true));
+    BOOST_TEST(made.at("reasons").at(0).as_string() ==
+               "one step of models has been computing for 31 seconds, longer than the 30 that it "
+               "may take: everybody waits for it");
+    BOOST_TEST(number(result_of("stats").at("step_under_way_seconds")) == 31);
+    methods.counted()->step_since = 0; // it has ended
+    BOOST_TEST(health().at("status").as_string() == "ok");
+    BOOST_TEST(number(result_of("stats").at("step_under_way_seconds")) == 0);
 }
 
 BOOST_FIXTURE_TEST_CASE(stats_counts_hits_misses_and_evictions, daemon_of_test)

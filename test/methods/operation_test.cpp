@@ -1,6 +1,7 @@
 // The operations: what is asked, and what comes back.
 
 #include "methods/daemon_of_test.hpp"
+#include "support/fake_backend.hpp"
 
 #include <cmath>
 
@@ -248,4 +249,20 @@ BOOST_FIXTURE_TEST_CASE(divergence_reports_each_prompt_and_their_mean, daemon_of
     const json::value same =
         result_of("divergence", with(R"("prompts":["ab"],"from":"ft","to":{"scaled":1})"));
     BOOST_TEST(number(same.at("mean")) == 0);
+}
+
+BOOST_FIXTURE_TEST_CASE(an_operations_call_says_whose_it_is_and_what_the_request_said,
+                        daemon_of_test)
+{
+    fake_world world;
+    registry.add("fake", world.make_loader());
+    const auto said = [&](const std::string& more) {
+        result_of("tokenize", R"({"model":{"kind":"fake","base":"a"},"text":"x")" + more + '}');
+        return world.last_call;
+    };
+    BOOST_TEST(said("") == "3 interactive");
+    from->number = 4;
+    BOOST_TEST(said(R"(,"priority":"batch","fresh":true)") == "4 batch fresh");
+    BOOST_TEST(said(R"(,"priority":"interactive","fresh":false)") == "4 interactive");
+    result_of("unload", R"({"all":true})"); // before the world goes
 }

@@ -36,10 +36,10 @@ BOOST_FIXTURE_TEST_CASE(a_timeout_reaches_the_caller_and_only_with_sound_paramet
     BOOST_TEST((from->timeout == 1ns));
 }
 
-BOOST_FIXTURE_TEST_CASE(every_method_with_a_model_takes_timeout_progress_and_keep_alive,
-                        daemon_of_test)
+BOOST_FIXTURE_TEST_CASE(every_method_with_a_model_takes_what_is_about_the_request, daemon_of_test)
 {
-    const std::string also = R"(,"timeout":5,"progress":true,"keep_alive":0)";
+    const std::string also =
+        R"(,"timeout":5,"progress":true,"keep_alive":0,"priority":"batch","fresh":true)";
     for (const auto& [name, own] : std::vector<std::pair<std::string, std::string>>{
              {"load", R"("pin":true)"},
              {"tokenize", R"("text":"x")"},
@@ -49,15 +49,14 @@ BOOST_FIXTURE_TEST_CASE(every_method_with_a_model_takes_timeout_progress_and_kee
              {"rolling_logprob", R"("texts":[])"},
              {"generate", R"("prompt":"x","max_new_tokens":1)"},
              {"divergence", R"("prompts":["x"])"},
-             {"pin", R"("keep_alive":0)"},
-             {"unpin", R"("keep_alive":0)"},
+             {"pin", ""},
+             {"unpin", ""},
              {"unload", R"("wait":true)"},
          }) {
-        result_of(name, with(own + (own.find("keep_alive") == std::string::npos
-                                        ? also
-                                        : R"(,"timeout":5,"progress":true)")));
+        result_of(name, with(own.empty() ? also.substr(1) : own + also));
         for (const char* wrong : {R"("timeout":0)", R"("timeout":-1)", R"("timeout":"1")",
-                                  R"("progress":1)", R"("keep_alive":-0.5)"}) {
+                                  R"("progress":1)", R"("keep_alive":-0.5)",
+                                  R"("priority":"urgent")", R"("priority":1)", R"("fresh":"no")"}) {
             const failure why = refusal_of(name, with(wrong));
             BOOST_TEST((why.code == errc::invalid_params), name << ' ' << wrong);
         }
@@ -81,7 +80,10 @@ BOOST_FIXTURE_TEST_CASE(faulty_parameters_are_refused_by_name, daemon_of_test)
         {"load", R"({"model":{"kind":"dummy","base":"a","bas":1}})", "model.bas"},
         {"load", with(R"("pin":"yes")"), "pin must be true or false, found \"yes\""},
         {"load", with(R"("pinned":true)"),
-         "unknown parameter 'pinned'; load takes model, pin, timeout, progress, keep_alive"},
+         "unknown parameter 'pinned'; load takes model, pin, timeout, progress, keep_alive, "
+         "priority, fresh"},
+        {"tokenize", with(R"("text":"x","priority":"low")"),
+         "priority must be \"interactive\" or \"batch\", found \"low\""},
         {"unload", "{}", "exactly one of model, key, and all"},
         {"unload", R"({"all":false})", "exactly one"},
         {"unload", with(R"("all":true)"), "exactly one"},

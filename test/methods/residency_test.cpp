@@ -1,6 +1,7 @@
 // What is loaded: load, unload, pin.
 
 #include "methods/daemon_of_test.hpp"
+#include "support/fake_backend.hpp"
 
 using namespace warmd;
 using namespace warmd::test;
@@ -30,10 +31,11 @@ BOOST_FIXTURE_TEST_CASE(models_lists_every_member_of_every_entry, daemon_of_test
     const json::value made = result_of("models");
     const json::array& rows = made.at("models").as_array();
     BOOST_REQUIRE(rows.size() == 2U);
-    BOOST_TEST((names_in(rows[0]) == names{"key", "model", "computes", "state", "bytes",
-                                           "shared_bytes", "estimated_bytes", "leases", "waiters",
-                                           "pinned", "load_seconds", "idle_seconds",
-                                           "expires_in_seconds", "generation", "calls"}));
+    BOOST_TEST(
+        (names_in(rows[0]) ==
+         names{"key", "model", "computes", "state", "bytes", "shared_bytes", "estimated_bytes",
+               "leases", "waiters", "pinned", "load_seconds", "idle_seconds", "expires_in_seconds",
+               "generation", "calls", "running", "queued_tokens", "kv_bytes", "tokenizer"}));
     BOOST_TEST(rows[0].at("model").at("base").as_string() == "b"); // least recently used first
     BOOST_TEST(rows[0].at("pinned") == json::value(true));
     BOOST_TEST(rows[1].at("pinned") == json::value(false));
@@ -41,6 +43,30 @@ BOOST_FIXTURE_TEST_CASE(models_lists_every_member_of_every_entry, daemon_of_test
     BOOST_TEST(number(rows[1].at("leases")) == 0);
     BOOST_TEST(number(rows[1].at("idle_seconds")) >= 0);
     BOOST_TEST(rows[1].at("expires_in_seconds").is_null());
+    BOOST_TEST(number(rows[1].at("running")) == 0);
+    BOOST_TEST(rows[1].at("tokenizer").as_string() == "base");
+}
+
+BOOST_FIXTURE_TEST_CASE(models_tells_what_each_is_doing_and_nothing_of_one_that_is_not_there,
+                        daemon_of_test)
+{
+    fake_world world;
+    world.doing["a"] = {.running = 2, .queued_tokens = 30, .kv_bytes = 4, .tokenizer = "adapter"};
+    world.load_throws = {"b"};
+    registry.add("fake", world.make_loader());
+    result_of("load", R"({"model":{"kind":"fake","base":"a"}})");
+    refusal_of("load", R"({"model":{"kind":"fake","base":"b"}})");
+    const auto told = [&](std::string_view base) {
+        const json::value made = result_of("models");
+        for (const json::value& row : made.at("models").as_array())
+            if (row.at("model").at("base").as_string() == base)
+                return json::serialize(json::array{row.at("running"), row.at("queued_tokens"),
+                                                   row.at("kv_bytes"), row.at("tokenizer")});
+        return std::string();
+    };
+    BOOST_TEST(told("a") == R"([2,30,4,"adapter"])");
+    BOOST_TEST(told("b") == "[0,0,0,null]"); // failed
+    result_of("unload", R"({"all":true})");  // before the world goes
 }
 
 BOOST_FIXTURE_TEST_CASE(observation_never_counts_as_use, daemon_of_test)

@@ -89,6 +89,17 @@ BOOST_FIXTURE_TEST_CASE(an_idle_daemons_metrics_are_well_formed_and_none_is_miss
                              "oldest_waiter_seconds",
                              "tokens_in_total",
                              "tokens_out_total",
+                             "step_rows_count",
+                             "step_seconds_count",
+                             "step_under_way_seconds",
+                             "compute_seconds_total{phase=\"prefill\"}",
+                             "compute_seconds_total{phase=\"decode\"}",
+                             "waiting_tokens{priority=\"interactive\"}",
+                             "waiting_tokens{priority=\"batch\"}",
+                             "prefix_tokens_total",
+                             "prefix_bytes",
+                             "answers_remembered_total",
+                             "answer_bytes",
                              "load_seconds_count",
                              "close_seconds_count",
                              "queue_seconds_count",
@@ -124,6 +135,35 @@ BOOST_FIXTURE_TEST_CASE(what_was_counted_is_told_with_its_labels, counted_daemon
     BOOST_TEST(found.at(R"(warmd_load_seconds_bucket{le="3"})") == 1);
     BOOST_TEST(found.at("warmd_oldest_waiter_seconds") == 5);
     BOOST_TEST(exposition(all()).find("outcome=\"ok\"} 1000000\n") != std::string::npos);
+}
+
+BOOST_FIXTURE_TEST_CASE(each_counter_of_steps_and_stores_stands_under_its_own_name, counted_daemon)
+{
+    counted.step_rows.add(40.);
+    counted.step_seconds.add(0.05);
+    counted.prefill_seconds = 1.5;
+    counted.decode_seconds = 2.5;
+    counted.waiting_tokens = 3;
+    counted.waiting_batch_tokens = 4;
+    counted.prefix_tokens = 5;
+    counted.prefix_bytes = 6;
+    counted.answers_remembered = 7;
+    counted.answer_bytes = 8;
+    counted.step_since = time_point(88s).time_since_epoch().count();
+    const auto found = samples();
+    for (const auto& [name, value] :
+         std::map<std::string, double>{{"step_rows_sum", 40},
+                                       {"step_seconds_sum", 0.05},
+                                       {"step_under_way_seconds", 2},
+                                       {"compute_seconds_total{phase=\"prefill\"}", 1.5},
+                                       {"compute_seconds_total{phase=\"decode\"}", 2.5},
+                                       {"waiting_tokens{priority=\"interactive\"}", 3},
+                                       {"waiting_tokens{priority=\"batch\"}", 4},
+                                       {"prefix_tokens_total", 5},
+                                       {"prefix_bytes", 6},
+                                       {"answers_remembered_total", 7},
+                                       {"answer_bytes", 8}})
+        BOOST_TEST(found.at("warmd_" + name) == value, name);
 }
 
 BOOST_FIXTURE_TEST_CASE(bytes_are_told_by_state_estimated_until_they_are_measured, counted_daemon)

@@ -27,12 +27,19 @@ inline asio::awaitable<result<std::string>> whoami(std::shared_ptr<request_peer>
     co_return std::to_string(from->peer_uid());
 }
 
+inline asio::awaitable<result<std::string>> origin(std::shared_ptr<request_peer> from)
+{
+    co_return std::to_string(from->origin());
+}
+
 /// A service on a socket of its own.
 struct served {
     explicit served(server_config changes = {})
     {
         methods.add("whoami",
                     {.at_once = {}, .read = [](const json_node&) { return job(whoami); }});
+        methods.add("origin",
+                    {.at_once = {}, .read = [](const json_node&) { return job(origin); }});
         config = changes;
         if (config.socket_path.empty())
             config.socket_path = scratch.path / "run" / "warmd.sock";
@@ -74,11 +81,11 @@ struct served {
         }
         return text;
     }
-    /// What `whoami` answers to a fresh client.
-    std::string ask(client_socket& client)
+    /// What `method` answers to a fresh client.
+    std::string ask(client_socket& client, const std::string& method = "whoami")
     {
-        asio::write(client, asio::buffer(std::string(
-                                "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"whoami\"}\n")));
+        asio::write(client,
+                    asio::buffer(R"({"jsonrpc":"2.0","id":1,"method":")" + method + "\"}\n"));
         return receive(client);
     }
     bool ended()

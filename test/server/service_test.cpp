@@ -185,3 +185,18 @@ BOOST_AUTO_TEST_CASE(running_out_of_files_does_not_end_the_service)
     client.non_blocking(true);
     BOOST_TEST(s.ask(client) == own_uid);
 }
+
+BOOST_AUTO_TEST_CASE(every_connection_has_a_number_of_its_own_and_keeps_it)
+{
+    served s;
+    BOOST_TEST(s.start().has_value());
+    auto one = s.connect(), two = s.connect();
+    const std::string first = s.ask(one, "origin"), second = s.ask(two, "origin");
+    BOOST_TEST(first != second);
+    BOOST_TEST(s.ask(one, "origin") == first);
+    one.close();
+    auto three = s.connect();
+    const std::string third = s.ask(three, "origin");
+    BOOST_TEST(third != first);
+    BOOST_TEST(third != second);
+}

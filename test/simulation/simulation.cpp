@@ -116,7 +116,7 @@ private:
         case kind::limit:
             limit(1 + event.a % world_.max_models(), std::chrono::seconds(event.b % 2 * 4));
             break;
-        case kind::look: cache_.models(seen_); break;
+        case kind::look: seen_ = cache_.models_at_work(); break;
         }
     }
 

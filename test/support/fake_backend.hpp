@@ -24,6 +24,9 @@ struct fake_world {
     std::map<std::string, std::filesystem::path> watched; ///< base -> what it is made of
     std::map<std::string, int> changes; ///< base -> during how many loads its files will change
     std::map<std::string, std::uint64_t> bytes; ///< base -> measured and estimated; 1 if absent
+    std::map<std::string, activity> doing;      ///< base -> what it says of itself
+    std::vector<std::string> asked_what;        ///< by base: what they do
+    std::string last_call;                      ///< "7 batch fresh": its origin, and what it said
     std::function<void()> on_worker = [] {
     }; ///< called first by everything that must run on a worker
 
@@ -57,7 +60,15 @@ public:
     {
         if (world_.submit_throws.contains(base_))
             throw std::runtime_error("submit to " + base_ + " broke");
+        world_.last_call = std::to_string(what.origin) +
+                           (what.priority == call_priority::batch ? " batch" : " interactive") +
+                           (what.fresh ? " fresh" : "");
         batching_backend::submit(std::move(what));
+    }
+    activity now() const override
+    {
+        world_.asked_what.push_back(base_);
+        return world_.doing[base_];
     }
     /// tokenize answers with the text's bytes; everything else is unsupported.
     void run(std::span<call> calls) override

@@ -181,10 +181,15 @@ struct daemon_to_look_at {
                 R"("pid":1,)"
                 R"("uptime_seconds":192,"loaded_models":[],"max_loaded_models":2,)"
                 R"("oldest_waiter_seconds":0})");
-        if (method == "stats")
+        if (method == "stats") // each look later: two steps, of 10 tokens and 50 ms each
             return answer(request,
                           R"({"hits_total":3,"misses_total":1,"joins_total":0,"loaded_models":1,)"
-                          R"("charged_bytes":2000000})");
+                          R"("charged_bytes":2000000,"waiting_tokens_interactive":200,)"
+                          R"("waiting_tokens_batch":1000,"answers_remembered_total":7,)"
+                          R"("prefix_tokens_total":60,"step_rows_count":)" +
+                              std::to_string(2 + 2 * looks) + R"(,"step_rows_sum":)" +
+                              std::to_string(180 + 20 * looks) + R"(,"step_seconds_sum":)" +
+                              std::to_string(0.2 + 0.1 * looks) + '}');
         if (++looks == 1)
             looked.set_value();
         return answer(
@@ -193,15 +198,25 @@ struct daemon_to_look_at {
             R"("leases":1,"waiters":0,)"
             R"("pinned":false,"load_seconds":1,"idle_seconds":null,"expires_in_seconds":null,)"
             R"("generation":"g",)"
-            R"("calls":)" +
+            R"("running":2,"queued_tokens":1200,"kv_bytes":0,"tokenizer":"base","calls":)" +
                 std::to_string(looks == 3 ? 1'000'012 : 12) + "}]}");
     }
 };
 
-const std::string header = "warmd 1.2: degraded, up 3 min 12 s; 1 of at most 2 models, 2.0 MB; "
-                           "hits 3 (75.0 %)\na-1 is late\n\n"
-                           "KEY  STATE    SIZE  LEASES  WAITERS  IDLE  EXPIRES  CALLS/S\n";
-const std::string row = "a-1  ready  2.0 MB       1        0     -        -        ";
+const std::string waiting = "2 running, 1200 tokens waiting (1000 batch); ",
+                  since_the_start =
+                      "90.0 tokens a step of 100.0 ms\nreused: 25.0 % of tokens, 7 answers\n",
+                  since_then =
+                      "10.0 tokens a step of 50.0 ms\nreused: 0.0 % of tokens, 0 answers\n";
+std::string header(const std::string& steps)
+{
+    return "warmd 1.2: degraded, up 3 min 12 s; 1 of at most 2 models, 2.0 MB; "
+           "hits 3 (75.0 %)\n" +
+           waiting + steps +
+           "a-1 is late\n\n"
+           "KEY  STATE    SIZE  RUN  QUEUED  WAIT  IDLE  EXPIRES  CALLS/S\n";
+}
+const std::string row = "a-1  ready  2.0 MB    2    1200     0     -        -        ";
 
 } // namespace
 
@@ -211,8 +226,8 @@ BOOST_AUTO_TEST_CASE(top_in_a_pipe_prints_one_table_below_the_other)
     const program_result said =
         run({"--socket", daemon.peer.path(), "top", "--count", "2", "--interval", "0.1"});
     BOOST_TEST(said.status == 0);
-    BOOST_TEST(said.out ==
-               header + row + "-\n\n" + header + row.substr(0, row.size() - 2) + "0.0\n");
+    BOOST_TEST(said.out == header(since_the_start) + row + "-\n\n" + header(since_then) +
+                               row.substr(0, row.size() - 2) + "0.0\n");
 }
 
 BOOST_AUTO_TEST_CASE(top_as_json_prints_each_look_on_a_line)

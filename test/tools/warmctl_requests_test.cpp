@@ -119,6 +119,17 @@ BOOST_AUTO_TEST_CASE(each_command_asks_its_method_with_its_own_options)
     BOOST_TEST(asked({"kl", "-m", "/m", "x"}) ==
                R"(divergence {"model":{"base":"/m"},"prompts":["x"]})"); // the daemon's default
     check_contains(asked({"kl", "-m", "/m", "--js", "x"}), R"("kind":"js")");
+    for (words each : std::vector<words>{{"next", "x"},
+                                         {"logprob", "x", "y"},
+                                         {"perplexity", "x"},
+                                         {"generate", "x"},
+                                         {"kl", "x"}}) {
+        each.insert(each.end(), {"-m", "/m", "--priority", "batch", "--fresh"});
+        check_contains(asked(each), R"("priority":"batch","fresh":true)");
+    }
+    BOOST_TEST(run({"next", "-m", "/m", "--priority", "low", "x"})
+                   .err.find(R"(--priority must be "interactive" or "batch", found 'low')") !=
+               std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(call_sends_any_json_on_one_line)

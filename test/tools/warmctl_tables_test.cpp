@@ -40,17 +40,17 @@ BOOST_AUTO_TEST_CASE(ps_lines_its_columns_up)
         R"({"models":[{"key":"a-1","state":"ready","bytes":2000000,"estimated_bytes":1,)"
         R"("leases":0,"waiters":0,"pinned":true,)"
         R"("load_seconds":1,"idle_seconds":3.25,"expires_in_seconds":3700,"generation":"g",)"
-        R"("calls":12},)"
+        R"("calls":12,"running":2,"queued_tokens":1500,"kv_bytes":1,"tokenizer":"base"},)"
         R"({"key":"longer-2","state":"loading","bytes":0,"estimated_bytes":999,"leases":0,)"
         R"("waiters":3,"pinned":false,)"
         R"("load_seconds":0,"idle_seconds":null,"expires_in_seconds":null,"generation":"g",)"
-        R"("calls":0}]})",
+        R"("calls":0,"running":0,"queued_tokens":0,"kv_bytes":0,"tokenizer":null}]})",
         {"ps"});
     BOOST_TEST(made.method() == "models");
     BOOST_TEST(made.said.out ==
-               "KEY       STATE            SIZE  LEASES  WAITERS   IDLE    EXPIRES  CALLS\n"
-               "a-1       ready, pinned  2.0 MB       0        0  3.2 s  1 h 1 min     12\n"
-               "longer-2  loading        ~999 B       0        3      -          -      0\n");
+               "KEY       STATE            SIZE  RUN  QUEUED  WAIT   IDLE    EXPIRES  CALLS\n"
+               "a-1       ready, pinned  2.0 MB    2    1500     0  3.2 s  1 h 1 min     12\n"
+               "longer-2  loading        ~999 B    0       0     3      -          -      0\n");
     BOOST_TEST(run_answered(R"({"models":[]})", {"ps"}).said.out == "no models\n");
 }
 

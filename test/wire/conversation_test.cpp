@@ -77,7 +77,7 @@ struct carried final : carrier {
 
     std::shared_ptr<void> hold() override { return {life, this}; }
     const asio::any_io_executor& executor() const noexcept override { return on; }
-    peer_name peer() const noexcept override { return {1}; }
+    peer_name peer() const noexcept override { return {1, 0, 42}; }
     outbox& out() noexcept override { return unsent; }
     void wrote() override {}
     void request_ended() override { ++ended; }
@@ -270,4 +270,11 @@ BOOST_AUTO_TEST_CASE(a_log_that_throws_leaves_no_request_unanswered)
     c.send(request(1, "null") + '\n');
     BOOST_TEST(c.received() == "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":null}\n");
     BOOST_TEST(c.methods.counted()->in_flight == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(a_request_knows_the_number_of_its_connection)
+{
+    carried c;
+    c.send(request(1, "touchy") + '\n');
+    BOOST_TEST(c.touchy.lock()->origin() == 42U);
 }

@@ -8,7 +8,8 @@ _warmd() {
     --allow-gid | --socket-group) mapfile -t COMPREPLY < <(compgen -g -- "$word") ;;
     --log-level) mapfile -t COMPREPLY < <(compgen -W "debug info warning error" -- "$word") ;;
     --log-format) mapfile -t COMPREPLY < <(compgen -W "text json" -- "$word") ;;
-    *) mapfile -t COMPREPLY < <(compgen -W "--max-loaded-models --max-loaded-bytes --max-kv-bytes --idle-timeout --max-wait --min-residency --load-timeout \
+    *) mapfile -t COMPREPLY < <(compgen -W "--max-loaded-models --max-loaded-bytes --step-time --max-kv-bytes \
+        --prefix-cache-bytes --answer-cache-bytes --idle-timeout --max-wait --min-residency --load-timeout \
         --close-timeout --max-frame-bytes --max-in-flight --max-connections --max-waiters \
         --max-in-flight-total --max-prompts --max-tokens --max-reply-bytes --max-unread-bytes --idle-connection-timeout \
         --frame-timeout --allow-uid --allow-gid \

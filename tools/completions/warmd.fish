@@ -2,7 +2,10 @@
 complete -c warmd -f
 complete -c warmd -l max-loaded-models -x -d 'models resident at once'
 complete -c warmd -l max-loaded-bytes -x -d 'memory for models'
-complete -c warmd -l max-kv-bytes -x -d 'memory for what texts under way remember'
+complete -c warmd -l step-time -x -d 'what a step of computing is to take'
+complete -c warmd -l max-kv-bytes -x -d 'memory for keys and values of texts'
+complete -c warmd -l prefix-cache-bytes -x -d 'of that, for beginnings of texts'
+complete -c warmd -l answer-cache-bytes -x -d 'memory for answers of base views'
 complete -c warmd -l idle-timeout -x -d 'unload a model that nobody used for so long'
 complete -c warmd -l max-wait -x -d 'then a busy model makes room'
 complete -c warmd -l min-residency -x -d 'keeps a place so long after its load'

@@ -53,8 +53,10 @@ Prometheus: for the textfile collector of its node exporter, and for promtool.
              .method = "models",
              .usage = R"(ps
 Lists the models that are loaded, loading, waited for or failed, least recently
-used first. SIZE is measured, or with ~ estimated; IDLE counts from the last use;
-EXPIRES is when an idle model goes; - means that it does not apply.
+used first. SIZE is measured, or with ~ estimated. RUN is how many calls are under
+way, QUEUED how many tokens of their inputs are not computed yet, WAIT how many
+requests wait for the model. IDLE counts from the last use; EXPIRES is when an
+idle model goes; - means that it does not apply.
 )",
              .example = "ps\n",
              .ask = ask_plain,
@@ -64,7 +66,11 @@ EXPIRES is when an idle model goes; - means that it does not apply.
              .method = "models",
              .usage = R"(top [--interval S] [--count N]
 Shows the daemon and its models (as ps does, and calls per second), drawn anew
-every few seconds; q ends it. In a pipe: one table below the other.
+every few seconds; q ends it. In a pipe: one table below the other. The second
+line is about the calls of all models: how many run, how many tokens wait (and of
+these of batch requests), how many tokens one step computes and what it takes. The
+third is about what need not be computed: beginnings of texts, by the tokens of all
+that was asked for, and answers of base views. Both count from the look before.
 )",
              .example = "top\n",
              .options = {{.name = "interval", .value = "S", .doc = "seconds between two looks (2)"},
@@ -157,9 +163,19 @@ Prints the tokens of TEXT as the vocabulary has them; - is standard input.
 const option bos{.name = "bos", .sets = "bos"};
 const option on_error{.name = "on-error", .value = "WHAT", .sets = "on_error"};
 
+std::vector<option> for_scoring(std::vector<option> own)
+{
+    return model_options() + std::move(own) +
+           std::vector<option>{{.name = "priority",
+                                .value = "WHAT",
+                                .sets = "priority",
+                                .doc = "batch: let others go first"},
+                               {.name = "fresh", .sets = "fresh"}};
+}
+
 std::vector<option> with_view(std::vector<option> own)
 {
-    return model_options() + std::vector<option>{view_option()} + std::move(own);
+    return for_scoring(std::vector<option>{view_option()} + std::move(own));
 }
 
 /// Whether every input could be scored.
@@ -254,17 +270,14 @@ Prints how far the next-token distributions of two views are apart after each
 prompt, in nats; - is a prompt on each line of standard input.
 )",
          .example = "kl -m ./model -a ./adapter 'The king said' 'The database'\n",
-         .options =
-             model_options() +
-             std::vector<option>{{.name = "js", .sets = "kind", .doc = "Jensen-Shannon divergence"},
-                                 {.name = "kl",
-                                  .sets = "kind",
-                                  .doc = "Kullback-Leibler divergence KL(to || from)"},
-                                 {.name = "from", .value = "VIEW", .sets = "from"},
-                                 {.name = "to", .value = "VIEW", .sets = "to"},
-                                 {.name = "top-k", .value = "K", .sets = "top_k"},
-                                 bos,
-                                 on_error},
+         .options = for_scoring(
+             {{.name = "js", .sets = "kind", .doc = "Jensen-Shannon divergence"},
+              {.name = "kl", .sets = "kind", .doc = "Kullback-Leibler divergence KL(to || from)"},
+              {.name = "from", .value = "VIEW", .sets = "from"},
+              {.name = "to", .value = "VIEW", .sets = "to"},
+              {.name = "top-k", .value = "K", .sets = "top_k"},
+              bos,
+              on_error}),
          .scores = true,
          .ask = ask_kl,
          .show = show_divergence,

@@ -66,13 +66,9 @@ private:
     bool any_ = false;
 };
 
-struct sample {
-    json::value health, stats, models;
-};
-
-result<sample> take_sample(client& daemon)
+result<look> take_look(client& daemon)
 {
-    sample now;
+    look now;
     using question = std::pair<const char*, json::value*>;
     for (const auto& [method, into] :
          {question("health", &now.health), question("stats", &now.stats),
@@ -102,13 +98,14 @@ result<void> top(client& daemon, const arguments& typed, const request&)
         over.emplace();
 
     call_rates rates;
+    json::value stats_before;
     std::string shown;
     for (std::uint64_t i = 0; !keep.count || i != *keep.count; ++i) {
         if (i != 0 && over && !over->wait(keep.interval))
             break;
         if (i != 0 && !over)
             std::this_thread::sleep_for(keep.interval);
-        const auto now = take_sample(daemon);
+        auto now = take_look(daemon);
         if (!now)
             return now.error();
         const auto each =
@@ -117,7 +114,8 @@ result<void> top(client& daemon, const arguments& typed, const request&)
                                   {"stats", now->stats},
                                   {"models", now->models.at("models")}}) +
                            '\n'
-                     : show_top(now->health, now->stats, now->models, each);
+                     : show_top(*now, stats_before, each);
+        stats_before = std::move(now->stats);
         if (over)
             over->draw(shown);
         else

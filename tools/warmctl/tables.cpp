@@ -59,8 +59,9 @@ std::string models_table(const json::array& models, const std::map<std::string, 
     table lines({{"KEY", left},
                  {"STATE", left},
                  {"SIZE", right},
-                 {"LEASES", right},
-                 {"WAITERS", right},
+                 {"RUN", right},
+                 {"QUEUED", right},
+                 {"WAIT", right},
                  {"IDLE", right},
                  {"EXPIRES", right},
                  {rates ? "CALLS/S" : "CALLS", right}});
@@ -75,8 +76,8 @@ std::string models_table(const json::array& models, const std::map<std::string, 
             {text(model.at("key")),
              text(model.at("state")) + (model.at("pinned").as_bool() ? ", pinned" : ""),
              bytes > 0 ? human_bytes(bytes) : "~" + show(model.at("estimated_bytes"), human_bytes),
-             show(model.at("leases"), count), show(model.at("waiters"), count),
-             show(model.at("idle_seconds"), human_seconds),
+             show(model.at("running"), count), show(model.at("queued_tokens"), count),
+             show(model.at("waiters"), count), show(model.at("idle_seconds"), human_seconds),
              show(model.at("expires_in_seconds"), human_seconds), calls});
     }
     return lines.text();
@@ -89,10 +90,46 @@ std::string show_models(const answer& from)
     return models_table(from.result.at("models").as_array(), nullptr);
 }
 
-std::string show_top(const json::value& health, const json::value& stats, const json::value& models,
+namespace {
+
+double counted_in(const json::value& stats, const char* name)
+{
+    return number(stats.at(name)).value_or(0);
+}
+
+/// How calls share the machine, from the look before on; from the start, if there was none, or if
+/// the daemon was started in between.
+std::string shared_machine(const look& at, const json::value& stats_before)
+{
+    const auto now = [&](const char* name) { return counted_in(at.stats, name); };
+    const bool goes_on = !stats_before.is_null() &&
+                         counted_in(stats_before, "step_rows_count") <= now("step_rows_count");
+    const auto since = [&](const char* name) {
+        return now(name) - (goes_on ? counted_in(stats_before, name) : 0);
+    };
+    double running = 0;
+    for (const json::value& model : at.models.at("models").as_array())
+        running += number(model.at("running")).value_or(0);
+    const double batch = now("waiting_tokens_batch"),
+                 waiting = batch + now("waiting_tokens_interactive");
+    const double steps = since("step_rows_count"), rows = since("step_rows_sum");
+    const double reused = since("prefix_tokens_total");
+    return count(running) + " running, " + count(waiting) + " tokens waiting" +
+           (batch > 0 ? " (" + count(batch) + " batch)" : "") + "; " +
+           (steps > 0 ? tenths(rows / steps) + " tokens a step of " +
+                            human_seconds(since("step_seconds_sum") / steps)
+                      : "no steps") +
+           "\nreused: " + tenths(reused > 0 ? 100 * reused / (reused + rows) : 0) +
+           " % of tokens, " + count(since("answers_remembered_total")) + " answers\n";
+}
+
+} // namespace
+
+std::string show_top(const look& now, const json::value& stats_before,
                      const std::map<std::string, double>& rates)
 {
-    const auto counted = [&](const char* name) { return number(stats.at(name)).value_or(0); };
+    const json::value& health = now.health;
+    const auto counted = [&](const char* name) { return counted_in(now.stats, name); };
     const double hits = counted("hits_total"),
                  asked = hits + counted("misses_total") + counted("joins_total");
     std::string out = "warmd " + text(health.at("version")) + ": " + text(health.at("status")) +
@@ -101,9 +138,10 @@ std::string show_top(const json::value& health, const json::value& stats, const 
                       show(health.at("max_loaded_models"), count) + " models, " +
                       human_bytes(counted("charged_bytes")) + "; hits " + count(hits) +
                       (asked > 0 ? " (" + tenths(100 * hits / asked) + " %)" : "") + '\n';
+    out += shared_machine(now, stats_before);
     for (const json::value& reason : health.at("reasons").as_array())
         out += text(reason) + '\n';
-    return out + '\n' + models_table(models.at("models").as_array(), &rates);
+    return out + '\n' + models_table(now.models.at("models").as_array(), &rates);
 }
 
 std::string show_event(const json::value& event)

@@ -6,6 +6,8 @@
 
 #include <warmd/json.hpp>
 
+#include <boost/json/value.hpp>
+
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -31,8 +33,13 @@ std::string show_health(const answer&);
 std::string show_stats(const answer&);
 std::string show_metrics(const answer& from);
 std::string show_models(const answer&);
-/// What `top` shows; `rates`: calls per second of each key, as far as they are known.
-std::string show_top(const json::value& health, const json::value& stats, const json::value& models,
+/// What `top` sees of a daemon, by the methods' names.
+struct look {
+    json::value health, stats, models;
+};
+/// What `top` shows. `stats_before`: of the look before, or null. `rates`: calls per second of each
+/// key, as far as they are known.
+std::string show_top(const look& now, const json::value& stats_before,
                      const std::map<std::string, double>& rates);
 /// The parameters of an `event` notification on one line, without its end.
 std::string show_event(const json::value& event);
