@@ -2,7 +2,6 @@
 // Loads and asks a model of test/data through the hf loader's public face.
 
 #include "hf/hf_loader.hpp"
-#include "model/batching_backend.hpp"
 
 #include <warmd/backend.hpp>
 #include <warmd/backend_registry.hpp>
@@ -11,6 +10,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <latch>
 #include <memory>
 #include <optional>
 #include <span>
@@ -53,13 +53,22 @@ inline std::unique_ptr<backend> load_model(const std::filesystem::path& base,
     return load_with(hf_loader(), spec_of(base, std::move(adapter))).value();
 }
 
-/// Runs calls as one batch, on this thread.
+/// Submits calls together and waits until all are completed.
 inline void run_together(backend& model, std::span<call> calls)
 {
-    dynamic_cast<batching_backend&>(model).run(calls);
+    std::latch all(static_cast<std::ptrdiff_t>(calls.size()));
+    for (call& each : calls) {
+        each.complete = [to = std::move(each.complete), &all](result<outcome> came,
+                                                              std::size_t tokens_in) mutable {
+            to(std::move(came), tokens_in);
+            all.count_down();
+        };
+        model.submit(std::move(each));
+    }
+    all.wait();
 }
 
-/// Runs operations as one batch; the outcomes in order.
+/// Runs operations together; the outcomes in order.
 inline std::vector<result<outcome>> ask_all(backend& model, std::vector<operation> what)
 {
     std::vector<std::optional<result<outcome>>> came(what.size());

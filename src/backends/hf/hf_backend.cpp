@@ -1,46 +1,16 @@
 #include "hf/hf_backend.hpp"
 
-#include "hf/calls/plan.hpp"
+#include "base/exception_text.hpp"
 #include "hf/model/lora_amx.hpp"
 
 #include <algorithm>
-#include <iterator>
-#include <tuple>
+#include <latch>
+#include <string>
+#include <utility>
 
 namespace warmd::hf {
 
 namespace {
-
-/// A call under way.
-struct work {
-    call* by;
-    plan what;
-    std::size_t tokens_in = 0;
-    std::size_t left = 0; // sequences that have not ended
-    bool completed = false;
-
-    void complete(result<outcome> answer)
-    {
-        completed = true;
-        by->complete(std::move(answer), tokens_in);
-    }
-    /// True if its caller wants nothing more of it; completes it if that is news.
-    bool given_up()
-    {
-        if (!completed && by->stop.stop_requested())
-            complete(failure{errc::cancelled, "asked to stop"});
-        return completed;
-    }
-};
-
-bool is_null(const view& through) { return through.what == view::mode::null; }
-
-/// Equal views compare equal; null views come last.
-auto order(const view& through)
-{
-    return std::tuple(through.what, through.scale, through.seed, through.init_scale,
-                      through.rank_scale);
-}
 
 std::string name_of(view::mode what)
 {
@@ -59,81 +29,85 @@ std::string canonical_name(const lora_factors& factors, bool is_a)
     return "base_model.model." + factors.module.path + (is_a ? ".lora_A.weight" : ".lora_B.weight");
 }
 
+void run_here(const std::function<void()>& job) { job(); }
+
 } // namespace
 
-/// A sequence, its view in its simplest form, and whose it is.
-struct task {
-    sequence* what;
-    view through;
-    work* owner;
-};
-
 hf_backend::hf_backend(std::shared_ptr<base_model> base, std::optional<loaded_adapter> adapter,
-                       std::shared_ptr<compute_gate> gate, call_worker worker)
-    : batching_backend(std::move(worker)), base_(std::move(base)), adapter_(std::move(adapter)),
-      gate_(std::move(gate))
+                       shared_engine by, call_worker worker)
+    : base_(std::move(base)), adapter_(std::move(adapter)), by_(std::move(by)),
+      adapter_id_(adapter_ ? by_.steps->new_id() : 0),
+      post_(worker.post ? std::move(worker.post) : run_here)
 {
     if (!adapter_)
         return;
-    make_lora_tiles(base_->weights.config, base_->weights.computes, adapter_->weights,
-                    gate_->team());
-    most_null_views_ = most_null_views(adapter_->weights.bytes());
-    const auto turn = gate_->enter();
+    compute_gate& gate = by_.steps->gate();
+    make_lora_tiles(base_->weights.config, base_->weights.computes, adapter_->weights, gate.team());
+    null_views_ = null_views::make(
+        most_null_views(adapter_->weights.bytes()),
+        [this](const view& through) { return drawn(through); }, post_);
+    const auto turn = gate.enter();
     base_->forward.make_room(adapter_->weights);
 }
 
-void hf_backend::run(std::span<call> calls)
+void hf_backend::submit(call what)
 {
-    std::vector<std::unique_ptr<work>> under_way;
-    std::vector<task> tasks;
-    for (call& each : calls) {
-        auto what = make_plan(each, base_->weights.config, words());
-        if (!what) {
-            each.complete(what.error());
-            continue;
+    const auto mine = std::make_shared<running_call>(
+        std::move(what),
+        call_surroundings{.post = post_, .counts = counts_, .remember = [this](const plan& ended) {
+                              remember(ended);
+                          }});
+    post_([this, mine] {
+        try {
+            start(mine);
+        } catch (...) { // before any sequence was submitted
+            mine->complete(failure{errc::backend_failed, current_exception_text()});
         }
-        std::size_t tokens_in = 0;
-        for (const planned_sequence& planned : what->sequences)
-            tokens_in += planned.what->ids().size();
-        if (tokens_in > each.max_tokens) {
-            each.complete(too_many_tokens(tokens_in, each.max_tokens), tokens_in);
-            continue;
-        }
-        if (auto why = never_fits(*what)) {
-            each.complete(*why, tokens_in);
-            continue;
-        }
-        under_way.push_back(std::make_unique<work>(work{&each, std::move(*what), tokens_in}));
-        work& mine = *under_way.back();
-        for (const planned_sequence& planned : mine.what.sequences)
-            if (planned.what->wanted() != 0) {
-                ++mine.left;
-                tasks.push_back({planned.what.get(), simplest(planned.through), &mine});
-            }
-        if (!mine.given_up() && mine.left == 0)
-            mine.complete(mine.what.finish());
-    }
-    // What looks through one view stands together, null views last. As many of those as are kept
-    // go together; the others follow.
-    std::stable_sort(tasks.begin(), tasks.end(), [](const task& a, const task& b) {
-        return order(a.through) < order(b.through);
     });
-    for (auto first = tasks.begin(); first != tasks.end();) {
-        std::size_t nulls = 0;
-        auto last = first;
-        for (; last != tasks.end(); ++last) {
-            const bool is_new = last == first || last->through != std::prev(last)->through;
-            if (is_null(last->through) && is_new && ++nulls > most_null_views_)
-                break;
-        }
-        run_together(std::span(first, last));
-        first = last;
-    }
 }
 
-/// Why one of its sequences could not even be run alone.
-std::optional<failure> hf_backend::never_fits(const plan& what) const
+void hf_backend::start(const std::shared_ptr<running_call>& mine)
 {
+    if (mine->given_up())
+        return mine->complete(failure{errc::cancelled, "the caller has gone"});
+    const call& by = mine->by();
+    auto made = make_plan(by, base_->weights.config, words());
+    if (!made)
+        return mine->complete(made.error());
+    std::size_t tokens_in = 0;
+    for (const planned_sequence& each : made->sequences)
+        tokens_in += each.what->ids().size();
+    if (auto why = objection(*made, by, tokens_in))
+        return mine->complete(*why, tokens_in);
+    if (!by.fresh)
+        recall(*made);
+    std::vector<std::pair<view, sequences>> by_view;
+    std::size_t count = 0;
+    for (const planned_sequence& each : made->sequences) {
+        if (each.what->wanted() == 0)
+            continue;
+        const view through = simplest(each.through);
+        auto group = std::find_if(by_view.begin(), by_view.end(),
+                                  [&](const auto& known) { return known.first == through; });
+        if (group == by_view.end())
+            group = by_view.insert(group, {through, {}});
+        group->second.push_back(each.what.get());
+        ++count;
+    }
+    mine->take_on(std::move(*made), tokens_in, count);
+    for (auto& [through, what] : by_view)
+        if (through.what == view::mode::null)
+            run_null(mine, through, std::move(what));
+        else
+            run(mine, through, std::move(what));
+}
+
+/// Why it is not even begun.
+std::optional<failure> hf_backend::objection(const plan& what, const call& by,
+                                             std::size_t tokens_in) const
+{
+    if (tokens_in > by.max_tokens)
+        return too_many_tokens(tokens_in, by.max_tokens);
     const std::uint64_t capacity = base_->pool.budget().capacity();
     for (const planned_sequence& each : what.sequences) {
         const std::size_t positions = each.what->most_wanted();
@@ -147,19 +121,72 @@ std::optional<failure> hf_backend::never_fits(const plan& what) const
     return {};
 }
 
-void hf_backend::run_together(std::span<const task> tasks)
+/// Gives what is seen through the base the answers that are remembered.
+void hf_backend::recall(const plan& what) const
 {
-    std::vector<seen_sequence> sequences;
-    for (const task& each : tasks)
-        sequences.push_back({each.what, lens_of(each.through)});
-    run_sequences(
-        base_->forward, base_->pool, *gate_, sequences,
-        [&](std::size_t i) { return tasks[i].owner->given_up(); },
-        [&](std::size_t i) {
-            work& owner = *tasks[i].owner;
-            if (--owner.left == 0)
-                owner.complete(owner.what.finish());
-        });
+    for (const planned_sequence& each : what.sequences) {
+        if (simplest(each.through).what != view::mode::base)
+            continue;
+        if (const auto key = each.what->remembered_as(base_->id))
+            if (const auto answer = by_.answers->find(*key))
+                each.what->recall(*answer);
+    }
+}
+
+void hf_backend::remember(const plan& what) const
+{
+    for (const planned_sequence& each : what.sequences) {
+        if (simplest(each.through).what != view::mode::base)
+            continue;
+        auto key = each.what->remembered_as(base_->id);
+        auto answer = key ? each.what->found() : std::nullopt;
+        if (answer)
+            by_.answers->keep(std::move(*key), std::move(*answer));
+    }
+}
+
+sequence_group hf_backend::group_for(const std::shared_ptr<running_call>& mine,
+                                     sequences what) const
+{
+    const call& by = mine->by();
+    return {.on = base_.get(),
+            .shares_prefixes = !by.fresh,
+            .client = by.origin,
+            .priority = by.priority,
+            .sequences = std::move(what),
+            .owner = mine,
+            .counts = counts_};
+}
+
+void hf_backend::run(const std::shared_ptr<running_call>& mine, const view& through, sequences what)
+{
+    sequence_group group = group_for(mine, std::move(what));
+    if (through.what != view::mode::base) {
+        group.through = {&adapter_->weights,
+                         through.what == view::mode::scaled ? through.scale : 1};
+        group.adapter = adapter_id_;
+    }
+    by_.steps->submit(std::move(group));
+}
+
+/// Once the view is drawn. What is kept of a null view's prefixes would hardly be used again.
+void hf_backend::run_null(const std::shared_ptr<running_call>& mine, const view& through,
+                          sequences what)
+{
+    null_views_->use(through, [this, mine,
+                               what = std::move(what)](result<null_views::weights> drawn) mutable {
+        if (!drawn || mine->given_up()) {
+            const failure why = drawn ? failure{errc::cancelled, "asked to stop"} : drawn.error();
+            for (std::size_t i = 0; i != what.size(); ++i)
+                mine->left(why);
+            return;
+        }
+        sequence_group group = group_for(mine, std::move(what));
+        group.through = {drawn->get(), 1};
+        group.weights = std::move(*drawn);
+        group.shares_prefixes = false;
+        by_.steps->submit(std::move(group));
+    });
 }
 
 view hf_backend::simplest(view through) const
@@ -177,32 +204,6 @@ view hf_backend::simplest(view through) const
     return through;
 }
 
-lens hf_backend::lens_of(const view& through)
-{
-    switch (through.what) {
-    case view::mode::base: return {};
-    case view::mode::ft: return {&adapter_->weights, 1};
-    case view::mode::scaled: return {&adapter_->weights, through.scale};
-    case view::mode::null: break;
-    }
-    return {&null_weights(through), 1};
-}
-
-/// Of those that are kept, the last used go first, so that the views of one run stay.
-const lora_weights& hf_backend::null_weights(const view& through)
-{
-    const auto found = std::find_if(null_views_.begin(), null_views_.end(),
-                                    [&](const null_draw& each) { return each.through == through; });
-    if (found != null_views_.end()) {
-        null_views_.splice(null_views_.begin(), null_views_, found);
-    } else {
-        if (null_views_.size() >= most_null_views_)
-            null_views_.pop_back(); // first: there is room for so many, and no more
-        null_views_.push_front({through, drawn(through)});
-    }
-    return null_views_.front().weights;
-}
-
 lora_weights hf_backend::drawn(const view& through) const
 {
     std::vector<lora_factors> structure = adapter_->factors;
@@ -214,37 +215,51 @@ lora_weights hf_backend::drawn(const view& through) const
         null_draws(through, tensor, values);
         return result<void>();
     };
+    thread_team& team = by_.steps->gate().team();
     lora_weights made = // draws cannot fail
-        *arrange_lora(base_->weights.config, structure, draws, gate_->team());
-    make_lora_tiles(base_->weights.config, base_->weights.computes, made, gate_->team());
+        *arrange_lora(base_->weights.config, structure, draws, team);
+    make_lora_tiles(base_->weights.config, base_->weights.computes, made, team);
     return made;
-}
-
-std::size_t most_null_views(std::uint64_t adapter_bytes)
-{
-    constexpr std::uint64_t some_memory = 256 << 20, most = 4;
-    return static_cast<std::size_t>(std::clamp<std::uint64_t>(
-        some_memory / std::max<std::uint64_t>(adapter_bytes, 1), 1, most));
 }
 
 footprint hf_backend::bytes() const
 {
     const std::uint64_t shared = base_->bytes();
-    return {.all = shared + (adapter_ ? (1 + most_null_views_) * adapter_->weights.bytes() : 0),
+    return {.all = shared + (adapter_ ? (1 + null_views_->most()) * adapter_->weights.bytes() : 0),
             .shared = shared};
+}
+
+activity hf_backend::now() const
+{
+    return {.running = counts_->running,
+            .queued_tokens = counts_->queued_tokens,
+            .kv_bytes = counts_->kv_bytes,
+            .tokenizer = adapter_ && adapter_->words ? "adapter" : "base"};
+}
+
+void hf_backend::close()
+{
+    for (std::size_t left = counts_->running; left != 0; left = counts_->running)
+        counts_->running.wait(left);
+    if (adapter_)
+        by_.steps->forget_adapter(adapter_id_);
 }
 
 result<void> preflight(hf_backend& loaded, const std::vector<view>& views,
                        const std::vector<token_id>& prompt)
 {
     std::vector<result<outcome>> answers(views.size(), failure{});
-    std::vector<call> calls;
+    std::latch all(static_cast<std::ptrdiff_t>(views.size()));
     for (std::size_t i = 0; i != views.size(); ++i)
-        calls.push_back(
-            {.what = next_token{.through = views[i], .prompts = {prompt}, .top_k = 1},
-             .stop = {},
-             .complete = [&answers, i](result<outcome> came) { answers[i] = std::move(came); }});
-    loaded.run(calls);
+        loaded.submit({.what = next_token{.through = views[i], .prompts = {prompt}, .top_k = 1},
+                       .stop = {},
+                       .complete =
+                           [&answers, &all, i](result<outcome> came) {
+                               answers[i] = std::move(came);
+                               all.count_down();
+                           },
+                       .fresh = true});
+    all.wait();
     for (std::size_t i = 0; i != views.size(); ++i)
         if (!answers[i])
             return failure{errc::load_failed, "preflight through view " + name_of(views[i].what) +

@@ -1,13 +1,16 @@
 #pragma once
 // A loaded model: base weights, perhaps an adapter, a tokenizer; what it takes to answer calls.
 
-#include "hf/compute/compute.hpp"
+#include "hf/calls/answer_store.hpp"
+#include "hf/engine/engine.hpp"
 #include "hf/model/base_model.hpp"
 #include "hf/model/lora.hpp"
+#include "hf/null_views.hpp"
+#include "hf/running_call.hpp"
 
-#include "model/batching_backend.hpp"
+#include <warmd/backend.hpp>
+#include <warmd/backend_registry.hpp>
 
-#include <list>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -22,41 +25,42 @@ struct loaded_adapter {
     std::optional<tokenizer> words;
 };
 
-/// How many null views of an adapter of so many bytes are kept: a few, and of a large one no more
-/// than fit into some memory, but one in any case.
-std::size_t most_null_views(std::uint64_t adapter_bytes);
-
-/// A null view and its weights.
-struct null_draw {
-    view through;
-    lora_weights weights;
+/// What the backends of a loader have in common.
+struct shared_engine {
+    std::shared_ptr<engine> steps;
+    std::shared_ptr<answer_store> answers;
 };
 
-struct plan;
-struct task; // a sequence to be run for some call
-
-class hf_backend final : public batching_backend {
+/// Texts of all calls go through the model together, whatever they look through, as the engine's
+/// planner says. What needs no model, plans, draws of null views and the making of answers are work
+/// for the worker, or, without one, for whoever gives rise to them.
+class hf_backend final : public backend {
 public:
     hf_backend(std::shared_ptr<base_model> base, std::optional<loaded_adapter> adapter,
-               std::shared_ptr<compute_gate> gate, call_worker worker = {});
+               shared_engine by, call_worker worker = {});
 
-    /// Takes all texts of all calls through the model together, whatever they look through, as far
-    /// as there is room for their keys and values; a call with one that can never have room is
-    /// too_large.
-    void run(std::span<call> calls) override;
+    /// A call with a sequence whose keys and values can never have room is too_large.
+    void submit(call what) override;
     /// Weights, and room for those of the null views that are kept (most_null_views), which are
     /// drawn when first asked for; the base model, buffers included, is the shared part.
     footprint bytes() const override;
-    void close() override {}
+    activity now() const override;
+    /// Waits until nothing is under way any more, for the calls' last steps.
+    void close() override;
 
 private:
+    using sequences = std::vector<sequence*>;
+
+    void start(const std::shared_ptr<running_call>& mine);
+    std::optional<failure> objection(const plan& what, const call& by, std::size_t tokens_in) const;
+    void recall(const plan& what) const;
+    void remember(const plan& what) const;
+    void run(const std::shared_ptr<running_call>& mine, const view& through, sequences what);
+    void run_null(const std::shared_ptr<running_call>& mine, const view& through, sequences what);
+    sequence_group group_for(const std::shared_ptr<running_call>& mine, sequences what) const;
     /// `through` in the one form that all views of the same weights have.
     view simplest(view through) const;
-    lens lens_of(const view& through);
-    const lora_weights& null_weights(const view& through);
     lora_weights drawn(const view& through) const;
-    std::optional<failure> never_fits(const plan& what) const;
-    void run_together(std::span<const task> tasks);
 
     const tokenizer& words() const
     {
@@ -65,9 +69,11 @@ private:
 
     std::shared_ptr<base_model> base_;
     std::optional<loaded_adapter> adapter_;
-    std::shared_ptr<compute_gate> gate_;
-    std::size_t most_null_views_ = 0;
-    std::list<null_draw> null_views_; // the last used first
+    const shared_engine by_;
+    const std::uint64_t adapter_id_;
+    std::function<void(std::function<void()>)> post_;
+    const std::shared_ptr<work_counts> counts_ = std::make_shared<work_counts>();
+    std::shared_ptr<null_views> null_views_; // null without an adapter
 };
 
 /// One forward pass of `prompt` through the views before the first answer: load_failed names the

@@ -49,6 +49,25 @@ std::vector<path> files_of(const model_spec& spec, const file_rules& rules)
     return files;
 }
 
+/// A base in memory. What was computed once with it goes before it does.
+struct kept_base {
+    std::shared_ptr<base_model> model;
+    shared_engine by;
+
+    kept_base(std::shared_ptr<base_model> loaded, shared_engine with)
+        : model(std::move(loaded)), by(std::move(with))
+    {
+        model->id = by.steps->new_id();
+    }
+    ~kept_base()
+    {
+        by.steps->forget_base(model->id);
+        by.answers->drop(model->id);
+    }
+    kept_base(const kept_base&) = delete;
+    kept_base& operator=(const kept_base&) = delete;
+};
+
 /// A base, while some backend has it. Whoever needs it first loads it; the others wait.
 struct shared_base {
     std::mutex loading;
@@ -73,9 +92,9 @@ private:
     logger say_;
     std::once_flag told_;
 
-    std::shared_ptr<compute_gate> gate_ = std::make_shared<compute_gate>();
     std::shared_ptr<kv_budget> kv_; // of all bases
-    compute_gate sizes_{1};         // an estimate never waits for somebody's computing
+    shared_engine engine_;
+    compute_gate sizes_{1}; // an estimate never waits for somebody's computing
     std::mutex mutex_;
     std::map<std::string, std::shared_ptr<shared_base>> bases_; // by resolved_model::shared_weights
 };
@@ -83,9 +102,14 @@ private:
 hf_models::hf_models(logger say, hf_options how)
     : say_(std::move(say)),
       kv_(std::make_shared<kv_budget>(how.max_kv_bytes, std::shared_ptr<std::atomic<std::uint64_t>>(
-                                                            how.counted, &how.counted->kv_bytes)))
+                                                            how.counted, &how.counted->kv_bytes))),
+      engine_{std::make_shared<engine>(
+                  sequence_runner::options{.steps = {.step_seconds = how.step_seconds},
+                                           .prefix_cache_bytes = how.prefix_cache_bytes,
+                                           .counted = how.counted}),
+              std::make_shared<answer_store>(how.answer_cache_bytes, how.counted)}
 {
-    const std::size_t threads = gate_->team().size(), cores = usable_cores();
+    const std::size_t threads = engine_.steps->gate().team().size(), cores = usable_cores();
     if (threads < cores)
         say_.warning("models are computed on " + std::to_string(threads) + " of " +
                      std::to_string(cores) + " cores: the system grants no more threads");
@@ -230,15 +254,18 @@ result<std::shared_ptr<base_model>> hf_models::load_base(const model_spec& spec,
 {
     if (const auto index = checkpoint::unused_index(spec.base))
         say_.warning(index->native() + " is not read: there is a model.safetensors beside it");
-    auto loaded = load_base_model(spec.base, format_for(spec), *gate_, kv_, context);
+    auto loaded = load_base_model(spec.base, format_for(spec), engine_.steps->gate(), kv_, context);
     if (!loaded)
         return loaded;
-    hf_backend alone(*loaded, {}, gate_);
-    const std::vector<token_id> prompt =
-        preflight_prompt((*loaded)->words, (*loaded)->weights.config);
-    if (auto sound = preflight(alone, {{.what = view::mode::base}}, prompt); !sound)
+    const auto kept = std::make_shared<kept_base>(std::move(*loaded), engine_);
+    std::shared_ptr<base_model> base(kept, kept->model.get());
+    hf_backend alone(base, {}, engine_);
+    auto sound = preflight(alone, {{.what = view::mode::base}},
+                           preflight_prompt(base->words, base->weights.config));
+    alone.close();
+    if (!sound)
         return sound.error();
-    return loaded;
+    return base;
 }
 
 result<loaded_adapter> hf_models::load_adapter(const model_spec& spec, const model_config& config,
@@ -282,7 +309,7 @@ result<std::unique_ptr<backend>> hf_models::read(const resolved_model& model, lo
         if (!base)
             return base.error();
         return std::unique_ptr<backend>(std::make_unique<hf_backend>(
-            std::move(*base), std::nullopt, gate_, std::move(context.worker)));
+            std::move(*base), std::nullopt, engine_, std::move(context.worker)));
     }
     const auto config = read_model_config(spec.base, context.rules);
     if (!config)
@@ -295,16 +322,19 @@ result<std::unique_ptr<backend>> hf_models::read(const resolved_model& model, lo
     if (!base)
         return base.error();
     const view null{.what = view::mode::null};
-    const bool proven = is_surely_finite((*base)->weights, adapter->weights, null, gate_->team());
+    const bool proven =
+        is_surely_finite((*base)->weights, adapter->weights, null, engine_.steps->gate().team());
     const std::vector<token_id> prompt = preflight_prompt((*base)->words, *config);
-    auto loaded = std::make_unique<hf_backend>(std::move(*base), std::move(*adapter), gate_,
+    auto loaded = std::make_unique<hf_backend>(std::move(*base), std::move(*adapter), engine_,
                                                std::move(context.worker));
     if (proven)
         return std::unique_ptr<backend>(std::move(loaded));
     const std::vector<view> views{
         {.what = view::mode::ft}, {.what = view::mode::scaled, .scale = 0.5}, null};
-    if (auto sound = preflight(*loaded, views, prompt); !sound)
+    if (auto sound = preflight(*loaded, views, prompt); !sound) {
+        loaded->close();
         return sound.error();
+    }
     return std::unique_ptr<backend>(std::move(loaded));
 }
 

@@ -2,6 +2,7 @@
 // A text that grows by one drawn token per step.
 
 #include "hf/calls/sequence.hpp"
+#include "hf/model/model_config.hpp"
 #include "hf/text/running_text.hpp"
 
 #include <warmd/backend.hpp>

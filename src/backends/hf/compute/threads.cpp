@@ -5,6 +5,7 @@
 
 #include <csignal>
 #include <system_error>
+#include <utility>
 
 namespace warmd::hf {
 
@@ -30,13 +31,21 @@ private:
 
 } // namespace
 
+std::thread engine_thread(std::function<void()> work)
+{
+    const deaf_to_signals while_it_is_made;
+    return std::thread([work = std::move(work)] {
+        ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), thread_team::niceness);
+        work();
+    });
+}
+
 thread_team::thread_team(std::size_t wanted)
 {
-    const deaf_to_signals while_they_are_made;
     try {
         threads_.reserve(wanted);
         while (size() < wanted)
-            threads_.emplace_back([this, thread = size()] { sleep_and_work(thread); });
+            threads_.push_back(engine_thread([this, thread = size()] { sleep_and_work(thread); }));
     } catch (const std::system_error&) { // no more than these
     }
 }
@@ -54,7 +63,6 @@ void thread_team::stop()
 
 void thread_team::sleep_and_work(std::size_t thread)
 {
-    ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), niceness);
     for (std::uint32_t seen = 0;;) {
         // The steps of a generation follow each other closely.
         if (!comes_soon([&] { return round_.load(std::memory_order_acquire) != seen; }))

@@ -49,6 +49,10 @@ struct team_member {
     void wait_for_all() const { meeting->wait_for_all(); }
 };
 
+/// A thread of the engine's own: it yields to everything else on the machine by
+/// thread_team::niceness, and takes no signals. Throws std::system_error if there can be none.
+std::thread engine_thread(std::function<void()> work);
+
 /// Threads that sleep until there is something to do. Whoever calls works along, so that a team of
 /// one has no thread of its own. Thread-safe: one piece of work at a time has the team, and what
 /// must be done together comes before loops, whose callers then go on alone.

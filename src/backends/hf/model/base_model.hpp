@@ -19,8 +19,9 @@ namespace warmd::hf {
 struct base_model {
     base_weights weights;
     tokenizer words;
-    transformer forward; ///< used only within a turn of the compute_gate
-    kv_pool pool;        ///< thread-safe
+    transformer forward;  ///< used only within a turn of the compute_gate
+    kv_pool pool;         ///< thread-safe
+    std::uint64_t id = 0; ///< of this load: what is remembered of it is remembered under that
 
     base_model(base_weights loaded, tokenizer read, std::shared_ptr<kv_budget> keys_and_values)
         : weights(std::move(loaded)), words(std::move(read)), forward(weights),

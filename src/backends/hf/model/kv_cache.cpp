@@ -29,11 +29,8 @@ bool kv_budget::take(std::uint64_t bytes)
 
 void kv_budget::give_back(std::uint64_t bytes)
 {
-    {
-        const std::lock_guard lock(mutex_);
-        set(in_use_ - bytes);
-    }
-    given_back_.notify_all();
+    const std::lock_guard lock(mutex_);
+    set(in_use_ - bytes);
 }
 
 void kv_budget::set(std::uint64_t bytes)
@@ -41,12 +38,6 @@ void kv_budget::set(std::uint64_t bytes)
     in_use_ = bytes;
     if (shown_)
         *shown_ = bytes;
-}
-
-void kv_budget::wait(std::chrono::milliseconds most) const
-{
-    std::unique_lock lock(mutex_);
-    given_back_.wait_for(lock, most);
 }
 
 bool kv_charge::grow(std::uint64_t bytes)

@@ -7,8 +7,6 @@
 #include "hf/model/model_config.hpp"
 
 #include <atomic>
-#include <chrono>
-#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -38,8 +36,6 @@ public:
     /// False, and nothing changes, if so many bytes more would exceed the capacity.
     [[nodiscard]] bool take(std::uint64_t bytes);
     void give_back(std::uint64_t bytes);
-    /// Returns when something was given back, or after so long.
-    void wait(std::chrono::milliseconds most) const;
 
 private:
     void set(std::uint64_t bytes);
@@ -47,7 +43,6 @@ private:
     const std::uint64_t capacity_;
     const std::shared_ptr<std::atomic<std::uint64_t>> shown_;
     mutable std::mutex mutex_;
-    mutable std::condition_variable given_back_;
     std::uint64_t in_use_ = 0; // guarded by mutex_
 };
 
