@@ -11,26 +11,26 @@
 
 namespace warmd {
 
-/// Why something was refused or failed. On the wire each is a JSON-RPC code and `data.kind`
-/// (rpc.cpp holds the one table).
+/// Why something was refused or failed. What each means and its code on the wire stand in one
+/// table (rpc::error_kinds), from which warmd-protocol(7) is made.
 enum class errc {
-    parse_error,       ///< not JSON
-    invalid_request,   ///< not a JSON-RPC 2.0 request, or an empty batch
-    method_not_found,  ///< no such method
-    invalid_params,    ///< a parameter is missing, unknown, ill-typed or out of range
-    internal_error,    ///< a bug in the daemon
-    not_found,         ///< no such model or adapter on disk; or not loaded
-    load_failed,       ///< the loader failed
-    busy,              ///< a queue is full; nothing was done
-    timeout,           ///< the request's own timeout, or the load timeout, passed
-    too_large,         ///< can never fit the budget
-    all_pinned,        ///< no room, and everything resident is pinned
-    shutting_down,     ///< draining
-    permission_denied, ///< this peer may not, or a path outside the allowed roots
-    unsupported,       ///< this build or backend cannot do that
-    frame_too_large,   ///< a frame above the limit
-    backend_failed,    ///< the backend threw while running; it stays resident
-    cancelled,         ///< the client took the request back
+    parse_error,
+    invalid_request,
+    method_not_found,
+    invalid_params,
+    internal_error,
+    not_found,
+    load_failed,
+    busy,
+    timeout,
+    too_large,
+    all_pinned,
+    shutting_down,
+    permission_denied,
+    unsupported,
+    frame_too_large,
+    backend_failed,
+    cancelled,
     disconnected, ///< clients only, never on the wire: no daemon answers on the socket, or it hung
                   ///< up
 };

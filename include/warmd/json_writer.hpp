@@ -13,7 +13,7 @@
 
 namespace warmd {
 
-/// Appends `text` quoted and escaped. REQUIRES: UTF-8.
+/// Appends `text` quoted and escaped; a byte that is no part of UTF-8 as the four of `\xNN`.
 void append_quoted(std::string& out, std::string_view text);
 
 /// Builds one JSON text. Commas are its own affair; nesting is the caller's: begin/end must match

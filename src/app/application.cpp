@@ -128,7 +128,8 @@ application::application(const daemon_options& options, configuration::reader re
                 [this](std::optional<std::chrono::nanoseconds> grace) {
                     begin_shutdown(grace, "asked by a client");
                 },
-            .reload = [this](configuration::listener told) { reload(std::move(told)); }},
+            .reload = [this](configuration::listener told) { reload(std::move(told)); },
+            .dropped_log_lines = [this] { return log_.dropped(); }},
       configuration_(options, std::move(reread),
                      {io_.get_executor(), check_threads_.get_executor()}, cache_, info_, say_),
       server_(io_.get_executor(), options.server, methods_, say_),
@@ -143,7 +144,8 @@ int application::run()
         say_.info("warmd " WARMD_VERSION ": kinds: " + registry_.kinds() + "; at most " +
                   limits(options_.cache) + "; threads: " + std::to_string(options_.load_threads) +
                   " to load, " + std::to_string(options_.run_threads) + " to run");
-        server_.before_each_round([this] { cache_.look_at_files(); });
+        if (const int news = cache_.files_descriptor(); news >= 0)
+            server_.look_first(news, [this] { return cache_.look_at_files(); });
         server_.on_path_lost([this](const std::string& why) {
             status_ = could_not_serve;
             begin_shutdown({}, why);

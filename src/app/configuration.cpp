@@ -1,5 +1,7 @@
 #include "app/configuration.hpp"
 
+#include "base/text.hpp"
+
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/execution/outstanding_work.hpp>
 #include <boost/asio/post.hpp>
@@ -13,7 +15,7 @@ namespace warmd {
 
 configuration::configuration(const daemon_options& now, reader reread, executors where,
                              backend_cache& cache, daemon_info& told, logger log)
-    : now_(now), serving_(now), reread_(std::move(reread)), io_(std::move(where.io)),
+    : now_(now), serving_(now), reread_(std::move(reread)), io_(where.io),
       one_at_a_time_(asio::make_strand(where.checks)), cache_(cache), told_(told),
       log_(std::move(log))
 {
@@ -66,7 +68,7 @@ void configuration::note_what_needs_a_restart(const daemon_options& fresh) const
 {
     const session_limits &wanted = fresh.server.session, &serving = serving_.server.session;
     const compute_limits &compute = fresh.compute, &computing = serving_.compute;
-    std::string names;
+    std::vector<std::string_view> names;
     for (const auto& [name, differs] :
          {std::pair("max_frame_bytes", wanted.max_frame_bytes != serving.max_frame_bytes),
           std::pair("max_in_flight", wanted.max_in_flight != serving.max_in_flight),
@@ -87,9 +89,9 @@ void configuration::note_what_needs_a_restart(const daemon_options& fresh) const
           std::pair("access", fresh.server.access != serving_.server.access ||
                                   fresh.roots != serving_.roots)})
         if (differs)
-            names += (names.empty() ? "" : ", ") + std::string(name);
+            names.push_back(name);
     if (!names.empty())
-        log_.warning("takes effect only when warmd is started again: " + names);
+        log_.warning("takes effect only when warmd is started again: " + joined(names));
 }
 
 // -- what the file lists ----------------------------------------------------

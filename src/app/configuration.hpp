@@ -3,6 +3,8 @@
 
 #include "app/options.hpp"
 
+#include "base/io_thread.hpp"
+
 #include "methods/methods.hpp"
 
 #include <functional>
@@ -23,7 +25,7 @@ public:
     using reader = std::function<std::variant<daemon_options, leave>()>;
     using listener = std::function<void(result<model_changes>)>;
     struct executors {
-        asio::any_io_executor io;
+        io_executor io;
         asio::any_io_executor checks; ///< where files are read
     };
 
@@ -51,7 +53,7 @@ private:
     const daemon_options serving_; ///< as it was at the start: what concerns connections, access
                                    ///< and computing is fixed since
     const reader reread_;
-    const asio::any_io_executor io_;
+    const io_executor io_;
     const asio::any_io_executor one_at_a_time_; ///< a strand on the checks
     backend_cache& cache_;
     daemon_info& told_;

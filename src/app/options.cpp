@@ -3,6 +3,7 @@
 #include "app/option_kinds.hpp"
 
 #include "base/machine.hpp"
+#include "base/text.hpp"
 
 #include <warmd/json.hpp>
 
@@ -200,16 +201,12 @@ std::string with(std::string name, char old, char fresh)
 /// Gives one setting of the file, of the member `called`, to the option of its name.
 void take(const std::string& called, const setting& setting, const po::options_description& limits)
 {
-    std::string known;
-    bool found = false;
-    for (const auto& each : limits.options()) {
-        const std::string name = with(each->long_name(), '-', '_');
-        found = found || name == setting.name;
-        known += (known.empty() ? "" : ", ") + name;
-    }
-    if (!found)
+    std::vector<std::string> known;
+    for (const auto& each : limits.options())
+        known.push_back(with(each->long_name(), '-', '_'));
+    if (std::find(known.begin(), known.end(), setting.name) == known.end())
         throw file_error{setting.place + ": " + called + '.' + shortened(setting.name) +
-                         " is unknown; there are " + known};
+                         " is unknown; there are " + joined(known)};
     po::parsed_options one(&limits);
     one.options.emplace_back(with(setting.name, '_', '-'), std::vector<std::string>{setting.value});
     try {

@@ -8,10 +8,9 @@
 
 namespace warmd {
 
-supervision::supervision(asio::any_io_executor io, notify_socket to,
-                         std::chrono::nanoseconds watchdog, backend_cache& cache,
-                         const daemon_info& daemon, const time_source& time)
-    : io_(std::move(io)), to_(std::move(to)), report_(watchdog), cache_(cache), daemon_(daemon),
+supervision::supervision(io_executor io, notify_socket to, std::chrono::nanoseconds watchdog,
+                         backend_cache& cache, const daemon_info& daemon, const time_source& time)
+    : io_(io), to_(std::move(to)), report_(watchdog), cache_(cache), daemon_(daemon),
       now_(time.now), alarm_(time.make_alarm(io_))
 {
 }

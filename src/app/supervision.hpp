@@ -5,6 +5,7 @@
 #include "system/service_manager.hpp"
 #include "system/service_report.hpp"
 
+#include "base/io_thread.hpp"
 #include "cache/backend_cache.hpp"
 #include "methods/methods.hpp"
 
@@ -15,7 +16,7 @@ namespace warmd {
 class supervision {
 public:
     /// `io`: the cache's executor.
-    supervision(asio::any_io_executor io, notify_socket to, std::chrono::nanoseconds watchdog,
+    supervision(io_executor io, notify_socket to, std::chrono::nanoseconds watchdog,
                 backend_cache& cache, const daemon_info& daemon,
                 const time_source& time = real_time());
 
@@ -31,7 +32,7 @@ private:
     void look_later();
     void look();
 
-    const asio::any_io_executor io_;
+    const io_executor io_;
     const notify_socket to_;
     service_report report_;
     backend_cache& cache_;

@@ -133,7 +133,8 @@ void backend_cache::models(std::vector<model_info>& into) const { shell_->models
 std::vector<model_info> backend_cache::models_at_work() const { return shell_->models_at_work(); }
 cache_stats backend_cache::stats() const { return shell_->stats(); }
 time_point backend_cache::now() const { return shell_->now(); }
-void backend_cache::look_at_files() { shell_->look_at_files(); }
+bool backend_cache::look_at_files() { return shell_->look_at_files(); }
+int backend_cache::files_descriptor() const noexcept { return shell_->files_descriptor(); }
 
 asio::awaitable<subscription> backend_cache::subscribe(event_filter wanted, event_sink sink)
 {

@@ -124,10 +124,13 @@ public:
     /// The same, and what each of them is doing: asks the backends.
     std::vector<model_info> models_at_work() const;
     cache_stats stats() const;
-    /// Takes notice of what the system has to tell of changed files. Whoever serves many requests
-    /// in one turn calls it before each round of them, so that they do not find what was there
-    /// before the turn. Cheap, never blocks. REQUIRES: called on the cache's executor.
-    void look_at_files();
+    /// Takes notice of what the system has to tell of changed files, and says whether it left
+    /// something. Whoever serves many requests in one turn calls it before each round of them in
+    /// which files_descriptor() is readable, so that they do not find what was there before. Never
+    /// blocks. REQUIRES: called on the cache's executor.
+    bool look_at_files();
+    /// -1 if files are not watched.
+    int files_descriptor() const noexcept;
     /// What the times in models() and stats() count from. Any thread.
     time_point now() const;
     /// From now on `sink` is told of every event of the types in `wanted`, in their order, until

@@ -192,8 +192,6 @@ std::vector<model_info> cache_shell::models_at_work()
     return rows;
 }
 
-void cache_shell::look_at_files() { resolver_->look_at_files(); }
-
 void cache_shell::find_key(const model_spec& spec,
                            std::shared_ptr<handoff<result<cache_key>>> reply)
 {

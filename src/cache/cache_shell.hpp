@@ -51,7 +51,8 @@ public:
     void models(std::vector<model_info>& into);
     std::vector<model_info> models_at_work();
     cache_stats stats() const;
-    void look_at_files();
+    bool look_at_files() { return resolver_->look_at_files(); }
+    int files_descriptor() const noexcept { return resolver_->files_descriptor(); }
     std::uint64_t listen(event_filter wanted, event_sink sink);
     void listen_no_more(std::uint64_t number);
     void drain(std::chrono::nanoseconds grace, std::shared_ptr<handoff<bool>> reply);

@@ -183,12 +183,16 @@ void file_watcher::listen(std::function<void()> on_change)
     wait();
 }
 
-void file_watcher::look()
+bool file_watcher::look()
 {
-    if (on_change_ && read_events()) {
+    if (!on_change_)
+        return false;
+    const batch read = read_events();
+    if (read.changed) {
         const auto tell = on_change_; // which may stop
         tell();
     }
+    return read.full;
 }
 
 void file_watcher::stop()
@@ -210,9 +214,8 @@ void file_watcher::wait()
                        });
 }
 
-/// One buffer at a time, so that a busy writer does not keep the io thread here. True if a watch
-/// changed.
-bool file_watcher::read_events()
+/// One buffer at a time, so that a busy writer does not keep the io thread here.
+file_watcher::batch file_watcher::read_events()
 {
     alignas(inotify_event) std::array<char, 16 * 1024> buffer;
     const ::ssize_t size = ::read(handle_, buffer.data(), buffer.size());
@@ -223,7 +226,8 @@ bool file_watcher::read_events()
         changed = take(event) || changed;
         at += static_cast<::ssize_t>(sizeof event + event.len);
     }
-    return changed;
+    constexpr ::ssize_t longest = sizeof(inotify_event) + NAME_MAX + 1;
+    return {.changed = changed, .full = size > static_cast<::ssize_t>(buffer.size()) - longest};
 }
 
 bool file_watcher::take(const inotify_event& event)

@@ -68,8 +68,11 @@ public:
     /// each batch of events that changed a watch. Call on io, once; what changed before is not
     /// lost.
     void listen(std::function<void()> on_change);
-    /// Reads what there is to read by now, without waiting to be told. Call on io.
-    void look();
+    /// Reads what there is to read by now, without waiting to be told; true if it left something.
+    /// Call on io.
+    bool look();
+    /// Readable when there is something to read.
+    int descriptor() const noexcept { return handle_; }
     /// Reads no more. Call on io.
     void stop();
 
@@ -79,7 +82,11 @@ private:
     result<void> arm(int at, const std::string& name, std::uint32_t events, file_watch& on);
     void disarm(file_watch& gone);
     void wait();
-    bool read_events();
+    struct batch {
+        bool changed; ///< a watch
+        bool full;    ///< there may be more to read
+    };
+    batch read_events();
     bool take(const inotify_event& event);
 
     using watches = std::set<file_watch*>;

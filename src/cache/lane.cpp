@@ -1,33 +1,18 @@
 #include "cache/lane.hpp"
 
 #include "base/exception_text.hpp"
+#include "base/spare_memory.hpp"
 
 #include <boost/asio/post.hpp>
 
-#include <malloc.h>
-
 #include <chrono>
 #include <cstdint>
+#include <exception>
 #include <optional>
+#include <thread>
 #include <utility>
 
 namespace warmd {
-
-namespace {
-
-/// Gives freed memory back to the system. The walk over all that is free is worth it for a model,
-/// not for less than this. Sanitizers bring an allocator of their own; glibc's is not set up
-/// beneath it and must not be walked.
-void give_memory_back([[maybe_unused]] std::uint64_t freed) noexcept
-{
-#ifndef WARMD_SANITIZED
-    constexpr std::uint64_t worth_a_walk = 1 << 20;
-    if (freed >= worth_a_walk)
-        ::malloc_trim(0);
-#endif
-}
-
-} // namespace
 
 void lane::load(const loader& how, std::shared_ptr<const resolved_model> model,
                 load_context context, std::function<void(result<footprint>)> done)
@@ -54,39 +39,61 @@ void lane::load(const loader& how, std::shared_ptr<const resolved_model> model,
                         attempt]() mutable noexcept { tell(attempt(*self, *by, *what, with)); });
 }
 
-/// What the metrics are told of one call.
-struct lane::account {
-    const std::shared_ptr<metrics> to;
-    const clock::time_point submitted = clock::now();
+/// One call, from submit() to its answer, and what the metrics are told of it.
+struct lane::under_way {
+    std::shared_ptr<lane> held; // share()
+    completion to;
+    std::shared_ptr<metrics> counts;
+    clock::time_point submitted = clock::now();
     std::optional<clock::time_point> began = {};
+
+    // Of the thread that submits, and only while it does: whether the backend throws, which drops
+    // the call before anybody knows what was thrown.
+    const std::thread::id by = std::this_thread::get_id();
+    const int exceptions = std::uncaught_exceptions();
+    bool submitting = true, dropped = false;
+    bool is_thrown_out() const
+    {
+        return by == std::this_thread::get_id() && submitting &&
+               std::uncaught_exceptions() > exceptions;
+    }
 
     void start()
     {
         began = clock::now();
-        to->queue_seconds.add(*began - submitted);
+        counts->queue_seconds.add(*began - submitted);
     }
-    void end(const result<outcome>& told, std::size_t tokens_in) const
+    void end(result<outcome> told, std::size_t tokens_in)
     {
-        (began ? to->run_seconds : to->queue_seconds).add(clock::now() - began.value_or(submitted));
-        to->tokens_in.fetch_add(tokens_in, std::memory_order_relaxed);
+        // First, so that who has an answer finds it counted.
+        (began ? counts->run_seconds : counts->queue_seconds)
+            .add(clock::now() - began.value_or(submitted));
+        counts->tokens_in.fetch_add(tokens_in, std::memory_order_relaxed);
         if (const auto* const made = told ? std::get_if<generation_result>(&*told) : nullptr)
-            to->tokens_out.fetch_add(made->ids.size(), std::memory_order_relaxed);
+            counts->tokens_out.fetch_add(made->ids.size(), std::memory_order_relaxed);
+        to(std::move(told), tokens_in);
+        held.reset();
     }
 };
 
 void lane::submit(call what)
 {
-    const auto counted = std::make_shared<account>(account{metrics_});
-    what.on_start = [counted] { counted->start(); };
-    what.complete = [held = share(), counted, to = std::move(what.complete)](
-                        result<outcome> told, std::size_t tokens_in) mutable {
-        counted->end(told, tokens_in); // first, so that who has an answer finds it counted
-        to(std::move(told), tokens_in);
-        held.reset();
+    const auto one = std::make_shared<under_way>(
+        under_way{.held = share(), .to = std::move(what.complete), .counts = metrics_});
+    what.on_start = [one] { one->start(); };
+    what.complete = [one](result<outcome> told, std::size_t tokens_in) {
+        if (one->is_thrown_out())
+            one->dropped = true;
+        else
+            one->end(std::move(told), tokens_in);
     };
     try {
         backend_->submit(std::move(what));
-    } catch (...) { // it dropped the call, and that has answered it (completion)
+        one->submitting = false;
+    } catch (...) {
+        one->submitting = false;
+        if (one->dropped)
+            one->end(failure{errc::backend_failed, current_exception_text()}, 0);
     }
 }
 
@@ -139,7 +146,8 @@ void lane::let_go() noexcept
         }
         doomed.reset(); // gone before anybody is told: a load that waited for its room may start at
                         // once
-        give_memory_back(held);
+        if (held >= spare_memory::worth_a_walk)
+            give_memory_back();
         return thrown;
     };
     asio::post(loads_, [self = shared_from_this(), end]() noexcept {

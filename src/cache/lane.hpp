@@ -44,7 +44,7 @@ public:
 
 private:
     using clock = std::chrono::steady_clock;
-    struct account;
+    struct under_way;
 
     call_worker worker();
     std::shared_ptr<lane> share();

@@ -81,12 +81,6 @@ void model_resolver::resolve(const model_spec& spec, std::function<void(answer)>
     want(which);
 }
 
-void model_resolver::look_at_files()
-{
-    if (watcher_)
-        watcher_->look();
-}
-
 void model_resolver::stop()
 {
     stopped_ = true;

@@ -70,8 +70,9 @@ public:
     /// before that, perhaps more than once, while its files are being written; may be empty.
     void resolve(const model_spec& spec, std::function<void(answer)> told,
                  std::function<void()> waits = {});
-    /// Reads what the watcher has to tell by now, if anything.
-    void look_at_files();
+    /// Reads what the watcher has to tell by now, if anything; true if it left something.
+    bool look_at_files() { return watcher_ && watcher_->look(); }
+    int files_descriptor() const noexcept { return watcher_ ? watcher_->descriptor() : -1; }
     /// Refuses who waits, looks and watches no more; io is kept busy by look-ups under way only.
     void stop();
 

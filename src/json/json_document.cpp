@@ -245,11 +245,10 @@ private:
 
 namespace {
 
-failure parse_error(std::string_view text)
+failure parse_error(const json_fault& fault, std::string_view in)
 {
-    const json_fault fault = fault_of(text);
     return {errc::parse_error, fault.what + " at byte " + std::to_string(fault.byte) + " of " +
-                                   std::to_string(text.size())};
+                                   std::to_string(in.size())};
 }
 
 } // namespace
@@ -274,7 +273,7 @@ result<const json_node*> json_document::read(std::string_view text)
     give_back();
     if (scanner(stopped(text), *this).read(static_cast<std::size_t>(-1)) !=
         scanner::progress::whole)
-        return parse_error(text);
+        return parse_error(fault_of(text), text);
     return nodes_.get();
 }
 
@@ -287,6 +286,8 @@ void json_document::begin(std::string_view text)
 
 result<const json_node*> json_document::read_some(std::size_t values)
 {
+    if (search_)
+        return search_on(values);
     scanner here = *under_way_; // a copy keeps its place in registers
     const auto progress = here.read(values);
     if (progress == scanner::progress::under_way) {
@@ -294,9 +295,21 @@ result<const json_node*> json_document::read_some(std::size_t values)
         return nullptr;
     }
     under_way_.reset();
-    if (progress == scanner::progress::no_json)
-        return parse_error(text_);
-    return nodes_.get();
+    if (progress == scanner::progress::whole)
+        return nodes_.get();
+    search_ = std::make_unique<fault_search>(text_);
+    return nullptr;
+}
+
+/// It is no JSON: where, another reader finds out, which takes as long again.
+result<const json_node*> json_document::search_on(std::size_t values)
+{
+    constexpr std::size_t bytes_for_a_value = 16; // it reads so many in the same time
+    const auto found = search_->look(values * bytes_for_a_value);
+    if (!found)
+        return nullptr;
+    search_.reset();
+    return parse_error(*found, text_);
 }
 
 std::size_t json_document::offset_of(const json_node& value) const noexcept
@@ -309,9 +322,21 @@ std::size_t json_document::offset_of(const json_node& value) const noexcept
     return first - 1; // the quote
 }
 
+bool json_document::give_back_some()
+{
+    constexpr std::size_t at_once = 256 * 1024; // nodes: 8 MiB, less than a millisecond
+    if (room_ <= kept_nodes + at_once) {
+        give_back();
+        return true;
+    }
+    resize(room_ - at_once);
+    return false;
+}
+
 void json_document::give_back()
 {
     under_way_.reset();
+    search_.reset();
     if (room_ > kept_nodes) {
         nodes_.reset();
         room_ = 0;
@@ -325,16 +350,20 @@ void json_document::give_back()
 
 json_node* json_document::more_nodes()
 {
+    resize(std::max(first_nodes, 2 * room_));
+    return nodes_.get();
+}
+
+void json_document::resize(std::size_t room)
+{
     // realloc() moves what is large without copying it, and touches no memory that is not used yet.
     static_assert(std::is_trivially_copyable_v<json_node>);
-    const std::size_t room = std::max(first_nodes, 2 * room_);
-    void* const grown = std::realloc(nodes_.get(), room * sizeof(json_node));
-    if (!grown)
+    void* const resized = std::realloc(nodes_.get(), room * sizeof(json_node));
+    if (!resized)
         throw std::bad_alloc();
     static_cast<void>(nodes_.release());
-    nodes_.reset(static_cast<json_node*>(grown));
+    nodes_.reset(static_cast<json_node*>(resized));
     room_ = room;
-    return nodes_.get();
 }
 
 double json_node::number() const noexcept

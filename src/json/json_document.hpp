@@ -14,6 +14,8 @@
 
 namespace warmd {
 
+class fault_search;
+
 /// One value of a json_document. The values below it follow it in memory, an object's names as
 /// strings before their values. Of members of one name the last counts.
 class json_node {
@@ -96,6 +98,8 @@ public:
     std::size_t offset_of(const json_node& value) const noexcept;
     /// Gives back the memory that a large text needed; ends the life of its nodes.
     void give_back();
+    /// The same in steps; false until all is given back.
+    bool give_back_some();
 
 private:
     class scanner;
@@ -103,15 +107,18 @@ private:
         void operator()(json_node* nodes) const noexcept { std::free(nodes); }
     };
     std::string_view stopped(std::string_view text);
+    result<const json_node*> search_on(std::size_t values);
     json_node* more_nodes();
+    void resize(std::size_t room);
 
     const char* start_ = nullptr; // of the text
     std::unique_ptr<json_node[], freed> nodes_;
-    std::size_t room_ = 0;               // for so many
-    std::unique_ptr<scanner> under_way_; // of a text that is read in steps
-    std::string_view text_;              // that one
-    std::string unescaped_;              // strings that were written with escapes
-    std::string with_nul_;               // a text that does not end in a bracket
+    std::size_t room_ = 0;                 // for so many
+    std::unique_ptr<scanner> under_way_;   // of a text that is read in steps
+    std::unique_ptr<fault_search> search_; // in that text, once it is known to be no JSON
+    std::string_view text_;                // that one
+    std::string unescaped_;                // strings that were written with escapes
+    std::string with_nul_;                 // a text that does not end in a bracket
 };
 
 } // namespace warmd

@@ -37,18 +37,38 @@ struct no_handler {
     bool on_comment(part, error&) { return true; }
 };
 
+json::parse_options options()
+{
+    json::parse_options all;
+    all.max_depth = max_json_depth;
+    return all;
+}
+
 } // namespace
 
-json_fault fault_of(std::string_view text)
+struct fault_search::parser {
+    json::basic_parser<no_handler> reader{options()};
+};
+
+fault_search::fault_search(std::string_view text) : parser_(std::make_unique<parser>()), left_(text)
 {
-    json::parse_options options;
-    options.max_depth = max_json_depth;
-    json::basic_parser<no_handler> reader{options};
+}
+fault_search::~fault_search() = default;
+
+std::optional<json_fault> fault_search::look(std::size_t bytes)
+{
+    const std::string_view now = left_.substr(0, bytes);
+    left_.remove_prefix(now.size());
     boost::system::error_code ec;
-    const std::size_t used = reader.write_some(false, text.data(), text.size(), ec);
+    const std::size_t used = parser_->reader.write_some(!left_.empty(), now.data(), now.size(), ec);
+    seen_ += used;
+    if (!ec && used == now.size() && !left_.empty())
+        return {};
     if (!ec)
         ec = json::error::extra_data;
-    return {ec.message(), used};
+    return json_fault{ec.message(), seen_};
 }
+
+json_fault fault_of(std::string_view text) { return *fault_search(text).look(text.size()); }
 
 } // namespace warmd

@@ -31,6 +31,8 @@ struct daemon_info {
     /// nothing did. `told` may be called at once, and is called even if nobody is interested any
     /// more.
     std::function<void(std::function<void(result<model_changes>)> told)> reload;
+    /// Lines of the log that nobody took, so far.
+    std::function<std::size_t()> dropped_log_lines = [] { return std::size_t{0}; };
 };
 
 /// Adds every method to `to`.

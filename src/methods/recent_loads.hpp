@@ -32,13 +32,20 @@ struct known_load {
 /// A place for each text; of texts that share one, the last is known. Serial by its owner.
 class recent_loads {
 public:
+    recent_loads() = default;
+    recent_loads(const recent_loads&) = delete;
+    recent_loads& operator=(const recent_loads&) = delete;
+
     known_load& place_of(std::string_view text) noexcept
     {
-        return places_[std::hash<std::string_view>{}(text) % places_.size()];
+        if (!last_->is(text)) // or many ask for the same
+            last_ = &places_[std::hash<std::string_view>{}(text) % places_.size()];
+        return *last_;
     }
 
 private:
     std::array<known_load, 256> places_;
+    known_load* last_ = &places_.front();
 };
 
 } // namespace warmd

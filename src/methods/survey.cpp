@@ -225,6 +225,8 @@ void survey_gauges(surveyor& to, std::span<const model_info> models, const cache
                     bytes_of));
     to.gauge("max_loaded_models", "The limit.", daemon.limits.max_loaded_models);
     to.gauge("max_loaded_bytes", "The limit; 0 is none.", daemon.limits.max_loaded_bytes);
+    to.counter("log_lines_dropped_total", "Lines of the log that nobody took.",
+               daemon.dropped_log_lines());
     to.gauge("uptime_seconds", "Since the start.", in_seconds(now - daemon.started));
 }
 

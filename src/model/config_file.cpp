@@ -247,8 +247,7 @@ struct descriptor {
 result<config_file> parse_config(std::string_view text, const std::string& path)
 {
     if (text.size() > largest_file)
-        return unreadable(
-            path, std::string("it has more than ").append(std::to_string(largest_file)) + " bytes");
+        return unreadable(path, "it has more than " + std::to_string(largest_file) + " bytes");
     const json_source source(text, path);
     if (source.fault())
         return *source.fault();

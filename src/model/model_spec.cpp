@@ -1,5 +1,6 @@
 #include <warmd/model_spec.hpp>
 
+#include "base/text.hpp"
 #include "json/json_document.hpp"
 #include "json/utf8_text.hpp"
 
@@ -11,6 +12,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 
 namespace warmd {
 
@@ -31,14 +33,6 @@ spec_fault ill_typed(std::string_view member, std::string_view wanted, const jso
 {
     return {std::string(member),
             "must be " + std::string(wanted) + ", found " + excerpt(found.value())};
-}
-
-std::string one_of(std::span<const std::string_view> allowed)
-{
-    std::string text;
-    for (std::string_view a : allowed)
-        text += (text.empty() ? "" : ", ") + std::string(a);
-    return text;
 }
 
 constexpr std::array<std::string_view, 9> member_names{
@@ -69,7 +63,7 @@ std::optional<spec_fault> take(model_spec& spec, std::string_view name, const js
         if (auto why = text(to))
             return why;
         if (std::find(allowed.begin(), allowed.end(), to) == allowed.end())
-            return ill_typed(name, "one of " + one_of(allowed), value);
+            return ill_typed(name, "one of " + joined(allowed), value);
         return {};
     };
     if (name == "kind")
@@ -94,6 +88,10 @@ std::optional<spec_fault> take(model_spec& spec, std::string_view name, const js
     }
     if (!value.is_object())
         return ill_typed(name, "an object", value);
+    for (const json_node* each = value.begin(); each != value.end(); ++each)
+        if (each->is_number() && !std::isfinite(each->number()))
+            return spec_fault{std::string(name), "has " + shortened(each->literal()) +
+                                                     ", which is beyond every number that is kept"};
     spec.options = value.size() == 0 ? "{}" : canonical_json(value.value());
     return {};
 }
@@ -117,7 +115,7 @@ std::optional<spec_fault> reset(model_spec& spec, std::size_t member)
 
 spec_fault unknown(std::string_view member)
 {
-    return {shortened(member), "is unknown; a ModelSpec has " + one_of(member_names)};
+    return {shortened(member), "is unknown; a ModelSpec has " + joined(member_names)};
 }
 
 } // namespace

@@ -5,7 +5,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <utility>
 
@@ -126,10 +125,7 @@ void connection::serve(turn& left)
     for (bool more = true; more && is_open() && !left.over();) {
         if (standing_ == standing::ended)
             return;
-        if (standing_ == standing::refused)
-            more = throw_away(left);
-        else
-            more = (conversation_ || meet()) && converse(left);
+        more = (conversation_ || meet()) && converse(left);
     }
 }
 
@@ -149,7 +145,8 @@ bool connection::meet()
 /// False: for now there is nothing more to do.
 bool connection::converse(turn& left)
 {
-    if (standing_ == standing::hungry && !receive(left))
+    const bool reads = standing_ == standing::hungry || standing_ == standing::refused;
+    if (reads && !receive())
         return false;
     standing_ = conversation_->work(left);
     if (standing_ != standing::full)
@@ -158,7 +155,7 @@ bool connection::converse(turn& left)
     return conversation_->has_room();
 }
 
-bool connection::receive(turn& left)
+bool connection::receive()
 {
     if (incoming_ == incoming::quiet)
         return false;
@@ -173,25 +170,9 @@ bool connection::receive(turn& left)
         const auto bytes = static_cast<std::size_t>(n);
         conversation_->filled(bytes);
         times_.moved();
-        left.spend(turn::a_byte * bytes);
         if (bytes < space.size() && incoming_ == incoming::ready)
             incoming_ = incoming::quiet; // what there was is read: the poller tells of more
     }
-    return true;
-}
-
-/// Reads what a client still sends after a frame that could not be read: it would see its own write
-/// fail otherwise, and might never look at the error.
-bool connection::throw_away(turn& left)
-{
-    std::array<char, 64 * 1024> nobody_reads;
-    if (incoming_ == incoming::at_end)
-        standing_ = standing::ended;
-    if (incoming_ == incoming::quiet || incoming_ == incoming::at_end)
-        return false;
-    const long n = read_some(socket_, nobody_reads);
-    if (was_read(n))
-        left.spend(turn::a_byte * static_cast<std::size_t>(n));
     return true;
 }
 

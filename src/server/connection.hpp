@@ -3,14 +3,15 @@
 // they mean nor the listening socket.
 
 #include "base/config.hpp"
+#include "base/io_thread.hpp"
 #include "server/connection_times.hpp"
 #include "server/poller.hpp"
 #include "wire/conversation.hpp"
 #include "wire/dispatcher.hpp"
 #include <warmd/log.hpp>
 
+#include <boost/asio/basic_stream_socket.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
-#include <boost/asio/steady_timer.hpp>
 
 #include <chrono>
 #include <cstdint>
@@ -38,10 +39,9 @@ class connection final : public std::enable_shared_from_this<connection>,
                          private poller::listener,
                          private carrier {
 public:
-    using socket = asio::local::stream_protocol::socket;
+    using socket = asio::basic_stream_socket<asio::local::stream_protocol, io_executor>;
 
-    /// The dispatcher must outlive the connection. `by` watches the socket, on the socket's
-    /// executor.
+    /// The dispatcher must outlive the connection. `by` watches the socket.
     connection(socket connected, peer_name peer, std::shared_ptr<poller> by, const dispatcher&,
                const session_limits&, logger);
     ~connection();
@@ -78,7 +78,7 @@ private:
     void ready(std::uint32_t events) override;
     // carrier
     std::shared_ptr<void> hold() override { return shared_from_this(); }
-    const asio::any_io_executor& executor() const noexcept override { return executor_; }
+    const io_executor& executor() const noexcept override { return executor_; }
     peer_name peer() const noexcept override { return peer_; }
     outbox& out() noexcept override { return out_; }
     void wrote() override;
@@ -97,8 +97,7 @@ private:
     void serve(turn& left);
     bool meet();
     bool converse(turn& left);
-    bool receive(turn& left);
-    bool throw_away(turn& left);
+    bool receive();
     bool was_read(long n);
     void send(turn& left);
     std::size_t send_some();
@@ -108,7 +107,7 @@ private:
     void close();
     void cut_off(std::uint64_t& counted, std::string_view why);
 
-    const asio::any_io_executor executor_;
+    const io_executor executor_;
     const std::shared_ptr<poller> poller_;
     int socket_; // ours, not Asio's
     const peer_name peer_;
@@ -127,7 +126,7 @@ private:
     activity activity_ = activity::resting;
     bool hung_up_ = false; // nobody is there to read what we send
     connection_times times_;
-    asio::steady_timer linger_;
+    io_timer linger_;
 };
 
 } // namespace warmd

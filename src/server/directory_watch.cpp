@@ -38,15 +38,14 @@ void directory_watch::close()
 
 void directory_watch::wait()
 {
-    inotify_.async_wait(asio::posix::stream_descriptor::wait_read,
-                        [self = shared_from_this(), fd = inotify_.native_handle()](error_code ec) {
-                            if (ec || !self->inotify_.is_open() ||
-                                self->inotify_.native_handle() != fd)
-                                return;
-                            self->read_events();
-                            self->wait();
-                            self->changed_(); // may watch anew
-                        });
+    inotify_.async_wait(io_descriptor::wait_read, [self = shared_from_this(),
+                                                   fd = inotify_.native_handle()](error_code ec) {
+        if (ec || !self->inotify_.is_open() || self->inotify_.native_handle() != fd)
+            return;
+        self->read_events();
+        self->wait();
+        self->changed_(); // may watch anew
+    });
 }
 
 /// Which they are does not matter: whoever is told looks.

@@ -1,9 +1,7 @@
 #pragma once
 // Tells when something goes from a directory: how a daemon learns that its socket's file is gone.
 
-#include "base/asio.hpp"
-
-#include <boost/asio/posix/stream_descriptor.hpp>
+#include "base/io_thread.hpp"
 
 #include <functional>
 #include <memory>
@@ -12,11 +10,11 @@
 namespace warmd {
 
 /// Watches one directory (inotify(7)) for names that are removed or moved away, itself included.
-/// Serial by its executor, which it keeps busy until close().
+/// It keeps the io_context busy until close().
 class directory_watch : public std::enable_shared_from_this<directory_watch> {
 public:
-    directory_watch(asio::any_io_executor executor, std::function<void()> changed)
-        : inotify_(std::move(executor)), changed_(std::move(changed))
+    directory_watch(io_executor executor, std::function<void()> changed)
+        : inotify_(executor), changed_(std::move(changed))
     {
     }
 
@@ -28,7 +26,7 @@ private:
     void wait();
     void read_events();
 
-    asio::posix::stream_descriptor inotify_;
+    io_descriptor inotify_;
     const std::function<void()> changed_;
 };
 

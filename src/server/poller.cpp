@@ -20,7 +20,7 @@ error_code last_error() { return {errno, boost::system::system_category()}; }
 
 } // namespace
 
-poller::poller(asio::any_io_executor executor) : epoll_(executor)
+poller::poller(io_executor executor) : epoll_(executor)
 {
     const int fd = ::epoll_create1(EPOLL_CLOEXEC);
     if (fd < 0)
@@ -38,6 +38,15 @@ error_code poller::add(int socket, listener& to)
     ++listeners_;
     wait();
     return {};
+}
+
+void poller::look_first(int descriptor, std::function<bool()> look)
+{
+    look_ = std::move(look);
+    epoll_event wanted{};
+    wanted.events = EPOLLIN | EPOLLET;
+    wanted.data.ptr = this;
+    look_again_ = ::epoll_ctl(epoll_.native_handle(), EPOLL_CTL_ADD, descriptor, &wanted) != 0;
 }
 
 void poller::watch_writable(int socket, listener& to, bool writable)
@@ -64,21 +73,19 @@ void poller::wait()
     if (waiting_ || listeners_ == 0)
         return;
     waiting_ = true;
-    epoll_.async_wait(asio::posix::stream_descriptor::wait_read,
-                      [self = shared_from_this()](const error_code& ec) {
-                          self->waiting_ = false;
-                          if (!ec)
-                              self->serve();
-                          self->wait();
-                      });
+    epoll_.async_wait(io_descriptor::wait_read, [self = shared_from_this()](const error_code& ec) {
+        self->waiting_ = false;
+        if (!ec)
+            self->serve();
+        self->wait();
+    });
 }
 
 void poller::serve()
 {
     for (int round = 0; round != rounds_in_a_row; ++round) {
-        if (look_)
-            look_();
         ready_ = std::max(::epoll_wait(epoll_.native_handle(), events_.data(), most_at_once, 0), 0);
+        look_first_if_told();
         const int found = ready_;
         for (int i = 0; i != ready_; ++i)
             if (auto* const each = events_[static_cast<std::size_t>(i)].data.ptr)
@@ -87,6 +94,21 @@ void poller::serve()
         if (found < busy)
             return;
     }
+}
+
+/// It may be told of behind so many sockets that it is not among these.
+void poller::look_first_if_told()
+{
+    if (!look_)
+        return;
+    const auto last = events_.begin() + ready_;
+    const auto told = std::find_if(
+        events_.begin(), last, [this](const epoll_event& each) { return each.data.ptr == this; });
+    if (told == last && ready_ != most_at_once && !look_again_)
+        return;
+    if (told != last)
+        told->data.ptr = nullptr;
+    look_again_ = look_();
 }
 
 } // namespace warmd

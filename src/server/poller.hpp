@@ -3,9 +3,7 @@
 // each request a read that finds nothing, or an epoll_ctl; here a socket is registered once, and
 // its owner reads and writes it directly.
 
-#include "base/asio.hpp"
-
-#include <boost/asio/posix/stream_descriptor.hpp>
+#include "base/io_thread.hpp"
 
 #include <array>
 #include <cstdint>
@@ -17,7 +15,7 @@
 namespace warmd {
 
 /// An epoll instance that is served by an io_context: it keeps the context busy while anybody
-/// listens. Serial by its executor.
+/// listens.
 class poller : public std::enable_shared_from_this<poller> {
 public:
     /// Told what its socket is ready for; may remove itself and others.
@@ -31,15 +29,16 @@ public:
     };
 
     /// Throws boost::system::system_error if there is no epoll instance to be had.
-    explicit poller(asio::any_io_executor executor);
+    explicit poller(io_executor executor);
 
     /// From now on `to` is told when `socket` can be read and when the peer hangs up, wholly or its
     /// writing side, and with `writable` when it can be written. REQUIRES: `to` lives until
     /// remove().
     error_code add(int socket, listener& to);
-    /// Each time before the sockets are looked at, `look` is called first: what it finds out is
-    /// known to whatever they bring. It must not throw.
-    void before_each_round(std::function<void()> look) { look_ = std::move(look); }
+    /// When `descriptor` has something to tell, `look` is called before any socket of that round:
+    /// what it finds out is known to whatever they bring. It reads there, says whether it has left
+    /// something, and must not throw. Once at most.
+    void look_first(int descriptor, std::function<bool()> look);
 
     void watch_writable(int socket, listener& to, bool writable);
     /// `to` is not told anything any more. REQUIRES: add() succeeded, and `socket` is still open.
@@ -48,14 +47,16 @@ public:
 private:
     void wait();
     void serve();
+    void look_first_if_told();
 
     static constexpr int most_at_once = 256;
-    asio::posix::stream_descriptor epoll_;
+    io_descriptor epoll_;
     std::size_t listeners_ = 0;
     bool waiting_ = false;
     std::array<epoll_event, most_at_once> events_{};
     int ready_ = 0; // of events_
-    std::function<void()> look_;
+    std::function<bool()> look_;
+    bool look_again_ = false; // whatever the system tells
 };
 
 } // namespace warmd

@@ -1,16 +1,17 @@
 #include "server/service.hpp"
 
-#include "server/peer.hpp"
-
+#include "base/spare_memory.hpp"
 #include "server/connection.hpp"
 #include "server/directory_watch.hpp"
+#include "server/peer.hpp"
 #include "server/socket_path.hpp"
 
+#include <boost/asio/basic_socket_acceptor.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include <algorithm>
@@ -54,12 +55,12 @@ void turn_away(connection::socket& connected, const failure& why)
 
 class service::impl : public std::enable_shared_from_this<impl> {
 public:
-    impl(asio::any_io_executor executor, server_config config, const dispatcher& methods,
-         logger log, const time_source& time)
+    impl(io_executor executor, server_config config, const dispatcher& methods, logger log,
+         const time_source& time)
         : executor_(executor), counts_(methods.counted()->connections), config_(std::move(config)),
           dispatcher_(methods), log_(std::move(log)), acceptor_(executor),
           poller_(std::make_shared<poller>(executor)), pause_(executor), now_(time.now),
-          look_(time.make_alarm(executor)), ended_(executor, asio::steady_timer::time_point::max())
+          look_(time.make_alarm(executor)), ended_(executor, io_timer::time_point::max())
     {
     }
 
@@ -68,13 +69,15 @@ public:
     void stop();
     asio::awaitable<void> ended();
     std::size_t connections() const { return connections_.size(); }
-    void before_each_round(std::function<void()> look)
+    void look_first(int descriptor, std::function<bool()> look)
     {
-        poller_->before_each_round(std::move(look));
+        poller_->look_first(descriptor, std::move(look));
     }
     void on_path_lost(std::function<void(const std::string&)> lost) { lost_ = std::move(lost); }
 
 private:
+    using acceptor = asio::basic_socket_acceptor<asio::local::stream_protocol, io_executor>;
+
     result<void> listen();
     result<void> take_over();
     void watch_path();
@@ -86,19 +89,20 @@ private:
     void ring_if_ended();
     void look_later();
     void look();
+    void give_back_what_is_spare();
 
-    const asio::any_io_executor executor_;
+    const io_executor executor_;
     connection_counts& counts_;
     const server_config config_;
     const dispatcher& dispatcher_;
     const logger log_;
 
-    asio::local::stream_protocol::acceptor acceptor_;
+    acceptor acceptor_;
     const std::shared_ptr<poller> poller_; // of all connections
     socket_path path_;
     std::shared_ptr<directory_watch> watch_; // of path_; none if the socket was passed
     std::function<void(const std::string&)> lost_ = [](const std::string&) {};
-    asio::steady_timer pause_;
+    io_timer pause_;
     std::chrono::milliseconds deaf_for_{0}; // the last pause, while accepting fails
     refusal_log refusals_;
     bool accepting_ = false; // accept() has not returned
@@ -106,7 +110,8 @@ private:
     const std::function<time_point()> now_;
     const std::unique_ptr<alarm> look_; // set while there are connections
     time_point look_due_{};
-    asio::steady_timer ended_; // a bell
+    spare_memory spare_;
+    io_timer ended_; // a bell
 };
 
 result<void> service::impl::start()
@@ -140,23 +145,23 @@ result<void> service::impl::listen()
     auto claimed = socket_path::claim(config_.socket_path, config_.access);
     if (!claimed)
         return claimed.error();
-    asio::local::stream_protocol::acceptor acceptor(executor_);
+    acceptor bound(executor_);
     error_code ec;
-    acceptor.open(asio::local::stream_protocol(), ec);
+    bound.open(asio::local::stream_protocol(), ec);
     if (!ec)
-        acceptor.bind(asio::local::stream_protocol::endpoint(config_.socket_path), ec);
+        bound.bind(asio::local::stream_protocol::endpoint(config_.socket_path), ec);
     if (ec)
         return failure{ec == asio::error::access_denied ? errc::permission_denied
                                                         : errc::invalid_params,
                        "cannot bind " + config_.socket_path + ": " + ec.message()};
     if (auto ours = claimed->bound(config_.access); !ours)
         return ours;
-    acceptor.listen(backlog, ec);
+    bound.listen(backlog, ec);
     if (ec)
         return failure{errc::internal_error,
                        "cannot listen on " + config_.socket_path + ": " + ec.message()};
     path_ = std::move(*claimed);
-    acceptor_ = std::move(acceptor);
+    acceptor_ = std::move(bound);
     watch_path();
     return {};
 }
@@ -258,8 +263,10 @@ void service::impl::admit(connection::socket connected)
     fresh->start([self = shared_from_this(), ended = fresh.get()] {
         self->connections_.erase(ended->shared_from_this());
         --self->counts_.open;
-        if (self->connections_.empty())
+        if (self->connections_.empty()) {
             self->look_->cancel(); // or the executor would not run dry
+            asio::post(self->executor_, [self] { self->give_back_what_is_spare(); });
+        }
         self->ring_if_ended();
     });
 }
@@ -270,8 +277,8 @@ void service::impl::look_later()
     look_->set(look_due_, [self = shared_from_this()] { self->look(); });
 }
 
-/// Finds connections that have been silent for too long; that it comes late tells how busy the
-/// executor is.
+/// Finds connections that have been silent for too long, and memory that nobody needs; that it
+/// comes late tells how busy the executor is.
 void service::impl::look()
 {
     const time_point now = now_();
@@ -280,8 +287,18 @@ void service::impl::look()
         connections_; // a connection may end, and leave connections_, as soon as it is looked at
     for (const auto& one : open)
         one->look(now);
+    give_back_what_is_spare();
     if (!connections_.empty())
         look_later();
+}
+
+/// What a burst of requests has freed lies between blocks that are in use.
+void service::impl::give_back_what_is_spare()
+{
+    if (dispatcher_.counted()->in_flight != 0 || !spare_.is_worth_a_walk(resident_bytes()))
+        return;
+    give_memory_back();
+    spare_.walked(resident_bytes());
 }
 
 void service::impl::stop_accepting()
@@ -327,10 +344,9 @@ void service::impl::ring_if_ended()
         ended_.cancel();
 }
 
-service::service(asio::any_io_executor executor, server_config config, const dispatcher& methods,
-                 logger log, time_source time)
-    : impl_(std::make_shared<impl>(std::move(executor), std::move(config), methods, std::move(log),
-                                   time))
+service::service(io_executor executor, server_config config, const dispatcher& methods, logger log,
+                 time_source time)
+    : impl_(std::make_shared<impl>(executor, std::move(config), methods, std::move(log), time))
 {
 }
 service::~service() { impl_->stop(); }
@@ -338,9 +354,9 @@ result<void> service::start() { return impl_->start(); }
 void service::drain() { impl_->drain(); }
 void service::stop() { impl_->stop(); }
 asio::awaitable<void> service::ended() { return impl_->ended(); }
-void service::before_each_round(std::function<void()> look)
+void service::look_first(int descriptor, std::function<bool()> look)
 {
-    impl_->before_each_round(std::move(look));
+    impl_->look_first(descriptor, std::move(look));
 }
 void service::on_path_lost(std::function<void(const std::string&)> lost)
 {

@@ -3,6 +3,7 @@
 // models.
 
 #include "base/config.hpp"
+#include "base/io_thread.hpp"
 #include "base/time_source.hpp"
 #include "wire/dispatcher.hpp"
 #include <warmd/error.hpp>
@@ -15,7 +16,7 @@
 namespace warmd {
 
 /// Listens on one path and serves whoever connects and may (access_rules; by themselves, our own
-/// user and root). Its executor must be serial; members are called on it.
+/// user and root).
 ///
 /// One daemon per path: PATH.lock is held (flock) from start() to drain(). The directory is made
 /// 0700 if its parent exists; the socket is 0600, or what the rules say, before anybody can
@@ -24,14 +25,13 @@ namespace warmd {
 class service {
 public:
     /// The dispatcher must outlive the service, and the service what runs on the executor.
-    service(asio::any_io_executor, server_config, const dispatcher&, logger,
-            time_source = real_time());
+    service(io_executor, server_config, const dispatcher&, logger, time_source = real_time());
     ~service();
 
-    /// Before each round of reading what clients have sent, `look` is called: what is known by then
-    /// holds for every request of that round, however busy clients keep us. It must not throw.
-    /// REQUIRES: called before start().
-    void before_each_round(std::function<void()> look);
+    /// When `descriptor` has something to tell, `look` is called before anything that clients have
+    /// sent is read: what it finds out holds for every request after it, however busy clients keep
+    /// us (poller::look_first). REQUIRES: called before start(), once at most.
+    void look_first(int descriptor, std::function<bool()> look);
 
     /// The socket's file goes: it is bound again if the path can be had. If not, `lost` learns why:
     /// nobody can connect any more, those who have are served on.

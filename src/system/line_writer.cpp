@@ -93,6 +93,12 @@ void line_writer::push(std::string line)
     of.changed.notify_all();
 }
 
+std::size_t line_writer::dropped() const
+{
+    const std::lock_guard lock(state_->mutex);
+    return state_->dropped;
+}
+
 std::size_t line_writer::end(std::chrono::nanoseconds patience)
 {
     std::unique_lock lock(state_->mutex);

@@ -26,6 +26,8 @@ public:
 
     /// Any thread; never waits for the descriptor. `line` has its '\n'. Dropped after end().
     void push(std::string line);
+    /// Lines dropped so far. Any thread.
+    std::size_t dropped() const;
     /// Returns once all is written, or when `patience` is over: what is left then is dropped, and a
     /// thread that the system holds in write(2) is left behind. The number of lines dropped so far;
     /// the same again if called again.

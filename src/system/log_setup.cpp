@@ -2,6 +2,8 @@
 
 #include "system/line_writer.hpp"
 
+#include "json/utf8_text.hpp"
+
 #include <warmd/json_writer.hpp>
 
 #include <boost/date_time/posix_time/conversion.hpp>
@@ -52,11 +54,11 @@ bool stderr_is_journal()
            std::to_string(s.st_dev) + ':' + std::to_string(s.st_ino) == stream;
 }
 
-/// `line` with control characters replaced: what a client sent may be quoted in it, and must not
-/// forge lines or colours.
+/// `line` as UTF-8 with control characters replaced: what a client sent may be quoted in it, and
+/// must not forge lines or colours.
 std::string one_line(std::string_view line)
 {
-    std::string text(line);
+    std::string text = as_utf8(line);
     for (char& c : text)
         if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
             c = '?';
@@ -164,6 +166,7 @@ public:
 
     void write(log_level level, std::string_view line) { BOOST_LOG_SEV(source_, level) << line; }
     void end() { writer_.end(patience); }
+    std::size_t dropped() const { return writer_.dropped(); }
 
 private:
     const look how_;
@@ -186,5 +189,6 @@ logger process_log::make_logger() const
 }
 
 void process_log::end() { impl_->end(); }
+std::size_t process_log::dropped() const { return impl_->dropped(); }
 
 } // namespace warmd

@@ -29,6 +29,8 @@ public:
     /// collector of logs does not take must not keep the daemon from ending. Then nothing more is
     /// logged. For the moment before std::_Exit.
     void end();
+    /// Lines that were dropped so far. Any thread.
+    std::size_t dropped() const;
 
 private:
     class impl;

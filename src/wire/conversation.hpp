@@ -2,8 +2,8 @@
 // What the bytes on one connection mean: the seam between a connection, which knows sockets, and
 // the protocols, which do not.
 
-#include "base/asio.hpp"
 #include "base/config.hpp"
+#include "base/io_thread.hpp"
 #include "wire/dispatcher.hpp"
 #include "wire/inbox.hpp"
 #include "wire/outbox.hpp"
@@ -58,7 +58,7 @@ class carrier {
 public:
     /// As long as it is held, this and the conversation it carries live.
     virtual std::shared_ptr<void> hold() = 0;
-    virtual const asio::any_io_executor& executor() const noexcept = 0;
+    virtual const io_executor& executor() const noexcept = 0;
     virtual peer_name peer() const noexcept = 0;
     virtual outbox& out() noexcept = 0;
     /// A notification has been written, outside work().
@@ -78,8 +78,9 @@ class conversation {
 public:
     virtual ~conversation() = default;
 
-    /// Where to read into; never empty. REQUIRES: work() has said `hungry`.
+    /// Where to read into; never empty. REQUIRES: work() has said `hungry` or `refused`.
     virtual std::span<char> space() = 0;
+    /// What has come is charged to the turn of the next work().
     virtual void filled(std::size_t bytes) = 0;
     /// Nothing more will come.
     virtual void end_input(inbox::ending why) = 0;
@@ -91,7 +92,7 @@ public:
         unfinished, ///< the turn is over
         full,       ///< goes on once has_room(): too much is under way or unsent
         ended,      ///< has read all there will be
-        refused,    ///< what still comes cannot be read
+        refused,    ///< what still comes is thrown away
     };
     /// Does what has been asked for, as far as that goes within this turn. An exception: this
     /// connection is lost.

@@ -8,12 +8,13 @@ void inbox::end(ending why) noexcept
 {
     if (input_ == input::open)
         input_ = why == ending::by_client ? input::ended_by_client : input::ended_by_us;
+    else if (input_ == input::refused)
+        input_ = input::ended_after_refusal;
 }
 
 void inbox::refuse()
 {
     input_ = input::refused;
-    messages_.give_back();
     frames_.drop();
 }
 
@@ -27,7 +28,8 @@ inbox::event inbox::next()
                 return *request;
             return std::move(std::get<rpc::malformed>(*message));
         }
-        messages_.give_back();
+        if (!messages_.give_back_some())
+            return busy();
         if (std::exchange(reading_, reading::no_frame) == reading::batch)
             return batch_ends();
     }
@@ -36,7 +38,7 @@ inbox::event inbox::next()
 
 inbox::event inbox::next_frame()
 {
-    if (input_ == input::refused)
+    if (input_ == input::refused || input_ == input::ended_after_refusal)
         return ended();
     auto frame = input_ == input::ended_by_client ? frames_.last() : frames_.next();
     if (!frame) {

@@ -19,7 +19,7 @@ class inbox {
 public:
     /// Nothing until more is read.
     struct nothing {};
-    /// A large frame is being read: it takes several calls.
+    /// A large frame is being read, or what that took is given back: it takes several calls.
     struct busy {};
     /// What follows, up to batch_ends, is one batch.
     struct batch_begins {};
@@ -44,14 +44,21 @@ public:
 
     explicit inbox(std::size_t max_frame_bytes) : frames_(max_frame_bytes) {}
 
-    /// Where to read into; never empty. REQUIRES: next() has found nothing.
+    /// Where to read into; never empty. REQUIRES: next() has found nothing, or `ended` after a
+    /// refusal.
     std::span<char> space() { return frames_.prepare(); }
-    /// The first `bytes` of space() have been filled.
-    void filled(std::size_t bytes) { frames_.commit(bytes); }
+    /// The first `bytes` of space() have been filled. After a refusal they are thrown away: a
+    /// client whose write failed might never look at the error.
+    void filled(std::size_t bytes)
+    {
+        if (!refused())
+            frames_.commit(bytes);
+    }
     void end(ending why) noexcept;
-    /// No frame is read any more: next() says `ended`, and the memory goes.
+    /// No frame is read any more: next() says `ended`, and the memory goes. REQUIRES: next() has
+    /// found nothing.
     void refuse();
-    /// That has been called, or a frame could not be read.
+    /// That has been called, or a frame could not be read; and more may come.
     bool refused() const noexcept { return input_ == input::refused; }
 
     /// What has come next. A message refers to its frame: it lives until the next call. The memory
@@ -67,7 +74,7 @@ public:
     std::size_t frame_bytes() const noexcept { return frame_bytes_; }
 
 private:
-    enum class input { open, ended_by_client, ended_by_us, refused };
+    enum class input { open, ended_by_client, ended_by_us, refused, ended_after_refusal };
     event next_frame();
     event go_on_reading();
     event begin_messages();

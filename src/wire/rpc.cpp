@@ -55,11 +55,13 @@ std::optional<item> read_message(const json_node& value)
     const json_node *id = nullptr, *version = nullptr, *name = nullptr, *params = nullptr;
     for (const json_node* key = value.begin(); key != value.end(); key = (key + 1)->next()) {
         const std::string_view member = key->string();
-        const json_node** const known = member == "id"        ? &id
-                                        : member == "jsonrpc" ? &version
-                                        : member == "method"  ? &name
-                                        : member == "params"  ? &params
-                                                              : nullptr;
+        const json_node** known = nullptr;
+        switch (member.size()) { // which leaves comparisons of known length
+        case 2: known = member == "id" ? &id : nullptr; break;
+        case 6: known = member == "method" ? &name : member == "params" ? &params : nullptr; break;
+        case 7: known = member == "jsonrpc" ? &version : nullptr; break;
+        default:;
+        }
         if (known)
             *known = key + 1;
     }
@@ -122,11 +124,11 @@ void reader::take(const result<const json_node*>& root)
     }
 }
 
-void reader::give_back()
+bool reader::give_back_some()
 {
     next_ = end_ = nullptr;
     whole_.reset();
-    document_.give_back();
+    return document_.give_back_some();
 }
 
 std::optional<item> reader::next()
@@ -176,39 +178,22 @@ void append_success(text_queue& out, std::string_view id_text, std::string&& res
     out.tail() += '}';
 }
 
-namespace {
-
-/// `words` as a JSON string. They may quote file names and other people's exceptions: what is not
-/// UTF-8 loses its bytes above 127.
-std::string quoted(std::string_view words)
-{
-    std::string out;
-    append_quoted(out, words);
-    if (!parse_json(out))
-        std::replace_if(
-            out.begin(), out.end(), [](char c) { return (c & 0x80) != 0; }, '?');
-    return out;
-}
-
-} // namespace
-
 void append_error(std::string& out, const failure& why)
 {
-    out += R"({"code":)";
-    out += std::to_string(wire_code(why.code));
-    out += R"(,"message":)";
-    out += quoted(why.detail.empty() ? name(why.code) : why.detail);
-    out += R"(,"data":)";
-    json_writer data(out);
-    data.begin_object().member("kind", name(why.code));
+    json_writer to(out);
+    to.begin_object()
+        .member("code", wire_code(why.code))
+        .member("message", why.detail.empty() ? name(why.code) : std::string_view(why.detail))
+        .key("data")
+        .begin_object()
+        .member("kind", name(why.code));
     if (!why.cause.empty())
-        data.key("cause").raw(quoted(why.cause));
+        to.member("cause", why.cause);
     if (why.code == errc::load_failed)
-        data.member("cached", why.cached);
+        to.member("cached", why.cached);
     if (why.retry_after_seconds)
-        data.member("retry_after_seconds", *why.retry_after_seconds);
-    data.end_object();
-    out += '}';
+        to.member("retry_after_seconds", *why.retry_after_seconds);
+    to.end_object().end_object();
 }
 
 void append_failure(std::string& out, std::string_view id_text, const failure& why)

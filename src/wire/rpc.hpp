@@ -50,8 +50,9 @@ public:
     /// The messages in order, then nothing.
     std::optional<item> next();
     bool batch() const noexcept { return batch_; }
-    /// Ends the life of what has been read, and gives back the memory that a large frame needed.
-    void give_back();
+    /// Ends the life of what has been read, and gives back the memory that a large frame needed, in
+    /// steps; false until all is given back.
+    bool give_back_some();
 
 private:
     void take(const result<const json_node*>& root);

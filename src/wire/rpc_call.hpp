@@ -6,7 +6,6 @@
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/dispatch.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/json.hpp>
 
 #include <chrono>
@@ -150,7 +149,7 @@ private:
     }
 
     const std::weak_ptr<rpc_conversation> owner_;
-    const asio::any_io_executor executor_;
+    const io_executor executor_;
     request_counts& counts_;
     const peer_name peer_;
     const json::value id_;
@@ -164,7 +163,7 @@ private:
     std::function<void(std::size_t)> caught_up_; // kept_ only
     std::size_t dropped_ = 0;                    // notifications, since caught_up_ was told
     asio::cancellation_signal stop_;
-    std::optional<asio::steady_timer> deadline_;
+    std::optional<io_timer> deadline_;
     std::optional<failure> reason_;
 };
 

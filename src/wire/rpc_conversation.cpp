@@ -79,8 +79,17 @@ bool rpc_conversation::has_room() const noexcept
 
 // -- from messages to requests --------------------------------------------
 
+void rpc_conversation::filled(std::size_t bytes)
+{
+    in_.filled(bytes);
+    unpaid_ += bytes;
+}
+
 conversation::standing rpc_conversation::work(turn& left)
 {
+    left.spend(turn::a_byte * std::exchange(unpaid_, 0));
+    if (in_.refused())
+        return standing::refused;
     while (!stopped_) {
         if (is_full())
             return standing::full;

@@ -34,7 +34,7 @@ public:
     ~rpc_conversation() override;
 
     std::span<char> space() override { return in_.space(); }
-    void filled(std::size_t bytes) override { in_.filled(bytes); }
+    void filled(std::size_t bytes) override;
     void end_input(inbox::ending why) override { in_.end(why); }
     void refuse_input(const failure& why) override;
 
@@ -89,7 +89,8 @@ private:
     const logger log_;
 
     inbox in_;
-    std::shared_ptr<batch> within_;                           // that is being read
+    std::size_t unpaid_ = 0;        // bytes that have come since the last turn was charged for them
+    std::shared_ptr<batch> within_; // that is being read
     std::multimap<std::string, std::shared_ptr<call>> calls_; // in flight, by id
     std::vector<std::shared_ptr<call>> kept_;                 // answered, but may still notify
     std::size_t held_back_ = 0;

@@ -59,15 +59,17 @@ BOOST_AUTO_TEST_CASE(a_writer_that_throws_is_answered_internal_error_and_the_lea
 
 BOOST_AUTO_TEST_CASE(a_call_that_a_backend_drops_or_will_not_take_is_answered_all_the_same)
 {
-    for (const char* trouble : {"drops", "refuses"}) {
+    for (const char* said : {"the backend did not answer", "submit to a broke"}) {
         fixture f;
-        (trouble == std::string("drops") ? f.world.run_drops : f.world.submit_throws) = {"a"};
+        (said == std::string("submit to a broke") ? f.world.submit_throws
+                                                  : f.world.run_drops) = {"a"};
         auto a = f.want("a");
         f.settle();
         const auto run = f.start(a->got->value().run(tokenize{"x", true}));
         f.settle();
         BOOST_TEST_REQUIRE(run->done());
         BOOST_TEST((run->got->error().code == errc::backend_failed));
+        BOOST_TEST(run->got->error().detail == said);
         a->got.reset();
         f.settle();
         BOOST_TEST(f.models().at(0).entry.leases == 0U);

@@ -118,6 +118,7 @@ BOOST_AUTO_TEST_CASE(a_bad_spec_is_refused_naming_the_member)
              {R"({"base":"/m","revision":"main"})", "revision"},
              {R"({"base":"org/m","revision":""})", "revision"},
              {R"({"base":"/m","options":[]})", "options"},
+             {R"({"base":"/m","options":{"a":[{"b":1e400}]}})", "options has 1e400"},
              {R"({"base":"/m\u0000/n"})", "base"}}) {
         BOOST_TEST((refusal(text).code == errc::invalid_params));
         BOOST_TEST(refusal(text).detail.find(named) != std::string::npos, text);

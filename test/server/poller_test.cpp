@@ -10,6 +10,7 @@
 #include <optional>
 #include <vector>
 
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -93,12 +94,19 @@ BOOST_AUTO_TEST_CASE(a_listener_that_removes_itself_is_not_told_again)
     run_to_end(io);
 }
 
-BOOST_AUTO_TEST_CASE(what_is_looked_at_before_each_round_is_known_to_all_it_brings)
+BOOST_AUTO_TEST_CASE(what_is_looked_at_first_is_known_to_all_sockets_of_its_round)
 {
     asio::io_context io{1};
     const auto by = std::make_shared<poller>(io.get_executor());
+    const int news = ::eventfd(0, EFD_NONBLOCK);
     bool rewritten = false, known = false;
-    by->before_each_round([&] { known = rewritten; });
+    int looks = 0;
+    by->look_first(news, [&] {
+        ++looks;
+        std::uint64_t count = 0;
+        known = ::read(news, &count, sizeof count) > 0;
+        return false;
+    });
     std::vector<std::unique_ptr<watched_pair>> flood; // enough that round follows round
     int late = 0, rounds_left = 1000;
     for (int i = 0; i != 8; ++i)
@@ -116,12 +124,50 @@ BOOST_AUTO_TEST_CASE(what_is_looked_at_before_each_round_is_known_to_all_it_brin
         again();
     };
     flood[7]->does = [&, again = flood[7]->does] { // behind it in each round
-        rewritten = true;
+        if (rounds_left % 3 == 0) {
+            rewritten = true;
+            const std::uint64_t one = 1;
+            BOOST_REQUIRE(::write(news, &one, sizeof one) == sizeof one);
+        }
         again();
     };
     settle(io);
     BOOST_TEST(rounds_left <= 0);
     BOOST_TEST(late == 0);
+    BOOST_TEST(looks > 10);
+    BOOST_TEST(looks < 100); // and not in rounds without news
     flood.clear();
     run_to_end(io);
+    ::close(news);
+}
+
+BOOST_AUTO_TEST_CASE(who_has_left_something_looks_again_and_so_he_does_among_very_many_sockets)
+{
+    asio::io_context io{1};
+    const auto by = std::make_shared<poller>(io.get_executor());
+    const int news = ::eventfd(0, EFD_NONBLOCK);
+    int looks = 0, left = 0;
+    by->look_first(news, [&] {
+        ++looks;
+        return --left > 0;
+    });
+    std::vector<std::unique_ptr<watched_pair>> many;
+    many.push_back(std::make_unique<watched_pair>(*by, nullptr));
+    const auto a_round = [&] {
+        for (const auto& each : many)
+            each->write();
+        settle(io);
+        return std::exchange(looks, 0);
+    };
+    BOOST_TEST(a_round() == 0);
+    const std::uint64_t one = 1;
+    BOOST_REQUIRE(::write(news, &one, sizeof one) == sizeof one);
+    left = 3;
+    BOOST_TEST(a_round() + a_round() + a_round() + a_round() == 3);
+    while (many.size() != 300)
+        many.push_back(std::make_unique<watched_pair>(*by, nullptr));
+    BOOST_TEST(a_round() >= 1); // more than one round brings: it might be behind them
+    many.clear();
+    run_to_end(io);
+    ::close(news);
 }

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <new>
 #include <utility>
 #include <vector>
 
@@ -25,6 +26,8 @@ public:
         destroy();
     }
     std::size_t size() const { return jobs_.size(); }
+    /// From now on, or no longer, there is no memory for another job.
+    void refuse(bool all) { refuses_ = all; }
     void run(std::size_t index)
     {
         const auto next = std::move(jobs_[index]);
@@ -45,6 +48,7 @@ private:
         Function function;
     };
     std::vector<std::unique_ptr<any_job>> jobs_; // jobs can be moved only
+    bool refuses_ = false;
 };
 
 /// Executes by putting into the pool, never at once.
@@ -55,6 +59,8 @@ public:
     template <class Function>
     void execute(Function f) const
     {
+        if (pool_->refuses_)
+            throw std::bad_alloc();
         pool_->jobs_.push_back(std::make_unique<posted<Function>>(std::move(f)));
     }
     boost::asio::execution_context& query(boost::asio::execution::context_t) const noexcept

@@ -145,9 +145,11 @@ struct cache_fixture {
     backend_registry registry = world.registry();
     std::vector<std::string> warnings;
     bool log_throws = false;
+    std::function<void(std::string_view line)> when_logged = [](std::string_view) {};
     logger log{log_level::debug, [this](log_level level, std::string_view line) {
                    if (log_throws)
                        throw std::runtime_error("no log");
+                   when_logged(line);
                    if (level >= log_level::warning)
                        warnings.emplace_back(line);
                }};

@@ -76,7 +76,7 @@ struct carried final : carrier {
     }
 
     std::shared_ptr<void> hold() override { return {life, this}; }
-    const asio::any_io_executor& executor() const noexcept override { return on; }
+    const io_executor& executor() const noexcept override { return on; }
     peer_name peer() const noexcept override { return {1, 0, 42}; }
     outbox& out() noexcept override { return unsent; }
     void wrote() override {}
@@ -120,7 +120,7 @@ struct carried final : carrier {
     }
 
     asio::io_context io{1};
-    const asio::any_io_executor on = io.get_executor();
+    const io_executor on = io.get_executor();
     const std::shared_ptr<void> life = std::make_shared<int>();
     dispatcher methods;
     session_limits limits;
@@ -277,4 +277,24 @@ BOOST_AUTO_TEST_CASE(a_request_knows_the_number_of_its_connection)
     carried c;
     c.send(request(1, "touchy") + '\n');
     BOOST_TEST(c.touchy.lock()->origin() == 42U);
+}
+
+BOOST_AUTO_TEST_CASE(what_is_thrown_away_after_a_refusal_is_charged_to_the_turn_as_well)
+{
+    carried c;
+    c.send("nonsense\n");
+    BOOST_TEST((c.last == conversation::standing::refused));
+    turn left;
+    std::size_t come = 0;
+    while (!left.over() && come < 2 * turn::steps) {
+        const std::size_t n = c.talk->space().size();
+        c.talk->filled(n);
+        come += n;
+        BOOST_TEST_REQUIRE((c.talk->work(left) == conversation::standing::refused));
+    }
+    BOOST_TEST(come >= turn::steps);
+    BOOST_TEST(come < turn::steps + 128 * 1024);
+    BOOST_TEST(c.received().find("parse_error") != std::string::npos);
+    c.talk->end_input(inbox::ending::by_client);
+    BOOST_TEST((c.talk->work(left) == conversation::standing::ended));
 }

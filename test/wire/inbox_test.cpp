@@ -97,6 +97,26 @@ BOOST_AUTO_TEST_CASE(a_frame_that_cannot_be_read_is_said_once_and_nothing_comes_
     BOOST_TEST(!r.in.in_frame());
 }
 
+BOOST_AUTO_TEST_CASE(what_comes_after_a_refusal_is_thrown_away_and_takes_no_memory)
+{
+    read_from r(1 << 20);
+    r.feed("nonsense\n" + message("a") + '\n');
+    BOOST_TEST(r.words == "unreadable:parse_error ended ");
+    for (int megabytes = 0; megabytes != 10; ++megabytes) {
+        for (std::size_t come = 0; come < 1 << 20; come += r.in.space().size()) {
+            const std::span<char> space = r.in.space();
+            BOOST_TEST_REQUIRE(space.size() <= 64U * 1024);
+            std::fill(space.begin(), space.end(), '\n');
+            r.in.filled(space.size());
+            BOOST_TEST_REQUIRE(word(r.in.next()) == "ended");
+        }
+        BOOST_TEST_REQUIRE(r.in.refused());
+    }
+    r.in.end(inbox::ending::by_client);
+    BOOST_TEST(!r.in.refused());
+    BOOST_TEST(word(r.in.next()) == "ended");
+}
+
 BOOST_AUTO_TEST_CASE(a_frame_is_under_way_from_its_first_byte_to_its_last)
 {
     read_from r;
@@ -118,4 +138,19 @@ BOOST_AUTO_TEST_CASE(a_large_frame_is_read_in_steps_and_comes_out_as_a_small_one
            message("c") + '\n');
     BOOST_TEST(r.words == "[ m b ] m !parse_error c ");
     BOOST_TEST(r.busy >= 3 * 200'000 / inbox::values_in_a_row);
+}
+
+BOOST_AUTO_TEST_CASE(where_a_large_frame_is_no_json_is_found_in_steps_and_its_memory_goes_in_steps)
+{
+    constexpr std::size_t values = 1'000'000; // 32 MB of nodes
+    std::string zeros = "[0";
+    for (std::size_t i = 1; i != values; ++i)
+        zeros += ",0";
+    read_from sound(4 << 20), unsound(4 << 20);
+    sound.feed(zeros + "]\n");
+    unsound.feed(zeros + ",]\n");
+    BOOST_TEST(sound.words == "!invalid_request "); // more than a batch may have
+    BOOST_TEST(unsound.words == "!parse_error ");
+    BOOST_TEST(sound.busy >= values / inbox::values_in_a_row + 3);
+    BOOST_TEST(unsound.busy >= sound.busy + 2 * values / (16 * inbox::values_in_a_row));
 }

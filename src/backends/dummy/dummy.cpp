@@ -1,5 +1,6 @@
 // The dummy backend: canned numbers with the shape of real ones, and the troubles a test asks for.
 
+#include "base/text.hpp"
 #include "dummy_options.hpp"
 #include "model/batching_backend.hpp"
 #include <warmd/backend_registry.hpp>
@@ -384,10 +385,7 @@ loader dummy_loader()
 
 std::string backend_registry::kinds() const
 {
-    std::string text;
-    for (const auto& [kind, how] : loaders_)
-        text += (text.empty() ? "" : ", ") + kind;
-    return text;
+    return joined(loaders_, ", ", [](const auto& each) { return each.first; });
 }
 
 } // namespace warmd
