@@ -88,6 +88,22 @@ void write_and_replace(const std::string& file, std::string_view content)
 
 } // namespace
 
+std::vector<std::string> long_work(const std::string& base, const std::string& adapter)
+{
+    const std::string model = R"("model":{"base":")" + base + R"(","adapter":")" + adapter + "\"}",
+                      generation = R"({"prompt":"The king","max_new_tokens":500,"temperature":2,)";
+    std::string prompts;
+    for (std::size_t i = 0; i != 400; ++i)
+        prompts += (i == 0 ? "\"" : ",\"") + std::to_string(i) + " kings said unto them, Behold\"";
+    return {
+        request(0, "generate", generation + model + '}'),
+        request(1, "generate", generation + R"("stream":true,)" + model + '}'),
+        request(2, "next_token", R"({"prompts":[)" + prompts + "]," + model + '}'),
+        request(3, "divergence",
+                R"({"priority":"batch","prompts":[)" + prompts + "]," + model + '}'),
+        request(4, "generate", generation + R"("priority":"batch","fresh":true,)" + model + '}')};
+}
+
 void send_half_a_conversation(const surroundings& at, std::minstd_rand& random)
 {
     const raw_connection to(at.socket);
@@ -148,6 +164,28 @@ void cancel_at_random(const surroundings& at, std::minstd_rand& random)
         to.send(R"({"jsonrpc":"2.0","method":"$/cancelRequest","params":{"id":)" +
                 std::to_string(below(random, id + 1)) + "}}\n");
     }
+    to.read_some();
+}
+
+/// Some of it begins; then it is taken back piece by piece.
+void cancel_long_work(const surroundings& at, std::minstd_rand& random)
+{
+    const raw_connection to(at.socket);
+    for (const std::string& each : at.long_work)
+        to.send(each);
+    for (std::size_t i = 0; i != at.long_work.size(); ++i) {
+        to.read_some(); // a streamed token, or nothing for a moment
+        to.send(R"({"jsonrpc":"2.0","method":"$/cancelRequest","params":{"id":)" +
+                std::to_string(below(random, at.long_work.size())) + "}}\n");
+    }
+    to.read_some();
+}
+
+void leave_long_work(const surroundings& at, std::minstd_rand& random)
+{
+    const raw_connection to(at.socket);
+    for (std::size_t left = 1 + below(random, 4); left != 0; --left)
+        to.send(at.long_work[below(random, at.long_work.size())]);
     to.read_some();
 }
 

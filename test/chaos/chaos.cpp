@@ -3,11 +3,11 @@
 // something of it did not come back.
 
 #include "chaos/abuse.hpp"
+#include "chaos/behaved.hpp"
 #include "support/scratch.hpp"
 
 #include <warmd/client.hpp>
 
-#include <boost/json.hpp>
 #include <boost/program_options.hpp>
 
 #include <fcntl.h>
@@ -21,8 +21,6 @@
 #include <atomic>
 #include <csignal>
 #include <iostream>
-#include <map>
-#include <mutex>
 #include <set>
 #include <thread>
 #include <vector>
@@ -36,7 +34,6 @@ using std::chrono::steady_clock;
 namespace {
 
 constexpr ::rlim_t descriptors = 512; // fewer than the clients would like
-constexpr std::chrono::milliseconds patience = std::chrono::minutes(2);
 
 /// Where a sanitizer's reports go: the daemon's standard output, which it does not use itself. It
 /// is open from the start, for a report when the daemon has no descriptor left would be lost
@@ -125,80 +122,6 @@ std::ostream& operator<<(std::ostream& to, const daemon_process::holdings& what)
               << what.megabytes << " MB resident";
 }
 
-/// A request and the answers that are right.
-struct question {
-    std::string method, params;
-    std::set<std::string> right;
-};
-
-/// What the clients that behave have seen.
-struct tally {
-    std::mutex mutex;
-    std::uint64_t sent = 0, right = 0;
-    std::map<std::string, std::uint64_t> refused, wrong;
-
-    void note(const question& asked, const result<json::value>& answer)
-    {
-        const std::lock_guard lock(mutex);
-        ++sent;
-        if (answer && asked.right.contains(json::serialize(*answer)))
-            ++right;
-        else if (answer)
-            ++wrong[asked.method + ": another answer: " + json::serialize(*answer).substr(0, 300)];
-        else if (is_honest(answer.error().code))
-            ++refused[std::string(name(answer.error().code))];
-        else
-            ++wrong[asked.method + ": " + answer.error().detail];
-    }
-    /// Refusals that a crowd explains.
-    static bool is_honest(errc code) { return code == errc::busy || code == errc::timeout; }
-};
-
-/// Asks, and learns what the right answers are, before the others come.
-std::vector<question> questions(const surroundings& at, const std::string& base)
-{
-    client ask = client::connect(at.socket, patience).value();
-    const std::string demo =
-        R"({"prompts":["Once upon a time","The"],"top_k":5,"model":{"base":")" + base + "\"";
-    std::vector<question> all{
-        {"logprob",
-         R"({"model":{"kind":"dummy","base":"steady"},"items":[{"prompt":"a b",)"
-         R"("completion":"c d"}]})",
-         {}},
-        {"next_token",
-         R"({"model":{"kind":"dummy","base":"steady"},"prompts":["a","b c"],"top_k":3})",
-         {}},
-        {"next_token", demo + "}}", {}},
-        {"next_token", demo + R"(,"adapter":")" + at.adapter + R"("},"view":"ft"})", {}}};
-    for (question& each : all)
-        each.right.insert(json::serialize(ask.call(each.method, each.params).value()));
-    question second = all.back(); // the same, as the adapter that the link may lead to later
-    second.params.replace(second.params.find(at.adapter), at.adapter.size(), at.second_adapter);
-    all.back().right.insert(json::serialize(ask.call(second.method, second.params).value()));
-    return all;
-}
-
-void behave(const surroundings& at, const std::vector<question>& all, unsigned seed, tally& seen,
-            const std::atomic<bool>& enough)
-{
-    std::minstd_rand random(seed);
-    while (!enough) {
-        result<client> to = client::connect(at.socket, patience);
-        if (!to) {
-            const std::lock_guard lock(seen.mutex);
-            ++seen.wrong["connect: " + to.error().detail];
-            return;
-        }
-        for (int i = 0; i != 50 && !enough; ++i) {
-            const question& asked = all[random() % all.size()];
-            const auto answer = to->call(asked.method, asked.params);
-            seen.note(asked, answer);
-            if (!answer && !tally::is_honest(answer.error().code))
-                break; // connect anew
-        }
-    }
-}
-
 /// Nothing loaded, nothing on its way out, and hang-ups noticed; what the daemon has then.
 daemon_process::holdings at_rest(const daemon_process& daemon, const std::string& socket,
                                  std::size_t least_descriptors = 0)
@@ -262,15 +185,17 @@ std::uint64_t crowd(daemon_process& daemon, const surroundings& at,
     std::vector<std::jthread> clients;
     for (unsigned i = 0; i != 3; ++i)
         clients.emplace_back([&, i] { behave(at, all, seed + i, seen, enough); });
-    constexpr std::array<abuser, 9> abusers{send_half_a_conversation,
-                                            hang_up_at_once_after_asking,
-                                            never_read,
-                                            flood_with_nonsense,
-                                            open_many_connections,
-                                            cancel_at_random,
-                                            ask_for_models_that_fail,
-                                            move_the_adapter,
-                                            rewrite_the_configuration};
+    constexpr std::array<abuser, 11> abusers{send_half_a_conversation,
+                                             hang_up_at_once_after_asking,
+                                             never_read,
+                                             flood_with_nonsense,
+                                             open_many_connections,
+                                             cancel_at_random,
+                                             cancel_long_work,
+                                             leave_long_work,
+                                             ask_for_models_that_fail,
+                                             move_the_adapter,
+                                             rewrite_the_configuration};
     for (unsigned i = 0; i != abusers.size(); ++i)
         clients.emplace_back([&, i] {
             for (std::minstd_rand random(seed + 100 + i); !enough; ++abuses)
@@ -335,6 +260,7 @@ int run(const settings& given)
     while (!client::connect(at.socket, patience) && daemon.alive())
         pause(50);
     const std::vector<question> all = questions(at, demo / "model");
+    at.long_work = long_work(demo / "model", at.adapter);
     for (const question& each : all)
         at.conversation += R"({"jsonrpc":"2.0","id":1,"method":")" + each.method +
                            R"(","params":)" + each.params + "}\n";
