@@ -296,5 +296,6 @@ BOOST_AUTO_TEST_CASE(what_is_thrown_away_after_a_refusal_is_charged_to_the_turn_
     BOOST_TEST(come < turn::steps + 128 * 1024);
     BOOST_TEST(c.received().find("parse_error") != std::string::npos);
     c.talk->end_input(inbox::ending::by_client);
-    BOOST_TEST((c.talk->work(left) == conversation::standing::ended));
+    turn next;
+    BOOST_TEST((c.talk->work(next) == conversation::standing::ended));
 }

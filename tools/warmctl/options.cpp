@@ -105,8 +105,7 @@ std::vector<option> model_options()
     return {{.name = "model",
              .letter = 'm',
              .value = "BASE",
-             .doc = "a directory, a Hugging Face repository id in the local cache, or @NAME of the "
-                    "daemon's configuration",
+             .doc = "a directory, an id in the Hugging Face cache, or @NAME",
              .type = "path"},
             {.name = "adapter",
              .letter = 'a',
@@ -123,7 +122,10 @@ std::vector<option> model_options()
             {.name = "keep-alive", .value = "S", .sets = "keep_alive"}};
 }
 
-option view_option() { return {.name = "view", .value = "VIEW", .sets = "view"}; }
+option view_option()
+{
+    return {.name = "view", .value = "VIEW", .sets = "view", .doc = "how it is seen"};
+}
 
 std::vector<option> common_options()
 {
