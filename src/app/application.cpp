@@ -4,6 +4,7 @@
 #include "base/text.hpp"
 #include "hf/hf_loader.hpp"
 #include "system/allowed_roots.hpp"
+#include "system/prompt_thread.hpp"
 #include "system/worker_pool.hpp"
 
 #include "methods/methods.hpp"
@@ -84,7 +85,7 @@ private:
     unsigned reloads_ = 0; ///< under way
 };
 
-/// Of threads that compute: they yield to the io thread, so that it answers promptly meanwhile.
+/// Of threads that may compute: they yield to the io thread, so that it answers promptly meanwhile.
 constexpr int polite = 10;
 
 backend_registry backends(const daemon_options& options, const logger& say,
@@ -141,6 +142,7 @@ application::application(const daemon_options& options, configuration::reader re
 int application::run()
 {
     try {
+        run_promptly();
         say_.info("warmd " WARMD_VERSION ": kinds: " + registry_.kinds() + "; at most " +
                   limits(options_.cache) + "; threads: " + std::to_string(options_.load_threads) +
                   " to load, " + std::to_string(options_.run_threads) + " to run");

@@ -1,5 +1,7 @@
 #include "system/worker_pool.hpp"
 
+#include "system/prompt_thread.hpp"
+
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -36,8 +38,10 @@ void worker_pool::end()
 
 void worker_pool::work(int niceness)
 {
-    if (niceness != 0)
+    if (niceness != 0) {
         ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), niceness);
+        run_promptly();
+    }
     io_.run();
     const std::lock_guard lock(mutex_);
     --running_;

@@ -22,7 +22,8 @@ class worker_pool {
 public:
     /// Throws std::system_error if the system does not grant all of the threads; the text says how
     /// many of how many there are, `purpose` ("to load models"), and which limits may be the cause.
-    /// `niceness`: of the threads, see setpriority(2).
+    /// `niceness`: of the threads, see setpriority(2); those that have one run promptly for that
+    /// (prompt_thread.hpp).
     worker_pool(std::size_t threads, const std::string& purpose, int niceness = 0);
     /// Waits for what runs; what is only queued is dropped.
     ~worker_pool();

@@ -31,6 +31,19 @@ std::string canonical_name(const lora_factors& factors, bool is_a)
 
 void run_here(const std::function<void()>& job) { job(); }
 
+/// It needs no model, and takes less time than it takes to wake a worker.
+bool is_done_at_once(const operation& what)
+{
+    constexpr std::size_t short_text = 1024, few_ids = 1024;
+    if (const auto* const text = std::get_if<tokenize>(&what)) {
+        const auto* const given = std::get_if<std::string>(&text->text);
+        return given ? given->size() <= short_text
+                     : std::get<std::vector<token_id>>(text->text).size() <= few_ids;
+    }
+    const auto* const ids = std::get_if<detokenize>(&what);
+    return ids && ids->ids.size() <= few_ids;
+}
+
 } // namespace
 
 hf_backend::hf_backend(std::shared_ptr<base_model> base, std::optional<loaded_adapter> adapter,
@@ -57,13 +70,17 @@ void hf_backend::submit(call what)
         call_surroundings{.post = post_, .counts = counts_, .remember = [this](const plan& ended) {
                               remember(ended);
                           }});
-    post_([this, mine] {
+    const auto begin = [this, mine] {
         try {
             start(mine);
         } catch (...) { // before any sequence was submitted
             mine->complete(failure{errc::backend_failed, current_exception_text()});
         }
-    });
+    };
+    if (is_done_at_once(mine->by().what))
+        begin();
+    else
+        post_(begin);
 }
 
 void hf_backend::start(const std::shared_ptr<running_call>& mine)
