@@ -1,5 +1,5 @@
-// The built warmd and the demo model: a request's reply is the same to the byte whatever else it is
-// batched with.
+// The built warmd and the demo model: a request's reply is the same to the byte whichever way it is
+// carried out, and whatever else is.
 
 #include "support/daemon.hpp"
 
@@ -48,6 +48,42 @@ private:
     asio::streambuf heard_;
 };
 
+/// A daemon that is ready.
+struct served {
+    place here;
+    running daemon;
+    asio::io_context context;
+
+    explicit served(test::words more = {}) : daemon(here.socket, std::move(more))
+    {
+        BOOST_TEST_REQUIRE(!daemon.line_with("ready").empty());
+    }
+    speaker connect() { return {context, here.socket}; }
+    double prefix_tokens() { return count("prefix_tokens_total"); }
+    double remembered() { return count("answers_remembered_total"); }
+
+private:
+    double count(const char* what)
+    {
+        return daemon.connect().call("stats").value().at(what).to_number<double>();
+    }
+};
+
+json::object model_of(const std::string& dtype, const std::string& adapter = "adapter")
+{
+    return {{"kind", "hf"},
+            {"base", demo + "/model"},
+            {"adapter", demo + "/" + adapter},
+            {"dtype", dtype}};
+}
+
+std::string line_of(std::size_t number, const std::string& method, const json::object& params)
+{
+    return json::serialize(json::object{
+               {"jsonrpc", "2.0"}, {"id", number}, {"method", method}, {"params", params}}) +
+           '\n';
+}
+
 std::string some_text(std::minstd_rand& random)
 {
     std::string text;
@@ -61,11 +97,7 @@ std::string some_text(std::minstd_rand& random)
 std::string random_request(std::minstd_rand& random, std::size_t number, const std::string& dtype)
 {
     const json::value views[]{"base", "ft", {{"scaled", 0.25}}, {{"null", {{"seed", 7}}}}};
-    json::object params{{"model",
-                         {{"kind", "hf"},
-                          {"base", demo + "/model"},
-                          {"adapter", demo + "/adapter"},
-                          {"dtype", dtype}}}};
+    json::object params{{"model", model_of(dtype)}};
     const std::string text = some_text(random);
     const char* method = "divergence";
     const auto kind = random() % 4;
@@ -84,46 +116,231 @@ std::string random_request(std::minstd_rand& random, std::size_t number, const s
         method = "next_token", params["prompts"] = {text, some_text(random)},
         params["top_k"] = 1 + random() % 64;
     }
-    return json::serialize(json::object{
-               {"jsonrpc", "2.0"}, {"id", number}, {"method", method}, {"params", params}}) +
-           '\n';
+    return line_of(number, method, params);
 }
+
+/// Requests in order: each has its number as id.
+struct conversation {
+    std::vector<std::string> requests{}, answers{};
+
+    void add(const std::string& method, const json::object& params)
+    {
+        requests.push_back(line_of(requests.size(), method, params));
+    }
+    /// The answers of a daemon that does nothing else meanwhile and remembers nothing.
+    void learn()
+    {
+        served alone({"--prefix-cache-bytes", "0", "--answer-cache-bytes", "0"});
+        speaker to = alone.connect();
+        for (const std::string& each : requests) {
+            to.say(each);
+            answers.push_back(to.hear());
+            BOOST_TEST_REQUIRE(answers.back().find("\"result\"") != std::string::npos,
+                               each << answers.back());
+        }
+    }
+    void say_to(speaker& to) const
+    {
+        std::string lines;
+        for (const std::string& each : requests)
+            lines += each;
+        to.say(lines);
+    }
+    /// All answers come, in any order, and are what they were.
+    void hear_from(speaker& to) const
+    {
+        for (std::size_t i = 0; i != requests.size(); ++i)
+            compare(to.hear());
+    }
+    /// All at once.
+    void hold_with(speaker& to) const
+    {
+        say_to(to);
+        hear_from(to);
+    }
+    void hold_one_after_the_other_with(speaker& to) const
+    {
+        for (const std::string& each : requests) {
+            to.say(each);
+            compare(to.hear());
+        }
+    }
+    void compare(const std::string& answer) const
+    {
+        const auto number = json::parse(answer).at("id").to_number<std::size_t>();
+        BOOST_TEST(answer == answers.at(number), requests.at(number) << answer);
+    }
+};
+
+/// The first tokens of a text that many begin with.
+json::array beginning(std::size_t length)
+{
+    json::array ids;
+    while (ids.size() != length)
+        ids.emplace_back((131 * ids.size() + 3) % 2048);
+    return ids;
+}
+
+/// So many tokens: a beginning of that text, and an end of its own.
+json::array with_own_end(std::size_t length, std::size_t own, std::size_t seed)
+{
+    json::array ids = beginning(length - own);
+    for (std::size_t i = 0; i != own; ++i)
+        ids.emplace_back((17 * i + 97 * seed + 5) % 2048);
+    return ids;
+}
+
+/// Every operation through every view, on prompts from a token to all that the model has room for,
+/// many of which begin alike. `also`: members of all requests.
+conversation everything(const std::string& dtype, const std::string& adapter = "adapter",
+                        const json::object& also = {})
+{
+    const json::value views[]{"base", "ft", {{"scaled", 0.25}}, {{"null", {{"seed", 7}}}}};
+    conversation made;
+    json::object params = also;
+    params["model"] = model_of(dtype, adapter);
+    const auto add = [&](const char* method, const json::object& own) {
+        json::object all = params;
+        for (const auto& [name, value] : own)
+            all[name] = value;
+        made.add(method, all);
+    };
+    for (const json::value& through : views) {
+        add("next_token", {{"view", through},
+                           {"prompts", {with_own_end(500, 20, 1), beginning(1), beginning(512)}},
+                           {"top_k", 16}});
+        add("next_token", {{"view", through}, {"prompts", {with_own_end(200, 7, 2)}}});
+        add("rolling_logprob", {{"view", through}, {"texts", {beginning(300), beginning(512)}}});
+        add("logprob", {{"view", through},
+                        {"items",
+                         {{{"prompt", beginning(256)}, {"completion", with_own_end(9, 9, 3)}},
+                          {{"prompt", beginning(64)}, {"completion", with_own_end(70, 70, 4)}}}}});
+        add("generate", {{"view", through},
+                         {"prompt", with_own_end(290, 4, 5)},
+                         {"max_new_tokens", 12},
+                         {"temperature", 0.9},
+                         {"seed", 11}});
+        add("divergence",
+            {{"to", through},
+             {"prompts", {beginning(400), with_own_end(100, 3, 6), with_own_end(33, 1, 7)}}});
+    }
+    return made;
+}
+
+const auto dtypes = boost::unit_test::data::make({"fp32", "bf16"});
 
 } // namespace
 
-BOOST_DATA_TEST_CASE(each_of_200_random_requests_gets_the_same_bytes_alone_and_among_others,
-                     boost::unit_test::data::make({"fp32", "bf16"}), dtype)
+BOOST_DATA_TEST_CASE(each_of_200_random_requests_gets_the_same_bytes_alone_and_among_others, dtypes,
+                     dtype)
 {
-    const place here;
-    running daemon(here.socket);
-    BOOST_TEST_REQUIRE(!daemon.line_with("ready").empty());
-    asio::io_context context;
     std::minstd_rand random(7);
     constexpr std::size_t count = 200, connections = 10;
-    std::vector<std::string> requests, alone;
-    speaker first(context, here.socket);
-    for (std::size_t i = 0; i != count; ++i) {
-        requests.push_back(random_request(random, i, dtype));
-        first.say(requests.back());
-        alone.push_back(first.hear());
-        BOOST_TEST_REQUIRE(alone.back().find("\"result\"") != std::string::npos,
-                           requests.back() << alone.back());
-    }
+    conversation all;
+    for (std::size_t i = 0; i != count; ++i)
+        all.requests.push_back(random_request(random, i, dtype));
+    all.learn();
     std::vector<std::size_t> order(count);
     std::iota(order.begin(), order.end(), std::size_t{0});
     std::shuffle(order.begin(), order.end(), random);
+    served daemon;
     std::vector<std::unique_ptr<speaker>> crowd;
     for (std::size_t c = 0; c != connections; ++c)
-        crowd.push_back(std::make_unique<speaker>(context, here.socket));
+        crowd.push_back(std::make_unique<speaker>(daemon.context, daemon.here.socket));
     for (std::size_t c = 0; c != connections; ++c) {
         std::string lines;
         for (std::size_t i = c; i < count; i += connections)
-            lines += requests[order[i]];
+            lines += all.requests[order[i]];
         crowd[c]->say(lines);
     }
-    for (std::size_t i = 0; i != count; ++i) { // a connection's replies come in any order
-        const std::string reply = crowd[i % connections]->hear();
-        const auto number = json::parse(reply).at("id").to_number<std::size_t>();
-        BOOST_TEST(reply == alone[number], "request " << number);
-    }
+    for (std::size_t i = 0; i != count; ++i)
+        all.compare(crowd[i % connections]->hear());
+}
+
+BOOST_DATA_TEST_CASE(
+    what_joins_a_generation_and_a_large_request_midway_gets_the_same_bytes_and_so_do_they, dtypes,
+    dtype)
+{
+    conversation small = everything(dtype), large;
+    json::array prompts;
+    for (std::size_t i = 0; i != 200; ++i)
+        prompts.push_back(with_own_end(120, 60, i));
+    large.add("generate", {{"model", model_of(dtype)},
+                           {"prompt", beginning(8)},
+                           {"max_new_tokens", 500},
+                           {"temperature", 1.0},
+                           {"seed", 3}});
+    large.add("next_token", {{"model", model_of(dtype)}, {"prompts", prompts}, {"top_k", 4}});
+    small.learn();
+    large.learn();
+    served daemon;
+    speaker busy = daemon.connect(), newcomer = daemon.connect();
+    json::value streamed = json::parse(large.requests.front());
+    streamed.at("params").as_object()["stream"] = true;
+    large.requests.front() = json::serialize(streamed) + '\n';
+    large.say_to(busy);
+    BOOST_TEST_REQUIRE(busy.hear().find("$/token") != std::string::npos); // it is under way
+    small.hold_with(newcomer);
+    for (std::size_t left = large.requests.size(); left != 0;)
+        if (const std::string line = busy.hear(); line.find("$/token") == std::string::npos)
+            large.compare(line), --left;
+}
+
+BOOST_DATA_TEST_CASE(a_prompt_that_is_cut_over_many_steps_gets_the_same_bytes, dtypes, dtype)
+{
+    conversation all = everything(dtype);
+    all.learn();
+    served daemon({"--step-time", "5ms"});
+    speaker to = daemon.connect();
+    all.hold_with(to);
+    all.hold_one_after_the_other_with(to);
+}
+
+BOOST_DATA_TEST_CASE(what_is_known_and_what_is_computed_afresh_have_the_same_bytes, dtypes, dtype)
+{
+    conversation all = everything(dtype), fresh = everything(dtype, "adapter", {{"fresh", true}});
+    all.learn();
+    fresh.answers = all.answers;
+    served daemon;
+    speaker to = daemon.connect();
+    all.hold_one_after_the_other_with(to);
+    const double reused_within = daemon.prefix_tokens(), remembered_within = daemon.remembered();
+    BOOST_TEST(reused_within > 0);
+    all.hold_one_after_the_other_with(to);
+    all.hold_with(to);
+    const double reused = daemon.prefix_tokens(), known = daemon.remembered();
+    BOOST_TEST(reused > reused_within);
+    BOOST_TEST(known > remembered_within);
+    fresh.hold_one_after_the_other_with(to);
+    fresh.hold_with(to);
+    BOOST_TEST(daemon.prefix_tokens() == reused);
+    BOOST_TEST(daemon.remembered() == known);
+}
+
+BOOST_DATA_TEST_CASE(two_adapters_in_the_same_steps_get_the_same_bytes_as_each_alone, dtypes, dtype)
+{
+    conversation one = everything(dtype), other = everything(dtype, "adapter-early-05");
+    one.learn();
+    other.learn();
+    served daemon;
+    speaker first = daemon.connect(), second = daemon.connect();
+    one.say_to(first);
+    other.say_to(second);
+    one.hear_from(first);
+    other.hear_from(second);
+}
+
+BOOST_DATA_TEST_CASE(what_interactive_requests_leave_to_batch_ones_gives_them_the_same_bytes,
+                     dtypes, dtype)
+{
+    conversation interactive = everything(dtype),
+                 batch = everything(dtype, "adapter", {{"priority", "batch"}});
+    interactive.learn();
+    batch.answers = interactive.answers;
+    served daemon;
+    speaker first = daemon.connect(), second = daemon.connect();
+    batch.say_to(first);
+    interactive.say_to(second);
+    batch.hear_from(first);
+    interactive.hear_from(second);
 }
