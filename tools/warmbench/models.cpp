@@ -3,12 +3,13 @@
 #include "options.hpp"
 
 #include "hf/hf_loader.hpp"
-#include "model/batching_backend.hpp"
 
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <latch>
+#include <mutex>
 #include <numeric>
 #include <thread>
 
@@ -58,16 +59,20 @@ std::unique_ptr<warmd::backend> load(const warmd::loader& by, const warmd::model
 
 void run(warmd::backend& model, std::vector<warmd::operation> what)
 {
+    std::mutex mutex;
     std::string trouble;
-    std::vector<warmd::call> calls;
+    std::latch all(static_cast<std::ptrdiff_t>(what.size()));
     for (warmd::operation& each : what)
-        calls.push_back({.what = std::move(each),
-                         .stop = {},
-                         .complete = [&](const warmd::result<warmd::outcome>& came) {
-                             if (!came)
-                                 trouble = came.error().detail;
-                         }});
-    dynamic_cast<warmd::batching_backend&>(model).run(calls);
+        model.submit({.what = std::move(each),
+                      .stop = {},
+                      .complete = [&](const warmd::result<warmd::outcome>& came) {
+                          if (!came) {
+                              const std::lock_guard lock(mutex);
+                              trouble = came.error().detail;
+                          }
+                          all.count_down();
+                      }});
+    all.wait();
     if (!trouble.empty())
         throw std::runtime_error(trouble);
 }

@@ -42,7 +42,7 @@ struct model_files {
 /// Throws what the loader says if it fails.
 std::unique_ptr<warmd::backend> load(const warmd::loader& by, const warmd::model_spec& spec);
 
-/// Carries out operations as one batch; throws if one fails.
+/// Carries out operations together; throws if one fails.
 void run(warmd::backend& model, std::vector<warmd::operation> what);
 
 /// Ids of texts: `count` of them, `length` tokens each, all different.
