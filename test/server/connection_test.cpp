@@ -44,10 +44,10 @@ BOOST_AUTO_TEST_CASE(
     served c({.max_frame_bytes = 1024});
     c.send(request("1", "echo") + '\n' + '[' + std::string(4'000'000, ' ') + "]\n" +
            request("2", "echo") + '\n');
-    const lines all = c.received();
+    lines all = c.received(); // which is first depends on where the first turn ended
     BOOST_REQUIRE_EQUAL(all.size(), 2U);
+    BOOST_REQUIRE_EQUAL(std::erase(all, success("1", "{}")), 1U);
     BOOST_TEST(parse_json(all[0]).value().at("error").at("code") == json::value(-32010));
-    BOOST_TEST(all[1] == success("1", "{}"));
     BOOST_TEST(c.closed_by_us());
 }
 
@@ -147,11 +147,13 @@ BOOST_AUTO_TEST_CASE(a_batch_is_answered_with_one_array_once_all_are_done)
     c.open_gate("a");
     const lines all = c.received();
     BOOST_REQUIRE_EQUAL(all.size(), 1U);
+    // In the order in which they were ready: what waited is last, and whether the echo or the refusal
+    // was first depends on where the first turn ended.
     const json::array replies = parse_json(all[0]).value().as_array();
-    BOOST_TEST(replies.size() == 3);
-    BOOST_TEST(replies.at(0).at("error").at("code") ==
-               json::value(-32600)); // in the order in which they were ready
-    BOOST_TEST(replies.at(1).at("id") == json::value(2));
+    BOOST_REQUIRE_EQUAL(replies.size(), 3U);
+    const bool echo_first = replies.at(0).at("id") == json::value(2);
+    BOOST_TEST(replies.at(echo_first ? 1 : 0).at("error").at("code") == json::value(-32600));
+    BOOST_TEST(replies.at(echo_first ? 0 : 1).at("id") == json::value(2));
     BOOST_TEST(replies.at(2).at("id") == json::value(1));
 }
 
