@@ -206,23 +206,25 @@ std::vector<method> residency_methods()
 
 std::vector<method> daemon_methods()
 {
-    return {health_method(),
-            {.name = "stats",
-             .summary = "Counters since the start and gauges of now",
-             .result_values = "Statistic"},
-            {.name = "metrics",
-             .summary = "The same in the text format of Prometheus",
-             .result = {{.name = "content_type", .type = "string", .doc = "of the text"},
-                        {.name = "text", .type = "string", .doc = "the exposition"}}},
-            {.name = "models",
-             .summary = "What is resident, on its way in or out, or failed lately",
-             .result = {{.name = "models",
-                         .type = "ModelState[]",
-                         .doc = "least recently used first"}}},
-            subscribe_method(),
-            reload_method(),
-            shutdown_method(),
-            discover_method()};
+    return {
+        health_method(),
+        {.name = "stats",
+         .summary = "Counters since the start and gauges of now",
+         .result_values = "Statistic"},
+        {.name = "metrics",
+         .summary = "The same in the text format of Prometheus",
+         .result = {{.name = "content_type", .type = "string", .doc = "of the text"},
+                    {.name = "text", .type = "string", .doc = "the exposition"}}},
+        {.name = "models",
+         .summary = "What is resident, on its way in or out, or failed lately",
+         .result = {{.name = "models", .type = "ModelState[]", .doc = "least recently used first"},
+                    {.name = "names",
+                     .type = "object[]",
+                     .doc = "those of the configuration: {name, model}, resident or not"}}},
+        subscribe_method(),
+        reload_method(),
+        shutdown_method(),
+        discover_method()};
 }
 
 } // namespace warmd::schema

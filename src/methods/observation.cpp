@@ -18,7 +18,7 @@ std::vector<model_info> models_now(const surroundings& in)
 
 answer models(surroundings in, nothing, peer)
 {
-    co_return replies::models(in.cache->models_at_work(), in.cache->now());
+    co_return replies::models(in.cache->models_at_work(), in.daemon->models, in.cache->now());
 }
 
 std::vector<family> survey_of(const surroundings& in)

@@ -133,7 +133,7 @@ std::string reloaded(const model_changes& changes)
     });
 }
 
-std::string models(std::span<const model_info> models, time_point now)
+std::string models(std::span<const model_info> models, const named_models& names, time_point now)
 {
     const auto write_seconds = [](json_writer& to, std::string_view name,
                                   std::optional<std::chrono::nanoseconds> time) {
@@ -161,6 +161,13 @@ std::string models(std::span<const model_info> models, time_point now)
             to.member("generation", entry.files.text).member("calls", calls);
             write_activity(to, doing);
             to.end_object();
+        }
+        to.end_array();
+        to.key("names").begin_array();
+        for (const auto& [name, spec] : names) {
+            to.begin_object().member("name", name).key("model").begin_object();
+            write_identity(to, spec);
+            to.end_object().end_object();
         }
         to.end_array();
     });

@@ -31,7 +31,7 @@ void write_loaded(std::string& out, const residency& what, bool cached, bool joi
 std::string unloaded(std::span<const cache_key> keys);
 std::string pinned(const cache_key& key, bool pinned);
 std::string reloaded(const model_changes& changes);
-std::string models(std::span<const model_info> models, time_point now);
+std::string models(std::span<const model_info> models, const named_models& names, time_point now);
 std::string subscribed(event_filter wanted);
 void write_health(std::string& out, std::span<const model_info> models, const cache_stats& stats,
                   const metrics& counted, const daemon_info& daemon, time_point now);

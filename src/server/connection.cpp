@@ -1,5 +1,7 @@
 #include "server/connection.hpp"
 
+#include "server/begin_conversation.hpp"
+
 #include <boost/asio/post.hpp>
 
 #include <sys/socket.h>

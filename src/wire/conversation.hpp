@@ -114,9 +114,4 @@ public:
     virtual void stop() = 0;
 };
 
-/// What is spoken on a connection whose client begins with this byte. Whatever none of our
-/// protocols begins with is JSON-RPC's, which says so. All but the first outlive it.
-std::unique_ptr<conversation> begin_conversation(char first, carrier&, const dispatcher&,
-                                                 const session_limits&, const logger&);
-
 } // namespace warmd

@@ -34,6 +34,8 @@ public:
             text_.insert(frame_, content_length_header(text_.since(frame_)));
         begun_ = false;
     }
+    /// The same, for one that says itself where it ends.
+    void end() noexcept { begun_ = false; }
     /// That frame never was.
     void take_back()
     {

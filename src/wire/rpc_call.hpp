@@ -2,8 +2,8 @@
 // What a JSON-RPC conversation keeps of each request in flight, and of each batch.
 
 #include "wire/rpc_conversation.hpp"
+#include "wire/stoppable_request.hpp"
 
-#include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/dispatch.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/json.hpp>
@@ -26,13 +26,13 @@ struct rpc_conversation::batch {
 
 /// One request in flight, and its handler's view of the client. Shared with the handler's helpers
 /// on other threads, which may only notify(); the rest belongs to the conversation's executor.
-class rpc_conversation::call : public request_peer, public std::enable_shared_from_this<call> {
+class rpc_conversation::call final : public stoppable_request {
 public:
     using place = std::multimap<std::string, std::shared_ptr<call>>::iterator;
 
     call(rpc_conversation& owner, const rpc::request& request)
-        : owner_(owner.self()), executor_(owner.by_.executor()),
-          counts_(owner.dispatcher_.counts_of(request.method)), peer_(owner.by_.peer()),
+        : stoppable_request(owner.by_), owner_(owner.self()),
+          counts_(owner.dispatcher_.counts_of(request.method)),
           id_(request.id ? request.id->value() : nullptr), answered_(!request.notification()),
           batch_(owner.within_)
     {
@@ -43,33 +43,14 @@ public:
     }
 
     const json::value& id() const noexcept override { return id_; }
-    unsigned peer_uid() const noexcept override { return peer_.uid; }
-    std::uint64_t origin() const noexcept override { return peer_.connection; }
 
     // On the conversation's executor this runs at once: a notification must not be overtaken by the
     // reply that follows it.
     void notify(std::string_view name, std::string params) override
     {
-        asio::dispatch(executor_, [self = shared_from_this(), name = std::string(name),
+        asio::dispatch(executor_, [self = this_call(), name = std::string(name),
                                    params = std::move(params)]() mutable {
             self->notify_now(std::move(name), std::move(params));
-        });
-    }
-
-    void set_timeout(std::chrono::nanoseconds limit) override
-    {
-        if (!running_)
-            return;
-        if (!deadline_)
-            deadline_.emplace(executor_);
-        deadline_->expires_after(limit);
-        deadline_->async_wait([self = shared_from_this()](error_code ec) {
-            // A wait that was cancelled too late reports success: whether the deadline is still
-            // there and past tells.
-            if (!ec && self->deadline_ &&
-                self->deadline_->expiry() <= std::chrono::steady_clock::now())
-                self->end_early(failure{errc::timeout,
-                                        "the request's timeout passed before there was a result"});
         });
     }
 
@@ -82,9 +63,9 @@ public:
     bool outlive_reply(std::function<void(std::size_t)> caught_up) override
     {
         const auto owner = owner_.lock();
-        if (!owner || !running_ || owner->kept_.size() >= max_kept_peers)
+        if (!owner || !running() || owner->kept_.size() >= max_kept_peers)
             return false;
-        owner->kept_.push_back(shared_from_this());
+        owner->kept_.push_back(this_call());
         kept_ = true;
         caught_up_ = std::move(caught_up);
         return true;
@@ -97,25 +78,6 @@ public:
             caught_up_(dropped);
     }
 
-    /// Asks the handler to stop; the first reason given is the answer, unless the handler has a
-    /// result all the same.
-    void end_early(failure why)
-    {
-        if (!running_ || reason_)
-            return;
-        reason_ = std::move(why);
-        stop();
-    }
-    void stop() { stop_.emit(asio::cancellation_type::terminal); }
-
-    /// The handler has ended.
-    void end()
-    {
-        running_ = false;
-        deadline_.reset();
-    }
-    bool running() const { return running_; }
-
     bool answered() const { return answered_; }
     request_counts& counts() const { return counts_; }
 
@@ -127,19 +89,18 @@ public:
     const std::optional<noted>& what_was_noted() const { return noted_; }
     const std::string& id_text() const { return id_text_; }
     batch* within() const { return batch_.get(); }
-    const std::optional<failure>& reason() const { return reason_; }
-    asio::cancellation_slot slot() { return stop_.slot(); }
 
     place among_calls; ///< where it stands while it runs
 
 private:
+    std::shared_ptr<call> this_call() { return std::static_pointer_cast<call>(shared_from_this()); }
     void notify_now(std::string name, std::string params)
     {
         const auto owner = owner_.lock();
-        if (!owner || !(running_ || kept_))
+        if (!owner || !(running() || kept_))
             return;
         if (owner->out_.begun()) { // what a reply under way brought about comes after it
-            asio::post(executor_, [self = shared_from_this(), name = std::move(name),
+            asio::post(executor_, [self = this_call(), name = std::move(name),
                                    params = std::move(params)]() mutable {
                 self->notify_now(std::move(name), std::move(params));
             });
@@ -149,22 +110,16 @@ private:
     }
 
     const std::weak_ptr<rpc_conversation> owner_;
-    const io_executor executor_;
     request_counts& counts_;
-    const peer_name peer_;
     const json::value id_;
     std::string id_text_;
     std::optional<noted> noted_;
     const bool answered_; // false: a notification
     const std::shared_ptr<batch> batch_;
 
-    bool running_ = true;
     bool kept_ = false;                          // notify() has an effect after the reply, too
     std::function<void(std::size_t)> caught_up_; // kept_ only
     std::size_t dropped_ = 0;                    // notifications, since caught_up_ was told
-    asio::cancellation_signal stop_;
-    std::optional<io_timer> deadline_;
-    std::optional<failure> reason_;
 };
 
 } // namespace warmd

@@ -53,13 +53,6 @@ rpc_conversation::rpc_conversation(carrier& by, const dispatcher& methods,
 }
 rpc_conversation::~rpc_conversation() = default;
 
-std::unique_ptr<conversation> begin_conversation(char /*all begin JSON-RPC*/, carrier& by,
-                                                 const dispatcher& methods,
-                                                 const session_limits& limits, const logger& log)
-{
-    return std::make_unique<rpc_conversation>(by, methods, limits, log);
-}
-
 std::shared_ptr<rpc_conversation> rpc_conversation::self() { return {by_.hold(), this}; }
 
 // -- what bounds it ------------------------------------------------------

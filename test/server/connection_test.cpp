@@ -33,7 +33,7 @@ BOOST_AUTO_TEST_CASE(content_length_is_answered_with_content_length)
 BOOST_AUTO_TEST_CASE(another_first_byte_gets_one_error_line_and_the_end)
 {
     served c;
-    c.send("GET / HTTP/1.1\r\n\r\n");
+    c.send("XGET / HTTP/1.1\r\n\r\n");
     BOOST_TEST(c.only_error() == "null parse_error");
     BOOST_TEST(c.closed_by_us());
 }
@@ -147,8 +147,8 @@ BOOST_AUTO_TEST_CASE(a_batch_is_answered_with_one_array_once_all_are_done)
     c.open_gate("a");
     const lines all = c.received();
     BOOST_REQUIRE_EQUAL(all.size(), 1U);
-    // In the order in which they were ready: what waited is last, and whether the echo or the refusal
-    // was first depends on where the first turn ended.
+    // In the order in which they were ready: what waited is last, and whether the echo or the
+    // refusal was first depends on where the first turn ended.
     const json::array replies = parse_json(all[0]).value().as_array();
     BOOST_REQUIRE_EQUAL(replies.size(), 3U);
     const bool echo_first = replies.at(0).at("id") == json::value(2);

@@ -66,7 +66,7 @@ struct carried final : carrier {
                                        return null(std::move(from));
                                    });
                                }});
-        talk = begin_conversation('{', *this, methods, limits, log);
+        talk = std::make_unique<rpc_conversation>(*this, methods, limits, log);
     }
     ~carried()
     {

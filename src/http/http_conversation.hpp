@@ -1,0 +1,86 @@
+#pragma once
+// HTTP/1.1 on one connection: requests are started and answered in their order. Needs no socket.
+
+#include "http/http_inbox.hpp"
+#include "http/http_reply.hpp"
+#include "http/http_routes.hpp"
+#include "wire/conversation.hpp"
+
+#include <cstddef>
+#include <deque>
+#include <memory>
+#include <set>
+#include <string>
+
+namespace warmd {
+
+/// Each request is a call of a method, or several (POST /rpc), carried out as JSON-RPC's are: the
+/// same parameters, limits, counts and failures. Requests that are pipelined run together, as many
+/// as max_in_flight, and are answered in the order they came in. A hang-up cancels what runs.
+///
+/// What needs a connection of its own (subscribe, stream, `$/cancelRequest`) is refused by name.
+class http_conversation final : public conversation {
+public:
+    static constexpr std::size_t max_queued_output = 4 * 1024 * 1024;
+
+    http_conversation(carrier& by, const dispatcher& methods, const session_limits& limits,
+                      logger log);
+    ~http_conversation() override;
+
+    std::span<char> space() override { return in_.space(); }
+    void filled(std::size_t bytes) override;
+    void end_input(inbox::ending) override { in_.end(); }
+    void refuse_input(const failure& why) override;
+
+    standing work(turn& left) override;
+    bool has_room() const noexcept override;
+    std::size_t in_flight() const noexcept override { return calls_.size(); }
+    bool in_use() const noexcept override { return !calls_.empty(); }
+    std::size_t held_back() const noexcept override { return held_back_; }
+    bool in_frame() const noexcept override { return in_.in_request(); }
+    std::uint64_t frames() const noexcept override { return in_.requests(); }
+    void caught_up() override {}
+    void stop() override;
+
+private:
+    class call;
+    struct exchange;
+    struct reading;
+
+    std::shared_ptr<http_conversation> self();
+    void take(http_request&& request, turn& left);
+    void answer_unread(unsigned status, const failure& why);
+    void read_on(turn& left);
+    void run(const std::shared_ptr<exchange>& of, const json_node& parameters, turn& left);
+    void run_messages(turn& left);
+    void run_message(const std::shared_ptr<exchange>& of, const rpc::item& message, turn& left);
+    void start(const std::shared_ptr<exchange>& of, const rpc::request& what, turn& left);
+    bool answer_at_once(const std::shared_ptr<exchange>& of, const rpc::request& what);
+    void finish(const std::shared_ptr<call>& done, const std::exception_ptr& thrown,
+                result<std::string> reply) noexcept;
+    result<std::string> as_answered(const call& done, const std::exception_ptr& thrown,
+                                    result<std::string> reply) const;
+    void conclude(exchange& of, const std::string& id_text, bool notified,
+                  result<std::string> reply);
+    void message_done(exchange& of);
+    void answer(exchange& of, http_reply reply);
+    void write_what_is_next();
+    void log_end(const exchange& of, unsigned status) const;
+
+    carrier& by_;
+    outbox& out_; // by_'s
+    const dispatcher& dispatcher_;
+    const session_limits& limits_;
+    const logger log_;
+
+    http_inbox in_;
+    std::size_t unpaid_ = 0;                          // bytes that no turn was charged for yet
+    std::deque<std::shared_ptr<exchange>> exchanges_; // not answered, in their order
+    std::unique_ptr<reading> reading_;                // of the last one's body
+    std::set<std::shared_ptr<call>> calls_;           // in flight
+    std::size_t held_back_ = 0; // bytes of answers that wait for those before them
+    std::uint64_t number_ = 0;  // of the last request
+    bool stopped_ = false;
+};
+
+} // namespace warmd

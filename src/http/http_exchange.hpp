@@ -1,0 +1,109 @@
+#pragma once
+// What an HTTP conversation keeps of each request that is not answered, and of each call it made.
+
+#include "http/http_conversation.hpp"
+#include "wire/stoppable_request.hpp"
+#include <warmd/json.hpp>
+
+#include <boost/json.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace warmd {
+
+/// A request and, once it is there, its response.
+struct http_conversation::exchange {
+    /// What could not be read: the last that is answered.
+    exchange(std::uint64_t connection, std::uint64_t number)
+        : how{.keeps_alive = false, .id = made_id(connection, number)}, asked("unreadable")
+    {
+    }
+    exchange(const http_request& request, std::uint64_t connection, std::uint64_t number)
+        : how{.version = request.version(),
+              .keeps_alive = request.keep_alive(),
+              .head_only = request.method() == beast_http::verb::head,
+              .id = id_of(request, connection, number)},
+          asked(std::string(request.method_string()) + ' ' + shortened(request.target()))
+    {
+    }
+
+    bool of_messages() const { return way.route && way.route->takes == http_route::body::messages; }
+
+    http_manner how;
+    std::string asked; // for the log
+    routed way{};
+    bool go_on = false; // no response: "100 Continue"
+    std::optional<http_reply> reply;
+    // Of POST /rpc:
+    bool is_batch = false;
+    std::size_t left = 0; // messages begun, and reading the rest
+    std::string text;     // replies so far
+    const std::chrono::steady_clock::time_point began = std::chrono::steady_clock::now();
+
+private:
+    static std::string made_id(std::uint64_t connection, std::uint64_t number)
+    {
+        return std::to_string(connection) + '-' + std::to_string(number);
+    }
+    /// The client's own if it is fit for a header and a log.
+    static std::string id_of(const http_request& request, std::uint64_t connection,
+                             std::uint64_t number)
+    {
+        const std::string_view given = request["x-request-id"];
+        const auto printable = [](char c) { return c > ' ' && c < '\x7f'; };
+        return given.empty() || given.size() > 128 || !std::ranges::all_of(given, printable)
+                   ? made_id(connection, number)
+                   : std::string(given);
+    }
+};
+
+/// A body on its way to be parameters or messages.
+struct http_conversation::reading {
+    reading(std::shared_ptr<exchange> one, std::string text)
+        : of(std::move(one)), body(std::move(text))
+    {
+        if (of->of_messages())
+            messages.begin(body);
+        else
+            document.begin(body);
+    }
+    const std::shared_ptr<exchange> of;
+    const std::string body;
+    json_document document; // unless of->of_messages()
+    rpc::reader messages;
+};
+
+/// One call of a method, and its handler's view of the client: who can be told nothing but the
+/// answer.
+class http_conversation::call final : public stoppable_request {
+public:
+    call(http_conversation& owner, std::shared_ptr<exchange> of, const rpc::request& what)
+        : stoppable_request(owner.by_), of_(std::move(of)),
+          counts_(owner.dispatcher_.counts_of(what.method)),
+          id_(what.id ? what.id->value() : json::value(of_->how.id)),
+          notified_(of_->of_messages() && what.notification())
+    {
+        rpc::append_id(id_text_, what.id);
+    }
+    const json::value& id() const noexcept override { return id_; }
+    void notify(std::string_view, std::string) override {}
+
+    const std::shared_ptr<exchange>& of() const { return of_; }
+    request_counts& counts() const { return counts_; }
+    const std::string& id_text() const { return id_text_; }
+    bool notified() const { return notified_; } ///< not to be answered
+
+private:
+    const std::shared_ptr<exchange> of_;
+    request_counts& counts_;
+    const json::value id_;
+    const bool notified_;
+    std::string id_text_;
+};
+
+} // namespace warmd

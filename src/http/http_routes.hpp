@@ -1,0 +1,41 @@
+#pragma once
+// What is found where: the one table of paths.
+
+#include "http/http_inbox.hpp"
+#include "http/http_reply.hpp"
+#include "json/json_document.hpp"
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+
+namespace warmd {
+
+/// One path that one verb may be used on.
+struct http_route {
+    enum class body {
+        none,
+        parameters, ///< an object, or nothing for an empty one
+        messages,   ///< JSON-RPC: a request, or an array of them
+    };
+    beast_http::verb verb; ///< HEAD comes with GET
+    std::string_view path; ///< one that ends in '/' has what follows as its argument
+    std::string_view doc;  ///< half a sentence
+    body takes = body::none;
+    std::string_view method{}; ///< that is run; empty: the argument
+    /// The response for a method's result, JSON text; null: as it is. The argument is decoded.
+    http_reply (*respond)(std::string result, std::string_view argument) = nullptr;
+};
+
+std::span<const http_route> http_routes() noexcept;
+
+struct routed {
+    const http_route* route;
+    std::string argument; ///< percent-decoded
+};
+/// Where a request goes; or the response that says why it goes nowhere (404, 405), or what may be
+/// asked there (OPTIONS).
+std::variant<routed, http_reply> route_of(const http_request& request);
+
+} // namespace warmd

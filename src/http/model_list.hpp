@@ -1,0 +1,17 @@
+#pragma once
+// The method models, as OpenAI lists models.
+
+#include "http/http_reply.hpp"
+
+#include <string>
+#include <string_view>
+
+namespace warmd {
+
+/// {"object":"list","data":[…]} of a result of `models`: what has a name, then what is resident and
+/// has none, under its key. `root` is the base, `parent` the base of an adapter.
+http_reply model_list(std::string models, std::string_view);
+/// One of them; 404 if there is none of that name.
+http_reply one_model(std::string models, std::string_view id);
+
+} // namespace warmd
