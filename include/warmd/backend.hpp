@@ -23,8 +23,23 @@
 
 namespace warmd {
 
-/// A text, or the token ids that stand for one.
-using text_or_ids = std::variant<std::string, std::vector<token_id>>;
+/// A conversation that the model's own chat template is to make a text of. That text has its
+/// special tokens already: none are added when it is tokenized. The first four are JSON texts, as
+/// read_chat_prompt() (model/chat_prompt.hpp) found them sound.
+struct chat_prompt {
+    std::string messages;           ///< an array of at least one object, each with a `role`
+    std::string tools = "null";     ///< an array, or null
+    std::string documents = "null"; ///< an array, or null
+    std::string variables = "{}";   ///< what else the template sees, by name
+    std::string template_name;      ///< one of the model's; empty: the one Transformers would take
+    bool add_generation_prompt = true;
+    std::string continued; ///< the member of the last message at whose end the text ends; empty:
+                           ///< it does not end early
+};
+
+/// A text, the token ids that stand for one, or what a chat template makes one of.
+using text_or_ids =
+    std::variant<std::string, std::vector<token_id>, std::shared_ptr<const chat_prompt>>;
 
 /// How one set of weights is looked at (LoRA: Hu et al. 2021, §4.1). A call sees one view from
 /// start to end.
@@ -151,12 +166,35 @@ struct diverge {
     failure_scope on_error = failure_scope::request;
 };
 
-using operation =
-    std::variant<tokenize, detokenize, next_token, logprob, rolling_logprob, generate, diverge>;
+/// The text of a conversation.
+struct render {
+    std::shared_ptr<const chat_prompt> what;
+};
+struct rendered_text {
+    std::string text;
+    std::vector<token_id> ids;
+    std::string template_name;
+    std::vector<std::string> unused; ///< of chat_prompt::variables: the template mentions them
+                                     ///< nowhere
+};
+
+/// The model's chat template, or the one of that name.
+struct describe_chat_template {
+    std::string name;
+};
+struct chat_template_description {
+    std::string name;
+    std::string file;               ///< where it is from
+    std::vector<std::string> names; ///< of all that the model has
+    std::vector<std::string> reads; ///< the variables that it takes from outside
+};
+
+using operation = std::variant<tokenize, detokenize, next_token, logprob, rolling_logprob, generate,
+                               diverge, render, describe_chat_template>;
 /// Which alternative belongs to which operation: tokens, plain_text, distributions, scored_texts
-/// (twice), generation_result, divergence_report.
+/// (twice), generation_result, divergence_report, rendered_text, chat_template_description.
 using outcome = std::variant<tokens, plain_text, distributions, scored_texts, generation_result,
-                             divergence_report>;
+                             divergence_report, rendered_text, chat_template_description>;
 
 /// Where the one answer of a call goes, whichever thread gives it. Moves only. What is answered
 /// twice keeps its first answer; what is dropped unanswered is answered backend_failed; and if

@@ -5,6 +5,7 @@
 #include <boost/assert/source_location.hpp>
 #include <boost/system/result.hpp>
 
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -40,14 +41,24 @@ std::string_view name(errc code) noexcept;
 /// The code of that name, if there is one.
 std::optional<errc> find_errc(std::string_view name) noexcept;
 
+/// Where in a model's chat template something is wrong.
+struct template_place {
+    std::string name; ///< the template's
+    std::size_t line = 0;
+
+    friend bool operator==(const template_place&, const template_place&) = default;
+};
+
 /// An expected failure. `detail` is one sentence for people: what was asked, what was found, the
 /// limit.
 struct failure {
     errc code = errc::internal_error;
     std::string detail;
-    std::string cause;   ///< the loader's own words, for load_failed
+    std::string cause;   ///< the loader's own words, for load_failed; with `in_template`, what
+                         ///< kind of fault (chat::template_fault)
     bool cached = false; ///< a remembered failure, answered without a new attempt
     std::optional<double> retry_after_seconds; ///< where trying again makes sense
+    std::optional<template_place> in_template; ///< where a chat template failed
 
     friend bool operator==(const failure&, const failure&) = default;
 };

@@ -65,6 +65,8 @@ failure read_error(const json::value& value)
     if (const json::value* after = data->if_contains("retry_after_seconds");
         after && after->is_number())
         why.retry_after_seconds = after->to_number<double>();
+    if (const json::value* line = data->if_contains("line"); line && line->is_number())
+        why.in_template = {text_of(*data, "template"), line->to_number<std::size_t>()};
     return why;
 }
 

@@ -6,9 +6,14 @@
 namespace warmd::schema {
 
 std::vector<method> operation_methods(); // contract_operations.cpp
+std::vector<method> chat_methods();      // contract_chat.cpp
 std::vector<method> residency_methods(); // contract_daemon.cpp, as the next
 std::vector<method> daemon_methods();
 std::vector<type> all_types(); // contract_types.cpp
+
+/// What the model's chat template makes a text of: of Conversation, and of `render`. They are read
+/// together, by read_chat_prompt().
+std::vector<field> conversation_members();
 
 /// `own` between `model` and what every method about a model takes besides.
 std::vector<field> about_a_model(field model, std::vector<field> own);

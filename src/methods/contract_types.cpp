@@ -205,9 +205,18 @@ std::vector<type> parameter_types()
              .is = "integer",
              .within = integers{}},
             {.name = "Text",
-             .wanted = "a string or an array of token ids (integers from 0 to 2147483647)",
+             .wanted = "a string or an array of token ids (integers from 0 to 2147483647), or "
+                       R"(a conversation, {"messages": [...]})",
              .plural = "texts",
-             .one_of = {"string", "TokenId[]"}},
+             .one_of = {"string", "TokenId[]", "Conversation"}},
+            {.name = "Conversation",
+             .wanted = R"(an object with "messages" and nothing but )"
+                       R"("tools", "documents", "add_generation_prompt", )"
+                       R"("continue_final_message", "chat_template" and "chat_template_kwargs")",
+             .members = conversation_members()},
+            {.name = "Continued",
+             .wanted = "true, false or a member of the last message",
+             .one_of = {"boolean", "string"}},
             {.name = "StopText",
              .wanted = "a non-empty string",
              .plural = "non-empty strings",

@@ -4,6 +4,7 @@
 #include "methods/handlers.hpp"
 #include "methods/notifications.hpp"
 #include "methods/outcomes.hpp"
+#include "model/chat_prompt.hpp"
 
 namespace warmd {
 
@@ -17,6 +18,21 @@ result<operation_request> read_operation(const schema::reader& by, const json_no
     if (auto why =
             by.read(given, daemon.models, {asked, std::get<Operation>(asked.what), asked.about}))
         return *why;
+    return asked;
+}
+
+/// The members of the conversation stand among the method's own.
+result<operation_request> read_render(const schema::reader& by, const json_node& given,
+                                      const daemon_info& daemon)
+{
+    operation_request asked{.what = render{}};
+    chat_prompt read_below;
+    if (auto why = by.read(given, daemon.models, {asked, read_below, asked.about}))
+        return *why;
+    auto read = read_chat_prompt(given, {});
+    if (!read)
+        return read.error();
+    asked.what = render{std::make_shared<const chat_prompt>(std::move(*read))};
     return asked;
 }
 
@@ -65,6 +81,8 @@ void add_operations(method_adder& to)
     to.add("rolling_logprob", read_operation<rolling_logprob>, run_operation);
     to.add("generate", read_operation<generate>, run_operation);
     to.add("divergence", read_operation<diverge>, run_operation);
+    to.add("render", read_render, run_operation);
+    to.add("chat_template", read_operation<describe_chat_template>, run_operation);
 }
 
 } // namespace warmd

@@ -122,13 +122,27 @@ void write_divergence(json_writer& to, const outcome& what)
     to.key("ci_95").array(std::array{report.ci_95_low, report.ci_95_high});
 }
 
+void write_rendered(json_writer& to, const outcome& what)
+{
+    const auto& made = std::get<rendered_text>(what);
+    to.member("text", made.text).key("ids").array(made.ids);
+    to.member("template", made.template_name).key("unused_kwargs").array(made.unused);
+}
+
+void write_template(json_writer& to, const outcome& what)
+{
+    const auto& told = std::get<chat_template_description>(what);
+    to.member("template", told.name).member("file", told.file);
+    to.key("templates").array(told.names).key("variables").array(told.reads);
+}
+
 } // namespace
 
 outcome_writer writer_of(const operation& asked) noexcept
 {
     static constexpr std::array<outcome_writer, std::variant_size_v<operation>> writers{
-        write_tokens,  write_plain_text, write_distributions, write_scored,
-        write_rolling, write_generation, write_divergence};
+        write_tokens,     write_plain_text, write_distributions, write_scored,  write_rolling,
+        write_generation, write_divergence, write_rendered,      write_template};
     return writers[asked.index()];
 }
 

@@ -1,6 +1,7 @@
 #include "methods/reader.hpp"
 
 #include "base/text.hpp"
+#include "model/chat_prompt.hpp"
 
 #include <boost/assert.hpp>
 
@@ -53,21 +54,47 @@ const json_node* take_ids(std::vector<token_id>& to, const json_node& from)
     return nullptr;
 }
 
-const json_node* take_text(text_or_ids& to, const json_node& from)
-{
-    if (!from.is_string())
-        return take_ids(to.emplace<std::vector<token_id>>(), from);
-    to.emplace<std::string>(from.string());
-    return nullptr;
-}
+std::string_view name_of(std::string_view member) { return member; }
+std::string_view name_of(const field& member) { return member.name; }
 
 /// An object with members besides these.
-bool has_others(const json_node& object, std::initializer_list<std::string_view> names)
+template <class Members = std::initializer_list<std::string_view>>
+bool has_others(const json_node& object, const Members& than)
 {
     for (const json_node* key = object.begin(); key != object.end(); key = (key + 1)->next())
-        if (std::find(names.begin(), names.end(), key->string()) == names.end())
+        if (std::none_of(than.begin(), than.end(),
+                         [&](const auto& each) { return name_of(each) == key->string(); }))
             return true;
     return false;
+}
+
+std::string wanted_type(const contract& in, std::string_view name)
+{
+    const type* const found = in.find_type(name);
+    return found ? std::string(found->wanted) : std::string(name);
+}
+
+void take_chat(reading& by, std::string_view name, const json_node& from, text_or_ids& to)
+{
+    if (has_others(from, by.by().find_type("Conversation")->members))
+        return by.wrong(name, wanted_type(by.by(), "Conversation"), from);
+    auto read = read_chat_prompt(from, name);
+    if (read)
+        to = std::make_shared<const chat_prompt>(std::move(*read));
+    else
+        by.refuse(read.error());
+}
+
+void take_text(reading& by, std::string_view name, const json_node& from, text_or_ids& to)
+{
+    if (from.is_string()) {
+        to.emplace<std::string>(from.string());
+        return;
+    }
+    if (from.is_object() && from.find("messages"))
+        return take_chat(by, name, from, to);
+    if (const json_node* culprit = take_ids(to.emplace<std::vector<token_id>>(), from))
+        by.wrong(name, wanted_type(by.by(), "Text"), *culprit);
 }
 
 std::string element_name(std::string_view name, std::size_t index)
@@ -81,12 +108,6 @@ std::string wanted_element(const contract& in, const field& of)
     field element = of;
     element.type = parse_type(of.type).element;
     return wanted(in, element);
-}
-
-std::string wanted_type(const contract& in, std::string_view name)
-{
-    const type* const found = in.find_type(name);
-    return found ? std::string(found->wanted) : std::string(name);
 }
 
 /// Gives each element of an array to `take_one`. False: it is none, or too short.
@@ -128,10 +149,8 @@ std::string some_of(const named_models& named)
 bool take_members(reading& by, std::string_view path, const type& of, const json_node& given,
                   void* to)
 {
-    for (const json_node* key = given.begin(); key != given.end(); key = (key + 1)->next())
-        if (std::none_of(of.members.begin(), of.members.end(),
-                         [&](const field& each) { return each.name == key->string(); }))
-            return false;
+    if (has_others(given, of.members))
+        return false;
     json_document document; // of defaults
     for (field each : of.members) {
         const std::string called = std::string(path) + '.' + std::string(each.name);
@@ -239,8 +258,7 @@ void take(reading& by, const field& of, const json_node& from, std::vector<token
 
 void take(reading& by, const field& of, const json_node& from, text_or_ids& to)
 {
-    if (const json_node* culprit = take_text(to, from))
-        by.wrong(of.name, wanted(by.by(), of), *culprit);
+    take_text(by, of.name, from, to);
 }
 
 void take(reading& by, const field& of, const json_node& from, std::vector<text_or_ids>& to)
@@ -248,8 +266,7 @@ void take(reading& by, const field& of, const json_node& from, std::vector<text_
     to.clear();
     to.reserve(from.is_array() ? from.size() : 0);
     take_all(by, of, from, [&](std::size_t i, const json_node& each) {
-        if (const json_node* culprit = take_text(to.emplace_back(), each))
-            by.wrong(element_name(of.name, i), wanted_element(by.by(), of), *culprit);
+        take_text(by, element_name(of.name, i), each, to.emplace_back());
     });
 }
 
@@ -263,11 +280,8 @@ void take(reading& by, const field& of, const json_node& from, std::vector<logpr
         if (!prompt || !completion || has_others(each, {"prompt", "completion"}))
             return by.wrong(element_name(of.name, i), wanted_element(by.by(), of), each);
         logprob::item& item = to.emplace_back();
-        if (const json_node* culprit = take_text(item.prompt, *prompt))
-            by.wrong(element_name(of.name, i) + ".prompt", wanted_type(by.by(), "Text"), *culprit);
-        if (const json_node* culprit = take_text(item.completion, *completion))
-            by.wrong(element_name(of.name, i) + ".completion", wanted_type(by.by(), "Text"),
-                     *culprit);
+        take_text(by, element_name(of.name, i) + ".prompt", *prompt, item.prompt);
+        take_text(by, element_name(of.name, i) + ".completion", *completion, item.completion);
     });
 }
 

@@ -85,7 +85,7 @@ private:
         if (name == "preload" || name == "pin")
             return {};
         return from_.wrong(
-            one.name, "'" + shortened(name) +
+            one.name, std::string("'") + shortened(name) +
                           "' is unknown; a configuration has models, limits, access, preload, pin");
     }
 
@@ -105,7 +105,7 @@ private:
         if (!is_name(name))
             return from_.wrong(
                 one.name,
-                "'" + shortened(name) +
+                std::string("'") + shortened(name) +
                     "' cannot name a model: a name is not empty, does not begin with '/', "
                     "and has no white space or control characters");
         auto spec = with_absolute_paths(one.value(), called);

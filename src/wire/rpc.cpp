@@ -193,6 +193,8 @@ void append_error(std::string& out, const failure& why)
         to.member("cached", why.cached);
     if (why.retry_after_seconds)
         to.member("retry_after_seconds", *why.retry_after_seconds);
+    if (why.in_template)
+        to.member("template", why.in_template->name).member("line", why.in_template->line);
     to.end_object().end_object();
 }
 

@@ -1,6 +1,7 @@
 // The operations: what is asked, and what comes back.
 
 #include "methods/daemon_of_test.hpp"
+#include "methods/outcomes.hpp"
 #include "support/fake_backend.hpp"
 
 #include <cmath>
@@ -77,6 +78,39 @@ BOOST_FIXTURE_TEST_CASE(logprob_sums_the_completions_tokens, daemon_of_test)
                boost::test_tools::tolerance(1e-6));
     // Nothing precedes the second item's first token: it is not scored, and num_tokens says so.
     BOOST_TEST(number(made.at("results").at(1).at("num_tokens")) == 1);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_conversation_may_stand_wherever_a_text_may, daemon_of_test)
+{
+    const std::string chat = R"({"messages":[{"role":"user","content":"Hi"}]})";
+    const std::pair<std::string, std::string> requests[] = {
+        {"tokenize", R"("text":)" + chat},
+        {"next_token", R"("prompts":["x",)" + chat + "]"},
+        {"logprob", R"("items":[{"prompt":)" + chat + R"(,"completion":"x"}])"},
+        {"rolling_logprob", R"("texts":[)" + chat + "]"},
+        {"generate", R"("max_new_tokens":1,"prompt":)" + chat},
+        {"divergence", R"("prompts":[)" + chat + "]"},
+        {"render", chat.substr(1, chat.size() - 2)},
+        {"chat_template", R"("name":"default")"}};
+    for (const auto& [name, params] : requests) { // they come to a model, which has no template
+        const failure why = refusal_of(name, with(params));
+        BOOST_TEST((why.code == errc::unsupported), name);
+        BOOST_TEST(why.detail == "the dummy kind has no chat template");
+    }
+}
+
+BOOST_AUTO_TEST_CASE(what_a_template_made_is_written_as_the_contract_has_it)
+{
+    const auto written = [](const operation& asked, const outcome& what) {
+        return replies::written(replies::writer_of(asked), what, 1000).value();
+    };
+    BOOST_TEST(written(render{}, rendered_text{"a\n", {1, 2}, "default", {"x"}}) ==
+               R"({"text":"a\n","ids":[1,2],"template":"default","unused_kwargs":["x"]})");
+    BOOST_TEST(
+        written(describe_chat_template{},
+                chat_template_description{"default", "/m/f", {"default", "rag"}, {"messages"}}) ==
+        R"({"template":"default","file":"/m/f","templates":["default","rag"],)"
+        R"("variables":["messages"]})");
 }
 
 BOOST_FIXTURE_TEST_CASE(rolling_logprob_scores_all_but_the_first_token, daemon_of_test)

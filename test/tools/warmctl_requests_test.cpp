@@ -89,6 +89,25 @@ BOOST_AUTO_TEST_CASE(texts_come_from_arguments_and_from_lines_of_standard_input)
     BOOST_TEST(run({"next", "-m", "/m", "-"}, input).status == 2);
 }
 
+BOOST_AUTO_TEST_CASE(a_conversation_is_read_from_a_file)
+{
+    const test::scratch_directory home;
+    const std::string talk = (home.path / "talk.json").native();
+    test::write_file(talk, "[{\"role\": \"user\",\n  \"content\": \"a\\nb\"}]\n");
+    BOOST_TEST(params_of({"render", "-m", "/m", "--messages", talk}) ==
+               R"({"model":{"base":"/m"},"messages":[{"role": "user",   "content": "a\nb"}] })");
+    BOOST_TEST(params_of({"render", "-m", "/m", "--messages", talk, "--tools", talk, "--kwargs",
+                          "{\"x\":1}", "--template", "rag", "--no-generation-prompt", "--continue"})
+                   .ends_with(R"("chat_template_kwargs":{"x":1},"add_generation_prompt":false,)"
+                              R"("continue_final_message":true,"chat_template":"rag"})"));
+    BOOST_TEST(params_of({"chat-template", "-m", "/m", "--name", "rag"}) ==
+               R"({"model":{"base":"/m"},"name":"rag"})");
+    test::write_file(talk, "[");
+    BOOST_TEST(run({"render", "-m", "/m", "--messages", talk}).status == 2);
+    BOOST_TEST(run({"render", "-m", "/m", "--messages", talk + "x"}).status == 2);
+    BOOST_TEST(run({"render", "-m", "/m"}).status == 2);
+}
+
 BOOST_AUTO_TEST_CASE(each_command_asks_its_method_with_its_own_options)
 {
     const auto asked = [](words typed) {

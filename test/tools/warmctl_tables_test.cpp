@@ -175,4 +175,11 @@ BOOST_AUTO_TEST_CASE(scores_are_tabulated_and_tokens_shown_on_request)
             .said.out == "#  ID  TOKEN\n"
                          "0   7  \"In\"\n"
                          "1   8  \"Ġthe\"\n");
+    const std::string asked = R"({"template":"default","file":"/m/f","templates":["default"],)"
+                              R"("variables":["messages","tools"]})";
+    BOOST_TEST(run_answered(asked, {"chat-template", "-m", "/m"}).said.out ==
+               "  template   default\n"
+               "  file       /m/f\n"
+               "  templates  default\n"
+               "  variables  messages, tools\n");
 }

@@ -9,9 +9,9 @@ using namespace warmd::test;
 
 namespace {
 
-const words all_commands{"health",     "stats",    "metrics", "ps",       "top",  "watch",
-                         "load",       "unload",   "reload",  "tokenize", "next", "logprob",
-                         "perplexity", "generate", "kl",      "call"};
+const words all_commands{"health", "stats",   "metrics",    "ps",       "top",    "watch",
+                         "load",   "unload",  "reload",     "tokenize", "render", "chat-template",
+                         "next",   "logprob", "perplexity", "generate", "kl",     "call"};
 
 } // namespace
 

@@ -261,6 +261,13 @@ BOOST_AUTO_TEST_CASE(error_data_says_what_is_known)
                             {"retry_after_seconds", 2.5}}));
     BOOST_TEST(error_of({errc::load_failed, "no"}).at("data") ==
                (json::value{{"kind", "load_failed"}, {"cached", false}}));
+    BOOST_TEST(error_of({.code = errc::invalid_params,
+                         .cause = "raised",
+                         .in_template = template_place{"default", 3}})
+                   .at("data") == (json::value{{"kind", "invalid_params"},
+                                               {"cause", "raised"},
+                                               {"template", "default"},
+                                               {"line", 3}}));
     BOOST_TEST(error_of({.code = errc::busy, .retry_after_seconds = 1}).at("message") ==
                json::value("busy"));
 }

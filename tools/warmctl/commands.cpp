@@ -160,6 +160,45 @@ Prints the tokens of TEXT as the vocabulary has them; - is standard input.
          .show = show_tokens}};
 }
 
+std::vector<command> about_chats()
+{
+    return {
+        {.name = "render",
+         .summary = "a conversation as the model's chat template writes it",
+         .method = "render",
+         .usage = R"(render -m BASE [-a DIR] --messages FILE [OPTION…]
+Prints the text that the model would see of a conversation: a JSON array of
+{"role", "content"} in FILE; - is standard input.
+)",
+         .example = "render -m ./model --messages talk.json\n",
+         .options =
+             model_options() +
+             std::vector<option>{
+                 {.name = "messages", .value = "FILE", .doc = "the conversation", .type = "path"},
+                 {.name = "tools", .value = "FILE", .doc = "a JSON array of tools", .type = "path"},
+                 {.name = "template", .value = "NAME", .sets = "chat_template"},
+                 {.name = "kwargs", .value = "JSON", .doc = "what else the template sees"},
+                 {.name = "no-generation-prompt", .doc = "do not begin the answer"},
+                 {.name = "continue", .doc = "end where the last message ends"},
+                 {.name = "ids", .doc = "print its tokens instead"}},
+         .scores = true,
+         .ask = ask_render,
+         .show = show_rendered},
+        {.name = "chat-template",
+         .summary = "where the chat template is from, and what it reads",
+         .method = "chat_template",
+         .usage = R"(chat-template -m BASE [-a DIR] [--name NAME]
+Prints the model's chat template's name and file, the names of all that it has, and
+the variables that the template takes from outside.
+)",
+         .example = "chat-template -m ./model\n",
+         .options = model_options() +
+                    std::vector<option>{{.name = "name", .value = "NAME", .sets = "name"}},
+         .scores = true,
+         .ask = ask_chat_template,
+         .show = show_chat_template}};
+}
+
 const option bos{.name = "bos", .sets = "bos"};
 const option on_error{.name = "on-error", .value = "WHAT", .sets = "on_error"};
 
@@ -300,7 +339,7 @@ as does warmd-protocol(7).
 std::vector<command> all_commands()
 {
     std::vector<command> all;
-    for (auto part : {about_the_daemon(), about_models(), that_score()})
+    for (auto part : {about_the_daemon(), about_models(), about_chats(), that_score()})
         all.insert(all.end(), part.begin(), part.end());
     return all;
 }

@@ -34,12 +34,11 @@ std::string overview()
     std::string text = "usage: warmctl [--socket PATH] [--json] [--timeout S] COMMAND …\n"
                        "Talks to warmd, the daemon that keeps language models warm.\n";
     for (const command& each : commands())
-        text += "  " + std::string(each.name) + std::string(12 - each.name.size(), ' ') +
+        text += "  " + std::string(each.name) + std::string(15 - each.name.size(), ' ') +
                 std::string(each.summary) + '\n';
-    return text + R"(
-  --socket PATH  the daemon's socket (else $WARMD_SOCKET, else the daemon's default)
-  --json         print the result as JSON;  --timeout S  give up after S seconds
-  --repeat N     ask N times more, and tell on standard error how long that took
+    return text +
+           R"(  --socket PATH  the daemon's socket (else $WARMD_SOCKET, else the daemon's default)
+  --json         print JSON;  --timeout S  give up then;  --repeat N  N times more, timed
 exit status: 0 done, 1 the request failed, 2 usage, 3 no daemon, 130 interrupted
 more: --version, -h, --help; warmctl COMMAND --help tells of one command
 )";

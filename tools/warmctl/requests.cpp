@@ -5,6 +5,7 @@
 #include <warmd/json.hpp>
 
 #include <algorithm>
+#include <fstream>
 #include <iostream>
 #include <iterator>
 #include <utility>
@@ -40,6 +41,30 @@ request make_with_model(const question& from, std::vector<std::string> texts, Me
         write_model(out, from.typed, from.progress);
         members(out);
     });
+}
+
+/// Within JSON a line break can only be space between two tokens.
+std::string on_one_line(std::string text, const std::string& called)
+{
+    const auto parsed = parse_json(text);
+    if (!parsed)
+        throw usage_error(called + " is not JSON: " + parsed.error().detail);
+    std::replace_if(
+        text.begin(), text.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
+    return text;
+}
+
+/// The JSON in a file; - is standard input.
+std::string json_in(const std::string& file)
+{
+    std::ifstream opened;
+    if (file != "-") {
+        opened.open(file, std::ios::binary);
+        if (!opened)
+            throw usage_error("cannot read '" + file + "'");
+    }
+    std::istream& from = file == "-" ? std::cin : opened;
+    return on_one_line(std::string(std::istreambuf_iterator<char>(from), {}), "'" + file + "'");
 }
 
 /// Prompt, completion, prompt, completion, …: from words, or from lines with a tab between the two.
@@ -94,6 +119,31 @@ request ask_tokenize(const question& from)
 {
     const std::string text = read_text(from.typed, "text");
     return make_with_model(from, {}, [&](json_writer& out) { out.member("text", text); });
+}
+
+request ask_render(const question& from)
+{
+    const arguments& typed = from.typed;
+    no_words(typed);
+    if (!typed.has("messages"))
+        throw usage_error("--messages FILE is missing");
+    return make_with_model(from, {}, [&](json_writer& out) {
+        out.key("messages").raw(json_in(*typed.text("messages")));
+        if (const auto tools = typed.text("tools"))
+            out.key("tools").raw(json_in(*tools));
+        if (const auto kwargs = typed.text("kwargs"))
+            out.key("chat_template_kwargs").raw(on_one_line(*kwargs, "--kwargs"));
+        if (typed.has("no-generation-prompt"))
+            out.member("add_generation_prompt", false);
+        if (typed.has("continue"))
+            out.member("continue_final_message", true);
+    });
+}
+
+request ask_chat_template(const question& from)
+{
+    no_words(from.typed);
+    return make_with_model(from, {}, [](json_writer&) {});
 }
 
 request ask_next(const question& from)
@@ -164,12 +214,7 @@ request ask_call(const question& from)
     if (words.size() == 2)
         made.params =
             words[1] == "-" ? std::string(std::istreambuf_iterator<char>(std::cin), {}) : words[1];
-    const auto parsed = parse_json(made.params);
-    if (!parsed)
-        throw usage_error("PARAMS are not JSON: " + parsed.error().detail);
-    // Within JSON a line break can only be space between two tokens.
-    std::replace_if(
-        made.params.begin(), made.params.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
+    made.params = on_one_line(std::move(made.params), "PARAMS");
     return made;
 }
 

@@ -9,6 +9,8 @@ request ask_plain(const question&); ///< no words, no parameters
 request ask_load(const question&);
 request ask_unload(const question&);
 request ask_tokenize(const question&);
+request ask_render(const question&);
+request ask_chat_template(const question&);
 request ask_next(const question&);
 request ask_logprob(const question&);
 request ask_perplexity(const question&);

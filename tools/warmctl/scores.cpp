@@ -70,6 +70,32 @@ std::string show_tokens(const answer& from)
     return lines.text();
 }
 
+std::string show_rendered(const answer& from)
+{
+    if (!from.typed.has("ids"))
+        return show_text(from);
+    std::string line;
+    for (const json::value& id : from.result.at("ids").as_array())
+        line += (line.empty() ? "" : " ") + show(id, count);
+    return line + '\n';
+}
+
+std::string show_chat_template(const answer& from)
+{
+    const auto line = [](std::string_view name, const std::string& what) {
+        return "  " + std::string(name) + std::string(11 - name.size(), ' ') + what + '\n';
+    };
+    const auto list = [&](std::string_view name) {
+        std::string names;
+        for (const json::value& each : from.result.at(name).as_array())
+            names += (names.empty() ? "" : ", ") + text(each);
+        return names.empty() ? "-" : names;
+    };
+    return line("template", text(from.result.at("template"))) +
+           line("file", text(from.result.at("file"))) + line("templates", list("templates")) +
+           line("variables", list("variables"));
+}
+
 std::string show_distributions(const answer& from)
 {
     const json::array& distributions = from.result.at("distributions").as_array();

@@ -47,6 +47,8 @@ std::string show_load(const answer&);
 std::string show_unload(const answer&);
 std::string show_reload(const answer&);
 std::string show_tokens(const answer&);
+std::string show_rendered(const answer&);
+std::string show_chat_template(const answer&);
 std::string show_distributions(const answer&);
 std::string show_logprobs(const answer&);
 std::string show_perplexities(const answer&);

@@ -3,6 +3,7 @@
 #include "base/text.hpp"
 #include "dummy_options.hpp"
 #include "model/batching_backend.hpp"
+#include "model/chat_prompt.hpp"
 #include <warmd/backend_registry.hpp>
 #include <warmd/json.hpp>
 
@@ -52,8 +53,9 @@ std::vector<token_id> ids_of(const text_or_ids& input, bool bos = false)
     if (const auto* ids = std::get_if<std::vector<token_id>>(&input))
         return *ids;
     std::vector<token_id> ids(bos ? 1 : 0);
-    for (const char c : std::get<std::string>(input))
-        ids.push_back(static_cast<unsigned char>(c));
+    if (const auto* text = std::get_if<std::string>(&input))
+        for (const char c : *text)
+            ids.push_back(static_cast<unsigned char>(c));
     return ids;
 }
 
@@ -117,7 +119,9 @@ public:
         for (call& each : calls) {
             const std::size_t inputs =
                 std::visit([](const auto& what) { return inputs_of(what); }, each.what);
-            if (inputs > each.max_tokens)
+            if (needs_chat_template(each.what))
+                each.complete(failure{errc::unsupported, "the dummy kind has no chat template"});
+            else if (inputs > each.max_tokens)
                 each.complete(too_many_tokens(inputs, each.max_tokens), inputs);
             else if (auto why = too_much_to_list(each.what, vocabulary, each.max_reply_bytes))
                 each.complete(*why, inputs);
@@ -144,7 +148,9 @@ private:
 
     static std::size_t inputs_of(const text_or_ids& text)
     {
-        return std::visit([](const auto& some) { return some.size(); }, text);
+        const auto* given = std::get_if<std::string>(&text);
+        const auto* ids = std::get_if<std::vector<token_id>>(&text);
+        return given ? given->size() : ids ? ids->size() : 0;
     }
     static std::size_t inputs_of(const std::vector<text_or_ids>& texts)
     {
@@ -166,6 +172,7 @@ private:
     static std::size_t inputs_of(const rolling_logprob& what) { return inputs_of(what.texts); }
     static std::size_t inputs_of(const generate& what) { return inputs_of(what.prompt); }
     static std::size_t inputs_of(const diverge& what) { return inputs_of(what.prompts); }
+    static std::size_t inputs_of(const auto&) { return 0; }
 
     static result<void> check(const std::vector<token_id>& ids)
     {
@@ -308,6 +315,7 @@ private:
         }
         return outcome(std::move(all));
     }
+    answered answer(const auto&, call&) const { return bad("no template"); }
     answered answer(const diverge& what, call&) const
     {
         const auto from = slices_of({what.from, what.prompts, what.top_k, what.bos});

@@ -4,6 +4,7 @@
 #include "hf/model/lora_amx.hpp"
 
 #include <algorithm>
+#include <ctime>
 #include <latch>
 #include <string>
 #include <utility>
@@ -29,6 +30,14 @@ std::string canonical_name(const lora_factors& factors, bool is_a)
     return "base_model.model." + factors.module.path + (is_a ? ".lora_A.weight" : ".lora_B.weight");
 }
 
+std::tm local_time()
+{
+    const std::time_t now = std::time(nullptr);
+    std::tm here{};
+    ::localtime_r(&now, &here);
+    return here;
+}
+
 void run_here(const std::function<void()>& job) { job(); }
 
 /// It needs no model, and takes less time than it takes to wake a worker.
@@ -36,9 +45,10 @@ bool is_done_at_once(const operation& what)
 {
     constexpr std::size_t short_text = 1024, few_ids = 1024;
     if (const auto* const text = std::get_if<tokenize>(&what)) {
-        const auto* const given = std::get_if<std::string>(&text->text);
-        return given ? given->size() <= short_text
-                     : std::get<std::vector<token_id>>(text->text).size() <= few_ids;
+        if (const auto* const given = std::get_if<std::string>(&text->text))
+            return given->size() <= short_text;
+        const auto* const ids = std::get_if<std::vector<token_id>>(&text->text);
+        return ids && ids->size() <= few_ids;
     }
     const auto* const ids = std::get_if<detokenize>(&what);
     return ids && ids->ids.size() <= few_ids;
@@ -47,9 +57,9 @@ bool is_done_at_once(const operation& what)
 } // namespace
 
 hf_backend::hf_backend(std::shared_ptr<base_model> base, std::optional<loaded_adapter> adapter,
-                       shared_engine by, call_worker worker)
+                       shared_engine by, call_worker worker, chat_templates chats)
     : base_(std::move(base)), adapter_(std::move(adapter)), by_(std::move(by)),
-      adapter_id_(adapter_ ? by_.steps->new_id() : 0),
+      chats_(std::move(chats)), adapter_id_(adapter_ ? by_.steps->new_id() : 0),
       post_(worker.post ? std::move(worker.post) : run_here)
 {
     if (!adapter_)
@@ -88,7 +98,7 @@ void hf_backend::start(const std::shared_ptr<running_call>& mine)
     if (mine->given_up())
         return mine->complete(failure{errc::cancelled, "the caller has gone"});
     const call& by = mine->by();
-    auto made = make_plan(by, base_->weights.config, words());
+    auto made = make_plan(by, base_->weights.config, words(), {&chats_, local_time(), by.stop});
     if (!made)
         return mine->complete(made.error());
     std::size_t tokens_in = 0;

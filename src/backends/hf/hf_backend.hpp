@@ -7,6 +7,7 @@
 #include "hf/model/lora.hpp"
 #include "hf/null_views.hpp"
 #include "hf/running_call.hpp"
+#include "hf/text/chat_templates.hpp"
 
 #include <warmd/backend.hpp>
 #include <warmd/backend_registry.hpp>
@@ -37,7 +38,7 @@ struct shared_engine {
 class hf_backend final : public backend {
 public:
     hf_backend(std::shared_ptr<base_model> base, std::optional<loaded_adapter> adapter,
-               shared_engine by, call_worker worker = {});
+               shared_engine by, call_worker worker = {}, chat_templates chats = {});
 
     /// A call with a sequence whose keys and values can never have room is too_large.
     void submit(call what) override;
@@ -70,6 +71,7 @@ private:
     std::shared_ptr<base_model> base_;
     std::optional<loaded_adapter> adapter_;
     const shared_engine by_;
+    const chat_templates chats_;
     const std::uint64_t adapter_id_;
     std::function<void(std::function<void()>)> post_;
     const std::shared_ptr<work_counts> counts_ = std::make_shared<work_counts>();

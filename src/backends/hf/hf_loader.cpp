@@ -46,7 +46,22 @@ std::vector<path> files_of(const model_spec& spec, const file_rules& rules)
     if (spec.adapter)
         for (path& each : adapter_files(*spec.adapter))
             files.push_back(std::move(each));
+    for (const std::string* directory : {&spec.base, spec.adapter ? &*spec.adapter : nullptr})
+        if (directory)
+            for (path& each : chat_templates::files_of(*directory))
+                if (std::find(files.begin(), files.end(), each) == files.end())
+                    files.push_back(std::move(each));
     return files;
+}
+
+/// The adapter's templates before the base's; the special tokens of whose tokenizer it is.
+chat_templates templates_of(const model_spec& spec, bool own_words, const file_rules& rules)
+{
+    std::vector<path> directories{spec.base};
+    if (spec.adapter)
+        directories.insert(directories.begin(), *spec.adapter);
+    return chat_templates::read(directories, own_words ? directories.front() : path(spec.base),
+                                rules);
 }
 
 /// A base in memory. What was computed once with it goes before it does.
@@ -309,7 +324,8 @@ result<std::unique_ptr<backend>> hf_models::read(const resolved_model& model, lo
         if (!base)
             return base.error();
         return std::unique_ptr<backend>(std::make_unique<hf_backend>(
-            std::move(*base), std::nullopt, engine_, std::move(context.worker)));
+            std::move(*base), std::nullopt, engine_, std::move(context.worker),
+            templates_of(spec, false, context.rules)));
     }
     const auto config = read_model_config(spec.base, context.rules);
     if (!config)
@@ -325,8 +341,9 @@ result<std::unique_ptr<backend>> hf_models::read(const resolved_model& model, lo
     const bool proven =
         is_surely_finite((*base)->weights, adapter->weights, null, engine_.steps->gate().team());
     const std::vector<token_id> prompt = preflight_prompt((*base)->words, *config);
+    auto chats = templates_of(spec, adapter->words.has_value(), context.rules);
     auto loaded = std::make_unique<hf_backend>(std::move(*base), std::move(*adapter), engine_,
-                                               std::move(context.worker));
+                                               std::move(context.worker), std::move(chats));
     if (proven)
         return std::unique_ptr<backend>(std::move(loaded));
     const std::vector<view> views{

@@ -20,21 +20,35 @@ result<void> check_ids(const std::vector<token_id>& ids, const model_config& con
     return {};
 }
 
-result<inputs> inputs::of(const model_config& config, const tokenizer& words, bool bos)
+result<inputs> inputs::of(const model_config& config, const tokenizer& words,
+                          const chat_writer& chats, bool bos)
 {
     if (!bos)
-        return inputs(config, words, std::nullopt);
+        return inputs(config, words, chats, std::nullopt);
     const std::optional<token_id> own = words.bos() ? words.bos() : config.bos;
     if (own)
-        return inputs(config, words, own);
+        return inputs(config, words, chats, own);
     return failure{errc::unsupported,
                    "bos: this model has no BOS token: neither bos_token of tokenizer_config.json "
                    "nor bos_token_id of config.json names one"};
 }
 
-std::vector<token_id> inputs::encode(const std::string& text) const
+result<std::optional<inputs::text>> inputs::text_of(const text_or_ids& input) const
 {
-    std::vector<token_id> ids = words_->encode(text, true);
+    if (const auto* const given = std::get_if<std::string>(&input))
+        return std::optional(text{*given, true});
+    const auto* const chat = std::get_if<std::shared_ptr<const chat_prompt>>(&input);
+    if (!chat)
+        return std::optional<text>();
+    auto written = (*chats_)(**chat);
+    if (!written)
+        return written.error();
+    return std::optional(text{std::move(written->text), false});
+}
+
+std::vector<token_id> inputs::encode(const text& what) const
+{
+    std::vector<token_id> ids = words_->encode(what.utf8, what.bare);
     if (bos_ && (ids.empty() || ids.front() != *bos_))
         ids.insert(ids.begin(), *bos_);
     return ids;
@@ -42,8 +56,16 @@ std::vector<token_id> inputs::encode(const std::string& text) const
 
 result<std::vector<token_id>> inputs::ids_of(const text_or_ids& input) const
 {
-    const auto* const text = std::get_if<std::string>(&input);
-    std::vector<token_id> ids = text ? encode(*text) : std::get<std::vector<token_id>>(input);
+    const auto written = text_of(input);
+    if (!written)
+        return written.error();
+    return ids_of(input, *written);
+}
+
+result<std::vector<token_id>> inputs::ids_of(const text_or_ids& input,
+                                             const std::optional<text>& written) const
+{
+    std::vector<token_id> ids = written ? encode(*written) : std::get<std::vector<token_id>>(input);
     if (auto sound = check(ids); !sound)
         return sound.error();
     return ids;
@@ -53,7 +75,7 @@ result<std::vector<token_id>> inputs::filled_ids_of(const text_or_ids& input) co
 {
     auto ids = ids_of(input);
     if (ids && ids->empty())
-        return bad(std::holds_alternative<std::string>(input)
+        return bad(!std::holds_alternative<std::vector<token_id>>(input)
                        ? "it must have at least one token, and this model's tokenizer adds none "
                          "to an empty text (\"bos\": true puts the model's BOS before it)"
                        : "it must have at least one token, found an empty array of ids");
@@ -62,18 +84,22 @@ result<std::vector<token_id>> inputs::filled_ids_of(const text_or_ids& input) co
 
 result<scored_ids> inputs::split(const logprob::item& item) const
 {
-    auto prompt = ids_of(item.prompt);
+    const auto prompt_text = text_of(item.prompt);
+    if (!prompt_text)
+        return prompt_text.error();
+    const auto prompt = ids_of(item.prompt, *prompt_text);
     if (!prompt)
         return prompt.error();
-    const auto* const prompt_text = std::get_if<std::string>(&item.prompt);
-    const auto* const completion_text = std::get_if<std::string>(&item.completion);
+    const auto completion = text_of(item.completion);
+    if (!completion)
+        return completion.error();
     std::vector<token_id> all;
-    if (prompt_text && completion_text) {
-        all = encode(*prompt_text + *completion_text);
+    if (*prompt_text && *completion) {
+        all = encode({(*prompt_text)->utf8 + (*completion)->utf8, (*prompt_text)->bare});
     } else {
         all = *prompt;
-        const auto rest = completion_text ? words_->encode(*completion_text, false)
-                                          : std::get<std::vector<token_id>>(item.completion);
+        const auto rest = *completion ? words_->encode((*completion)->utf8, false)
+                                      : std::get<std::vector<token_id>>(item.completion);
         all.insert(all.end(), rest.begin(), rest.end());
     }
     if (auto sound = check(all); !sound)

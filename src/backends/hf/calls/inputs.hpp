@@ -1,8 +1,9 @@
 #pragma once
-// From what a request gives, texts or ids, to the ids that the model is to be fed; what cannot be
-// scored is refused here.
+// From what a request gives, texts, ids or conversations, to the ids that the model is to be fed;
+// what cannot be scored is refused here.
 
 #include "hf/model/model_config.hpp"
+#include "hf/text/chat_templates.hpp"
 #include "hf/text/tokenizer.hpp"
 
 #include <warmd/backend.hpp>
@@ -25,10 +26,12 @@ class inputs {
 public:
     /// With `bos`, the model's BOS goes before each text that does not begin with it: the
     /// tokenizer's own, else the one that config.json names; unsupported if neither does.
-    /// REQUIRES: `config` and `words` outlive it.
-    static result<inputs> of(const model_config& config, const tokenizer& words, bool bos);
+    /// `chats` writes conversations. REQUIRES: all of them outlive it.
+    static result<inputs> of(const model_config& config, const tokenizer& words,
+                             const chat_writer& chats, bool bos);
 
-    /// invalid_params: too long for the model, or outside its vocabulary.
+    /// invalid_params: too long for the model, or outside its vocabulary; or as chat_templates has
+    /// it.
     result<std::vector<token_id>> ids_of(const text_or_ids& input) const;
     /// invalid_params if there is no id at all, too.
     result<std::vector<token_id>> filled_ids_of(const text_or_ids& input) const;
@@ -38,15 +41,26 @@ public:
     result<scored_ids> split(const logprob::item& item) const;
 
 private:
-    inputs(const model_config& config, const tokenizer& words, std::optional<token_id> bos)
-        : config_(&config), words_(&words), bos_(bos)
+    /// A text, and whether its special tokens are still to be added.
+    struct text {
+        std::string utf8;
+        bool bare = true;
+    };
+    inputs(const model_config& config, const tokenizer& words, const chat_writer& chats,
+           std::optional<token_id> bos)
+        : config_(&config), words_(&words), chats_(&chats), bos_(bos)
     {
     }
-    std::vector<token_id> encode(const std::string& text) const;
+    /// Nothing for ids.
+    result<std::optional<text>> text_of(const text_or_ids& input) const;
+    std::vector<token_id> encode(const text& what) const;
+    result<std::vector<token_id>> ids_of(const text_or_ids& input,
+                                         const std::optional<text>& written) const;
     result<void> check(const std::vector<token_id>& ids) const;
 
     const model_config* config_;
     const tokenizer* words_;
+    const chat_writer* chats_;
     std::optional<token_id> bos_;
 };
 

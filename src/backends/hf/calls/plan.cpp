@@ -56,22 +56,20 @@ result<outcome> outcome_of(failure_scope scope, std::vector<result<Taken>> items
 
 class planner {
 public:
-    planner(const call& by, const model_config& config, const tokenizer& words)
-        : by_(by), config_(config), words_(words)
+    planner(const call& by, const model_config& config, const tokenizer& words,
+            const chat_writer& chats)
+        : by_(by), config_(config), words_(words), chats_(chats)
     {
     }
 
     result<plan> operator()(const tokenize& what) const
     {
-        const auto* given = std::get_if<std::vector<token_id>>(&what.text);
-        if (given)
-            if (auto sound = check_ids(*given, config_); !sound)
-                return sound.error();
-        return plan{{}, [this_ = *this, &what, given]() -> result<outcome> {
+        return plan{{}, [this_ = *this, &what]() -> result<outcome> {
+                        auto ids = this_.ids_of(what);
+                        if (!ids)
+                            return ids.error();
                         tokens all;
-                        all.ids = given ? *given
-                                        : this_.words_.encode(std::get<std::string>(what.text),
-                                                              what.add_special_tokens);
+                        all.ids = std::move(*ids);
                         std::size_t bytes = 0;
                         for (const token_id id : all.ids) {
                             bytes += all.texts.emplace_back(this_.words_.token_text(id)).size();
@@ -89,6 +87,29 @@ public:
         return plan{{}, [this_ = *this, &what]() -> result<outcome> {
                         return outcome(
                             plain_text{this_.words_.decode(what.ids, what.skip_special_tokens)});
+                    }};
+    }
+
+    result<plan> operator()(const render& what) const
+    {
+        return plan{{}, [this_ = *this, &what]() -> result<outcome> {
+                        auto written = this_.chats_(*what.what);
+                        if (!written)
+                            return written.error();
+                        auto ids = this_.words_.encode(written->text, false);
+                        return outcome(rendered_text{std::move(written->text), std::move(ids),
+                                                     std::move(written->name),
+                                                     std::move(written->unused)});
+                    }};
+    }
+
+    result<plan> operator()(const describe_chat_template& what) const
+    {
+        return plan{{}, [this_ = *this, &what]() -> result<outcome> {
+                        auto told = this_.chats_.templates->describe(what.name);
+                        if (!told)
+                            return told.error();
+                        return outcome(std::move(*told));
                     }};
     }
 
@@ -144,12 +165,15 @@ public:
 
     result<plan> operator()(const generate& what) const
     {
-        const auto by = inputs::of(config_, words_, what.bos);
+        const auto by = inputs::of(config_, words_, chats_, what.bos);
         if (!by)
             return by.error();
         auto ids = by->filled_ids_of(what.prompt);
-        if (!ids)
-            return failure{ids.error().code, "prompt: " + ids.error().detail};
+        if (!ids) {
+            failure why = ids.error();
+            why.detail = "prompt: " + why.detail;
+            return why;
+        }
         if (auto sound = check_ids(what.stop_token_ids, config_); !sound)
             return failure{sound.error().code, "stop_token_ids: " + sound.error().detail};
         plan made;
@@ -166,6 +190,21 @@ public:
     }
 
 private:
+    result<std::vector<token_id>> ids_of(const tokenize& what) const
+    {
+        if (const auto* const text = std::get_if<std::string>(&what.text))
+            return words_.encode(*text, what.add_special_tokens);
+        if (const auto* const ids = std::get_if<std::vector<token_id>>(&what.text)) {
+            if (auto sound = check_ids(*ids, config_); !sound)
+                return sound.error();
+            return *ids;
+        }
+        const auto written = chats_(*std::get<std::shared_ptr<const chat_prompt>>(what.text));
+        if (!written)
+            return written.error();
+        return words_.encode(written->text, false);
+    }
+
     /// Adds a sequence for each item that can be had, `made_of` it. A failure if one that cannot is
     /// the request's.
     template <class Sequence, class Item, class MadeOf>
@@ -196,7 +235,7 @@ private:
     {
         if (what.top_k == 0)
             return bad("top_k must be at least 1");
-        const auto by = inputs::of(config_, words_, what.bos);
+        const auto by = inputs::of(config_, words_, chats_, what.bos);
         if (!by)
             return by.error();
         return add_items<slice_sequence>(
@@ -214,7 +253,7 @@ private:
     result<plan> score(const Operation& what, std::string_view list, const std::vector<Item>& items,
                        const Read& read) const
     {
-        const auto by = inputs::of(config_, words_, what.bos);
+        const auto by = inputs::of(config_, words_, chats_, what.bos);
         if (!by)
             return by.error();
         plan made;
@@ -237,15 +276,17 @@ private:
     const call& by_;
     const model_config& config_;
     const tokenizer& words_;
+    const chat_writer chats_; // its own: what a plan finishes with is a copy of this
 };
 
 } // namespace
 
-result<plan> make_plan(const call& by, const model_config& config, const tokenizer& words)
+result<plan> make_plan(const call& by, const model_config& config, const tokenizer& words,
+                       const chat_writer& chats)
 {
     if (auto why = too_much_to_list(by.what, config.vocab_size, by.max_reply_bytes))
         return *why;
-    return std::visit(planner(by, config, words), by.what);
+    return std::visit(planner(by, config, words, chats), by.what);
 }
 
 } // namespace warmd::hf

@@ -4,6 +4,7 @@
 
 #include "hf/calls/sequence.hpp"
 #include "hf/model/model_config.hpp"
+#include "hf/text/chat_templates.hpp"
 #include "hf/text/tokenizer.hpp"
 
 #include <warmd/backend.hpp>
@@ -26,8 +27,10 @@ struct plan {
     std::function<result<outcome>()> finish; ///< once all have ended
 };
 
-/// Plans `by`, which must outlive the plan, as must `config` and `words`. invalid_params: an input
-/// is empty, too long for the model, or not of its vocabulary. too_large: too_much_to_list().
-result<plan> make_plan(const call& by, const model_config& config, const tokenizer& words);
+/// Plans `by`, which must outlive the plan, as must `config`, `words` and the templates of `chats`,
+/// which writes its conversations. invalid_params: an input is empty, too long for the model, or
+/// not of its vocabulary; or as chat_templates has it. too_large: too_much_to_list().
+result<plan> make_plan(const call& by, const model_config& config, const tokenizer& words,
+                       const chat_writer& chats);
 
 } // namespace warmd::hf
