@@ -20,8 +20,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                 "sizes are above 0");
     fuzz::check(read->kv_heads != 0 && read->heads % read->kv_heads == 0, "kv_heads divides heads");
     fuzz::check(read->head_dim % 2 == 0, "head_dim is even");
-    if (read->head_dim < 1 << 16)
-        fuzz::check(hf::rope_frequencies(read->rope, read->head_dim).size() == read->head_dim / 2,
-                    "a frequency for each pair");
+    fuzz::check(read->plan.size() == read->layers, "a plan for each layer");
+    for (const hf::layer_plan& layer : read->plan)
+        fuzz::check(!layer.rotation || *layer.rotation < read->rotations.size(),
+                    "layers refer to rotations that there are");
+    for (const hf::rope_config& rope : read->rotations)
+        if (const std::size_t dims = rope.rotated(read->head_dim); dims < 1 << 16)
+            fuzz::check(dims <= read->head_dim &&
+                            hf::rope_frequencies(rope, dims).size() == dims / 2,
+                        "a frequency for each pair");
     return 0;
 }

@@ -1,13 +1,22 @@
 #pragma once
 // What goes into a matrix product: rows as the weights' format has them.
 
+#include "hf/compute/kernels.hpp"
 #include "hf/compute/memory_block.hpp"
 #include "hf/compute/weight_format.hpp"
 
+#include <algorithm>
+#include <array>
 #include <cstddef>
 #include <span>
 
 namespace warmd::hf {
+
+/// What the first half of a gated MLP's outputs goes through.
+enum class activation_kind {
+    silu,      ///< x / (1 + e^-x)
+    gelu_tanh, ///< Hendrycks & Gimpel 2016, by tanh
+};
 
 class activations {
 public:
@@ -32,11 +41,18 @@ public:
     {
         of_->put_normalised(x, weight, eps, at(row, 0), width_);
     }
-    /// Columns [first, first + count) of a row: silu(gate) * up.
-    void put_gated(std::size_t row, std::size_t first, const float* gate, const float* up,
-                   std::size_t count)
+    /// Columns [first, first + count) of a row: by(gate) * up.
+    void put_gated(activation_kind by, std::size_t row, std::size_t first, const float* gate,
+                   const float* up, std::size_t count)
     {
-        of_->put_gated(gate, up, at(row, first), count);
+        if (by == activation_kind::silu)
+            return of_->put_gated(gate, up, at(row, first), count);
+        for (std::size_t i = 0; i < count; i += piece) {
+            std::array<float, piece> some;
+            const std::size_t left = std::min(piece, count - i);
+            gelu_tanh_times(gate + i, up + i, some.data(), left);
+            put(row, first + i, some.data(), left);
+        }
     }
     /// A row in fp32: its own memory, or `room`, which has the row's width.
     const float* row(std::size_t row, float* room) const
@@ -47,6 +63,8 @@ public:
     const std::byte* from(std::size_t row) const { return at(row, 0); }
 
 private:
+    static constexpr std::size_t piece = 256;
+
     std::byte* at(std::size_t row, std::size_t column) const
     {
         return &rows_[(row * width_ + column) * of_->number_bytes()];

@@ -12,9 +12,11 @@ std::byte* attention::own_scratch(std::size_t bytes)
     return scratch.data();
 }
 
-std::unique_ptr<const attention> make_attention(std::size_t head_dim, const weight_format& format)
+std::unique_ptr<const attention> make_attention(std::size_t head_dim, const weight_format& format,
+                                                float score_cap)
 {
-    return format.uses_tiles() ? make_amx_attention(head_dim) : make_fp32_attention(head_dim);
+    return format.uses_tiles() && score_cap == 0 ? make_amx_attention(head_dim)
+                                                 : make_fp32_attention(head_dim, score_cap);
 }
 
 } // namespace warmd::hf

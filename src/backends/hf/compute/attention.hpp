@@ -4,8 +4,8 @@
 // in fp32, and in bf16 by AMX's tile registers.
 //
 // What comes out for a query is the same to the bit whatever attends beside it and however many
-// blocks follow those that it sees: sums run over all positions in one order, and an unseen one
-// adds exactly 0 (hf_attention_test).
+// blocks come before and after those that it sees: sums run over all positions in one order, and an
+// unseen one adds exactly 0 (hf_attention_test).
 
 #include "hf/compute/weight_format.hpp"
 
@@ -18,12 +18,13 @@ namespace warmd::hf {
 /// Positions in a block.
 inline constexpr std::size_t attention_block = 32;
 
-/// `out` = softmax(q . keys / sqrt(head_dim)) . values over the first `visible` positions, at least
+/// `out` = softmax(q . keys / sqrt(head_dim)) . values over positions [first, visible), at least
 /// one; fp32 [head_dim] both.
 struct attention_query {
     const float* q;
     float* out;
     std::size_t visible;
+    std::size_t first = 0; ///< of a sliding window
 };
 
 /// Immutable: any number of threads may use it, for different blocks, slots and queries.
@@ -49,10 +50,12 @@ protected:
     static std::byte* own_scratch(std::size_t bytes);
 };
 
-/// The fastest kind for a model in this format, on this machine.
-std::unique_ptr<const attention> make_attention(std::size_t head_dim, const weight_format& format);
+/// The fastest kind for a model in this format, on this machine. With a score_cap, which is only
+/// had in fp32, each score x becomes cap tanh(x / cap).
+std::unique_ptr<const attention> make_attention(std::size_t head_dim, const weight_format& format,
+                                                float score_cap = 0);
 
-std::unique_ptr<const attention> make_fp32_attention(std::size_t head_dim);
+std::unique_ptr<const attention> make_fp32_attention(std::size_t head_dim, float score_cap = 0);
 /// Queries, keys, values and probabilities rounded to bf16, sums in fp32. Null if the processor has
 /// no AMX or the system refuses it.
 std::unique_ptr<const attention> make_amx_attention(std::size_t head_dim);

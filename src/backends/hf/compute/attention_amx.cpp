@@ -47,11 +47,17 @@ WARMD_AMX [[gnu::always_inline]] inline __m512 load(const std::byte* from)
     return _mm512_loadu_ps(from);
 }
 
-/// Of 32 positions from `first` on, those that are visible.
-WARMD_AMX [[gnu::always_inline]] inline std::uint32_t seen(std::size_t visible, std::size_t first)
+/// Of 32 positions from `first` on, those that come before `end`.
+WARMD_AMX [[gnu::always_inline]] inline std::uint32_t before(std::size_t end, std::size_t first)
 {
-    return _bzhi_u32(~0u, static_cast<std::uint32_t>(
-                              std::min(visible - std::min(visible, first), attention_block)));
+    return _bzhi_u32(
+        ~0u, static_cast<std::uint32_t>(std::min(end - std::min(end, first), attention_block)));
+}
+/// Those that a query sees.
+WARMD_AMX [[gnu::always_inline]] inline std::uint32_t seen(const attention_query& by,
+                                                           std::size_t first)
+{
+    return before(by.visible, first) & ~before(by.first, first);
 }
 
 /// 2^x for x <= 0. Not below 2^-126: the processor is slow with smaller numbers.
@@ -106,7 +112,7 @@ WARMD_AMX void score(tile_work& on)
         move_sums<to_memory, both>(on.scores_of(block));
         for (std::size_t t = 0; t != on.queries.size(); ++t) {
             const std::byte* const row = on.scores_of(block) + t * tile_work::row;
-            const std::uint32_t some = seen(on.queries[t].visible, block * attention_block);
+            const std::uint32_t some = seen(on.queries[t], block * attention_block);
             __m512 highest = _mm512_load_ps(on.highest[t].data());
             highest = _mm512_mask_max_ps(highest, static_cast<__mmask16>(some), highest, load(row));
             highest = _mm512_mask_max_ps(highest, static_cast<__mmask16>(some >> 16), highest,
@@ -130,7 +136,7 @@ WARMD_AMX void soften(tile_work& on)
     for (std::size_t block = 0; block != on.blocks.size(); ++block)
         for (std::size_t t = 0; t != on.queries.size(); ++t) {
             std::byte* const row = on.scores_of(block) + t * tile_work::row;
-            const std::uint32_t some = seen(on.queries[t].visible, block * attention_block);
+            const std::uint32_t some = seen(on.queries[t], block * attention_block);
             const __m512 top = _mm512_set1_ps(on.top[t]), factor = _mm512_set1_ps(scale);
             const __m512 low =
                 power_of_two(static_cast<__mmask16>(some), _mm512_fmsub_ps(load(row), factor, top));

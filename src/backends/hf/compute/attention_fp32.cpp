@@ -18,6 +18,7 @@ constexpr std::size_t tile_queries = 8;
 /// positions come out together; values [attention_block, value_stride].
 struct layout {
     std::size_t head_dim;
+    float score_cap; // 0: none
     std::size_t value_stride = (head_dim + 2 * lanes - 1) / (2 * lanes) * (2 * lanes);
 
     std::size_t floats_per_block() const { return attention_block * (head_dim + value_stride); }
@@ -53,18 +54,33 @@ struct layout {
     }
 }
 
-/// Scores of whole blocks of positions to probabilities; positions from `visible` on get 0. In
-/// vectors by hand: GCC 12 leaves the choice between seen and unseen to one number at a time.
-[[gnu::always_inline]] inline void soften(float* scores, std::size_t visible, std::size_t positions,
-                                          float scale)
+/// Scores of whole blocks of positions to what exponentials are made of: times `scale`, capped.
+[[gnu::always_inline]] inline void cap_scores(float* scores, std::size_t positions, float scale,
+                                              float cap)
 {
-    const ints index{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
-    const auto unseen = static_cast<std::int32_t>(visible);
-    floats highest = floats{} + scores[0], sums{};
     for (std::size_t first = 0; first != positions; first += lanes) {
         floats x;
         load(scores + first, x);
-        x = index + static_cast<std::int32_t>(first) < unseen ? x : highest;
+        x *= scale;
+        cap_softly(x, cap);
+        store(x, scores + first);
+    }
+}
+
+/// Scores of whole blocks of positions to probabilities; positions before `seen` and from `visible`
+/// on get 0. In vectors by hand: GCC 12 leaves the choice between seen and unseen to one number at
+/// a time.
+[[gnu::always_inline]] inline void soften(float* scores, std::size_t seen, std::size_t visible,
+                                          std::size_t positions, float scale)
+{
+    const ints index{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+    const auto begin = static_cast<std::int32_t>(seen), end = static_cast<std::int32_t>(visible);
+    floats highest = floats{} + scores[seen], sums{};
+    for (std::size_t first = 0; first != positions; first += lanes) {
+        const ints at = index + static_cast<std::int32_t>(first);
+        floats x;
+        load(scores + first, x);
+        x = (at >= begin) & (at < end) ? x : highest;
         highest = x > highest ? x : highest;
     }
     float top = highest[0];
@@ -76,7 +92,8 @@ struct layout {
             powers[i] = exponential((scores[first + i] - top) * scale);
         floats x;
         load(powers, x);
-        x = index + static_cast<std::int32_t>(first) < unseen ? x : floats{};
+        const ints at = index + static_cast<std::int32_t>(first);
+        x = (at >= begin) & (at < end) ? x : floats{};
         sums += x;
         store(x, scores + first);
     }
@@ -160,10 +177,15 @@ void attend_tile(const layout& of, std::span<const attention_query> queries,
     for (std::size_t block = 0; block != blocks.size(); ++block)
         score_block(q, floats_of(blocks[block]), of.head_dim, scores + block * attention_block,
                     positions);
-    const float scale = 1 / std::sqrt(static_cast<float>(of.head_dim));
-    for (std::size_t t = 0; t != tile_queries; ++t)
-        soften(scores + t * positions, queries[std::min(t, queries.size() - 1)].visible, positions,
-               scale);
+    float scale = 1 / std::sqrt(static_cast<float>(of.head_dim));
+    if (of.score_cap != 0) {
+        cap_scores(scores, tile_queries * positions, scale, of.score_cap);
+        scale = 1;
+    }
+    for (std::size_t t = 0; t != tile_queries; ++t) {
+        const attention_query& query = queries[std::min(t, queries.size() - 1)];
+        soften(scores + t * positions, query.first, query.visible, positions, scale);
+    }
     for (std::size_t first = 0; first < queries.size(); first += mixed_queries)
         mix(queries.subspan(first, std::min(mixed_queries, queries.size() - first)),
             scores + first * positions, blocks, of, positions);
@@ -171,7 +193,7 @@ void attend_tile(const layout& of, std::span<const attention_query> queries,
 
 class fp32_attention final : public attention {
 public:
-    explicit fp32_attention(std::size_t head_dim) : of_{head_dim} {}
+    fp32_attention(std::size_t head_dim, float score_cap) : of_{head_dim, score_cap} {}
 
     std::size_t most_queries() const override { return tile_queries; }
     std::size_t block_bytes() const override { return of_.floats_per_block() * sizeof(float); }
@@ -197,9 +219,9 @@ private:
 
 } // namespace
 
-std::unique_ptr<const attention> make_fp32_attention(std::size_t head_dim)
+std::unique_ptr<const attention> make_fp32_attention(std::size_t head_dim, float score_cap)
 {
-    return std::make_unique<fp32_attention>(head_dim);
+    return std::make_unique<fp32_attention>(head_dim, score_cap);
 }
 
 } // namespace warmd::hf

@@ -69,6 +69,34 @@ template <std::size_t vectors>
     }
 }
 
+/// out = g / (1 + e^x) * up, where exponent(g, x) says what x is.
+template <class Exponent>
+[[gnu::always_inline]] inline void gate_by(const Exponent& exponent, const float* gate,
+                                           const float* up, float* out, std::size_t width)
+{
+    const auto each = [&](const float* gates, const float* ups, float* to)
+        __attribute__((always_inline))
+    {
+        floats g, u;
+        load(gates, g);
+        load(ups, u);
+        floats e;
+        exponent(g, e);
+        exponentials(e);
+        store(g / (1.0f + e) * u, to);
+    };
+    std::size_t i = 0;
+    for (; i + lanes <= width; i += lanes)
+        each(gate + i, up + i, out + i);
+    if (i != width) {
+        float rest[3][lanes] = {};
+        std::copy(gate + i, gate + width, rest[0]);
+        std::copy(up + i, up + width, rest[1]);
+        each(rest[0], rest[1], rest[2]);
+        std::copy_n(rest[2], width - i, out + i);
+    }
+}
+
 } // namespace
 
 WARMD_FOR_EACH_LEVEL
@@ -95,28 +123,59 @@ void rotate(float* x, const float* cosines, const float* sines, std::size_t pair
 }
 
 WARMD_FOR_EACH_LEVEL
+void rotate_neighbours(float* x, const float* cosines, const float* sines, std::size_t pairs)
+{
+    for (std::size_t i = 0; i < pairs; ++i) {
+        const float a = x[2 * i], b = x[2 * i + 1];
+        x[2 * i] = a * cosines[i] - b * sines[i];
+        x[2 * i + 1] = b * cosines[i] + a * sines[i];
+    }
+}
+
+WARMD_FOR_EACH_LEVEL
 void silu_times(const float* gate, const float* up, float* out, std::size_t width)
 {
-    const auto each =
-        [](const float* gates, const float* ups, float* to) __attribute__((always_inline))
-    {
-        floats g, u;
-        load(gates, g);
-        load(ups, u);
-        floats e = -g;
-        exponentials(e);
-        store(g / (1.0f + e) * u, to);
-    };
+    gate_by(
+        [](const floats& g, floats& e) __attribute__((always_inline)) { e = -g; }, gate, up, out,
+        width);
+}
+
+WARMD_FOR_EACH_LEVEL
+void gelu_tanh_times(const float* gate, const float* up, float* out, std::size_t width)
+{
+    constexpr float twice = -2 * 0.7978845608f; // -2 sqrt(2 / pi)
+    gate_by(
+        [](const floats& g, floats& e)
+            __attribute__((always_inline)) { e = twice * (g + 0.044715f * g * g * g); },
+        gate, up, out, width);
+}
+
+WARMD_FOR_EACH_LEVEL
+void cap_softly(float* x, float cap, std::size_t width)
+{
     std::size_t i = 0;
-    for (; i + lanes <= width; i += lanes)
-        each(gate + i, up + i, out + i);
-    if (i != width) {
-        float rest[3][lanes] = {};
-        std::copy(gate + i, gate + width, rest[0]);
-        std::copy(up + i, up + width, rest[1]);
-        each(rest[0], rest[1], rest[2]);
-        std::copy_n(rest[2], width - i, out + i);
+    for (; i + lanes <= width; i += lanes) {
+        floats some;
+        load(x + i, some);
+        cap_softly(some, cap);
+        store(some, x + i);
     }
+    if (i != width) {
+        float rest[lanes] = {};
+        std::copy(x + i, x + width, rest);
+        floats some;
+        load(rest, some);
+        cap_softly(some, cap);
+        store(some, rest);
+        std::copy_n(rest, width - i, x + i);
+    }
+}
+
+WARMD_FOR_EACH_LEVEL
+void scale(float* x, float factor, std::size_t width)
+{
+    for (std::size_t i = 0; i < width; ++i)
+        x[i] *= factor;
 }
 
 WARMD_FOR_EACH_LEVEL
@@ -146,6 +205,14 @@ void add(const float* x, float* y, std::size_t width)
 #pragma omp simd
     for (std::size_t i = 0; i < width; ++i)
         y[i] += x[i];
+}
+
+WARMD_FOR_EACH_LEVEL
+void add_scaled(const float* x, float factor, float* y, std::size_t width)
+{
+#pragma omp simd
+    for (std::size_t i = 0; i < width; ++i)
+        y[i] += factor * x[i];
 }
 
 WARMD_FOR_EACH_LEVEL

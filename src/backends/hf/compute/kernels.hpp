@@ -16,9 +16,19 @@ void rms_norm(const float* x, const float* weight, float eps, float* y, std::siz
 /// Rotates the pairs (x[i], x[i + n]) by the angles whose cosines and sines are given, n = pairs
 /// (Su et al. 2021, with the halves of a head as the pairs' two sides, as Transformers has it).
 void rotate(float* x, const float* cosines, const float* sines, std::size_t pairs);
+/// The same of the pairs (x[2i], x[2i + 1]), as the paper has it.
+void rotate_neighbours(float* x, const float* cosines, const float* sines, std::size_t pairs);
 
 /// out = silu(gate) * up (Shazeer 2020, SwiGLU).
 void silu_times(const float* gate, const float* up, float* out, std::size_t width);
+/// out = gelu(gate) * up (Shazeer 2020, GEGLU), by tanh: 0.5 x (1 + tanh(sqrt(2 / pi) (x +
+/// 0.044715 x^3))) (Hendrycks & Gimpel 2016).
+void gelu_tanh_times(const float* gate, const float* up, float* out, std::size_t width);
+
+/// x = cap tanh(x / cap), to about 1e-7 cap.
+void cap_softly(float* x, float cap, std::size_t width);
+/// x *= factor
+void scale(float* x, float factor, std::size_t width);
 
 /// Half precision widened to fp32; every value is exact. bfloat16: the upper half of an IEEE 754
 /// binary32.
@@ -28,6 +38,8 @@ void widen_fp16(const std::uint16_t* x, float* y, std::size_t width);
 
 /// y += x, which do not overlap.
 void add(const float* x, float* y, std::size_t width);
+/// y += factor x
+void add_scaled(const float* x, float factor, float* y, std::size_t width);
 /// y [width] += factor * x [rank] times b [rank, width], whose rows are `stride` apart
 void add_product(const float* x, const float* b, std::size_t rank, std::size_t stride, float factor,
                  float* y, std::size_t width);

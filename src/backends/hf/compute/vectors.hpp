@@ -76,6 +76,14 @@ using ints = std::int32_t __attribute__((vector_size(lanes * sizeof(std::int32_t
     x = p * __builtin_bit_cast(floats, exponent << 23);
 }
 
+/// x = cap tanh(x / cap): tanh(y) = 1 - 2 / (1 + e^2y).
+[[gnu::always_inline]] inline void cap_softly(floats& x, float cap)
+{
+    floats power = x * (2 / cap);
+    exponentials(power);
+    x = cap - 2 * cap / (1.0f + power);
+}
+
 /// The sum of 16 numbers, halves onto halves.
 [[gnu::always_inline]] inline float sum_of(const floats& of)
 {

@@ -1,6 +1,6 @@
 #include "hf/files/checkpoint.hpp"
 
-#include "hf/files/json_fields.hpp"
+#include "hf/files/json_place.hpp"
 
 #include <boost/json.hpp>
 
@@ -35,17 +35,15 @@ bool is_plain_name(std::string_view name)
 result<std::map<std::string, std::string>> read_index(const std::filesystem::path& file,
                                                       const file_rules& rules)
 {
-    const auto index = read_json_object(file, rules);
+    const auto index = read_json(file, rules);
     if (!index)
         return index.error();
-    json_fields fields(*index, file);
-    const json::object* const weight_map = fields.object("weight_map");
-    if (!weight_map)
-        fields.complain("weight_map", "be an object");
-    if (fields.trouble())
-        return *fields.trouble();
+    complaint wrong(file);
+    const json_place weight_map = json_place(*index, "", wrong).object("weight_map");
+    if (wrong)
+        return wrong.first();
     std::map<std::string, std::string> shard_of;
-    for (const auto& [tensor, shard] : *weight_map) {
+    for (const auto& [tensor, shard] : weight_map.members()) {
         if (!shard.is_string() || !is_plain_name(shard.get_string()))
             return broken(file, "tensor " + shortened(tensor) +
                                     " must be in a file of this directory, without a path; found " +
@@ -78,7 +76,7 @@ result<checkpoint> checkpoint::open(const std::filesystem::path& directory, cons
         if (!opened.shards_[at->second].tensors().contains(tensor))
             return broken(directory / shard, "tensor " + shortened(tensor) +
                                                  " is not in it, though the index says so");
-        opened.where_.emplace(tensor, at->second);
+        opened.where_.emplace(tensor, place{at->second, tensor});
     }
     return opened;
 }
@@ -91,7 +89,7 @@ result<checkpoint> checkpoint::open_file(const std::filesystem::path& path, cons
     checkpoint opened;
     opened.path_ = path;
     for (const auto& [name, info] : file->tensors())
-        opened.where_.emplace(name, 0);
+        opened.where_.emplace(name, place{0, name});
     opened.shards_.push_back(std::move(*file));
     return opened;
 }
@@ -123,10 +121,28 @@ std::optional<std::filesystem::path> checkpoint::unused_index(
                                                                 : std::nullopt;
 }
 
+result<void> checkpoint::rename(const std::function<std::string(std::string_view)>& by)
+{
+    std::map<std::string, place, std::less<>> renamed;
+    for (auto& [name, at] : where_) {
+        std::string now = by(name);
+        if (now.empty())
+            continue;
+        const auto [there, fresh] = renamed.emplace(std::move(now), at);
+        if (!fresh)
+            return broken(path_, "tensors " + shortened(there->second.stored) + " and " +
+                                     shortened(at.stored) + " are the same");
+    }
+    where_ = std::move(renamed);
+    return {};
+}
+
 const tensor_info* checkpoint::find(std::string_view name) const
 {
     const auto at = where_.find(name);
-    return at == where_.end() ? nullptr : &shards_[at->second].tensors().find(name)->second;
+    return at == where_.end()
+               ? nullptr
+               : &shards_[at->second.shard].tensors().find(at->second.stored)->second;
 }
 
 result<void> checkpoint::require(const std::string& name,
@@ -149,13 +165,15 @@ result<void> checkpoint::require(const std::string& name,
 result<void> checkpoint::read(const std::string& name, std::uint64_t first,
                               std::span<float> to) const
 {
-    return shards_[where_.find(name)->second].read(name, first, to);
+    const place& at = where_.find(name)->second;
+    return shards_[at.shard].read(at.stored, first, to);
 }
 
 result<void> checkpoint::read_stored(const std::string& name, std::uint64_t first,
                                      std::span<std::byte> to) const
 {
-    return shards_[where_.find(name)->second].read_stored(name, first, to);
+    const place& at = where_.find(name)->second;
+    return shards_[at.shard].read_stored(at.stored, first, to);
 }
 
 stored_as checkpoint::type_of(std::string_view name) const
@@ -167,7 +185,7 @@ stored_as checkpoint::type_of(std::string_view name) const
 std::vector<std::string> checkpoint::names() const
 {
     std::vector<std::string> all;
-    for (const auto& [name, shard] : where_)
+    for (const auto& [name, at] : where_)
         all.push_back(name);
     return all;
 }
@@ -175,7 +193,7 @@ std::vector<std::string> checkpoint::names() const
 std::string checkpoint::file_of(std::string_view name) const
 {
     const auto at = where_.find(name);
-    return at == where_.end() ? path_.native() : shards_[at->second].path().native();
+    return at == where_.end() ? path_.native() : shards_[at->second.shard].path().native();
 }
 
 } // namespace warmd::hf

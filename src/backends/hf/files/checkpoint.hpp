@@ -33,6 +33,10 @@ public:
     static std::optional<std::filesystem::path> unused_index(
         const std::filesystem::path& directory);
 
+    /// Gives every tensor the name that by(name) returns; without one it is passed over.
+    /// load_failed if two would have one name.
+    result<void> rename(const std::function<std::string(std::string_view name)>& by);
+
     /// Null if there is no such tensor.
     const tensor_info* find(std::string_view name) const;
     /// load_failed unless `name` is there with exactly this shape, in a dtype that weights can
@@ -60,7 +64,11 @@ public:
 private:
     std::filesystem::path path_;
     std::vector<safetensors> shards_;
-    std::map<std::string, std::size_t, std::less<>> where_; // tensor -> shard
+    struct place {
+        std::size_t shard;
+        std::string stored; // its name there
+    };
+    std::map<std::string, place, std::less<>> where_; // by name
 };
 
 } // namespace warmd::hf

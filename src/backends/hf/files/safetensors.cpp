@@ -1,16 +1,12 @@
 #include "hf/files/safetensors.hpp"
 
 #include "hf/compute/kernels.hpp"
-
-#include <warmd/json.hpp>
-
-#include <boost/json.hpp>
+#include "json/json_document.hpp"
 
 #include <algorithm>
 #include <array>
-#include <cstring>
-#include <limits>
 #include <optional>
+#include <set>
 
 namespace warmd::hf {
 
@@ -55,77 +51,63 @@ std::uint64_t element_size(std::string_view dtype)
     return found == sizes.end() ? 0 : found->second;
 }
 
-std::optional<std::uint64_t> natural(const json::value& value)
+std::optional<std::uint64_t> natural(const json_node& value)
 {
-    if (value.is_uint64())
-        return value.get_uint64();
-    if (value.is_int64() && value.get_int64() >= 0)
-        return static_cast<std::uint64_t>(value.get_int64());
-    return {};
+    using kind = json_node::kind;
+    const bool fits =
+        value.what() == kind::uint64 || (value.what() == kind::int64 && value.int64() >= 0);
+    return fits ? std::optional(value.uint64()) : std::nullopt;
 }
 
-/// The members of every object within `value`, all told.
-std::size_t members_in(const json::value& value)
+/// A name that an object within `value` has twice, if there is one.
+std::optional<std::string_view> name_twice(const json_node& value)
 {
-    std::size_t count = 0;
-    if (const json::object* object = value.if_object())
-        for (const auto& [name, member] : *object)
-            count += 1 + members_in(member);
-    else if (const json::array* array = value.if_array())
-        for (const json::value& element : *array)
-            count += members_in(element);
-    return count;
-}
-
-/// The colons outside strings: as many as members were written. Boost.JSON drops all but the last
-/// member of one name.
-std::size_t members_written(std::string_view text)
-{
-    std::size_t count = 0;
-    bool quoted = false;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        if (quoted && text[i] == '\\')
-            ++i;
-        else if (text[i] == '"')
-            quoted = !quoted;
-        else if (!quoted && text[i] == ':')
-            ++count;
+    if (!value.is_array() && !value.is_object())
+        return {};
+    std::set<std::string_view> names;
+    for (const json_node* each = value.begin(); each != value.end(); each = each->next()) {
+        if (value.is_object() && !names.insert(each->string()).second)
+            return each->string();
+        each += value.is_object() ? 1 : 0; // from a member's name to its value
+        if (const auto found = name_twice(*each))
+            return found;
     }
-    return count;
+    return {};
 }
 
 /// Reads one tensor's entry. `data` is the number of bytes behind the header, `start` where they
 /// begin.
 result<tensor_info> read_entry(const std::filesystem::path& file, std::string_view name,
-                               const json::value& entry, std::uint64_t start, std::uint64_t data)
+                               const json_node& entry, std::uint64_t start, std::uint64_t data)
 {
-    const json::object* const object = entry.if_object();
-    const json::value* const dtype = object ? object->if_contains("dtype") : nullptr;
-    const json::value* const shape = object ? object->if_contains("shape") : nullptr;
-    const json::value* const offsets = object ? object->if_contains("data_offsets") : nullptr;
-    if (!dtype || !dtype->is_string() || !shape || !shape->is_array() || !offsets ||
-        !offsets->is_array() || offsets->get_array().size() != 2)
+    const auto member = [&](std::string_view wanted, bool (json_node::*is)() const noexcept) {
+        const json_node* const found = entry.is_object() ? entry.find(wanted) : nullptr;
+        return found && (found->*is)() ? found : nullptr;
+    };
+    const json_node* const dtype = member("dtype", &json_node::is_string);
+    const json_node* const shape = member("shape", &json_node::is_array);
+    const json_node* const offsets = member("data_offsets", &json_node::is_array);
+    if (!dtype || !shape || !offsets || offsets->size() != 2)
         return broken(file, name,
                       "its header entry must have a dtype, a shape and two data_offsets");
-    tensor_info info{.dtype = std::string(dtype->get_string()), .shape = {}};
+    tensor_info info{.dtype = std::string(dtype->string()), .shape = {}};
     const std::uint64_t size = element_size(info.dtype);
     if (size == 0)
         return broken(file, name, "unknown dtype '" + shortened(info.dtype) + "'");
-    for (const json::value& dimension : shape->get_array()) {
-        const auto length = natural(dimension);
+    for (const json_node* each = shape->begin(); each != shape->end(); each = each->next()) {
+        const auto length = natural(*each);
         if (!length)
             return broken(file, name,
-                          "its shape must be whole numbers, found " +
-                              shortened(json::serialize(*shape)));
+                          "its shape must be whole numbers, found " + shortened(shape->literal()));
         info.shape.push_back(*length);
     }
     std::uint64_t bytes = size;
     for (const std::uint64_t length : info.shape)
         if (__builtin_mul_overflow(bytes, length, &bytes))
             return broken(file, name, "its shape " + shape_text(info.shape) + " overflows 64 bits");
-    const auto begin = natural(offsets->get_array()[0]);
-    const auto end = natural(offsets->get_array()[1]);
-    const std::string span = shortened(json::serialize(*offsets));
+    const auto begin = natural(*offsets->begin());
+    const auto end = natural(*offsets->begin()->next());
+    const std::string span = shortened(offsets->literal());
     if (!begin || !end || *begin > *end)
         return broken(file, name, "its data_offsets " + span + " are no range");
     if (*end > data)
@@ -205,19 +187,23 @@ result<safetensors> safetensors::open(const std::filesystem::path& path, const f
     std::string header(length, '\0');
     if (auto read = file->read(prefix.size(), std::as_writable_bytes(std::span(header))); !read)
         return read.error();
-    const auto parsed = parse_json(header);
+    json_document document;
+    const auto parsed = document.read(header);
     if (!parsed)
         return broken(path, "its header is not valid JSON: " + parsed.error().detail);
-    if (!parsed->is_object())
+    const json_node& root = **parsed;
+    if (!root.is_object())
         return broken(path, "its header is not a JSON object");
-    if (members_written(header) != members_in(*parsed))
-        return broken(path, "its header has a name twice");
+    if (const auto name = name_twice(root))
+        return broken(path, "its header has a name twice: " + shortened(*name));
     const std::uint64_t start = prefix.size() + length;
     tensor_map tensors;
-    for (const auto& [name, entry] : parsed->get_object()) {
+    for (const json_node* each = root.begin(); each != root.end(); each = each->next()) {
+        const std::string name(each->string());
+        ++each; // to the member's value
         if (name == "__metadata__")
             continue;
-        auto info = read_entry(path, name, entry, start, file->size() - start);
+        auto info = read_entry(path, name, *each, start, file->size() - start);
         if (!info)
             return info.error();
         tensors.emplace(name, std::move(*info));

@@ -71,14 +71,15 @@ result<std::map<std::string, pair_of_names>> pair_up(const checkpoint& file)
     return pairs;
 }
 
-/// Checks one module's tensors against the base and the configuration.
+/// Checks one module's tensors against the base and the configuration, which knows it by `path`.
 result<lora_factors> match(const checkpoint& file, const adapter_config& config,
-                           const linear_module& module, const pair_of_names& names)
+                           const linear_module& module, const std::string& path,
+                           const pair_of_names& names)
 {
     if (names.a.empty() || names.b.empty())
         return broken(file, "module " + module.path + " lacks its " +
                                 (names.a.empty() ? "lora_A" : "lora_B") + " tensor");
-    const std::uint64_t rank = config.rank(module.path);
+    const std::uint64_t rank = config.rank(path);
     const tensor_info& a = *file.find(names.a);
     const tensor_info& b = *file.find(names.b);
     if (a.shape.size() == 2 && b.shape.size() == 2 && (a.shape[0] != rank || b.shape[1] != rank))
@@ -92,8 +93,8 @@ result<lora_factors> match(const checkpoint& file, const adapter_config& config,
         return sound.error();
     if (auto sound = file.require(names.b, std::array<std::uint64_t, 2>{module.out, rank}); !sound)
         return sound.error();
-    return lora_factors{module, static_cast<std::size_t>(rank), config.scaling(module.path),
-                        names.a, names.b};
+    return lora_factors{module, static_cast<std::size_t>(rank), config.scaling(path), names.a,
+                        names.b};
 }
 
 } // namespace
@@ -112,8 +113,12 @@ result<adapter> adapter::open(const std::filesystem::path& directory,
         return pairs.error();
     std::vector<lora_factors> factors;
     for (const linear_module& module : base) {
-        const auto found = pairs->find(module.path);
-        const bool targeted = config->targets(module.path);
+        auto found = pairs->find(module.path);
+        bool targeted = config->targets(module.path);
+        for (const std::string& path : module.also) {
+            found = found == pairs->end() ? pairs->find(path) : found;
+            targeted = targeted || config->targets(path);
+        }
         if (found == pairs->end() && targeted)
             return broken(*file, "module " + module.path + " is targeted by " + config->file() +
                                      " but has no tensors");
@@ -122,7 +127,7 @@ result<adapter> adapter::open(const std::filesystem::path& directory,
         if (!targeted)
             return broken(*file, "module " + module.path + " has tensors but is not targeted by " +
                                      config->file());
-        auto matched = match(*file, *config, module, found->second);
+        auto matched = match(*file, *config, module, found->first, found->second);
         if (!matched)
             return matched.error();
         factors.push_back(std::move(*matched));

@@ -22,6 +22,7 @@ struct linear_module {
     std::string path; ///< "model.layers.0.self_attn.q_proj"
     std::size_t in = 0;
     std::size_t out = 0;
+    std::vector<std::string> also = {}; ///< paths that adapters may call it by instead
 };
 
 /// What adapter_config.json says, for a module path.

@@ -1,4 +1,4 @@
-#include "hf/files/json_fields.hpp"
+#include "hf/files/json_place.hpp"
 #include "hf/model/adapter.hpp"
 
 #include <boost/json.hpp>
@@ -11,7 +11,7 @@ namespace warmd::hf {
 
 namespace {
 
-constexpr std::uint64_t largest_rank = 1 << 20;
+constexpr std::int64_t largest_rank = 1 << 20;
 
 /// `text` with the characters that mean something in a regular expression escaped.
 std::string literal(std::string_view text)
@@ -60,43 +60,42 @@ std::optional<std::uint64_t> layer_of(std::string_view path)
 /// Fills an adapter_config from the members of its file.
 class adapter_config_reader {
 public:
-    explicit adapter_config_reader(json_fields fields) : fields_(std::move(fields))
+    adapter_config_reader(const json_place& fields, const std::filesystem::path& file)
+        : fields_(fields)
     {
-        made_.file_ = fields_.where();
+        made_.file_ = file.native();
     }
 
     result<adapter_config> read()
     {
-        refuse_what_is_not_implemented();
-        made_.rank_ = static_cast<std::size_t>(fields_.integer("r", 8, 1, largest_rank));
-        made_.alpha_ = fields_.positive("lora_alpha", 8);
-        made_.rslora_ = fields_.boolean("use_rslora", false);
+        refuse_what_is_refuse();
+        made_.rank_ = static_cast<std::size_t>(fields_.integer_or("r", 8, 1, largest_rank));
+        made_.alpha_ = fields_.positive_or("lora_alpha", 8);
+        made_.rslora_ = fields_.flag("use_rslora", false);
         read_targets();
         read_layers();
         read_overrides("rank_pattern", made_.rank_pattern_,
-                       [](json_fields& nested, const std::string& key) {
-                           return static_cast<std::size_t>(nested.integer(key, 0, 1, largest_rank));
+                       [](const json_place& ranks, std::string_view key) {
+                           return static_cast<std::size_t>(ranks.integer(key, 1, largest_rank));
                        });
         read_overrides(
             "alpha_pattern", made_.alpha_pattern_,
-            [](json_fields& nested, const std::string& key) { return nested.positive(key, 0); });
-        if (fields_.trouble())
-            return *fields_.trouble();
-        if (failed_)
-            return *failed_;
+            [](const json_place& alphas, std::string_view key) { return alphas.positive(key); });
+        if (fields_.wrong())
+            return fields_.wrong().first();
         return std::move(made_);
     }
 
 private:
-    void refuse_what_is_not_implemented()
+    void refuse_what_is_refuse()
     {
-        const std::string type = fields_.text("peft_type", "");
+        const std::string_view type = fields_.text_or("peft_type", "");
         if (type.empty())
-            fields_.complain("peft_type", "be LORA");
+            fields_.ill_typed("peft_type", "LORA");
         else if (type != "LORA")
-            fields_.not_implemented("peft_type", shortened(type));
-        if (const std::string bias = fields_.text("bias", "none"); bias != "none")
-            fields_.not_implemented("bias", shortened(bias));
+            fields_.refuse("peft_type", shortened(type));
+        if (const std::string_view bias = fields_.text_or("bias", "none"); bias != "none")
+            fields_.refuse("bias", shortened(bias));
         static constexpr std::array unsupported{"use_dora",
                                                 "modules_to_save",
                                                 "lora_bias",
@@ -110,7 +109,7 @@ private:
         for (const char* const name : unsupported)
             if (const json::value* const found = fields_.find(name);
                 found && asks_for_something(*found))
-                fields_.not_implemented(name, shortened(json::serialize(*found)));
+                fields_.refuse(name, shortened(json::serialize(*found)));
         // These initialisations (PiSSA, OLoRA, ...) change the base's own weights, which we never
         // touch.
         const json::value* const init = fields_.find("init_lora_weights");
@@ -118,7 +117,7 @@ private:
             !(init->is_string() &&
               (init->get_string() == "gaussian" || init->get_string() == "eva" ||
                init->get_string() == "orthogonal")))
-            fields_.not_implemented("init_lora_weights", shortened(json::serialize(*init)));
+            fields_.refuse("init_lora_weights", shortened(json::serialize(*init)));
     }
 
     void add(std::vector<module_pattern>& to, const std::string& expression)
@@ -126,8 +125,8 @@ private:
         auto compiled = module_pattern::compile(expression);
         if (compiled)
             to.push_back(std::move(*compiled));
-        else if (!failed_)
-            failed_ = failure{compiled.error().code, made_.file_ + ": " + compiled.error().detail};
+        else
+            fields_.wrong().add(compiled.error().code, compiled.error().detail);
     }
 
     /// One regular expression for the whole path, or a list of names that the path is or ends in.
@@ -139,11 +138,11 @@ private:
         if (found->is_string())
             return add(to, std::string(found->get_string()));
         if (!found->is_array())
-            return fields_.complain(member, "be a list of names or a regular expression");
+            return fields_.ill_typed(member, "a list of names or a regular expression");
         std::string any;
         for (const json::value& name : found->get_array()) {
             if (!name.is_string())
-                return fields_.complain(member, "be a list of names or a regular expression");
+                return fields_.ill_typed(member, "a list of names or a regular expression");
             any += (any.empty() ? "" : "|") + literal(name.get_string());
         }
         if (!any.empty())
@@ -157,7 +156,7 @@ private:
         if (!made_.all_linear_)
             read_names("target_modules", made_.targets_);
         if (!found)
-            fields_.complain("target_modules", "be a list of names or a regular expression");
+            fields_.ill_typed("target_modules", "a list of names or a regular expression");
         read_names("exclude_modules", made_.excluded_);
     }
 
@@ -173,17 +172,17 @@ private:
         std::vector<std::uint64_t> layers;
         for (const json::value& layer : list) {
             if (!layer.is_int64() || layer.get_int64() < 0)
-                return fields_.complain("layers_to_transform",
-                                        "be a layer's number or a list of them");
+                return fields_.ill_typed("layers_to_transform",
+                                         "a layer's number or a list of them");
             layers.push_back(static_cast<std::uint64_t>(layer.get_int64()));
         }
         if (!found->is_array() && !found->is_int64())
-            return fields_.complain("layers_to_transform", "be a layer's number or a list of them");
+            return fields_.ill_typed("layers_to_transform", "a layer's number or a list of them");
         if (layers.empty())
             return; // PEFT: an empty list restricts nothing
         const json::value* const pattern = fields_.find("layers_pattern");
         if (pattern && asks_for_something(*pattern) && !is_layers(*pattern))
-            return fields_.not_implemented("layers_pattern", shortened(json::serialize(*pattern)));
+            return fields_.refuse("layers_pattern", shortened(json::serialize(*pattern)));
         made_.layers_ = std::move(layers);
     }
 
@@ -199,34 +198,31 @@ private:
     void read_overrides(const char* member, std::vector<std::pair<module_pattern, T>>& to,
                         Read read_one)
     {
-        const json::object* const object = fields_.object(member);
-        if (!object)
+        const auto overrides = fields_.object_if(member);
+        if (!overrides)
             return;
-        json_fields nested(*object, made_.file_ + ": " + member);
-        for (const auto& [key, value] : *object) {
+        for (const auto& [key, value] : overrides->members()) {
             std::vector<module_pattern> compiled;
             add(compiled, "(.*\\.)?(" + std::string(key) + ")");
-            if (value.is_null())
-                nested.complain(key, "be a number");
+            const T read = read_one(*overrides, key);
             if (!compiled.empty())
-                to.emplace_back(std::move(compiled[0]), read_one(nested, std::string(key)));
+                to.emplace_back(std::move(compiled[0]), read);
         }
-        fields_.adopt(nested);
     }
 
-    json_fields fields_;
+    const json_place fields_;
     adapter_config made_;
-    std::optional<failure> failed_;
 };
 
 result<adapter_config> adapter_config::read(const std::filesystem::path& directory,
                                             const file_rules& rules)
 {
     const std::filesystem::path file = directory / "adapter_config.json";
-    const auto object = read_json_object(file, rules);
-    if (!object)
-        return object.error();
-    return adapter_config_reader(json_fields(*object, file)).read();
+    const auto document = read_json(file, rules);
+    if (!document)
+        return document.error();
+    complaint wrong(file);
+    return adapter_config_reader(json_place(*document, "", wrong), file).read();
 }
 
 bool adapter_config::targets(std::string_view path) const

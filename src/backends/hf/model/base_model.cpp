@@ -1,5 +1,7 @@
 #include "hf/model/base_model.hpp"
 
+#include "hf/model/wrapper.hpp"
+
 #include <warmd/json.hpp>
 
 #include <algorithm>
@@ -17,6 +19,18 @@ std::uint64_t size_of_weights(const std::filesystem::path& directory, const file
         total += ec ? 0 : size;
     }
     return total;
+}
+
+/// By the names that a language model alone would have.
+result<checkpoint> open_weights(const std::filesystem::path& directory, const model_config& config,
+                                const file_rules& rules)
+{
+    auto file = checkpoint::open(directory, rules);
+    if (!file || !config.wrapped)
+        return file;
+    if (auto renamed = file->rename(unwrapped); !renamed)
+        return renamed.error();
+    return file;
 }
 
 } // namespace
@@ -48,7 +62,7 @@ result<std::shared_ptr<base_model>> load_base_model(const std::filesystem::path&
     auto words = read_tokenizer(directory / "tokenizer.json", *config, context.rules);
     if (!words)
         return words.error();
-    const auto file = checkpoint::open(directory, context.rules);
+    const auto file = open_weights(directory, *config, context.rules);
     if (!file)
         return file.error();
     if (auto sound = check_tensors(*config, *file); !sound)
@@ -71,7 +85,7 @@ result<std::uint64_t> estimate_base_model(const std::filesystem::path& directory
                                           const model_config& config, const weight_format& computes,
                                           compute_gate& gate, const file_rules& rules)
 {
-    const auto file = checkpoint::open(directory, rules);
+    const auto file = open_weights(directory, config, rules);
     if (!file)
         return file.error();
     if (auto sound = check_tensors(config, *file); !sound)

@@ -64,9 +64,8 @@ result<void> visit_tensors(const model_config& config, const checkpoint& file, c
 {
     if (auto good = visit(embedding_name, {config.vocab_size, config.hidden_size}); !good)
         return good;
-    const layer_plan plan = plan_of(config);
     for (std::size_t layer = 0; layer != config.layers; ++layer)
-        if (auto good = visit_layer(plan, layer, visit); !good)
+        if (auto good = visit_layer(config.plan[layer], layer, visit); !good)
             return good;
     if (auto good = visit(final_norm_name, {config.hidden_size}); !good)
         return good;
@@ -85,11 +84,12 @@ std::uint64_t packed_bytes(const model_config& config, const weight_format& comp
                            compute_gate& gate)
 {
     const auto turn = gate.enter();
-    std::uint64_t layer = 0;
-    for (const linear_shape& shape : plan_of(config).linears)
-        layer += turn.engine().packed_bytes(shape.matrix(), computes);
-    return config.layers * layer +
-           turn.engine().packed_bytes({config.hidden_size, config.vocab_size}, computes);
+    std::uint64_t sum =
+        turn.engine().packed_bytes({config.hidden_size, config.vocab_size}, computes);
+    for (const layer_plan& layer : config.plan)
+        for (const linear_shape& shape : layer.linears)
+            sum += turn.engine().packed_bytes(shape.matrix(), computes);
+    return sum;
 }
 
 /// Reads tensors one after the other; converts those that are not of that type to it, which is then
@@ -151,14 +151,13 @@ public:
             return embedding.error();
         progress_.advance(embedding->bytes());
         base_weights made{.config = config_,
-                          .plan = plan_of(config_),
                           .memory = memory_block(packed_bytes(config_, computes_, gate_)),
                           .computes = computes_,
                           .embedding = std::move(*embedding)};
         place_ = made.memory.data();
         for (std::size_t layer = 0; layer != config_.layers; ++layer)
-            made.layers.push_back(load_layer(made.plan, layer));
-        made.final_norm = read(final_norm_name);
+            made.layers.push_back(load_layer(config_.plan[layer], layer));
+        made.final_norm = read_norm(final_norm_name);
         const stored_rows output =
             has_own_output(config_, file_) ? read_rows({output_name}) : made.embedding.rows();
         made.output_norm = output.norm;
@@ -174,7 +173,7 @@ private:
         layer_weights made;
         for (std::size_t place = 0; place != norm_places; ++place)
             if (plan.norms[place].width != 0)
-                made.norms[place] = read(weight_of(layer, plan.norms[place].name));
+                made.norms[place] = read_norm(weight_of(layer, plan.norms[place].name));
         const auto& shapes = plan.linears;
         for (std::size_t kind = 0; kind != linear_kinds; ++kind) {
             std::vector<std::string> weights;
@@ -211,6 +210,14 @@ private:
         else
             progress_.advance(file_.find(tensor)->bytes);
         return values;
+    }
+
+    std::vector<float> read_norm(const std::string& tensor)
+    {
+        std::vector<float> weights = read(tensor);
+        for (float& each : weights)
+            each += config_.norm_offset;
+        return weights;
     }
 
     /// Tensors one after the other, as they are stored if all are alike, else in fp32; valid until

@@ -5,7 +5,7 @@
 #include "hf/compute/compute.hpp"
 #include "hf/compute/memory_block.hpp"
 #include "hf/files/checkpoint.hpp"
-#include "hf/model/layer_plan.hpp"
+#include "hf/model/model_config.hpp"
 
 #include <warmd/error.hpp>
 
@@ -49,8 +49,9 @@ struct linear {
 };
 
 struct layer_weights {
-    std::array<std::vector<float>, norm_places> norms; ///< by norm_place; empty: none
-    std::array<linear, linear_kinds> linears;          ///< by linear_kind
+    std::array<std::vector<float>, norm_places>
+        norms; ///< by norm_place, with config.norm_offset; empty: none
+    std::array<linear, linear_kinds> linears; ///< by linear_kind
 
     const std::vector<float>& operator[](norm_place place) const
     {
@@ -71,7 +72,6 @@ struct load_progress {
 
 struct base_weights {
     model_config config;
-    layer_plan plan;     ///< plan_of(config)
     memory_block memory; ///< of the packed matrices
     const weight_format& computes;
     embedding_table embedding;

@@ -5,6 +5,7 @@
 #include "hf/compute/threads.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 
@@ -50,12 +51,12 @@ template <class Gain>
 adapter_gains sum_of_parts(const model_config& config, const lora_weights& adapter,
                            thread_team& team, const Gain& gain)
 {
-    const auto shapes = plan_of(config).linears;
     adapter_gains sums(adapter.layers.size());
     team.for_each(sums.size(), adapter.bytes() / sizeof(float), [&](std::size_t layer) {
         for (std::size_t kind = 0; kind != linear_kinds; ++kind)
             for (const lora_linear::part& part : adapter.layers[layer][kind].parts)
-                sums[layer][kind] += gain(adapter.layers[layer][kind], part, shapes[kind].in);
+                sums[layer][kind] +=
+                    gain(adapter.layers[layer][kind], part, config.plan[layer].linears[kind].in);
     });
     return sums;
 }
@@ -66,21 +67,28 @@ public:
     bounded_pass(const base_weights& base, const adapter_gains& adapter)
         : base_(base), adapter_(adapter)
     {
+        for (const rope_config& each : base.config.rotations)
+            turning_ = std::max(turning_, each.magnitude);
     }
 
     std::optional<double> run()
     {
-        double stream = kept(base_.embedding.rows().norm);
+        const model_config& config = base_.config;
+        double stream = kept(base_.embedding.rows().norm * scale(config.embedding_scale));
         for (std::size_t layer = 0; layer != base_.layers.size(); ++layer)
-            for (const branch_plan& branch : base_.plan.branches) {
-                const double x = normalise(base_.layers[layer][branch.norm]);
+            for (const branch_plan& branch : config.plan[layer].branches) {
+                const double x = normalise(base_.layers[layer][branch.before], stream);
                 const double inner = branch.what == branch_plan::part::attention
                                          ? attend(layer, multiply(layer, branch.in, x))
                                          : gate(multiply(layer, branch.in, x));
-                stream = kept(stream + multiply(layer, branch.out, inner));
+                const double made = normalise(base_.layers[layer][branch.after],
+                                              multiply(layer, branch.out, inner));
+                stream = kept(stream + made * scale(config.branch_scale));
             }
-        const double logits = kept(base_.output_norm * normalise(base_.final_norm) * rounding);
-        return all_kept_ ? std::optional(logits) : std::nullopt;
+        const double logits =
+            kept(base_.output_norm * normalise(base_.final_norm, stream) * rounding);
+        const double scaled = kept(logits * scale(config.logit_scale));
+        return all_kept_ ? std::optional(std::max(logits, scaled)) : std::nullopt;
     }
 
 private:
@@ -89,14 +97,20 @@ private:
         all_kept_ = all_kept_ && bound <= largest; // which NaN is not
         return bound;
     }
-    double normalise(const std::vector<float>& gain)
+    static double scale(float by) { return std::abs(static_cast<double>(by)); }
+    /// Of x, if there is such a norm.
+    double normalise(const std::vector<float>& gain, double x)
     {
-        return kept(std::sqrt(static_cast<double>(gain.size())) * largest_of(gain) * rounding);
+        return gain.empty() ? x
+                            : kept(std::sqrt(static_cast<double>(gain.size())) * largest_of(gain) *
+                                   rounding);
     }
     double attend(std::size_t layer, double qkv)
     {
-        for (const norm_place place : {norm_place::of_queries, norm_place::of_keys})
-            normalise(base_.layers[layer][place]);
+        const double q = normalise(base_.layers[layer][norm_place::of_queries], qkv),
+                     k = normalise(base_.layers[layer][norm_place::of_keys], qkv);
+        kept(q * turning_ * scale(base_.config.query_scale));
+        kept(k * turning_);
         return kept(std::sqrt(static_cast<double>(base_.config.heads)) * qkv * rounding);
     }
     double gate(double gate_up) { return kept(gate_up * gate_up * rounding); }
@@ -110,6 +124,7 @@ private:
 
     const base_weights& base_;
     const adapter_gains& adapter_;
+    double turning_ = 1; // what rotations may lengthen queries and keys by
     bool all_kept_ = true;
 };
 
@@ -119,11 +134,16 @@ bool is_ordinary(const model_config& config)
 {
     const std::size_t longest = std::max(
         {config.hidden_size, config.intermediate_size, config.q_width(), config.longest_input()});
-    const auto frequencies = rope_frequencies(config.rope, config.head_dim);
-    const bool turns = std::ranges::all_of(frequencies, [&](float each) {
-        return std::isfinite(each * static_cast<float>(config.max_positions));
+    const bool turns = std::ranges::all_of(config.rotations, [&](const rope_config& rope) {
+        const std::size_t dims = rope.rotated(config.head_dim),
+                          longest_class = rope.length_class(config.max_positions);
+        return std::ranges::all_of(std::array{std::size_t{0}, longest_class}, [&](std::size_t of) {
+            return std::ranges::all_of(rope_frequencies(rope, dims, of), [&](float each) {
+                return std::isfinite(each * static_cast<float>(config.max_positions));
+            });
+        });
     });
-    return longest <= longest_sum && config.rms_norm_eps >= least_eps && turns;
+    return longest <= longest_sum && config.norm_eps >= least_eps && turns;
 }
 
 } // namespace

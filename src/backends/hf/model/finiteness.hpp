@@ -7,13 +7,17 @@
 //     RMSNorm (Zhang & Sennrich 2019)   ||x / sqrt(mean(x^2) + eps) * g|| <= sqrt(width) max|g|
 //     a product                         ||W x + b|| <= ||W|| ||x|| + ||b||
 //     LoRA (Hu et al. 2021, eq. 3)      adds at most |s| ||B|| ||A|| ||x||
-//     rotary positions                  leave norms as they are
-//     attention                         a head's output is a weighted mean of values: ||all heads||
-//     <= sqrt(heads) max||v|| SwiGLU                            |silu(g) u| <= |g u|, hence
-//     ||silu(g) u|| <= ||g|| ||u|| residual stream                   ||x + y|| <= ||x|| + ||y||
+//     rotary positions                  leave norms as they are, but for their magnitude
+//     attention                         a head's output is a weighted mean of values:
+//                                       ||all heads|| <= sqrt(heads) max||v||
+//     a gated MLP (Shazeer 2020)        |silu(g) u| <= |g u|, and so with GELU, hence
+//                                       ||silu(g) u|| <= ||g|| ||u||
+//     residual stream                   ||x + y|| <= ||x|| + ||y||
+//     soft caps                         make nothing larger
 //
 // RMSNorm forgets how large the stream has become, so the bounds of the layers are summed, not
-// multiplied, and stay around 1e10 for real models.
+// multiplied, and stay around 1e10 for real models. Without a norm before a branch they are
+// multiplied, and such a model may have none.
 
 #include "hf/model/base_weights.hpp"
 #include "hf/model/lora.hpp"

@@ -1,5 +1,9 @@
 #include "hf/model/layer_plan.hpp"
 
+#include "hf/model/adapter.hpp"
+#include "hf/model/model_config.hpp"
+#include "hf/model/wrapper.hpp"
+
 namespace warmd::hf {
 
 std::size_t linear_shape::out() const
@@ -10,29 +14,26 @@ std::size_t linear_shape::out() const
     return sum;
 }
 
-layer_plan plan_of(const model_config& config)
+layer_plan llama_layer(const model_config& sizes, const layer_biases& biases)
 {
     using part = branch_plan::part;
-    const std::size_t hidden = config.hidden_size, wide = config.intermediate_size;
+    using place = norm_place;
+    const std::size_t hidden = sizes.hidden_size, wide = sizes.intermediate_size;
     layer_plan plan;
-    plan.norms = {{{"input_layernorm", hidden}, {"post_attention_layernorm", hidden}, {}, {}}};
-    if (config.qk_norm) {
-        plan.norms[static_cast<std::size_t>(norm_place::of_queries)] = {"self_attn.q_norm",
-                                                                        config.head_dim};
-        plan.norms[static_cast<std::size_t>(norm_place::of_keys)] = {"self_attn.k_norm",
-                                                                     config.head_dim};
-    }
+    plan[place::before_attention] = {"input_layernorm", hidden};
+    plan[place::before_mlp] = {"post_attention_layernorm", hidden};
     plan.linears = {{{hidden,
-                      {{"self_attn.q_proj", config.q_width()},
-                       {"self_attn.k_proj", config.kv_width()},
-                       {"self_attn.v_proj", config.kv_width()}},
-                      config.qkv_bias},
-                     {config.q_width(), {{"self_attn.o_proj", hidden}}, config.output_bias},
-                     {hidden, {{"mlp.gate_proj", wide}, {"mlp.up_proj", wide}}, config.mlp_bias, 2},
-                     {wide, {{"mlp.down_proj", hidden}}, config.mlp_bias}}};
-    plan.branches = {
-        {part::attention, norm_place::before_attention, linear_kind::qkv, linear_kind::output},
-        {part::gated_mlp, norm_place::before_mlp, linear_kind::gate_up, linear_kind::down}};
+                      {{"self_attn.q_proj", sizes.q_width()},
+                       {"self_attn.k_proj", sizes.kv_width()},
+                       {"self_attn.v_proj", sizes.kv_width()}},
+                      biases.qkv},
+                     {sizes.q_width(), {{"self_attn.o_proj", hidden}}, biases.output},
+                     {hidden, {{"mlp.gate_proj", wide}, {"mlp.up_proj", wide}}, biases.mlp, 2},
+                     {wide, {{"mlp.down_proj", hidden}}, biases.mlp}}};
+    plan.branches = {{part::attention, place::before_attention, place::after_attention,
+                      linear_kind::qkv, linear_kind::output},
+                     {part::gated_mlp, place::before_mlp, place::after_mlp, linear_kind::mlp_in,
+                      linear_kind::mlp_out}};
     return plan;
 }
 
@@ -44,11 +45,14 @@ std::string module_path(std::size_t layer, const std::string& name)
 std::vector<linear_module> modules_of(const model_config& config)
 {
     std::vector<linear_module> modules;
-    const layer_plan plan = plan_of(config);
     for (std::size_t layer = 0; layer != config.layers; ++layer)
-        for (const linear_shape& shape : plan.linears)
-            for (const linear_shape::part& part : shape.parts)
-                modules.push_back({module_path(layer, part.name), shape.in, part.out});
+        for (const linear_shape& shape : config.plan[layer].linears)
+            for (const linear_shape::part& part : shape.parts) {
+                const std::string path = module_path(layer, part.name);
+                modules.push_back(
+                    {path, shape.in, part.out,
+                     config.wrapped ? wrapped_spellings(path) : std::vector<std::string>()});
+            }
     return modules;
 }
 

@@ -3,20 +3,23 @@
 // adapters act on them, the forward pass runs through the branches, and the bound on its numbers
 // (finiteness.hpp) follows it.
 
+#include "hf/compute/activations.hpp"
 #include "hf/compute/matmul.hpp"
-#include "hf/model/adapter.hpp"
-#include "hf/model/model_config.hpp"
 
 #include <array>
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace warmd::hf {
 
+struct model_config;
+struct linear_module;
+
 /// The four matrix products of a layer. Projections that share an input are one matrix, which is
 /// faster.
-enum class linear_kind { qkv, output, gate_up, down };
+enum class linear_kind { qkv, output, mlp_in, mlp_out };
 inline constexpr std::size_t linear_kinds = 4;
 
 /// What one of them is made of.
@@ -28,49 +31,68 @@ struct linear_shape {
     std::size_t in = 0;
     std::vector<part> parts; ///< their rows stand one after the other
     bool bias = false;
-    std::size_t strands = 1; ///< 2: the parts' outputs are wanted side by side (matmul.hpp)
+    std::size_t strands = 1; ///< 2: its halves' outputs are wanted side by side (matmul.hpp)
 
     std::size_t out() const;
     matrix_shape matrix() const { return {in, out(), strands}; }
 };
 
-/// Where a layer may have a norm: each RMSNorm (Zhang & Sennrich 2019), with config.rms_norm_eps.
-enum class norm_place { before_attention, before_mlp, of_queries, of_keys };
-inline constexpr std::size_t norm_places = 4;
+/// Where a layer may have a norm: all of model_config's kind.
+enum class norm_place {
+    before_attention,
+    after_attention,
+    before_mlp,
+    after_mlp,
+    of_queries,
+    of_keys
+};
+inline constexpr std::size_t norm_places = 6;
 
 struct norm_shape {
     std::string name;      ///< "input_layernorm", within the layer
     std::size_t width = 0; ///< of what it norms; 0: there is none
 };
 
-/// What reads the residual stream through a norm and adds what it makes to it.
+/// What reads the residual stream and adds what it makes to it, through norms where there are any.
 struct branch_plan {
     enum class part {
-        attention, ///< queries, keys and values by `in`; normed by head, rotated; attention; `out`
-        gated_mlp, ///< silu(gate) * up (Shazeer 2020, SwiGLU), both by `in`; `out`
+        attention, ///< queries, keys and values by `in`; normed, rotated; attention; `out`
+        gated_mlp, ///< activation(gate) * up (Shazeer 2020), both by `in`; `out`
     };
     part what;
-    norm_place norm;
+    norm_place before, after;
     linear_kind in, out;
 };
 
-/// One layer; all layers of a model are alike.
+/// One layer. What is not said is as in Llama.
 struct layer_plan {
     std::array<norm_shape, norm_places> norms;      ///< by norm_place
-    std::array<linear_shape, linear_kinds> linears; ///< by linear_kind
+    std::array<linear_shape, linear_kinds> linears; ///< by linear_kind; of one shape in all layers
     std::vector<branch_plan> branches;              ///< one after the other
+    activation_kind activation = activation_kind::silu; ///< of a gated MLP
+    std::size_t window = 0; ///< positions that a token sees, its own and those before; 0: all
+    std::optional<std::size_t> rotation = 0; ///< of model_config::rotations; none: not rotated
 
+    norm_shape& operator[](norm_place place) { return norms[static_cast<std::size_t>(place)]; }
     const norm_shape& operator[](norm_place place) const
     {
         return norms[static_cast<std::size_t>(place)];
     }
+    linear_shape& operator[](linear_kind kind) { return linears[static_cast<std::size_t>(kind)]; }
     const linear_shape& operator[](linear_kind kind) const
     {
         return linears[static_cast<std::size_t>(kind)];
     }
 };
 
-layer_plan plan_of(const model_config& config);
+/// Biases of the projections: of queries, keys and values, of attention's output, of the MLP.
+struct layer_biases {
+    bool qkv = false, output = false, mlp = false;
+};
+
+/// A layer of Llama's (Touvron et al. 2023) of these sizes: norms before both branches. Others are
+/// told by what they have instead.
+layer_plan llama_layer(const model_config& sizes, const layer_biases& biases = {});
 
 /// "model.layers.<layer>.<name>"
 std::string module_path(std::size_t layer, const std::string& name);

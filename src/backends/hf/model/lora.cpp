@@ -120,20 +120,22 @@ result<lora_weights> arrange_lora(const model_config& config,
                                   const factor_source& source, thread_team& team)
 {
     const factor_index by_path = index(factors);
-    const auto shapes = plan_of(config).linears;
     lora_weights made{
         .layers = {}, .memory = memory_block(elements_of(factors) * sizeof(float)), .tiles = {}};
     auto* place = reinterpret_cast<float*>(made.memory.data());
     for (std::size_t layer = 0; layer != config.layers; ++layer)
         for (std::size_t kind = 0; kind != linear_kinds; ++kind)
             (kind == 0 ? made.layers.emplace_back() : made.layers.back())[kind] =
-                lay_out(group(by_path, shapes[kind], layer), shapes[kind].in, place);
+                lay_out(group(by_path, config.plan[layer].linears[kind], layer),
+                        config.plan[layer].linears[kind].in, place);
 
     std::vector<result<void>> filled(config.layers);
     team.for_each(config.layers, elements_of(factors), [&](std::size_t layer) {
-        for (std::size_t kind = 0; kind != linear_kinds && filled[layer]; ++kind)
-            filled[layer] = fill(made.layers[layer][kind], group(by_path, shapes[kind], layer),
-                                 shapes[kind].in, source);
+        for (std::size_t kind = 0; kind != linear_kinds && filled[layer]; ++kind) {
+            const linear_shape& shape = config.plan[layer].linears[kind];
+            filled[layer] =
+                fill(made.layers[layer][kind], group(by_path, shape, layer), shape.in, source);
+        }
     });
     for (const result<void>& each : filled)
         if (!each)

@@ -25,10 +25,14 @@ std::size_t logits_rows_for(const model_config& config)
     return rows;
 }
 
-/// Queries, keys and values of one token.
-std::size_t qkv_width(const model_config& config)
+/// Whether any branch's output has a norm of its own.
+bool norms_outputs(const model_config& config)
 {
-    return config.q_width() + 2 * config.kv_width();
+    return std::ranges::any_of(config.plan, [](const layer_plan& layer) {
+        return std::ranges::any_of(layer.branches, [&](const branch_plan& branch) {
+            return layer[branch.after].width != 0;
+        });
+    });
 }
 
 /// Small models' steps run on the calling thread alone: waking the others takes longer, and on a
@@ -45,17 +49,20 @@ std::size_t threads_for(std::size_t rows, const base_weights& base, std::size_t 
 } // namespace
 
 transformer::transformer(const base_weights& base)
-    : base_(base), attention_(make_attention(base.config.head_dim, base.computes)),
-      frequencies_(rope_frequencies(base.config.rope, base.config.head_dim)),
+    : base_(base),
+      attention_(make_attention(base.config.head_dim, base.computes, base.config.score_cap)),
       logits_rows_(logits_rows_for(base.config)), memory_(buffer_bytes(base.config, base.computes))
 {
+    for (const rope_config& each : config().rotations)
+        frequencies_.push_back(rope_frequencies(each, each.rotated(config().head_dim)));
     block_cutter cut(memory_);
     stream_ = cut.take<float>(most_tokens * config().hidden_size);
     normed_ = activations(cut, input_rows, config().hidden_size, base.computes);
-    qkv_ = cut.take<float>(most_tokens * qkv_width(config()));
+    qkv_ = cut.take<float>(most_tokens * config().qkv_width());
     mixed_ = activations(cut, input_rows, config().q_width(), base.computes);
     gated_ = activations(cut, input_rows, config().intermediate_size, base.computes);
-    cosines_ = cut.take<float>(most_tokens * config().head_dim / 2);
+    made_ = cut.take<float>(norms_outputs(config()) ? most_tokens * config().hidden_size : 0);
+    cosines_ = cut.take<float>(config().rotations.size() * most_tokens * config().head_dim / 2);
     sines_ = cut.take<float>(cosines_.size());
     logits_ = cut.take<float>(logits_rows_ * config().vocab_size);
 }
@@ -64,8 +71,9 @@ transformer::transformer(const base_weights& base)
 std::uint64_t transformer::buffer_bytes(const model_config& config, const weight_format& format)
 {
     std::size_t bytes = 0;
-    for (const std::size_t width :
-         {config.hidden_size, qkv_width(config), config.head_dim / 2, config.head_dim / 2})
+    const std::size_t angles = config.rotations.size() * config.head_dim / 2;
+    for (const std::size_t width : {config.hidden_size, config.qkv_width(),
+                                    norms_outputs(config) ? config.hidden_size : 0, angles, angles})
         bytes += block_cutter::taken<float>(most_tokens * width);
     for (const std::size_t width : {config.hidden_size, config.q_width(), config.intermediate_size})
         bytes += activations::bytes(input_rows, width, format);
@@ -88,7 +96,7 @@ void transformer::step(matmul_engine& engine, std::span<const segment> segments,
     engine.team().run(threads, [&](const team_member& me) {
         look_up(me, segments);
         for (std::size_t layer = 0; layer != config().layers; ++layer)
-            for (const branch_plan& branch : base_.plan.branches)
+            for (const branch_plan& branch : config().plan[layer].branches)
                 if (branch.what == branch_plan::part::attention)
                     run_attention(me, layer, branch, segments);
                 else
@@ -125,7 +133,7 @@ void transformer::drop_unwanted(const team_member& me)
         return;
     me.wait_for_all();
     if (me.index == 0) {
-        const std::size_t hidden = config().hidden_size, width = qkv_width(config());
+        const std::size_t hidden = config().hidden_size, width = config().qkv_width();
         rows_.keep_wanted([&](std::size_t from, std::size_t to) {
             std::copy_n(&stream_[from * hidden], hidden, &stream_[to * hidden]);
             std::copy_n(&qkv_[from * width], width, &qkv_[to * width]);
@@ -135,66 +143,101 @@ void transformer::drop_unwanted(const team_member& me)
     me.wait_for_all();
 }
 
+/// Of a row, where in cosines_ and sines_.
+std::size_t transformer::angles_at(std::size_t rotation, std::size_t row) const
+{
+    return (rotation * most_tokens + row) * config().head_dim / 2;
+}
+
 void transformer::look_up(const team_member& me, std::span<const segment> segments)
 {
     const std::size_t hidden = config().hidden_size;
-    const std::size_t pairs = frequencies_.size();
     const auto [first, last] = rows_.shared(me);
     for (std::size_t i = first; i != last; ++i) {
         const step_row& at = rows_[i];
         const auto id = static_cast<std::size_t>(segments[at.segment].tokens[at.token]);
         base_.embedding.look_up(id, stream_.subspan(i * hidden, hidden));
-        for (std::size_t p = 0; p != pairs; ++p) {
-            const float angle = static_cast<float>(at.position) * frequencies_[p];
-            cosines_[i * pairs + p] = std::cos(angle);
-            sines_[i * pairs + p] = std::sin(angle);
+        if (config().embedding_scale != 1)
+            scale(&stream_[i * hidden], config().embedding_scale, hidden);
+        for (std::size_t by = 0; by != frequencies_.size(); ++by) {
+            const auto magnitude = static_cast<float>(config().rotations[by].magnitude);
+            const std::size_t to = angles_at(by, i);
+            for (std::size_t p = 0; p != frequencies_[by].size(); ++p) {
+                const float angle = static_cast<float>(at.position) * frequencies_[by][p];
+                cosines_[to + p] = magnitude * std::cos(angle);
+                sines_[to + p] = magnitude * std::sin(angle);
+            }
         }
     }
 }
 
-/// Adds what comes out to the stream.
-void transformer::add_to_stream(const team_member& me, std::size_t layer, linear_kind out,
+/// Adds what comes out of a branch to the stream, through its norm if it has one.
+void transformer::add_to_stream(const team_member& me, std::size_t layer, const branch_plan& branch,
                                 const activations& x)
 {
     const std::size_t hidden = config().hidden_size;
-    multiply(me, layer, out, x,
+    const std::vector<float>& norm = base_.layers[layer][branch.after];
+    const float factor = config().branch_scale;
+    const auto add_up = [&](const float* y, float* to, std::size_t count) {
+        if (factor == 1)
+            add(y, to, count);
+        else
+            add_scaled(y, factor, to, count);
+    };
+    multiply(me, layer, branch.out, x,
              [&](std::size_t r, std::size_t first, std::size_t outs, const float* y, const float*) {
-                 add(y, &stream_[r * hidden + first], outs);
+                 if (norm.empty())
+                     add_up(y, &stream_[r * hidden + first], outs);
+                 else
+                     std::copy_n(y, outs, &made_[r * hidden + first]);
              });
+    if (norm.empty())
+        return;
+    const auto [first, last] = rows_.shared(me);
+    for (std::size_t i = first; i != last; ++i) {
+        float* const made = &made_[i * hidden];
+        rms_norm(made, norm.data(), config().norm_eps, made, hidden);
+        add_up(made, &stream_[i * hidden], hidden);
+    }
 }
 
 void transformer::run_attention(const team_member& me, std::size_t layer, const branch_plan& branch,
                                 std::span<const segment> segments)
 {
-    const std::size_t width = qkv_width(config());
-    normalise(me, base_.layers[layer][branch.norm]);
+    const std::size_t width = config().qkv_width();
+    normalise(me, base_.layers[layer][branch.before]);
     multiply(me, layer, branch.in, normed_,
              [&](std::size_t r, std::size_t first, std::size_t outs, const float* y, const float*) {
                  std::copy_n(y, outs, &qkv_[r * width + first]);
              });
+    normalise_whole(me, layer);
     prepare_heads(me, layer, segments);
     if (layer + 1 == config().layers)
         drop_unwanted(me);
     attend_all(me, layer, segments);
-    add_to_stream(me, layer, branch.out, mixed_);
+    add_to_stream(me, layer, branch, mixed_);
 }
 
 void transformer::run_gated_mlp(const team_member& me, std::size_t layer, const branch_plan& branch)
 {
-    normalise(me, base_.layers[layer][branch.norm]);
+    const activation_kind by = config().plan[layer].activation;
+    normalise(me, base_.layers[layer][branch.before]);
     multiply(me, layer, branch.in, normed_,
              [&](std::size_t r, std::size_t first, std::size_t outs, const float* gate,
-                 const float* up) { gated_.put_gated(r, first, gate, up, outs); });
-    add_to_stream(me, layer, branch.out, gated_);
+                 const float* up) { gated_.put_gated(by, r, first, gate, up, outs); });
+    add_to_stream(me, layer, branch, gated_);
 }
 
-/// Of its own rows, which nobody else has written since all met.
+/// Of its own rows, which nobody else has written since all met. Without a norm, as they are.
 void transformer::normalise(const team_member& me, const std::vector<float>& weight)
 {
+    const std::size_t hidden = config().hidden_size;
     const auto [first, last] = rows_.shared(me);
     for (std::size_t i = first; i != last; ++i)
-        normed_.put_normalised(i, &stream_[i * config().hidden_size], weight.data(),
-                               config().rms_norm_eps);
+        if (weight.empty())
+            normed_.put(i, 0, &stream_[i * hidden], hidden);
+        else
+            normed_.put_normalised(i, &stream_[i * hidden], weight.data(), config().norm_eps);
 }
 
 /// REQUIRES: this thread's own rows of x are complete. Afterwards the product's are.
@@ -232,72 +275,6 @@ void transformer::multiply(const team_member& me, std::size_t layer, linear_kind
         me.wait_for_all();
 }
 
-/// Norms and rotates queries and keys; puts keys and values into the caches. Of its own rows; where
-/// rows are shared, of all rows some heads, since neighbouring positions lie in one cache line.
-void transformer::prepare_heads(const team_member& me, std::size_t layer,
-                                std::span<const segment> segments)
-{
-    const model_config& shape = config();
-    const layer_weights& weights = base_.layers[layer];
-    const std::size_t dim = shape.head_dim, width = shape.q_width() + 2 * shape.kv_width(),
-                      group = shape.heads / shape.kv_heads;
-    const auto [first, last] = rows_.by_rows() ? rows_.shared(me) : row_range{0, rows_.size()};
-    const auto prepare = [&](std::size_t i, float* x, const std::vector<float>& norm) {
-        if (!norm.empty())
-            rms_norm(x, norm.data(), shape.rms_norm_eps, x, dim);
-        rotate(x, &cosines_[i * dim / 2], &sines_[i * dim / 2], dim / 2);
-    };
-    for (std::size_t head = rows_.by_rows() ? 0 : me.index; head < shape.kv_heads;
-         head += rows_.by_rows() ? 1 : me.size)
-        for (std::size_t i = first; i != last; ++i) {
-            float* const q = &qkv_[i * width + head * group * dim];
-            float* const k = &qkv_[i * width + shape.q_width() + head * dim];
-            for (std::size_t each = 0; each != group; ++each)
-                prepare(i, q + each * dim, weights[norm_place::of_queries]);
-            prepare(i, k, weights[norm_place::of_keys]);
-            const std::size_t block = rows_[i].position / attention_block,
-                              slot = rows_[i].position % attention_block;
-            attention_->put(k, k + shape.kv_width(), slot,
-                            segments[rows_[i].segment].cache->at(block, layer, head));
-        }
-}
-
-/// The tiles that are this thread's. Afterwards its own rows of mixed_ are complete.
-void transformer::attend_all(const team_member& me, std::size_t layer,
-                             std::span<const segment> segments)
-{
-    if (rows_.is_straddled())
-        me.wait_for_all();
-    for (const query_tile& each : rows_.tiles())
-        if (each.thread == me.index)
-            attend_tile(each, layer, *segments[each.segment].cache);
-    if (rows_.is_straddled())
-        me.wait_for_all();
-}
-
-void transformer::attend_tile(const query_tile& mine, std::size_t layer, kv_cache& cache)
-{
-    const model_config& shape = config();
-    const std::size_t dim = shape.head_dim, width = shape.q_width() + 2 * shape.kv_width(),
-                      group = shape.heads / shape.kv_heads;
-    thread_local std::vector<attention_query> queries;
-    thread_local std::vector<const std::byte*> blocks;
-    queries.resize(mine.last - mine.first);
-    float* const outputs = own_row(queries.size() * dim);
-    for (std::size_t q = mine.first; q != mine.last; ++q) {
-        const std::size_t r = mine.first_row + q / group, head = mine.kv_head * group + q % group,
-                          at = q - mine.first;
-        queries[at] = {&qkv_[r * width + head * dim], outputs + at * dim, rows_[r].position + 1};
-    }
-    blocks.resize((queries.back().visible + attention_block - 1) / attention_block);
-    for (std::size_t block = 0; block != blocks.size(); ++block)
-        blocks[block] = cache.at(block, layer, mine.kv_head);
-    attention_->attend(queries, blocks);
-    for (std::size_t q = mine.first; q != mine.last; ++q)
-        mixed_.put(mine.first_row + q / group, (mine.kv_head * group + q % group) * dim,
-                   queries[q - mine.first].out, dim);
-}
-
 /// The vocabulary projection, in pieces that bound the memory. REQUIRES: stream_ is complete, and
 /// of wanted rows only.
 void transformer::project(const team_member& me, const receiver& receive)
@@ -307,7 +284,7 @@ void transformer::project(const team_member& me, const receiver& receive)
         const std::size_t count = std::min(logits_rows_, rows_.size() - piece);
         for (std::size_t i = me.index; i < count; i += me.size)
             normed_.put_normalised(i, &stream_[(piece + i) * hidden], base_.final_norm.data(),
-                                   config().rms_norm_eps);
+                                   config().norm_eps);
         me.wait_for_all();
         engine_->multiply(base_.output, normed_.from(0), {me.index, 0, count, me.index, me.size},
                           [&](const product_tile& tile) {
@@ -319,7 +296,12 @@ void transformer::project(const team_member& me, const receiver& receive)
         me.wait_for_all();
         for (std::size_t i = me.index; i < count; i += me.size) {
             const step_row& at = rows_[piece + i];
-            receive(at.segment, at.token, logits_.subspan(i * vocab, vocab));
+            const std::span<float> logits = logits_.subspan(i * vocab, vocab);
+            if (config().logit_scale != 1)
+                scale(logits.data(), config().logit_scale, vocab);
+            if (config().logit_cap != 0)
+                cap_softly(logits.data(), config().logit_cap, vocab);
+            receive(at.segment, at.token, logits);
         }
         me.wait_for_all(); // before the next piece's logits are written
     }

@@ -1,7 +1,7 @@
 #pragma once
 // The forward pass of a decoder-only transformer (Touvron et al. 2023), branch by branch as
-// layer_plan.hpp has it: RMSNorm, rotary positions, grouped-query attention, SwiGLU; an adapter's
-// additive term beside each product.
+// layer_plan.hpp has it: RMSNorm, rotary positions, grouped-query attention, gated MLPs; an
+// adapter's additive term beside each product.
 
 #include "hf/compute/activations.hpp"
 #include "hf/compute/attention.hpp"
@@ -57,11 +57,12 @@ private:
     void prepare_products();
 
     // What each thread of a team does. Its own rows are rows_.shared(me).
+    std::size_t angles_at(std::size_t rotation, std::size_t row) const;
     void look_up(const team_member& me, std::span<const segment> segments);
     void run_attention(const team_member& me, std::size_t layer, const branch_plan& branch,
                        std::span<const segment> segments);
     void run_gated_mlp(const team_member& me, std::size_t layer, const branch_plan& branch);
-    void add_to_stream(const team_member& me, std::size_t layer, linear_kind out,
+    void add_to_stream(const team_member& me, std::size_t layer, const branch_plan& branch,
                        const activations& x);
     void drop_unwanted(const team_member& me);
     /// One row of a tile: its strands' columns from first_out on, biased and adapted.
@@ -70,6 +71,7 @@ private:
     void multiply(const team_member& me, std::size_t layer, linear_kind kind, const activations& x,
                   const row_receiver& receive);
     void normalise(const team_member& me, const std::vector<float>& weight);
+    void normalise_whole(const team_member& me, std::size_t layer);
     void prepare_heads(const team_member& me, std::size_t layer, std::span<const segment> segments);
     void attend_all(const team_member& me, std::size_t layer, std::span<const segment> segments);
     void attend_tile(const query_tile& mine, std::size_t layer, kv_cache& cache);
@@ -77,8 +79,8 @@ private:
 
     const base_weights& base_;
     std::unique_ptr<const attention> attention_;
-    std::vector<float> frequencies_;
-    std::size_t logits_rows_; // of one piece of the vocabulary projection
+    std::vector<std::vector<float>> frequencies_; // by rotation
+    std::size_t logits_rows_;                     // of one piece of the vocabulary projection
 
     // of the step under way
     matmul_engine* engine_ = nullptr;
@@ -92,7 +94,8 @@ private:
     std::span<float> qkv_;             // [tokens, q + k + v]
     activations mixed_;                // [tokens, q], attention's output
     activations gated_;                // [tokens, intermediate]
-    std::span<float> cosines_, sines_; // [tokens, head_dim / 2]
+    std::span<float> made_;            // [tokens, hidden], what is normed after a branch; or none
+    std::span<float> cosines_, sines_; // [rotations, tokens, head_dim / 2]
     std::span<float> logits_;          // [logits_rows_, vocab]
 };
 

@@ -2,7 +2,7 @@
 // Byte-pair encoding (Sennrich et al. 2016, §3.2) with the vocabulary and merges of a
 // tokenizer.json.
 
-#include "hf/text/json_place.hpp"
+#include "hf/files/json_place.hpp"
 
 #include <warmd/divergence.hpp>
 

@@ -2,7 +2,7 @@
 // What the readers of a tokenizer.json's components (normalizer, pre_tokenizer, post_processor,
 // decoder) share.
 
-#include "hf/text/json_place.hpp"
+#include "hf/files/json_place.hpp"
 
 #include <cstddef>
 #include <string>

@@ -1,7 +1,7 @@
 #pragma once
 // What Replace and Split look for: a string, or a regular expression.
 
-#include "hf/text/json_place.hpp"
+#include "hf/files/json_place.hpp"
 
 #include <cstddef>
 #include <memory>

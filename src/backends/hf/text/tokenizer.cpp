@@ -60,16 +60,14 @@ result<tokenizer> tokenizer::load(const std::filesystem::path& tokenizer_json,
     const result<std::string> text = read_text(tokenizer_json, max_file_bytes, rules);
     if (!text)
         return text.error();
-    const auto failed = [&](errc code, const std::string& detail) {
-        return failure{code, tokenizer_json.string() + ": " + detail};
-    };
     const result<json::value> document = parse_json(*text);
     if (!document)
-        return failed(errc::load_failed, "not JSON: " + document.error().detail);
+        return failure{errc::load_failed,
+                       tokenizer_json.native() + ": not JSON: " + document.error().detail};
     const auto bos = read_bos_token(tokenizer_json.parent_path() / "tokenizer_config.json", rules);
     if (!bos)
         return bos.error();
-    complaint wrong;
+    complaint wrong(tokenizer_json);
     try {
         auto all = std::make_unique<const parts>(json_place(*document, "", wrong));
         if (!wrong) {
@@ -81,7 +79,7 @@ result<tokenizer> tokenizer::load(const std::filesystem::path& tokenizer_json,
     } catch (const std::exception& e) { // the normalizer, at work on the added tokens
         wrong.add(errc::load_failed, e.what());
     }
-    return failed(wrong.first().code, wrong.first().detail);
+    return wrong.first();
 }
 
 std::vector<token_id> tokenizer::encode(std::string_view utf8, bool add_special_tokens) const

@@ -63,42 +63,82 @@ BOOST_AUTO_TEST_CASE(absent_members_take_transformers_defaults)
     BOOST_TEST(config.kv_heads == 32u);
     BOOST_TEST(config.head_dim == 128u);
     BOOST_TEST(config.max_positions == 2048u);
-    BOOST_TEST(config.rms_norm_eps == 1e-6f);
-    BOOST_TEST(config.rope.theta == 10000.0);
+    BOOST_TEST(config.norm_eps == 1e-6f);
+    BOOST_TEST(config.rotations.at(0).theta == 10000.0);
     BOOST_TEST(!config.tied_embeddings);
     BOOST_TEST(config.eos.empty());
 }
 
 BOOST_AUTO_TEST_CASE(each_family_has_its_own_defaults_and_biases)
 {
+    const auto bias = [](const model_config& config, linear_kind kind) {
+        return config.plan.at(0)[kind].bias;
+    };
+    const auto norms_heads = [](const model_config& config) {
+        return config.plan.at(0)[norm_place::of_queries].width == config.head_dim;
+    };
     const auto mistral = config_of("", "", "MistralForCausalLM").value();
     BOOST_TEST((mistral.kv_heads == 8u && mistral.intermediate_size == 14336u &&
-                !mistral.qkv_bias && !mistral.qk_norm));
+                !bias(mistral, linear_kind::qkv) && !norms_heads(mistral)));
     const auto qwen2 = config_of(R"("hidden_size":512)", "", "Qwen2ForCausalLM").value();
-    BOOST_TEST((qwen2.head_dim == 16u && qwen2.qkv_bias && !qwen2.output_bias && !qwen2.qk_norm));
+    BOOST_TEST((qwen2.head_dim == 16u && bias(qwen2, linear_kind::qkv) &&
+                !bias(qwen2, linear_kind::output) && !norms_heads(qwen2)));
     const auto qwen3 = config_of(R"("hidden_size":64)", "", "Qwen3ForCausalLM").value();
-    BOOST_TEST((qwen3.head_dim == 128u && !qwen3.qkv_bias && qwen3.qk_norm));
+    BOOST_TEST((qwen3.head_dim == 128u && !bias(qwen3, linear_kind::qkv) && norms_heads(qwen3)));
     const auto biased = config_of(R"("attention_bias":true)", "", "Qwen3ForCausalLM").value();
-    BOOST_TEST((biased.qkv_bias && biased.output_bias && !biased.mlp_bias));
-    refused(config_of(R"("model_type":"llama")", "", "MistralForCausalLM"), errc::unsupported,
-            "llama");
-    refused(config_of("", "", "GPT2LMHeadModel"), errc::unsupported, "GPT2LMHeadModel");
-    refused(config_of("", "", "GPT2LMHeadModel"), errc::unsupported,
-            "LlamaForCausalLM, MistralForCausalLM, Qwen2ForCausalLM, Qwen3ForCausalLM");
+    BOOST_TEST((bias(biased, linear_kind::qkv) && bias(biased, linear_kind::output) &&
+                !bias(biased, linear_kind::mlp_in)));
 }
 
-BOOST_AUTO_TEST_CASE(a_sliding_window_bounds_the_input_where_the_family_uses_it)
+BOOST_AUTO_TEST_CASE(the_model_type_decides_and_architectures_only_where_there_is_none)
 {
-    const auto longest = [](const std::string& architecture, const std::string& members) {
-        return config_of(members, "", architecture).value().longest_input();
+    const auto type = [](const std::string& members, const std::string& architecture) {
+        return config_of(members, "", architecture).value().kv_heads;
     };
-    BOOST_TEST(longest("MistralForCausalLM", "") == 4096u);
-    BOOST_TEST(longest("MistralForCausalLM", R"("sliding_window":100)") == 100u);
-    BOOST_TEST(longest("MistralForCausalLM", R"("sliding_window":null)") == 131072u);
-    BOOST_TEST(longest("Qwen2ForCausalLM", R"("sliding_window":100)") == 32768u);
-    BOOST_TEST(longest("Qwen2ForCausalLM", R"("sliding_window":100,"use_sliding_window":true)") ==
-               100u);
-    BOOST_TEST(longest("LlamaForCausalLM", R"("sliding_window":100)") == 2048u);
+    BOOST_TEST(type(R"("model_type":"llama")", "MistralForCausalLM") == 32u);
+    BOOST_TEST(type(R"("model_type":"llama")", "LLaMAForCausalLM") == 32u);
+    BOOST_TEST(type("", "MistralForCausalLM") == 8u);
+    BOOST_TEST(type(R"("model_type":null)", "MistralForCausalLM") == 8u);
+    refused(config_of("", "", "ReformerForCausalLM"), errc::unsupported, "ReformerForCausalLM");
+    refused(config_of(R"("model_type":"reformer")", "", "LlamaForCausalLM"), errc::unsupported,
+            "reformer");
+    refused(config_of("", "", "ReformerForCausalLM"), errc::unsupported, "llama, mistral");
+}
+
+BOOST_AUTO_TEST_CASE(layers_have_the_windows_that_their_family_gives_them)
+{
+    const auto windows = [](const std::string& architecture, const std::string& members) {
+        std::vector<std::size_t> all;
+        for (const layer_plan& layer :
+             config_of("\"num_hidden_layers\":4" + members, "", architecture).value().plan)
+            all.push_back(layer.window);
+        return all;
+    };
+    const auto same = [](std::size_t window) { return std::vector<std::size_t>(4, window); };
+    BOOST_TEST(windows("MistralForCausalLM", "") == same(4096));
+    BOOST_TEST(windows("MistralForCausalLM", R"(,"sliding_window":100)") == same(100));
+    BOOST_TEST(windows("MistralForCausalLM", R"(,"sliding_window":null)") == same(0));
+    BOOST_TEST(windows("LlamaForCausalLM", R"(,"sliding_window":100)") == same(0));
+    const std::string qwen = R"(,"sliding_window":100,"use_sliding_window":true)";
+    BOOST_TEST(windows("Qwen2ForCausalLM", R"(,"sliding_window":100)") == same(0));
+    BOOST_TEST(windows("Qwen2ForCausalLM", qwen) == same(0)); // from layer 28 on
+    BOOST_TEST(windows("Qwen2ForCausalLM", qwen + R"(,"max_window_layers":1)") ==
+               (std::vector<std::size_t>{0, 100, 100, 100}));
+    const std::string types = R"(,"layer_types":["sliding_attention","full_attention",)"
+                              R"("sliding_attention","sliding_attention"])";
+    BOOST_TEST(windows("Qwen2ForCausalLM", qwen + types) ==
+               (std::vector<std::size_t>{100, 0, 100, 100}));
+    BOOST_TEST(windows("Gemma2ForCausalLM", R"(,"sliding_window":7)") ==
+               (std::vector<std::size_t>{7, 0, 7, 0}));
+    BOOST_TEST(windows("Gemma3ForCausalLM", R"(,"sliding_window":7,"sliding_window_pattern":3)") ==
+               (std::vector<std::size_t>{7, 7, 0, 7}));
+    BOOST_TEST(windows("Olmo3ForCausalLM", "") == (std::vector<std::size_t>{4096, 4096, 4096, 0}));
+    refused(config_of(R"("num_hidden_layers":1,"layer_types":["linear_attention"])", "",
+                      "Olmo3ForCausalLM"),
+            errc::unsupported, "linear_attention");
+    refused(config_of(R"("num_hidden_layers":2,"layer_types":["full_attention"])", "",
+                      "Olmo3ForCausalLM"),
+            errc::load_failed, "layer_types");
 }
 
 BOOST_AUTO_TEST_CASE(both_generations_of_the_file_say_the_same)
@@ -111,9 +151,10 @@ BOOST_AUTO_TEST_CASE(both_generations_of_the_file_say_the_same)
         config_of(R"("rope_parameters":{"rope_theta":500000.0,"rope_type":"linear","factor":4.0},)"
                   R"("dtype":"float32")")
             .value();
-    BOOST_TEST((old_style.rope.scaling == rope_config::type::linear));
-    BOOST_TEST((rope_frequencies(old_style.rope, 16) == rope_frequencies(new_style.rope, 16)));
-    BOOST_TEST(rope_frequencies(old_style.rope, 16)[0] == 0.25f);
+    BOOST_TEST((old_style.rotations.at(0).scaling == rope_config::type::linear));
+    BOOST_TEST((rope_frequencies(old_style.rotations.at(0), 16) ==
+                rope_frequencies(new_style.rotations.at(0), 16)));
+    BOOST_TEST(rope_frequencies(old_style.rotations.at(0), 16)[0] == 0.25f);
 }
 
 BOOST_AUTO_TEST_CASE(rope_scaling_counts_before_rope_parameters_if_it_says_anything)
@@ -122,14 +163,15 @@ BOOST_AUTO_TEST_CASE(rope_scaling_counts_before_rope_parameters_if_it_says_anyth
     const auto both =
         config_of(plain + R"("rope_theta":500000.0,"rope_scaling":{"type":"linear","factor":4.0})")
             .value();
-    BOOST_TEST((both.rope.scaling == rope_config::type::linear && both.rope.theta == 500000.0));
+    BOOST_TEST((both.rotations.at(0).scaling == rope_config::type::linear &&
+                both.rotations.at(0).theta == 500000.0));
     for (const char* const nothing : {"null", "{}"}) {
         const auto one = config_of(plain + R"("rope_scaling":)" + nothing).value();
-        BOOST_TEST((one.rope.scaling == rope_config::type::unscaled));
-        BOOST_TEST(one.rope.theta == 500000.0);
+        BOOST_TEST((one.rotations.at(0).scaling == rope_config::type::unscaled));
+        BOOST_TEST(one.rotations.at(0).theta == 500000.0);
     }
-    refused(config_of(plain + R"("rope_scaling":{"rope_type":"yarn","factor":2})"),
-            errc::unsupported, "yarn");
+    refused(config_of(plain + R"("rope_scaling":{"rope_type":"twist","factor":2})"),
+            errc::unsupported, "twist");
 }
 
 BOOST_AUTO_TEST_CASE(rotations_by_type_of_layer_are_refused_and_never_taken_for_the_default)
@@ -168,13 +210,11 @@ BOOST_AUTO_TEST_CASE(the_ends_of_text_come_from_the_generation_config_first)
 
 BOOST_AUTO_TEST_CASE(what_would_change_the_numbers_is_refused_by_name)
 {
-    refused(config_of(R"("hidden_act":"gelu")"), errc::unsupported, "gelu");
-    refused(config_of(R"("rope_scaling":{"rope_type":"yarn","factor":2})"), errc::unsupported,
-            "yarn");
+    refused(config_of(R"("hidden_act":"relu6")"), errc::unsupported, "relu6");
+    refused(config_of(R"("rope_scaling":{"rope_type":"twist","factor":2})"), errc::unsupported,
+            "twist");
     refused(config_of(R"("quantization_config":{"bits":4})"), errc::unsupported,
             "quantization_config");
-    refused(config_of(R"("partial_rotary_factor":0.5)"), errc::unsupported,
-            "partial_rotary_factor");
     refused(config_of(R"("rope_scaling":{"rope_type":"llama3","factor":8})"), errc::load_failed,
             "low_freq_factor");
 }
@@ -182,6 +222,9 @@ BOOST_AUTO_TEST_CASE(what_would_change_the_numbers_is_refused_by_name)
 BOOST_AUTO_TEST_CASE(a_member_of_the_wrong_kind_is_named)
 {
     refused(config_of(R"("num_attention_heads":0)"), errc::load_failed, "num_attention_heads");
+    refused(config_of(R"("partial_rotary_factor":1.5)"), errc::load_failed,
+            "partial_rotary_factor");
+    refused(config_of(R"("num_hidden_layers":5000)"), errc::load_failed, "num_hidden_layers");
     refused(config_of(R"("num_hidden_layers":1e3)"), errc::load_failed, "num_hidden_layers");
     refused(config_of(R"("vocab_size":99999999999999999999)"), errc::load_failed, "vocab_size");
     refused(config_of(R"("rms_norm_eps":-1)"), errc::load_failed, "rms_norm_eps");

@@ -42,13 +42,14 @@ model_config odd_config()
     config.heads = 3;
     config.kv_heads = 1;
     config.head_dim = 10;
+    config.plan = {llama_layer(config)};
     return config;
 }
 
 /// An adapter on every linear layer, each of another rank.
 struct adapted {
     model_config config = odd_config();
-    std::array<linear_shape, linear_kinds> shapes = plan_of(config).linears;
+    std::array<linear_shape, linear_kinds> shapes = config.plan[0].linears;
     std::vector<lora_factors> factors;
     lora_weights weights;
 

@@ -4,18 +4,29 @@
 
 namespace warmd::hf {
 
-const family* find_family(std::string_view architecture)
+const family* find_family(std::string_view model_type, std::string_view architecture)
 {
-    const auto found = std::ranges::find(families, architecture, &family::architecture);
+    const auto found = std::ranges::find_if(families, [&](const family* each) {
+        return model_type.empty() ? each->architecture == architecture
+                                  : each->model_type == model_type;
+    });
     return found == families.end() ? nullptr : *found;
 }
 
-std::string known_architectures()
+std::string known_families()
 {
     std::string all;
     for (const family* const each : families)
-        all += (all.empty() ? "" : ", ") + std::string(each->architecture);
+        all += (all.empty() ? "" : ", ") + std::string(each->model_type);
     return all;
+}
+
+void norm_heads(const json_place&, model_config& config)
+{
+    for (layer_plan& layer : config.plan) {
+        layer[norm_place::of_queries] = {"self_attn.q_norm", config.head_dim};
+        layer[norm_place::of_keys] = {"self_attn.k_norm", config.head_dim};
+    }
 }
 
 } // namespace warmd::hf

@@ -1,6 +1,9 @@
 #pragma once
 // The families of models that can be read: each one description, in a file of its own.
 
+#include "hf/files/json_place.hpp"
+#include "hf/model/model_config.hpp"
+
 #include <array>
 #include <cstdint>
 #include <string>
@@ -8,30 +11,51 @@
 
 namespace warmd::hf {
 
-/// What distinguishes a family from the common model: the defaults of its configuration
-/// (Transformers' *Config class), and what of layer_plan.hpp its layers have.
+/// What distinguishes a family from Llama: the defaults of its configuration (Transformers'
+/// *Config class), which members it has, and what its layers are made of.
 struct family {
-    /// A bias or window is there always, never, or if its member of config.json says so.
+    /// Something is there always, never, or if its member of config.json says so.
     enum class has { never, always, if_asked };
 
-    std::string_view architecture; ///< in config.json's `architectures`
-    std::string_view model_type;
-    std::uint64_t vocab_size, intermediate_size;
-    std::uint64_t kv_heads; ///< 0: as many as heads
-    std::uint64_t head_dim; ///< 0: hidden_size / heads
-    std::uint64_t max_positions;
-    has qkv_bias, output_bias, mlp_bias; ///< asked by attention_bias, attention_bias, mlp_bias
-    bool qk_norm;                        ///< RMSNorm over each head of queries and keys
-    has window;                          ///< sliding_window; asked by use_sliding_window
+    std::string_view model_type;   ///< of config.json, which decides
+    std::string_view architecture; ///< in `architectures`, where there is no model_type
+
+    // Defaults of sizes
+    std::int64_t vocab_size = 32000, hidden_size = 4096, intermediate_size = 11008;
+    std::int64_t layers = 32, heads = 32;
+    std::int64_t kv_heads = 0; ///< 0: as many as heads
+    std::int64_t head_dim = 0; ///< 0: hidden_size / heads
+    std::int64_t max_positions = 2048;
+    double norm_eps = 1e-6, theta = 10000, partial_rotary = 1;
+    bool tied = false;
+
+    std::string_view activation_member = "hidden_act", activation = "silu";
+    has qkv_bias = has::never, output_bias = has::never; ///< asked by attention_bias
+    has mlp_bias = has::never;                           ///< asked by mlp_bias
+    has window = has::never;      ///< sliding_window; asked by use_sliding_window
+    std::int64_t window_size = 0; ///< its default, 0: none
+    std::int64_t full_every = 0;  ///< with one: every so manieth layer has none
+    bool rotates_by_type = false; ///< rope_parameters may differ for layers with a window
+    bool rotates_neighbours = false;
+
+    /// What else differs, once all that is above has been read.
+    void (*adapt)(const json_place& fields, model_config& config) = nullptr;
 };
 
-extern const family llama, mistral, qwen2, qwen3;
+extern const family gemma2, gemma3, granite, llama, mistral, olmo2, olmo3, phi3, qwen2, qwen3,
+    smollm3;
 /// All of them.
-inline constexpr std::array<const family*, 4> families{&llama, &mistral, &qwen2, &qwen3};
+inline constexpr std::array families{&gemma2, &gemma3, &granite, &llama, &mistral, &olmo2,
+                                     &olmo3,  &phi3,   &qwen2,   &qwen3, &smollm3};
 
-/// The family of an architecture, or null.
-const family* find_family(std::string_view architecture);
-/// Their architectures, comma separated, for messages.
-std::string known_architectures();
+/// The family of a model_type, or of an architecture if there is none; null if it is unknown.
+const family* find_family(std::string_view model_type, std::string_view architecture);
+/// Their model types, comma separated, for messages.
+std::string known_families();
+
+// What several families have.
+
+/// RMSNorm over each head of queries and keys (Henry et al. 2020).
+void norm_heads(const json_place&, model_config& config);
 
 } // namespace warmd::hf

@@ -4,8 +4,8 @@ namespace warmd::hf {
 
 /// Qwen3 (Yang et al. 2025): heads of 128 by themselves, queries and keys normed.
 const family qwen3{
-    .architecture = "Qwen3ForCausalLM",
     .model_type = "qwen3",
+    .architecture = "Qwen3ForCausalLM",
     .vocab_size = 151936,
     .intermediate_size = 22016,
     .kv_heads = 32,
@@ -13,9 +13,9 @@ const family qwen3{
     .max_positions = 32768,
     .qkv_bias = family::has::if_asked,
     .output_bias = family::has::if_asked,
-    .mlp_bias = family::has::never,
-    .qk_norm = true,
     .window = family::has::if_asked,
+    .window_size = 4096,
+    .adapt = norm_heads,
 };
 
 } // namespace warmd::hf
