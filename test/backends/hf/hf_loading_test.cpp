@@ -31,8 +31,10 @@ void expect_good_estimate(const model_spec& spec)
 } // namespace
 
 BOOST_DATA_TEST_CASE(the_estimate_is_what_is_allocated,
-                     boost::unit_test::data::make({"demo", "fixtures/llama-smol",
-                                                   "fixtures/llama3-mini", "fixtures/llama2-mini"}),
+                     boost::unit_test::data::make(std::vector<std::string>{
+                         "demo", "fixtures/llama-smol", "fixtures/llama3-mini",
+                         "fixtures/llama2-mini"}) +
+                         boost::unit_test::data::make(family_models),
                      name)
 {
     expect_good_estimate(spec_of(test_data / name / "model"));

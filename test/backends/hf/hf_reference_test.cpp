@@ -263,12 +263,6 @@ std::vector<double> top_distances(reference& model)
     return distances;
 }
 
-/// A model of each family, on both sides of its windows and limits.
-const std::string family_models[] = {
-    "families/gemma2",       "families/gemma3",     "families/gemma3-wrapper",
-    "families/granite",      "families/llama-yarn", "families/mistral-window",
-    "families/olmo2",        "families/olmo3",      "families/phi3",
-    "families/qwen2-window", "families/qwen2-yarn", "families/smollm3"};
 const std::string models[] = {"fixtures/llama-smol",
                               "fixtures/llama3-mini",
                               "fixtures/llama2-mini",

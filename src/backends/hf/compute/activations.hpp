@@ -54,6 +54,23 @@ public:
             put(row, first + i, some.data(), left);
         }
     }
+    /// Columns [first, first + count) of a row: by(x).
+    void put_activated(activation_kind by, std::size_t row, std::size_t first, const float* x,
+                       std::size_t count)
+    {
+        static constexpr std::array<float, piece> ones = [] {
+            std::array<float, piece> all{};
+            all.fill(1);
+            return all;
+        }();
+        for (std::size_t i = 0; i < count; i += piece)
+            put_gated(by, row, first + i, x + i, ones.data(), std::min(piece, count - i));
+    }
+    /// A whole row becomes another's.
+    void copy_row(std::size_t from_row, std::size_t to_row)
+    {
+        std::copy_n(from(from_row), width_ * of_->number_bytes(), at(to_row, 0));
+    }
     /// A row in fp32: its own memory, or `room`, which has the row's width.
     const float* row(std::size_t row, float* room) const
     {

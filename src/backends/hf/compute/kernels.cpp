@@ -112,6 +112,24 @@ void rms_norm(const float* x, const float* weight, float eps, float* y, std::siz
 }
 
 WARMD_FOR_EACH_LEVEL
+void layer_norm(const float* x, const float* weight, const float* bias, float eps, float* y,
+                std::size_t width)
+{
+    const auto count = static_cast<float>(width);
+    float sum = 0, squares = 0;
+#pragma omp simd reduction(+ : sum)
+    for (std::size_t i = 0; i < width; ++i)
+        sum += x[i];
+    const float mean = sum / count;
+#pragma omp simd reduction(+ : squares)
+    for (std::size_t i = 0; i < width; ++i)
+        squares += (x[i] - mean) * (x[i] - mean);
+    const float factor = 1 / std::sqrt(squares / count + eps);
+    for (std::size_t i = 0; i < width; ++i)
+        y[i] = weight[i] * ((x[i] - mean) * factor) + (bias ? bias[i] : 0);
+}
+
+WARMD_FOR_EACH_LEVEL
 void rotate(float* x, const float* cosines, const float* sines, std::size_t pairs)
 {
 #pragma omp simd // they do not overlap

@@ -13,6 +13,11 @@ namespace warmd::hf {
 /// y = x / sqrt(mean(x^2) + eps) * weight (Zhang & Sennrich 2019). x and y may be the same.
 void rms_norm(const float* x, const float* weight, float eps, float* y, std::size_t width);
 
+/// y = (x - mean(x)) / sqrt(var(x) + eps) * weight + bias (Ba et al. 2016); bias may be null. x and
+/// y may be the same.
+void layer_norm(const float* x, const float* weight, const float* bias, float eps, float* y,
+                std::size_t width);
+
 /// Rotates the pairs (x[i], x[i + n]) by the angles whose cosines and sines are given, n = pairs
 /// (Su et al. 2021, with the halves of a head as the pairs' two sides, as Transformers has it).
 void rotate(float* x, const float* cosines, const float* sines, std::size_t pairs);

@@ -19,8 +19,8 @@ namespace warmd::hf {
 namespace {
 
 constexpr const char* embedding_name = "model.embed_tokens.weight";
-constexpr const char* final_norm_name = "model.norm.weight";
 constexpr const char* output_name = "lm_head.weight";
+constexpr const char* output_bias_name = "lm_head.bias";
 
 std::string weight_of(std::size_t layer, const std::string& name)
 {
@@ -35,12 +35,16 @@ std::string bias_of(std::size_t layer, const std::string& name)
 using visitor =
     std::function<result<void>(const std::string& tensor, std::vector<std::uint64_t> shape)>;
 
-result<void> visit_layer(const layer_plan& plan, std::size_t layer, const visitor& visit)
+result<void> visit_layer(const model_config& config, std::size_t layer, const visitor& visit)
 {
+    const layer_plan& plan = config.plan[layer];
     std::vector<std::pair<std::string, std::vector<std::uint64_t>>> tensors;
     for (const norm_shape& norm : plan.norms)
-        if (norm.width != 0)
+        if (norm.width != 0) {
             tensors.push_back({weight_of(layer, norm.name), {norm.width}});
+            if (config.norm_bias)
+                tensors.push_back({bias_of(layer, norm.name), {norm.width}});
+        }
     for (const linear_shape& shape : plan.linears)
         for (const linear_shape::part& part : shape.parts) {
             tensors.push_back({weight_of(layer, part.name), {part.out, shape.in}});
@@ -65,10 +69,16 @@ result<void> visit_tensors(const model_config& config, const checkpoint& file, c
     if (auto good = visit(embedding_name, {config.vocab_size, config.hidden_size}); !good)
         return good;
     for (std::size_t layer = 0; layer != config.layers; ++layer)
-        if (auto good = visit_layer(config.plan[layer], layer, visit); !good)
+        if (auto good = visit_layer(config, layer, visit); !good)
             return good;
-    if (auto good = visit(final_norm_name, {config.hidden_size}); !good)
+    if (auto good = visit(config.final_norm + ".weight", {config.hidden_size}); !good)
         return good;
+    if (config.norm_bias)
+        if (auto good = visit(config.final_norm + ".bias", {config.hidden_size}); !good)
+            return good;
+    if (config.output_bias)
+        if (auto good = visit(output_bias_name, {config.vocab_size}); !good)
+            return good;
     return has_own_output(config, file)
                ? visit(output_name, {config.vocab_size, config.hidden_size})
                : result<void>();
@@ -78,6 +88,10 @@ result<void> visit_tensors(const model_config& config, const checkpoint& file, c
 bool is_redundant(const std::string& tensor) { return tensor.ends_with(".rotary_emb.inv_freq"); }
 
 std::uint64_t bytes_of(const std::vector<float>& values) { return values.size() * sizeof(float); }
+std::uint64_t bytes_of(const norm_weights& norm)
+{
+    return bytes_of(norm.weight) + bytes_of(norm.bias);
+}
 
 /// Of all matrices.
 std::uint64_t packed_bytes(const model_config& config, const weight_format& computes,
@@ -157,7 +171,9 @@ public:
         place_ = made.memory.data();
         for (std::size_t layer = 0; layer != config_.layers; ++layer)
             made.layers.push_back(load_layer(config_.plan[layer], layer));
-        made.final_norm = read_norm(final_norm_name);
+        made.final_norm = read_norm(config_.final_norm);
+        if (config_.output_bias)
+            made.output_bias = read(output_bias_name);
         const stored_rows output =
             has_own_output(config_, file_) ? read_rows({output_name}) : made.embedding.rows();
         made.output_norm = output.norm;
@@ -173,7 +189,7 @@ private:
         layer_weights made;
         for (std::size_t place = 0; place != norm_places; ++place)
             if (plan.norms[place].width != 0)
-                made.norms[place] = read_norm(weight_of(layer, plan.norms[place].name));
+                made.norms[place] = read_norm(module_path(layer, plan.norms[place].name));
         const auto& shapes = plan.linears;
         for (std::size_t kind = 0; kind != linear_kinds; ++kind) {
             std::vector<std::string> weights;
@@ -212,12 +228,14 @@ private:
         return values;
     }
 
-    std::vector<float> read_norm(const std::string& tensor)
+    norm_weights read_norm(const std::string& module)
     {
-        std::vector<float> weights = read(tensor);
-        for (float& each : weights)
+        norm_weights made{read(module + ".weight"), {}};
+        for (float& each : made.weight)
             each += config_.norm_offset;
-        return weights;
+        if (config_.norm_bias)
+            made.bias = read(module + ".bias");
+        return made;
     }
 
     /// Tensors one after the other, as they are stored if all are alike, else in fp32; valid until
@@ -298,9 +316,10 @@ void embedding_table::look_up(std::size_t id, std::span<float> to) const
 
 std::uint64_t base_weights::bytes() const
 {
-    std::uint64_t sum = memory.bytes() + embedding.bytes() + bytes_of(final_norm);
+    std::uint64_t sum =
+        memory.bytes() + embedding.bytes() + bytes_of(final_norm) + bytes_of(output_bias);
     for (const layer_weights& layer : layers) {
-        for (const std::vector<float>& norm : layer.norms)
+        for (const norm_weights& norm : layer.norms)
             sum += bytes_of(norm);
         for (const linear& each : layer.linears)
             sum += bytes_of(each.bias);

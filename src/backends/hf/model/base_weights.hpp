@@ -48,12 +48,17 @@ struct linear {
     std::vector<float> bias; ///< empty: none
 };
 
-struct layer_weights {
-    std::array<std::vector<float>, norm_places>
-        norms; ///< by norm_place, with config.norm_offset; empty: none
-    std::array<linear, linear_kinds> linears; ///< by linear_kind
+/// Of one norm, with config.norm_offset.
+struct norm_weights {
+    std::vector<float> weight; ///< empty: there is no such norm
+    std::vector<float> bias;   ///< empty: none
+};
 
-    const std::vector<float>& operator[](norm_place place) const
+struct layer_weights {
+    std::array<norm_weights, norm_places> norms; ///< by norm_place
+    std::array<linear, linear_kinds> linears;    ///< by linear_kind
+
+    const norm_weights& operator[](norm_place place) const
     {
         return norms[static_cast<std::size_t>(place)];
     }
@@ -76,8 +81,9 @@ struct base_weights {
     const weight_format& computes;
     embedding_table embedding;
     std::vector<layer_weights> layers = {};
-    std::vector<float> final_norm = {};
-    packed_matrix output = {}; ///< [vocab, hidden]
+    norm_weights final_norm = {};
+    packed_matrix output = {};           ///< [vocab, hidden]
+    std::vector<float> output_bias = {}; ///< empty: none
     double output_norm = 0;
 
     std::uint64_t bytes() const; ///< what is allocated

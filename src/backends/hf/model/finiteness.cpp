@@ -74,19 +74,20 @@ public:
     std::optional<double> run()
     {
         const model_config& config = base_.config;
+        double x = 0;
         double stream = kept(base_.embedding.rows().norm * scale(config.embedding_scale));
         for (std::size_t layer = 0; layer != base_.layers.size(); ++layer)
             for (const branch_plan& branch : config.plan[layer].branches) {
-                const double x = normalise(base_.layers[layer][branch.before], stream);
-                const double inner = branch.what == branch_plan::part::attention
-                                         ? attend(layer, multiply(layer, branch.in, x))
-                                         : gate(multiply(layer, branch.in, x));
+                if (!branch.beside)
+                    x = normalise(base_.layers[layer][branch.before], stream);
+                const double inner = run(branch.what, layer, multiply(layer, branch.in, x));
                 const double made = normalise(base_.layers[layer][branch.after],
                                               multiply(layer, branch.out, inner));
                 stream = kept(stream + made * scale(config.branch_scale));
             }
-        const double logits =
-            kept(base_.output_norm * normalise(base_.final_norm, stream) * rounding);
+        const double logits = kept(
+            (base_.output_norm * normalise(base_.final_norm, stream) + norm(base_.output_bias)) *
+            rounding);
         const double scaled = kept(logits * scale(config.logit_scale));
         return all_kept_ ? std::optional(std::max(logits, scaled)) : std::nullopt;
     }
@@ -99,19 +100,29 @@ private:
     }
     static double scale(float by) { return std::abs(static_cast<double>(by)); }
     /// Of x, if there is such a norm.
-    double normalise(const std::vector<float>& gain, double x)
+    double normalise(const norm_weights& by, double x)
     {
-        return gain.empty() ? x
-                            : kept(std::sqrt(static_cast<double>(gain.size())) * largest_of(gain) *
-                                   rounding);
+        if (by.weight.empty())
+            return x;
+        const double gain =
+            std::sqrt(static_cast<double>(by.weight.size())) * largest_of(by.weight);
+        return kept((gain + norm(by.bias)) * rounding);
     }
     double attend(std::size_t layer, double qkv)
     {
         const double q = normalise(base_.layers[layer][norm_place::of_queries], qkv),
                      k = normalise(base_.layers[layer][norm_place::of_keys], qkv);
-        kept(q * turning_ * scale(base_.config.query_scale));
+        kept(q * turning_ * scale(base_.config.query_scale_at(base_.config.max_positions)));
         kept(k * turning_);
         return kept(std::sqrt(static_cast<double>(base_.config.heads)) * qkv * rounding);
+    }
+    double run(branch_plan::part what, std::size_t layer, double in)
+    {
+        switch (what) {
+        case branch_plan::part::attention: return attend(layer, in);
+        case branch_plan::part::gated_mlp: return gate(in);
+        default: return in; // no activation makes anything larger
+        }
     }
     double gate(double gate_up) { return kept(gate_up * gate_up * rounding); }
     double multiply(std::size_t layer, linear_kind kind, double x)

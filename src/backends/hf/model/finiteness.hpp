@@ -5,6 +5,7 @@
 // With the Euclidean norm of a vector and the Frobenius norm of a matrix,
 //
 //     RMSNorm (Zhang & Sennrich 2019)   ||x / sqrt(mean(x^2) + eps) * g|| <= sqrt(width) max|g|
+//     LayerNorm (Ba et al. 2016)        the same, and ||b|| more
 //     a product                         ||W x + b|| <= ||W|| ||x|| + ||b||
 //     LoRA (Hu et al. 2021, eq. 3)      adds at most |s| ||B|| ||A|| ||x||
 //     rotary positions                  leave norms as they are, but for their magnitude

@@ -53,15 +53,23 @@ struct norm_shape {
     std::size_t width = 0; ///< of what it norms; 0: there is none
 };
 
+/// What is normed in a model.
+enum class norm_kind {
+    root_mean_square, ///< Zhang & Sennrich 2019
+    layer,            ///< Ba et al. 2016
+};
+
 /// What reads the residual stream and adds what it makes to it, through norms where there are any.
 struct branch_plan {
     enum class part {
         attention, ///< queries, keys and values by `in`; normed, rotated; attention; `out`
         gated_mlp, ///< activation(gate) * up (Shazeer 2020), both by `in`; `out`
+        mlp,       ///< activation of `in`; `out`
     };
     part what;
     norm_place before, after;
     linear_kind in, out;
+    bool beside = false; ///< reads what the branch before it read, as that was normed
 };
 
 /// One layer. What is not said is as in Llama.
@@ -69,7 +77,7 @@ struct layer_plan {
     std::array<norm_shape, norm_places> norms;      ///< by norm_place
     std::array<linear_shape, linear_kinds> linears; ///< by linear_kind; of one shape in all layers
     std::vector<branch_plan> branches;              ///< one after the other
-    activation_kind activation = activation_kind::silu; ///< of a gated MLP
+    activation_kind activation = activation_kind::silu; ///< of an MLP
     std::size_t window = 0; ///< positions that a token sees, its own and those before; 0: all
     std::optional<std::size_t> rotation = 0; ///< of model_config::rotations; none: not rotated
 

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <limits>
 #include <utility>
 
@@ -74,7 +75,7 @@ std::vector<bool> read_windowed(const json_place& fields, const family& model, s
         return windowed;
     }
     const std::int64_t every =
-        model.full_every == 0
+        model.full_every == 0 || types
             ? 0
             : fields.integer_or("sliding_window_pattern", model.full_every, 1, most_layers);
     // Qwen's windows begin at a layer.
@@ -256,7 +257,7 @@ model_config read_architecture(const json_place& fields, const family& model)
     config.head_dim =
         size("head_dim", model.head_dim != 0 ? model.head_dim : static_cast<std::int64_t>(share));
     config.max_positions = size("max_position_embeddings", model.max_positions);
-    config.norm_eps = static_cast<float>(fields.positive_or("rms_norm_eps", model.norm_eps));
+    config.norm_eps = static_cast<float>(fields.positive_or(model.norm_eps_member, model.norm_eps));
     if (config.heads % config.kv_heads != 0)
         fields.ill_typed("num_key_value_heads", "a divisor of num_attention_heads, which is " +
                                                     std::to_string(config.heads));
@@ -289,6 +290,14 @@ model_config read_architecture(const json_place& fields, const family& model)
 }
 
 } // namespace
+
+float model_config::query_scale_at(std::size_t position) const
+{
+    if (query_growth == 0)
+        return query_scale;
+    const double periods = std::floor(static_cast<double>(position) / growth_period);
+    return query_scale * static_cast<float>(1 + query_growth * std::log(1 + periods));
+}
 
 std::size_t model_config::longest_input() const
 {

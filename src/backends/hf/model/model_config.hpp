@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <string>
 #include <vector>
 
 namespace warmd::hf {
@@ -30,26 +31,33 @@ struct model_config {
     std::vector<layer_plan> plan{};       ///< by layer
     std::vector<rope_config> rotations{}; ///< that the layers refer to
 
-    /// RMSNorm (Zhang & Sennrich 2019) by what a checkpoint has as its weights.
+    norm_kind norm = norm_kind::root_mean_square;
+    bool norm_bias = false; ///< of a layer norm
     float norm_eps = 0;
     float norm_offset = 0; ///< is added to a norm's weights: 1 where they are kept around 0
+    std::string final_norm = "model.norm"; ///< the last one's module
 
     /// What is multiplied on the way.
     float embedding_scale = 1; ///< of what goes into the stream first
     float query_scale = 1;     ///< beside attention's own 1 / sqrt(head_dim)
-    float branch_scale = 1;    ///< of what a branch adds to the stream
+    /// Of queries at position p, beside that: 1 + query_growth ln(1 + floor(p / growth_period)).
+    double query_growth = 0, growth_period = 1;
+    float branch_scale = 1; ///< of what a branch adds to the stream
     float logit_scale = 1;
     /// cap tanh(x / cap) bounds softly; 0: not at all.
     float score_cap = 0; ///< of attention's scores
     float logit_cap = 0; ///< after logit_scale
 
     bool tied_embeddings = false; ///< the output projection is the embedding, unless there is one
+    bool output_bias = false;     ///< of the output projection
     bool wrapped = false; ///< the language part of a model that has others, by its tensors' names
     std::vector<token_id> eos{};   ///< tokens that end a generation; may be empty
     std::optional<token_id> bos{}; ///< bos_token_id, if it is in the vocabulary
 
     std::size_t q_width() const { return heads * head_dim; }
     std::size_t kv_width() const { return kv_heads * head_dim; }
+    /// What a query at that position is multiplied with.
+    float query_scale_at(std::size_t position) const;
     /// Queries, keys and values of one token.
     std::size_t qkv_width() const { return q_width() + 2 * kv_width(); }
     /// Longest input in tokens.

@@ -100,7 +100,7 @@ void transformer::step(matmul_engine& engine, std::span<const segment> segments,
                 if (branch.what == branch_plan::part::attention)
                     run_attention(me, layer, branch, segments);
                 else
-                    run_gated_mlp(me, layer, branch);
+                    run_mlp(me, layer, branch);
         me.wait_for_all();
         project(me, receive);
     });
@@ -137,6 +137,7 @@ void transformer::drop_unwanted(const team_member& me)
         rows_.keep_wanted([&](std::size_t from, std::size_t to) {
             std::copy_n(&stream_[from * hidden], hidden, &stream_[to * hidden]);
             std::copy_n(&qkv_[from * width], width, &qkv_[to * width]);
+            normed_.copy_row(from, to); // where a branch beside attention reads it
         });
         divide(me.size);
     }
@@ -176,7 +177,7 @@ void transformer::add_to_stream(const team_member& me, std::size_t layer, const 
                                 const activations& x)
 {
     const std::size_t hidden = config().hidden_size;
-    const std::vector<float>& norm = base_.layers[layer][branch.after];
+    const norm_weights& norm = base_.layers[layer][branch.after];
     const float factor = config().branch_scale;
     const auto add_up = [&](const float* y, float* to, std::size_t count) {
         if (factor == 1)
@@ -186,17 +187,17 @@ void transformer::add_to_stream(const team_member& me, std::size_t layer, const 
     };
     multiply(me, layer, branch.out, x,
              [&](std::size_t r, std::size_t first, std::size_t outs, const float* y, const float*) {
-                 if (norm.empty())
+                 if (norm.weight.empty())
                      add_up(y, &stream_[r * hidden + first], outs);
                  else
                      std::copy_n(y, outs, &made_[r * hidden + first]);
              });
-    if (norm.empty())
+    if (norm.weight.empty())
         return;
     const auto [first, last] = rows_.shared(me);
     for (std::size_t i = first; i != last; ++i) {
         float* const made = &made_[i * hidden];
-        rms_norm(made, norm.data(), config().norm_eps, made, hidden);
+        normalise(norm, made, made);
         add_up(made, &stream_[i * hidden], hidden);
     }
 }
@@ -205,7 +206,7 @@ void transformer::run_attention(const team_member& me, std::size_t layer, const 
                                 std::span<const segment> segments)
 {
     const std::size_t width = config().qkv_width();
-    normalise(me, base_.layers[layer][branch.before]);
+    normalise_stream(me, base_.layers[layer][branch.before]);
     multiply(me, layer, branch.in, normed_,
              [&](std::size_t r, std::size_t first, std::size_t outs, const float* y, const float*) {
                  std::copy_n(y, outs, &qkv_[r * width + first]);
@@ -218,26 +219,49 @@ void transformer::run_attention(const team_member& me, std::size_t layer, const 
     add_to_stream(me, layer, branch, mixed_);
 }
 
-void transformer::run_gated_mlp(const team_member& me, std::size_t layer, const branch_plan& branch)
+void transformer::run_mlp(const team_member& me, std::size_t layer, const branch_plan& branch)
 {
     const activation_kind by = config().plan[layer].activation;
-    normalise(me, base_.layers[layer][branch.before]);
-    multiply(me, layer, branch.in, normed_,
-             [&](std::size_t r, std::size_t first, std::size_t outs, const float* gate,
-                 const float* up) { gated_.put_gated(by, r, first, gate, up, outs); });
+    if (!branch.beside)
+        normalise_stream(me, base_.layers[layer][branch.before]);
+    multiply(
+        me, layer, branch.in, normed_,
+        [&](std::size_t r, std::size_t first, std::size_t outs, const float* x, const float* up) {
+            if (branch.what == branch_plan::part::gated_mlp)
+                gated_.put_gated(by, r, first, x, up, outs);
+            else
+                gated_.put_activated(by, r, first, x, outs);
+        });
     add_to_stream(me, layer, branch, gated_);
 }
 
-/// Of its own rows, which nobody else has written since all met. Without a norm, as they are.
-void transformer::normalise(const team_member& me, const std::vector<float>& weight)
+/// Of [by.weight.size()] numbers; x and y may be the same.
+void transformer::normalise(const norm_weights& by, const float* x, float* y) const
 {
-    const std::size_t hidden = config().hidden_size;
+    if (config().norm == norm_kind::root_mean_square)
+        rms_norm(x, by.weight.data(), config().norm_eps, y, by.weight.size());
+    else
+        layer_norm(x, by.weight.data(), by.bias.empty() ? nullptr : by.bias.data(),
+                   config().norm_eps, y, by.weight.size());
+}
+
+/// A row of the stream into normed_. Without a norm, as it is.
+void transformer::put_normalised(const norm_weights& by, const float* x, std::size_t row)
+{
+    if (!by.weight.empty() && config().norm == norm_kind::root_mean_square)
+        return normed_.put_normalised(row, x, by.weight.data(), config().norm_eps);
+    float* const room = own_row(config().hidden_size);
+    if (!by.weight.empty())
+        normalise(by, x, room);
+    normed_.put(row, 0, by.weight.empty() ? x : room, config().hidden_size);
+}
+
+/// Of its own rows, which nobody else has written since all met.
+void transformer::normalise_stream(const team_member& me, const norm_weights& by)
+{
     const auto [first, last] = rows_.shared(me);
     for (std::size_t i = first; i != last; ++i)
-        if (weight.empty())
-            normed_.put(i, 0, &stream_[i * hidden], hidden);
-        else
-            normed_.put_normalised(i, &stream_[i * hidden], weight.data(), config().norm_eps);
+        put_normalised(by, &stream_[i * config().hidden_size], i);
 }
 
 /// REQUIRES: this thread's own rows of x are complete. Afterwards the product's are.
@@ -283,8 +307,7 @@ void transformer::project(const team_member& me, const receiver& receive)
     for (std::size_t piece = 0; piece < rows_.size(); piece += logits_rows_) {
         const std::size_t count = std::min(logits_rows_, rows_.size() - piece);
         for (std::size_t i = me.index; i < count; i += me.size)
-            normed_.put_normalised(i, &stream_[(piece + i) * hidden], base_.final_norm.data(),
-                                   config().norm_eps);
+            put_normalised(base_.final_norm, &stream_[(piece + i) * hidden], i);
         me.wait_for_all();
         engine_->multiply(base_.output, normed_.from(0), {me.index, 0, count, me.index, me.size},
                           [&](const product_tile& tile) {
@@ -297,6 +320,8 @@ void transformer::project(const team_member& me, const receiver& receive)
         for (std::size_t i = me.index; i < count; i += me.size) {
             const step_row& at = rows_[piece + i];
             const std::span<float> logits = logits_.subspan(i * vocab, vocab);
+            if (!base_.output_bias.empty())
+                add(base_.output_bias.data(), logits.data(), vocab);
             if (config().logit_scale != 1)
                 scale(logits.data(), config().logit_scale, vocab);
             if (config().logit_cap != 0)

@@ -61,7 +61,7 @@ private:
     void look_up(const team_member& me, std::span<const segment> segments);
     void run_attention(const team_member& me, std::size_t layer, const branch_plan& branch,
                        std::span<const segment> segments);
-    void run_gated_mlp(const team_member& me, std::size_t layer, const branch_plan& branch);
+    void run_mlp(const team_member& me, std::size_t layer, const branch_plan& branch);
     void add_to_stream(const team_member& me, std::size_t layer, const branch_plan& branch,
                        const activations& x);
     void drop_unwanted(const team_member& me);
@@ -70,7 +70,9 @@ private:
                                             const float* first, const float* second)>;
     void multiply(const team_member& me, std::size_t layer, linear_kind kind, const activations& x,
                   const row_receiver& receive);
-    void normalise(const team_member& me, const std::vector<float>& weight);
+    void normalise(const norm_weights& by, const float* x, float* y) const;
+    void put_normalised(const norm_weights& by, const float* x, std::size_t row);
+    void normalise_stream(const team_member& me, const norm_weights& by);
     void normalise_whole(const team_member& me, std::size_t layer);
     void prepare_heads(const team_member& me, std::size_t layer, std::span<const segment> segments);
     void attend_all(const team_member& me, std::size_t layer, std::span<const segment> segments);

@@ -12,7 +12,7 @@ void transformer::normalise_whole(const team_member& me, std::size_t layer)
 {
     const model_config& shape = config();
     const auto spans_heads = [&](norm_place place) {
-        return base_.layers[layer][place].size() > shape.head_dim;
+        return base_.layers[layer][place].weight.size() > shape.head_dim;
     };
     if (!spans_heads(norm_place::of_queries) && !spans_heads(norm_place::of_keys))
         return;
@@ -20,9 +20,9 @@ void transformer::normalise_whole(const team_member& me, std::size_t layer)
     for (std::size_t i = first; i != last; ++i) {
         float* at = &qkv_[i * shape.qkv_width()];
         for (const norm_place place : {norm_place::of_queries, norm_place::of_keys}) {
-            const std::vector<float>& norm = base_.layers[layer][place];
-            rms_norm(at, norm.data(), shape.norm_eps, at, norm.size());
-            at += norm.size();
+            const norm_weights& norm = base_.layers[layer][place];
+            normalise(norm, at, at);
+            at += norm.weight.size();
         }
     }
     if (!rows_.by_rows())
@@ -40,9 +40,9 @@ void transformer::prepare_heads(const team_member& me, std::size_t layer,
                       group = shape.heads / shape.kv_heads;
     const auto [first, last] = rows_.by_rows() ? rows_.shared(me) : row_range{0, rows_.size()};
     const auto by = config().plan[layer].rotation;
-    const auto prepare = [&](std::size_t i, float* x, const std::vector<float>& norm) {
-        if (norm.size() == dim)
-            rms_norm(x, norm.data(), shape.norm_eps, x, dim);
+    const auto prepare = [&](std::size_t i, float* x, const norm_weights& norm) {
+        if (norm.weight.size() == dim)
+            normalise(norm, x, x);
         if (by)
             (shape.rotations[*by].neighbours ? rotate_neighbours : rotate)(
                 x, &cosines_[angles_at(*by, i)], &sines_[angles_at(*by, i)],
@@ -55,8 +55,8 @@ void transformer::prepare_heads(const team_member& me, std::size_t layer,
             float* const k = &qkv_[i * width + shape.q_width() + head * dim];
             for (std::size_t each = 0; each != group; ++each)
                 prepare(i, q + each * dim, weights[norm_place::of_queries]);
-            if (shape.query_scale != 1)
-                scale(q, shape.query_scale, group * dim);
+            if (const float factor = shape.query_scale_at(rows_[i].position); factor != 1)
+                scale(q, factor, group * dim);
             prepare(i, k, weights[norm_place::of_keys]);
             const std::size_t block = rows_[i].position / attention_block,
                               slot = rows_[i].position % attention_block;

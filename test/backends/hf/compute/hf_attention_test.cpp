@@ -36,6 +36,8 @@ std::vector<float> noise(std::size_t count, unsigned seed)
     return values;
 }
 
+constexpr std::size_t unbounded = std::numeric_limits<std::size_t>::max();
+
 /// One head: its positions put into blocks, and queries [head_dim] that look at them.
 struct head {
     const attention& by;
@@ -62,37 +64,43 @@ struct head {
     }
 
     /// The outputs [count, head_dim] of queries [first, first + count), of which the i-th sees
-    /// visible[i] positions.
-    std::vector<float> attend(std::size_t first, std::span<const std::size_t> visible) const
+    /// the last `window` of visible[i] positions, given blocks from `skipped` on.
+    std::vector<float> attend(std::size_t first, std::span<const std::size_t> visible,
+                              std::size_t window = unbounded, std::size_t skipped = 0) const
     {
+        const std::size_t begin = skipped * attention_block;
         std::vector<float> out(visible.size() * head_dim, std::numeric_limits<float>::quiet_NaN());
         std::vector<attention_query> tile;
         for (std::size_t i = 0; i != visible.size(); ++i)
-            tile.push_back({&queries[(first + i) * head_dim], &out[i * head_dim], visible[i]});
+            tile.push_back({&queries[(first + i) * head_dim], &out[i * head_dim],
+                            visible[i] - begin, visible[i] - std::min(visible[i], window) - begin});
         std::vector<const std::byte*> seen;
-        for (std::size_t i = 0; i * attention_block < *std::ranges::max_element(visible); ++i)
+        for (std::size_t i = skipped; i * attention_block < *std::ranges::max_element(visible); ++i)
             seen.push_back(blocks[i].data());
         by.attend(tile, seen);
         return out;
     }
 
     /// By the definition, in fp64.
-    std::vector<double> expected(std::size_t query, std::size_t visible) const
+    std::vector<double> expected(std::size_t query, std::size_t visible,
+                                 std::size_t window = unbounded, double cap = 0) const
     {
+        const std::size_t first = visible - std::min(visible, window);
         std::vector<double> weights, out(head_dim);
-        for (std::size_t i = 0; i != visible; ++i) {
+        for (std::size_t i = first; i != visible; ++i) {
             double score = 0;
             for (std::size_t d = 0; d != head_dim; ++d)
                 score += static_cast<double>(queries[query * head_dim + d]) *
                          static_cast<double>(keys[i * head_dim + d]);
-            weights.push_back(std::exp(score / std::sqrt(static_cast<double>(head_dim))));
+            score /= std::sqrt(static_cast<double>(head_dim));
+            weights.push_back(std::exp(cap == 0 ? score : cap * std::tanh(score / cap)));
         }
         double sum = 0;
         for (const double each : weights)
             sum += each;
-        for (std::size_t i = 0; i != visible; ++i)
+        for (std::size_t i = first; i != visible; ++i)
             for (std::size_t d = 0; d != head_dim; ++d)
-                out[d] += weights[i] / sum * static_cast<double>(values[i * head_dim + d]);
+                out[d] += weights[i - first] / sum * static_cast<double>(values[i * head_dim + d]);
         return out;
     }
 };
@@ -203,4 +211,52 @@ BOOST_DATA_TEST_CASE(a_query_has_the_same_bits_whatever_follows_what_it_sees,
         BOOST_TEST(same_bits(std::span(both).first(head_dim), expected),
                    visible << " positions of 299");
     }
+}
+
+namespace {
+
+/// How far outputs are from the definition's.
+double furthest(const head& one, std::span<const float> found, std::span<const std::size_t> visible,
+                std::size_t window, double cap = 0)
+{
+    double most = 0;
+    for (std::size_t i = 0; i != visible.size(); ++i) {
+        const auto expected = one.expected(i, visible[i], window, cap);
+        for (std::size_t d = 0; d != one.head_dim; ++d) {
+            const double distance =
+                std::abs(static_cast<double>(found[i * one.head_dim + d]) - expected[d]);
+            most = distance <= most ? most : distance; // NaN is the furthest
+        }
+    }
+    return most;
+}
+
+} // namespace
+
+BOOST_DATA_TEST_CASE(a_query_with_a_window_sees_so_many_positions_and_no_blocks_before,
+                     kinds* boost::unit_test::data::make(head_dims), kind, head_dim)
+{
+    const auto by = made(kind, head_dim);
+    const double tolerance = kind == "amx" ? 0.03 : 1e-5;
+    const std::size_t count = std::min<std::size_t>(by->most_queries(), 9);
+    for (const std::size_t positions : {9, 33, 100, 300})
+        for (const std::size_t window : {1, 2, 8, 31, 32, 33, 64, 99, 100, 101}) {
+            const head one(*by, head_dim, positions, count);
+            const auto visible = staggered(count, positions);
+            const auto all = one.attend(0, visible, window);
+            BOOST_TEST(furthest(one, all, visible, window) <= tolerance,
+                       positions << " positions, a window of " << window);
+            const std::size_t least = visible[0] - std::min(visible[0], window);
+            BOOST_TEST(same_bits(one.attend(0, visible, window, least / attention_block), all),
+                       positions << " positions, a window of " << window);
+        }
+}
+
+BOOST_DATA_TEST_CASE(scores_are_capped_softly, boost::unit_test::data::make(head_dims), head_dim)
+{
+    const auto by = make_fp32_attention(head_dim, 1.5F);
+    const head one(*by, head_dim, 70, 3);
+    const auto visible = staggered(3, 70);
+    BOOST_TEST(furthest(one, one.attend(0, visible), visible, unbounded, 1.5) <= 1e-5);
+    BOOST_TEST(furthest(one, one.attend(0, visible), visible, unbounded) > 1e-3);
 }

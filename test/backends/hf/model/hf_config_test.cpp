@@ -198,6 +198,48 @@ BOOST_AUTO_TEST_CASE(llama3_scaling_slows_only_the_slow_rotations)
     BOOST_TEST(std::abs(scaled[7] - plain[7] / 8) < 1e-12f);
 }
 
+BOOST_AUTO_TEST_CASE(inputs_may_be_as_long_as_positions_are_turned_alike)
+{
+    const auto longest = [](const std::string& rope) {
+        return config_of(R"("max_position_embeddings":100,"head_dim":4,"rope_scaling":)" + rope)
+            .value()
+            .longest_input();
+    };
+    BOOST_TEST(longest(R"({"rope_type":"linear","factor":4})") == 100u);
+    BOOST_TEST(longest(R"({"type":"yarn","factor":4})") == 400u); // as Qwen's cards advise
+    BOOST_TEST(longest(R"({"type":"yarn","factor":4,"original_max_position_embeddings":25})") ==
+               100u);
+    BOOST_TEST(longest(R"({"rope_type":"dynamic","factor":4})") == 100u);
+    BOOST_TEST(longest(R"({"type":"su","original_max_position_embeddings":25,)"
+                       R"("short_factor":[1,1],"long_factor":[2,2]})") == 25u);
+    refused(config_of(R"("head_dim":4,"rope_scaling":{"rope_type":"longrope",)"
+                      R"("short_factor":[1,1,1],"long_factor":[2,2]})"),
+            errc::unsupported, "3 factors for 2 pairs");
+}
+
+BOOST_AUTO_TEST_CASE(half_of_a_heads_dimensions_may_turn)
+{
+    const auto config = config_of(R"("head_dim":8,"partial_rotary_factor":0.5)").value();
+    BOOST_TEST(config.rotations.at(0).rotated(config.head_dim) == 4u);
+    refused(config_of(R"("head_dim":8,"partial_rotary_factor":0.4)"), errc::load_failed,
+            "partial_rotary_factor");
+}
+
+BOOST_AUTO_TEST_CASE(the_text_part_of_a_wrapped_model_is_read)
+{
+    const auto config =
+        config_of(R"("model_type":"gemma3","text_config":{"model_type":"gemma3_text",)"
+                  R"("num_hidden_layers":3},"eos_token_id":[1,106])",
+                  "", "Gemma3ForConditionalGeneration")
+            .value();
+    BOOST_TEST((config.wrapped && config.layers == 3u && config.tied_embeddings));
+    BOOST_TEST(config.eos == (std::vector<token_id>{1, 106}));
+    refused(config_of(R"("model_type":"gemma3","text_config":{"model_type":"gemma3_text"},)"
+                      R"("quantization_config":{"bits":4})"),
+            errc::unsupported, "quantization_config");
+    refused(config_of(R"("model_type":"gemma3")"), errc::load_failed, "text_config");
+}
+
 BOOST_AUTO_TEST_CASE(the_ends_of_text_come_from_the_generation_config_first)
 {
     BOOST_TEST(config_of(R"("eos_token_id":7)").value().eos == std::vector<token_id>{7});

@@ -33,7 +33,7 @@ const view null_view{.what = view::mode::null};
 constexpr float no_number = std::numeric_limits<float>::quiet_NaN(),
                 infinite = std::numeric_limits<float>::infinity();
 
-const char* const models[] = {"fixtures/llama-smol",
+const std::string models[] = {"fixtures/llama-smol",
                               "fixtures/llama3-mini",
                               "fixtures/llama2-mini",
                               "fixtures/mistral-mini",
@@ -197,7 +197,8 @@ bool refused_through(const result<std::unique_ptr<backend>>& loaded, const std::
 } // namespace
 
 BOOST_DATA_TEST_CASE(no_logit_exceeds_its_bound,
-                     boost::unit_test::data::make(models) *
+                     (boost::unit_test::data::make(models) +
+                      boost::unit_test::data::make(family_models)) *
                          boost::unit_test::data::make({"fp32", "bf16"}),
                      name, dtype)
 {
@@ -249,10 +250,10 @@ BOOST_AUTO_TEST_CASE(whatever_is_not_finite_or_might_overflow_has_no_bound)
     BOOST_REQUIRE(acted_on != products.end());
     BOOST_TEST(logit_bound(weights, {}).has_value());
     for (const float bad : {no_number, infinite, 1e30F}) {
-        for (std::vector<float>& norm : last.norms)
-            if (!norm.empty())
-                BOOST_TEST(spoilt(norm.at(1), bad));
-        BOOST_TEST(spoilt(weights.final_norm[0], bad));
+        for (norm_weights& norm : last.norms)
+            if (!norm.weight.empty())
+                BOOST_TEST(spoilt(norm.weight.at(1), bad));
+        BOOST_TEST(spoilt(weights.final_norm.weight[0], bad));
         BOOST_TEST(spoilt(weights.output_norm, static_cast<double>(bad)));
         for (linear& each : last.linears) {
             BOOST_TEST(spoilt(each.norm, static_cast<double>(bad)));

@@ -29,4 +29,27 @@ void norm_heads(const json_place&, model_config& config)
     }
 }
 
+void set_biases(model_config& config, const layer_biases& biases)
+{
+    for (layer_plan& layer : config.plan) {
+        layer[linear_kind::qkv].bias = biases.qkv;
+        layer[linear_kind::output].bias = biases.output;
+        layer[linear_kind::mlp_in].bias = layer[linear_kind::mlp_out].bias = biases.mlp;
+    }
+}
+
+void use_layer_norms(model_config& config, bool biased)
+{
+    config.norm = norm_kind::layer;
+    config.norm_bias = biased;
+}
+
+void run_side_by_side(model_config& config)
+{
+    for (layer_plan& layer : config.plan) {
+        layer[norm_place::before_mlp] = {};
+        layer.branches.back().beside = true;
+    }
+}
+
 } // namespace warmd::hf

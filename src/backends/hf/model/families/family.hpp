@@ -26,6 +26,7 @@ struct family {
     std::int64_t kv_heads = 0; ///< 0: as many as heads
     std::int64_t head_dim = 0; ///< 0: hidden_size / heads
     std::int64_t max_positions = 2048;
+    std::string_view norm_eps_member = "rms_norm_eps";
     double norm_eps = 1e-6, theta = 10000, partial_rotary = 1;
     bool tied = false;
 
@@ -42,11 +43,14 @@ struct family {
     void (*adapt)(const json_place& fields, model_config& config) = nullptr;
 };
 
-extern const family gemma2, gemma3, granite, llama, mistral, olmo2, olmo3, phi3, qwen2, qwen3,
-    smollm3;
+extern const family cohere, cohere2, ernie4_5, exaone4, gemma2, gemma3, glm, glm4, granite, helium,
+    llama, ministral3, mistral, olmo2, olmo3, phi, phi3, qwen2, qwen3, smollm3, stablelm,
+    starcoder2;
 /// All of them.
-inline constexpr std::array families{&gemma2, &gemma3, &granite, &llama, &mistral, &olmo2,
-                                     &olmo3,  &phi3,   &qwen2,   &qwen3, &smollm3};
+inline constexpr std::array families{
+    &cohere,  &cohere2, &ernie4_5, &exaone4,    &gemma2,   &gemma3,    &glm,   &glm4,
+    &granite, &helium,  &llama,    &ministral3, &mistral,  &olmo2,     &olmo3, &phi,
+    &phi3,    &qwen2,   &qwen3,    &smollm3,    &stablelm, &starcoder2};
 
 /// The family of a model_type, or of an architecture if there is none; null if it is unknown.
 const family* find_family(std::string_view model_type, std::string_view architecture);
@@ -57,5 +61,11 @@ std::string known_families();
 
 /// RMSNorm over each head of queries and keys (Henry et al. 2020).
 void norm_heads(const json_place&, model_config& config);
+/// Each layer's projections have these biases.
+void set_biases(model_config& config, const layer_biases& biases);
+/// Layer norms, with or without biases.
+void use_layer_norms(model_config& config, bool biased);
+/// The MLP reads what attention reads, normed once.
+void run_side_by_side(model_config& config);
 
 } // namespace warmd::hf

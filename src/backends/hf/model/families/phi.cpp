@@ -1,0 +1,42 @@
+#include "hf/model/families/family.hpp"
+
+namespace warmd::hf {
+
+namespace {
+
+void adapt(const json_place& fields, model_config& config)
+{
+    if (fields.flag("qk_layernorm", false))
+        fields.refuse("qk_layernorm", "true");
+    use_layer_norms(config, true);
+    set_biases(config, {true, true, true});
+    run_side_by_side(config);
+    config.final_norm = "model.final_layernorm";
+    config.output_bias = true;
+    for (layer_plan& layer : config.plan) {
+        layer[linear_kind::output].parts = {{"self_attn.dense", config.hidden_size}};
+        layer[linear_kind::mlp_in].parts = {{"mlp.fc1", config.intermediate_size}};
+        layer[linear_kind::mlp_in].strands = 1;
+        layer[linear_kind::mlp_out].parts = {{"mlp.fc2", config.hidden_size}};
+        layer.branches.back().what = branch_plan::part::mlp;
+    }
+}
+
+} // namespace
+
+/// Phi-1, 1.5 and 2 (Li et al. 2023): attention and MLP side by side, biases everywhere.
+const family phi{
+    .model_type = "phi",
+    .architecture = "PhiForCausalLM",
+    .vocab_size = 51200,
+    .hidden_size = 2048,
+    .intermediate_size = 8192,
+    .layers = 24,
+    .norm_eps_member = "layer_norm_eps",
+    .norm_eps = 1e-5,
+    .partial_rotary = 0.5,
+    .activation = "gelu_new",
+    .adapt = adapt,
+};
+
+} // namespace warmd::hf
