@@ -42,6 +42,7 @@ inline const std::string family_models[] = {"families/cohere",
                                             "families/phi",
                                             "families/phi3",
                                             "families/qwen2-window",
+                                            "families/qwen2-yarn",
                                             "families/smollm3",
                                             "families/stablelm",
                                             "families/starcoder2"};
