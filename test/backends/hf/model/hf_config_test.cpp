@@ -102,7 +102,7 @@ BOOST_AUTO_TEST_CASE(the_model_type_decides_and_architectures_only_where_there_i
     refused(config_of("", "", "ReformerForCausalLM"), errc::unsupported, "ReformerForCausalLM");
     refused(config_of(R"("model_type":"reformer")", "", "LlamaForCausalLM"), errc::unsupported,
             "reformer");
-    refused(config_of("", "", "ReformerForCausalLM"), errc::unsupported, "llama, mistral");
+    refused(config_of("", "", "ReformerForCausalLM"), errc::unsupported, "llama, ministral3");
 }
 
 BOOST_AUTO_TEST_CASE(layers_have_the_windows_that_their_family_gives_them)
