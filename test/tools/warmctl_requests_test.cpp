@@ -95,7 +95,7 @@ BOOST_AUTO_TEST_CASE(a_conversation_is_read_from_a_file)
     const std::string talk = (home.path / "talk.json").native();
     test::write_file(talk, "[{\"role\": \"user\",\n  \"content\": \"a\\nb\"}]\n");
     BOOST_TEST(params_of({"render", "-m", "/m", "--messages", talk}) ==
-               R"({"model":{"base":"/m"},"messages":[{"role": "user",   "content": "a\nb"}] })");
+               R"({"model":{"base":"/m"},"messages":[{"role":"user","content":"a\nb"}]})");
     BOOST_TEST(params_of({"render", "-m", "/m", "--messages", talk, "--tools", talk, "--kwargs",
                           "{\"x\":1}", "--template", "rag", "--no-generation-prompt", "--continue"})
                    .ends_with(R"("chat_template_kwargs":{"x":1},"add_generation_prompt":false,)"

@@ -43,12 +43,12 @@ request make_with_model(const question& from, std::vector<std::string> texts, Me
     });
 }
 
-/// Within JSON a line break can only be space between two tokens.
+/// Within JSON a line break can only be space between two tokens. `called`: "PARAMS are".
 std::string on_one_line(std::string text, const std::string& called)
 {
     const auto parsed = parse_json(text);
     if (!parsed)
-        throw usage_error(called + " is not JSON: " + parsed.error().detail);
+        throw usage_error(called + " not JSON: " + parsed.error().detail);
     std::replace_if(
         text.begin(), text.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
     return text;
@@ -64,7 +64,7 @@ std::string json_in(const std::string& file)
             throw usage_error("cannot read '" + file + "'");
     }
     std::istream& from = file == "-" ? std::cin : opened;
-    return on_one_line(std::string(std::istreambuf_iterator<char>(from), {}), "'" + file + "'");
+    return on_one_line(std::string(std::istreambuf_iterator<char>(from), {}), "'" + file + "' is");
 }
 
 /// Prompt, completion, prompt, completion, …: from words, or from lines with a tab between the two.
@@ -132,7 +132,7 @@ request ask_render(const question& from)
         if (const auto tools = typed.text("tools"))
             out.key("tools").raw(json_in(*tools));
         if (const auto kwargs = typed.text("kwargs"))
-            out.key("chat_template_kwargs").raw(on_one_line(*kwargs, "--kwargs"));
+            out.key("chat_template_kwargs").raw(on_one_line(*kwargs, "--kwargs is"));
         if (typed.has("no-generation-prompt"))
             out.member("add_generation_prompt", false);
         if (typed.has("continue"))
@@ -214,7 +214,7 @@ request ask_call(const question& from)
     if (words.size() == 2)
         made.params =
             words[1] == "-" ? std::string(std::istreambuf_iterator<char>(std::cin), {}) : words[1];
-    made.params = on_one_line(std::move(made.params), "PARAMS");
+    made.params = on_one_line(std::move(made.params), "PARAMS are");
     return made;
 }
 

@@ -21,6 +21,16 @@ result<json::value> read_json(const std::filesystem::path& file, const file_rule
     return parsed;
 }
 
+result<json::object> read_json_object(const std::filesystem::path& file, const file_rules& rules)
+{
+    auto read = read_json(file, rules);
+    if (!read)
+        return read.error();
+    if (!read->is_object())
+        return failure{errc::load_failed, file.native() + ": must be a JSON object"};
+    return std::move(read->get_object());
+}
+
 std::string in_short(const json::value& value)
 {
     if (value.is_object())

@@ -19,6 +19,10 @@ namespace warmd::hf {
 /// Reads and parses a JSON file of a few megabytes; load_failed names the file.
 result<json::value> read_json(const std::filesystem::path& file, const file_rules& rules = {});
 
+/// The same, whose top level must be an object.
+result<json::object> read_json_object(const std::filesystem::path& file,
+                                      const file_rules& rules = {});
+
 /// The first thing wrong with a document, if any.
 class complaint {
 public:

@@ -4,7 +4,7 @@
 #include "chat/chat_template.hpp"
 #include "chat/continuation.hpp"
 #include "hf/files/input_file.hpp"
-#include "hf/files/json_fields.hpp"
+#include "hf/files/json_place.hpp"
 #include "hf/text/special_tokens.hpp"
 #include "json/json_document.hpp"
 

@@ -1,6 +1,6 @@
 #include "hf/text/special_tokens.hpp"
 
-#include "hf/files/json_fields.hpp"
+#include "hf/files/json_place.hpp"
 
 #include <boost/json.hpp>
 
