@@ -40,7 +40,6 @@ struct http_carried final : carrier {
             asio::steady_timer& bell =
                 bells.try_emplace(name, io, asio::steady_timer::time_point::max()).first->second;
             ++waiting;
-            boost::system::error_code ec;
             try {
                 co_await bell.async_wait(asio::use_awaitable);
             } catch (const boost::system::system_error&) {

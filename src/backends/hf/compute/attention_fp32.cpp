@@ -80,7 +80,7 @@ struct layout {
         const ints at = index + static_cast<std::int32_t>(first);
         floats x;
         load(scores + first, x);
-        x = (at >= begin) & (at < end) ? x : highest;
+        x = ((at >= begin) & (at < end)) ? x : highest;
         highest = x > highest ? x : highest;
     }
     float top = highest[0];
@@ -93,7 +93,7 @@ struct layout {
         floats x;
         load(powers, x);
         const ints at = index + static_cast<std::int32_t>(first);
-        x = (at >= begin) & (at < end) ? x : floats{};
+        x = ((at >= begin) & (at < end)) ? x : floats{};
         sums += x;
         store(x, scores + first);
     }
