@@ -2,8 +2,6 @@
 
 #include "http/http_exchange.hpp"
 
-#include <boost/asio/bind_cancellation_slot.hpp>
-#include <boost/asio/co_spawn.hpp>
 #include <boost/beast/core/string.hpp>
 
 #include <algorithm>
@@ -46,10 +44,12 @@ http_conversation::~http_conversation() = default;
 
 std::shared_ptr<http_conversation> http_conversation::self() { return {by_.hold(), this}; }
 
+/// A request that is being read may fill the room for its own reply.
 bool http_conversation::has_room() const noexcept
 {
-    return exchanges_.size() < limits_.max_in_flight && calls_.size() < limits_.max_in_flight &&
-           out_.unsent() + held_back_ <= max_queued_output;
+    const std::size_t waiting = reading_ ? out_.unsent() : out_.unsent() + held_back_;
+    return calls_.size() < limits_.max_in_flight && waiting <= max_queued_output &&
+           (reading_ || exchanges_.size() < limits_.max_in_flight);
 }
 
 // -- from bytes to requests --------------------------------------------------
@@ -64,41 +64,46 @@ conversation::standing http_conversation::work(turn& left)
 {
     left.spend(turn::a_byte * std::exchange(unpaid_, 0));
     while (!stopped_) {
-        if (reading_) {
-            if (left.over())
-                return standing::unfinished;
-            read_on(left);
-            continue;
-        }
-        if (in_.refused())
+        if (!reading_ && in_.refused())
             return standing::refused;
         if (!has_room())
             return standing::full;
         if (left.over())
             return standing::unfinished;
-        http_inbox::event came = in_.next();
-        if (std::holds_alternative<http_inbox::nothing>(came))
-            return standing::hungry;
-        if (std::holds_alternative<http_inbox::ended>(came))
-            return standing::ended;
-        if (std::holds_alternative<http_inbox::waits_to_send>(came)) {
-            exchanges_.push_back(std::make_shared<exchange>(by_.peer().connection, number_ + 1));
-            exchanges_.back()->go_on = true;
-            answer(*exchanges_.back(), {.body = {}});
-        } else if (const auto* bad = std::get_if<http_inbox::unreadable>(&came)) {
-            answer_unread(bad->status, bad->why);
-        } else {
-            take(std::move(std::get<http_request>(came)), left);
-        }
-        left.spend(turn::a_message);
+        const std::size_t before = written();
+        const standing then = reading_ ? read_on(left) : take_next(left);
+        if (then != standing::unfinished)
+            return then;
+        const std::size_t now = written();
+        left.spend(turn::a_byte * (now - std::min(now, before)));
     }
     return standing::ended;
+}
+
+/// What has come next; `unfinished`: there may be more.
+conversation::standing http_conversation::take_next(turn& left)
+{
+    left.spend(turn::a_message);
+    http_inbox::event came = in_.next();
+    if (std::holds_alternative<http_inbox::nothing>(came))
+        return standing::hungry;
+    if (std::holds_alternative<http_inbox::ended>(came))
+        return standing::ended;
+    if (std::holds_alternative<http_inbox::waits_to_send>(came)) {
+        exchanges_.push_back(std::make_shared<exchange>(by_.peer().connection, number_ + 1));
+        exchanges_.back()->go_on = true;
+        answer(*exchanges_.back(), {.body = {}});
+    } else if (const auto* bad = std::get_if<http_inbox::unreadable>(&came)) {
+        answer_unread(bad->status, bad->why);
+    } else {
+        take(std::move(std::get<http_request>(came)), left);
+    }
+    return standing::unfinished;
 }
 
 void http_conversation::refuse_input(const failure& why)
 {
     in_.refuse();
-    reading_.reset();
     answer_unread(why.code == errc::timeout ? 408 : status_of(why.code), why);
 }
 
@@ -129,27 +134,44 @@ void http_conversation::take(http_request&& request, turn& left)
     reading_ = std::make_unique<reading>(one, std::move(request.body()));
 }
 
-/// A large body takes several turns.
-void http_conversation::read_on(turn& left)
+/// One step of several: a large body takes more than a turn, and so may what stands in it.
+conversation::standing http_conversation::read_on(turn& left)
 {
-    constexpr std::size_t values_in_a_row = inbox::values_in_a_row;
-    left.spend(turn::a_value * std::min(values_in_a_row, reading_->body.size()));
-    const auto of = reading_->of;
-    if (of->of_messages()) {
-        if (reading_->messages.read_some(values_in_a_row))
-            run_messages(left);
+    using stage = reading::stage;
+    if (reading_->at == stage::messages) {
+        run_next_message(left);
+        return standing::unfinished;
+    }
+    left.spend(turn::a_value * std::min(inbox::values_in_a_row, reading_->body.size()));
+    if (reading_->at == stage::text)
+        read_text(left);
+    else if (reading_->document.give_back_some() && reading_->messages.give_back_some())
+        reading_.reset();
+    return standing::unfinished;
+}
+
+void http_conversation::read_text(turn& left)
+{
+    using stage = reading::stage;
+    exchange& of = *reading_->of;
+    if (of.of_messages()) {
+        if (!reading_->messages.read_some(inbox::values_in_a_row))
+            return;
+        of.is_batch = reading_->messages.batch();
+        of.left = 1;
+        reading_->at = stage::messages;
         return;
     }
-    const auto root = reading_->document.read_some(values_in_a_row);
+    const auto root = reading_->document.read_some(inbox::values_in_a_row);
     if (root && !*root)
         return;
+    reading_->at = stage::giving_back;
     if (!root)
-        answer(*of, failed(root.error()));
+        answer(of, failed(root.error()));
     else if (!(*root)->is_object())
-        answer(*of, failed({errc::invalid_params, "the body is to be an object of parameters"}));
+        answer(of, failed({errc::invalid_params, "the body is to be an object of parameters"}));
     else
-        run(of, **root, left);
-    reading_.reset();
+        run(reading_->of, **root, left);
 }
 
 // -- from requests to calls ---------------------------------------------------
@@ -158,93 +180,51 @@ void http_conversation::run(const std::shared_ptr<exchange>& of, const json_node
                             turn& left)
 {
     const std::string_view fixed = of->way.route->method;
-    const rpc::request what{nullptr, fixed.empty() ? of->way.argument : fixed, &parameters};
-    if (const std::string why = needs_a_connection(what); !why.empty()) {
-        dispatcher_.counts_of(what.method).add(errc::unsupported);
-        return answer(*of, failed({errc::unsupported, why}));
-    }
-    start(of, what, left);
+    start(of, {nullptr, fixed.empty() ? of->way.argument : fixed, &parameters}, left);
 }
 
-void http_conversation::run_messages(turn& left)
+void http_conversation::run_next_message(turn& left)
 {
-    const std::unique_ptr<reading> whole = std::exchange(reading_, nullptr);
-    exchange& of = *whole->of;
-    of.is_batch = whole->messages.batch();
-    of.left = 1;
-    while (const auto message = whole->messages.next()) {
-        ++of.left;
-        run_message(whole->of, *message, left);
+    const std::shared_ptr<exchange> of = reading_->of;
+    const auto message = reading_->messages.next();
+    if (!message) {
+        reading_->at = reading::stage::giving_back;
+        return message_done(*of);
     }
-    message_done(of);
-}
-
-void http_conversation::run_message(const std::shared_ptr<exchange>& of, const rpc::item& message,
-                                    turn& left)
-{
+    left.spend(turn::a_message);
+    ++of->left;
+    if (const auto* request = std::get_if<rpc::request>(&*message))
+        return start(of, *request, left);
+    const auto& bad = std::get<rpc::malformed>(*message);
     std::string id_text;
-    if (const auto* bad = std::get_if<rpc::malformed>(&message)) {
-        rpc::append_id(id_text, bad->id);
-        dispatcher_.counts_of({}).add(bad->why.code);
-        return conclude(*of, id_text, false, bad->why);
-    }
-    const auto& request = std::get<rpc::request>(message);
-    const std::string why = needs_a_connection(request);
-    if (why.empty())
-        return start(of, request, left);
-    rpc::append_id(id_text, request.id);
-    dispatcher_.counts_of(request.method).add(errc::unsupported);
-    conclude(*of, id_text, false, failure{errc::unsupported, why});
+    rpc::append_id(id_text, bad.id);
+    conclude(*of, dispatcher_.counts_of({}), id_text, false, bad.why);
 }
 
 void http_conversation::start(const std::shared_ptr<exchange>& of, const rpc::request& what,
                               turn& left)
 {
-    if (answer_at_once(of, what))
-        return;
-    const std::uint64_t under_way = dispatcher_.counted()->in_flight;
-    const auto one = std::make_shared<call>(*this, of, what);
-    if (under_way >= limits_.max_in_flight_total) {
-        one->counts().add(errc::busy);
-        return conclude(*of, one->id_text(), one->notified(),
-                        failure{.code = errc::busy,
-                                .detail = std::to_string(under_way) +
-                                          " requests are under way, as many as "
-                                          "max_in_flight_total allows",
-                                .retry_after_seconds = 1});
-    }
-    calls_.insert(one);
-    ++dispatcher_.counted()->in_flight;
-    const auto begun = std::chrono::steady_clock::now();
-    try {
-        // On this very executor: the handler starts inline, and its signal is emitted from where it
-        // runs.
-        asio::co_spawn(by_.executor(), dispatcher_.answer(what, one),
-                       asio::bind_cancellation_slot(
-                           one->slot(), [self = self(), one](const std::exception_ptr& thrown,
-                                                             result<std::string> reply) {
-                               self->finish(one, thrown, std::move(reply));
-                           }));
-    } catch (...) {
-        finish(one, std::current_exception(), {});
-    }
-    const std::chrono::nanoseconds took = std::chrono::steady_clock::now() - begun;
-    left.spend(std::max(turn::a_call, static_cast<std::size_t>(took.count())));
-}
-
-bool http_conversation::answer_at_once(const std::shared_ptr<exchange>& of,
-                                       const rpc::request& what)
-{
-    std::string made;
-    request_counts* const counts = dispatcher_.answer_at_once(what, made);
-    if (!counts)
-        return false;
-    ++counts->ok;
     std::string id_text;
     rpc::append_id(id_text, what.id);
+    const std::string elsewhere = needs_a_connection(what);
+    if (!elsewhere.empty())
+        return conclude(*of, dispatcher_.counts_of(what.method), id_text, false,
+                        failure{errc::unsupported, elsewhere});
     const bool notified = of->of_messages() && what.notification();
-    conclude(*of, id_text, notified, std::move(made));
-    return true;
+    std::string made;
+    if (request_counts* const counts = dispatcher_.answer_at_once(what, made))
+        return conclude(*of, *counts, id_text, notified, std::move(made));
+    if (const auto busy = too_many_under_way(dispatcher_, limits_))
+        return conclude(*of, dispatcher_.counts_of(what.method), id_text, notified, *busy);
+    const auto one = std::make_shared<call>(*this, of, what, std::move(id_text));
+    calls_.insert(one);
+    const auto begun = std::chrono::steady_clock::now();
+    run_request(by_.executor(), dispatcher_, what, one,
+                [self = self(), one](const std::exception_ptr& thrown, result<std::string> reply) {
+                    self->finish(one, thrown, std::move(reply));
+                });
+    const std::chrono::nanoseconds took = std::chrono::steady_clock::now() - begun;
+    left.spend(std::max(turn::a_call, static_cast<std::size_t>(took.count())));
 }
 
 // -- how a call ends -----------------------------------------------------------
@@ -258,47 +238,29 @@ void http_conversation::finish(const std::shared_ptr<call>& done, const std::exc
     --dispatcher_.counted()->in_flight;
     done->end();
     try {
-        result<std::string> told = as_answered(*done, thrown, std::move(reply));
-        done->counts().add(told ? std::nullopt : std::optional(told.error().code));
-        if (!told && told.error().code == errc::internal_error)
-            log_.error("request " + done->of()->how.id + " from " + by_.peer().text() + ": " +
-                       told.error().detail);
-        if (!stopped_)
-            conclude(*done->of(), done->id_text(), done->notified(), std::move(told));
+        conclude(*done->of(), done->counts(), done->id_text(), done->notified(),
+                 done->answer_for(thrown, std::move(reply), stopped_));
         by_.request_ended();
     } catch (const std::exception& trouble) {
         by_.give_up(trouble.what());
     }
 }
 
-result<std::string> http_conversation::as_answered(const call& done,
-                                                   const std::exception_ptr& thrown,
-                                                   result<std::string> reply) const
-{
-    if (thrown && done.reason())
-        return *done.reason();
-    if (thrown && stopped_)
-        return failure{errc::disconnected, "its client has gone"};
-    if (thrown)
-        return failure{errc::internal_error, "the request was aborted"};
-    if (reply && done.of()->text.size() + reply->size() > limits_.max_reply_bytes)
-        return reply_too_large(limits_.max_reply_bytes);
-    return reply;
-}
-
 /// Of a path that is one method: the response. Of /rpc: one of its messages.
-void http_conversation::conclude(exchange& of, const std::string& id_text, bool notified,
-                                 result<std::string> reply)
+void http_conversation::conclude(exchange& of, request_counts& counts, const std::string& id_text,
+                                 bool notified, result<std::string> reply)
 {
+    if (reply && of.text.size() + reply->size() > limits_.max_reply_bytes)
+        reply = reply_too_large(limits_.max_reply_bytes);
+    counts.add(reply ? std::nullopt : std::optional(reply.error().code));
+    if (!reply && reply.error().code == errc::internal_error)
+        log_.error("request " + of.how.id + " from " + by_.peer().text() + ": " +
+                   reply.error().detail);
+    if (stopped_)
+        return;
     if (of.of_messages()) {
-        if (!notified) {
-            if (of.is_batch)
-                of.text += of.text.empty() ? '[' : ',';
-            if (reply)
-                rpc::append_success(of.text, id_text, *reply);
-            else
-                rpc::append_failure(of.text, id_text, reply.error());
-        }
+        if (!notified)
+            append_reply_to(of, id_text, std::move(reply));
         return message_done(of);
     }
     if (!reply)
@@ -307,10 +269,24 @@ void http_conversation::conclude(exchange& of, const std::string& id_text, bool 
                                      : http_reply{.body = std::move(*reply)});
 }
 
+void http_conversation::append_reply_to(exchange& of, const std::string& id_text,
+                                        result<std::string> reply)
+{
+    const std::size_t before = of.text.size();
+    if (of.is_batch)
+        of.text += of.text.empty() ? '[' : ',';
+    if (reply)
+        rpc::append_success(of.text, id_text, *reply);
+    else
+        rpc::append_failure(of.text, id_text, reply.error());
+    held_back_ += of.text.size() - before;
+}
+
 void http_conversation::message_done(exchange& of)
 {
     if (--of.left != 0)
         return;
+    held_back_ -= of.text.size();
     if (of.text.empty()) // notifications only
         return answer(of, {.status = 204, .body = {}});
     if (of.is_batch)

@@ -15,8 +15,9 @@
 namespace warmd {
 
 /// Each request is a call of a method, or several (POST /rpc), carried out as JSON-RPC's are: the
-/// same parameters, limits, counts and failures. Requests that are pipelined run together, as many
-/// as max_in_flight, and are answered in the order they came in. A hang-up cancels what runs.
+/// same parameters, limits, counts, turns and failures. Requests that are pipelined run together,
+/// as many as max_in_flight, and are answered in the order they came in. A hang-up cancels what
+/// runs.
 ///
 /// What needs a connection of its own (subscribe, stream, `$/cancelRequest`) is refused by name.
 class http_conversation final : public conversation {
@@ -48,20 +49,20 @@ private:
     struct reading;
 
     std::shared_ptr<http_conversation> self();
+    std::size_t written() const noexcept { return out_.unsent() + held_back_; }
+    standing take_next(turn& left);
     void take(http_request&& request, turn& left);
     void answer_unread(unsigned status, const failure& why);
-    void read_on(turn& left);
+    standing read_on(turn& left);
+    void read_text(turn& left);
     void run(const std::shared_ptr<exchange>& of, const json_node& parameters, turn& left);
-    void run_messages(turn& left);
-    void run_message(const std::shared_ptr<exchange>& of, const rpc::item& message, turn& left);
+    void run_next_message(turn& left);
     void start(const std::shared_ptr<exchange>& of, const rpc::request& what, turn& left);
-    bool answer_at_once(const std::shared_ptr<exchange>& of, const rpc::request& what);
     void finish(const std::shared_ptr<call>& done, const std::exception_ptr& thrown,
                 result<std::string> reply) noexcept;
-    result<std::string> as_answered(const call& done, const std::exception_ptr& thrown,
-                                    result<std::string> reply) const;
-    void conclude(exchange& of, const std::string& id_text, bool notified,
+    void conclude(exchange& of, request_counts& counts, const std::string& id_text, bool notified,
                   result<std::string> reply);
+    void append_reply_to(exchange& of, const std::string& id_text, result<std::string> reply);
     void message_done(exchange& of);
     void answer(exchange& of, http_reply reply);
     void write_what_is_next();

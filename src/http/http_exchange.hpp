@@ -62,7 +62,7 @@ private:
     }
 };
 
-/// A body on its way to be parameters or messages.
+/// A body on its way to be parameters or messages; in the end what that took is given back.
 struct http_conversation::reading {
     reading(std::shared_ptr<exchange> one, std::string text)
         : of(std::move(one)), body(std::move(text))
@@ -72,6 +72,7 @@ struct http_conversation::reading {
         else
             document.begin(body);
     }
+    enum class stage { text, messages, giving_back } at = stage::text;
     const std::shared_ptr<exchange> of;
     const std::string body;
     json_document document; // unless of->of_messages()
@@ -82,13 +83,13 @@ struct http_conversation::reading {
 /// answer.
 class http_conversation::call final : public stoppable_request {
 public:
-    call(http_conversation& owner, std::shared_ptr<exchange> of, const rpc::request& what)
+    call(http_conversation& owner, std::shared_ptr<exchange> of, const rpc::request& what,
+         std::string id_text)
         : stoppable_request(owner.by_), of_(std::move(of)),
           counts_(owner.dispatcher_.counts_of(what.method)),
           id_(what.id ? what.id->value() : json::value(of_->how.id)),
-          notified_(of_->of_messages() && what.notification())
+          notified_(of_->of_messages() && what.notification()), id_text_(std::move(id_text))
     {
-        rpc::append_id(id_text_, what.id);
     }
     const json::value& id() const noexcept override { return id_; }
     void notify(std::string_view, std::string) override {}
@@ -103,7 +104,7 @@ private:
     request_counts& counts_;
     const json::value id_;
     const bool notified_;
-    std::string id_text_;
+    const std::string id_text_;
 };
 
 } // namespace warmd

@@ -14,7 +14,7 @@ namespace warmd {
 struct http_reply {
     unsigned status = 200;
     std::string body;
-    std::string_view type = "application/json";                     ///< of the body
+    std::string type = "application/json";                          ///< of the body
     std::vector<std::pair<std::string_view, std::string>> fields{}; ///< beside the usual ones
 };
 

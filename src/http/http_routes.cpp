@@ -25,8 +25,8 @@ http_reply health(std::string result, std::string_view)
 http_reply metrics(std::string result, std::string_view)
 {
     const json::value read = json::parse(result);
-    const json::string& text = read.at("text").as_string();
-    return {.body = std::string(text), .type = "text/plain; version=0.0.4"};
+    const auto member = [&](const char* name) { return std::string(read.at(name).as_string()); };
+    return {.body = member("text"), .type = member("content_type")};
 }
 
 constexpr http_route table[] = {

@@ -2,9 +2,6 @@
 
 #include "wire/rpc_call.hpp"
 
-#include <boost/asio/bind_cancellation_slot.hpp>
-#include <boost/asio/co_spawn.hpp>
-
 #include <charconv>
 #include <chrono>
 #include <utility>
@@ -29,17 +26,6 @@ std::string key_of(const json_node* id)
         return 'r' + std::string(digits, std::to_chars(digits, digits + sizeof digits, number).ptr);
     }
     default: return "n";
-    }
-}
-
-std::string words_of(const std::exception_ptr& thrown)
-{
-    try {
-        std::rethrow_exception(thrown);
-    } catch (const std::exception& trouble) {
-        return trouble.what();
-    } catch (...) {
-        return "an exception of unknown type";
     }
 }
 
@@ -176,30 +162,16 @@ bool rpc_conversation::answer_at_once(const rpc::request& request)
 
 void rpc_conversation::start_call(const rpc::request& request)
 {
-    const std::uint64_t in_flight = dispatcher_.counted()->in_flight;
-    if (in_flight >= limits_.max_in_flight_total)
-        return refuse(request,
-                      {.code = errc::busy,
-                       .detail = std::to_string(in_flight) +
-                                 " requests are under way, as many as max_in_flight_total allows",
-                       .retry_after_seconds = 1});
+    if (const auto busy = too_many_under_way(dispatcher_, limits_))
+        return refuse(request, *busy);
     const auto one = std::make_shared<call>(*this, request);
     one->among_calls = calls_.emplace(key_of(request.id), one);
-    ++dispatcher_.counted()->in_flight;
     if (within_)
         ++within_->left;
-    try {
-        // On this very executor: the handler starts inline, and its signal is emitted from where it
-        // runs.
-        asio::co_spawn(by_.executor(), dispatcher_.answer(request, one),
-                       asio::bind_cancellation_slot(
-                           one->slot(), [self = self(), one](const std::exception_ptr& thrown,
-                                                             result<std::string> reply) {
-                               self->finish(one, thrown, std::move(reply));
-                           }));
-    } catch (...) {
-        finish(one, std::current_exception(), {});
-    }
+    run_request(by_.executor(), dispatcher_, request, one,
+                [self = self(), one](const std::exception_ptr& thrown, result<std::string> reply) {
+                    self->finish(one, thrown, std::move(reply));
+                });
 }
 
 /// Nothing has been done.
@@ -264,16 +236,11 @@ result<std::string> rpc_conversation::as_answered(const call& done,
                                                   const std::exception_ptr& thrown,
                                                   result<std::string> reply) const
 {
-    if (thrown && done.reason())
-        return *done.reason();
-    if (thrown && stopped_)
-        return failure{errc::disconnected, "its client has gone"};
-    if (thrown)
-        return failure{errc::internal_error, "the request was aborted: " + words_of(thrown)};
+    result<std::string> told = done.answer_for(thrown, std::move(reply), stopped_);
     const std::size_t before = done.within() ? done.within()->text.size() : 0;
-    if (reply && before + reply->size() > limits_.max_reply_bytes)
+    if (told && before + told->size() > limits_.max_reply_bytes)
         return reply_too_large(limits_.max_reply_bytes);
-    return reply;
+    return told;
 }
 
 void rpc_conversation::conclude(const call& done, result<std::string> reply)

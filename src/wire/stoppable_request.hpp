@@ -6,8 +6,11 @@
 #include <boost/asio/cancellation_signal.hpp>
 
 #include <chrono>
+#include <exception>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 
 namespace warmd {
@@ -48,7 +51,9 @@ public:
     }
     void stop() { stop_.emit(asio::cancellation_type::terminal); }
     asio::cancellation_slot slot() { return stop_.slot(); }
-    const std::optional<failure>& reason() const { return reason_; }
+    /// What to answer with, of what the handler ended in.
+    result<std::string> answer_for(const std::exception_ptr& thrown, result<std::string> reply,
+                                   bool client_has_gone) const;
 
     /// The handler has ended.
     void end()
@@ -70,5 +75,15 @@ private:
     std::optional<io_timer> deadline_;
     std::optional<failure> reason_;
 };
+
+/// busy, if as many requests are under way on all connections as may be.
+std::optional<failure> too_many_under_way(const dispatcher& methods, const session_limits& limits);
+
+/// How a handler ended: an exception, or else a reply.
+using ended_handler = std::function<void(const std::exception_ptr& thrown, result<std::string>)>;
+/// Answers `what`, counted as under way, until `one` is stopped. `ended` is called once on `on`,
+/// perhaps within this, and has to count it out. `on` is the executor that runs this.
+void run_request(const io_executor& on, const dispatcher& methods, const rpc::request& what,
+                 const std::shared_ptr<stoppable_request>& one, const ended_handler& ended);
 
 } // namespace warmd

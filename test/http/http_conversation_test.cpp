@@ -99,6 +99,47 @@ BOOST_AUTO_TEST_CASE(json_rpc_may_be_posted_alone_in_an_array_or_as_notification
     BOOST_TEST(c.ask(post("/rpc", "[]")).body().find("-32600") != std::string::npos);
 }
 
+namespace {
+
+std::string batch_of(std::size_t count, const std::string& method)
+{
+    std::string all = "[";
+    for (std::size_t i = 0; i != count; ++i)
+        all += (i == 0 ? "" : ",") + (R"({"jsonrpc":"2.0","id":)" + std::to_string(i)) +
+               R"(,"method":")" + method + R"("})";
+    return all + ']';
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_CASE(a_large_batch_is_carried_out_in_turns_and_no_more_at_once_than_may)
+{
+    http_carried c({.max_in_flight = 2});
+    c.methods.add("now", {.at_once =
+                              [](const json_node&, std::string& out) {
+                                  out += "1";
+                                  return true;
+                              },
+                          .read = {}});
+    const std::size_t count = 20'000;
+    c.send(post("/rpc", batch_of(count, "now")));
+    BOOST_TEST(c.turns >= count * turn::a_message / turn::steps);
+    BOOST_TEST(parse_json(c.only_response().body()).value().as_array().size() == count);
+    const auto said = c.ask(post("/rpc", batch_of(100, "echo")));
+    BOOST_TEST(parse_json(said.body()).value().as_array().size() == 100U);
+    BOOST_TEST(c.talk->held_back() == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(what_does_not_fit_into_a_batchs_reply_is_too_large_in_its_place)
+{
+    http_carried c({.max_reply_bytes = 200});
+    const auto said = c.ask(post("/rpc", batch_of(10, "health")));
+    const json::array replies = parse_json(said.body()).value().as_array();
+    BOOST_TEST(replies.size() == 10U);
+    BOOST_TEST(replies.at(0).as_object().contains("result"));
+    BOOST_TEST(replies.at(9).at("error").at("data").at("kind") == json::value("too_large"));
+}
+
 BOOST_AUTO_TEST_CASE(what_needs_a_connection_is_refused_by_name)
 {
     http_carried c;

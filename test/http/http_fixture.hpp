@@ -54,7 +54,7 @@ struct http_carried final : carrier {
             co_return R"({"status":")" + status + R"(","ready":true})";
         });
         add("metrics", [](json::object, std::shared_ptr<request_peer>) -> answer_of {
-            co_return R"({"content_type":"text/plain","text":"warmd_x 1\n"})";
+            co_return R"({"content_type":"text/plain; version=0.0.4","text":"warmd_x 1\n"})";
         });
         add("models", [](json::object, std::shared_ptr<request_peer>) -> answer_of {
             co_return R"({"models":[
@@ -106,6 +106,7 @@ struct http_carried final : carrier {
     void work()
     {
         do {
+            ++turns;
             turn left;
             asio::dispatch(io, [&] { last = talk->work(left); });
             settle(io);
@@ -164,7 +165,7 @@ struct http_carried final : carrier {
     std::map<std::string, asio::steady_timer> bells;
     std::map<std::string, bool> rung;
     std::string status = "ok";
-    std::size_t waiting = 0, cancelled = 0;
+    std::size_t waiting = 0, cancelled = 0, turns = 0;
     std::unique_ptr<http_conversation> talk;
     conversation::standing last{};
 };
