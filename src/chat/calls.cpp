@@ -113,18 +113,28 @@ interpreter::flow interpreter::run_turn(const for_loop& loop, bool& completed)
     return then;
 }
 
+/// While it lives, calls are one deeper.
+class interpreter::nested_call {
+public:
+    explicit nested_call(interpreter& of) : depth_(of.calls_)
+    {
+        if (depth_ == of.in_.bounds().calls)
+            fail(template_fault::bound,
+                 "calls nested more than " + std::to_string(depth_) + " deep");
+        ++depth_;
+    }
+    nested_call(const nested_call&) = delete;
+    nested_call& operator=(const nested_call&) = delete;
+    ~nested_call() { --depth_; }
+
+private:
+    std::size_t& depth_;
+};
+
 value interpreter::recurse(const statement& of, const value& over, std::size_t depth,
                            const value& scope)
 {
-    if (++calls_ > in_.bounds().calls) {
-        --calls_;
-        fail(template_fault::bound,
-             "calls nested more than " + std::to_string(in_.bounds().calls) + " deep");
-    }
-    struct leave {
-        std::size_t& calls;
-        ~leave() { --calls; }
-    } const leaving{calls_};
+    const nested_call one(*this);
     const value outer = scope;
     const function_call inside(*this, new_variables(of.loop->slots, outer));
     capture written(*this);
@@ -191,15 +201,7 @@ void interpreter::bind_parameters(const function_body& body, activation& into, a
 
 value interpreter::call_macro(const value& of, arguments& with)
 {
-    if (++calls_ > in_.bounds().calls) {
-        --calls_;
-        fail(template_fault::bound,
-             "calls nested more than " + std::to_string(in_.bounds().calls) + " deep");
-    }
-    struct leave {
-        std::size_t& calls;
-        ~leave() { --calls; }
-    } const leaving{calls_};
+    const nested_call one(*this);
     const function_body& body = *of.as<macro>().body;
     const value variables = new_variables(body.slots, of.as<macro>().scope);
     activation& own = variables.as<activation>();

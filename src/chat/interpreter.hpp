@@ -86,6 +86,7 @@ private:
     arguments evaluate_arguments(const call_parts& of);
     bool holds(const expression& of);
 
+    class nested_call;
     /// Another function's variables, while it lives.
     class function_call {
     public:
