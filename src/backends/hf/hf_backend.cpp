@@ -98,7 +98,7 @@ void hf_backend::start(const std::shared_ptr<running_call>& mine)
     if (mine->given_up())
         return mine->complete(failure{errc::cancelled, "the caller has gone"});
     const call& by = mine->by();
-    auto made = make_plan(by, base_->weights.config, words(), {&chats_, local_time(), by.stop});
+    auto made = make_plan(by, base_->weights.config, words(), {&chats_, local_time, by.stop});
     if (!made)
         return mine->complete(made.error());
     std::size_t tokens_in = 0;

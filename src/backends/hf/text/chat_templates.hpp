@@ -61,12 +61,12 @@ private:
 /// A model's templates as one call uses them.
 struct chat_writer {
     const chat_templates* templates;
-    std::tm now;
+    std::tm (*now)(); ///< local; asked once for each conversation
     std::stop_token cancelled;
 
     result<chat_templates::written> operator()(const chat_prompt& what) const
     {
-        return templates->write(what, now, cancelled);
+        return templates->write(what, now(), cancelled);
     }
 };
 
