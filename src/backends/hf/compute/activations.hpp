@@ -15,7 +15,8 @@ namespace warmd::hf {
 /// What the first half of a gated MLP's outputs goes through.
 enum class activation_kind {
     silu,      ///< x / (1 + e^-x)
-    gelu_tanh, ///< Hendrycks & Gimpel 2016, by tanh
+    gelu,      ///< Hendrycks & Gimpel 2016
+    gelu_tanh, ///< the same by tanh, which differs by up to 5e-4
 };
 
 class activations {
@@ -50,7 +51,8 @@ public:
         for (std::size_t i = 0; i < count; i += piece) {
             std::array<float, piece> some;
             const std::size_t left = std::min(piece, count - i);
-            gelu_tanh_times(gate + i, up + i, some.data(), left);
+            (by == activation_kind::gelu ? gelu_times : gelu_tanh_times)(gate + i, up + i,
+                                                                         some.data(), left);
             put(row, first + i, some.data(), left);
         }
     }
@@ -71,6 +73,7 @@ public:
     {
         std::copy_n(from(from_row), width_ * of_->number_bytes(), at(to_row, 0));
     }
+    bool empty() const { return rows_.empty(); }
     /// A row in fp32: its own memory, or `room`, which has the row's width.
     const float* row(std::size_t row, float* room) const
     {

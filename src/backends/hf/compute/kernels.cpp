@@ -69,9 +69,16 @@ template <std::size_t vectors>
     }
 }
 
-/// out = g / (1 + e^x) * up, where exponent(g, x) says what x is.
-template <class Exponent>
-[[gnu::always_inline]] inline void gate_by(const Exponent& exponent, const float* gate,
+/// x = x / (1 + e^exponent)
+[[gnu::always_inline]] inline void damp(floats& x, floats exponent)
+{
+    exponentials(exponent);
+    x = x / (1.0f + exponent);
+}
+
+/// out = activated gate * up
+template <class Activate>
+[[gnu::always_inline]] inline void gate_by(const Activate& activate, const float* gate,
                                            const float* up, float* out, std::size_t width)
 {
     const auto each = [&](const float* gates, const float* ups, float* to)
@@ -80,10 +87,8 @@ template <class Exponent>
         floats g, u;
         load(gates, g);
         load(ups, u);
-        floats e;
-        exponent(g, e);
-        exponentials(e);
-        store(g / (1.0f + e) * u, to);
+        activate(g);
+        store(g * u, to);
     };
     std::size_t i = 0;
     for (; i + lanes <= width; i += lanes)
@@ -154,8 +159,7 @@ WARMD_FOR_EACH_LEVEL
 void silu_times(const float* gate, const float* up, float* out, std::size_t width)
 {
     gate_by(
-        [](const floats& g, floats& e) __attribute__((always_inline)) { e = -g; }, gate, up, out,
-        width);
+        [](floats & g) __attribute__((always_inline)) { damp(g, -g); }, gate, up, out, width);
 }
 
 WARMD_FOR_EACH_LEVEL
@@ -163,8 +167,28 @@ void gelu_tanh_times(const float* gate, const float* up, float* out, std::size_t
 {
     constexpr float twice = -2 * 0.7978845608f; // -2 sqrt(2 / pi)
     gate_by(
-        [](const floats& g, floats& e)
-            __attribute__((always_inline)) { e = twice * (g + 0.044715f * g * g * g); },
+        [](floats & g)
+            __attribute__((always_inline)) { damp(g, twice * (g + 0.044715f * g * g * g)); },
+        gate, up, out, width);
+}
+
+WARMD_FOR_EACH_LEVEL
+void gelu_times(const float* gate, const float* up, float* out, std::size_t width)
+{
+    // 1 - erf(z) = p(t) e^-zz with t = 1 / (1 + 0.3275911 z), z >= 0 (Abramowitz & Stegun 7.1.26)
+    gate_by(
+        [](floats & g) __attribute__((always_inline)) {
+            const floats z = (g < 0.0f ? -g : g) * 0.7071067812f;
+            const floats t = 1.0f / (1.0f + 0.3275911f * z);
+            floats power = -z * z;
+            exponentials(power);
+            floats p = t * 1.061405429f - 1.453152027f;
+            p = p * t + 1.421413741f;
+            p = p * t - 0.284496736f;
+            p = p * t + 0.254829592f;
+            const floats half = 0.5f * p * t * power; // of what is left beyond z
+            g *= g < 0.0f ? half : 1.0f - half;
+        },
         gate, up, out, width);
 }
 

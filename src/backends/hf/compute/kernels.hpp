@@ -30,6 +30,9 @@ void silu_times(const float* gate, const float* up, float* out, std::size_t widt
 /// 0.044715 x^3))) (Hendrycks & Gimpel 2016).
 void gelu_tanh_times(const float* gate, const float* up, float* out, std::size_t width);
 
+/// out = gelu(gate) * up, by erf: 0.5 x (1 + erf(x / sqrt(2))) (Hendrycks & Gimpel 2016).
+void gelu_times(const float* gate, const float* up, float* out, std::size_t width);
+
 /// x = cap tanh(x / cap), to about 1e-7 cap.
 void cap_softly(float* x, float cap, std::size_t width);
 /// x *= factor

@@ -135,7 +135,9 @@ result<adapter> adapter::open(const std::filesystem::path& directory,
     }
     if (!pairs->empty()) {
         const std::string& module = pairs->begin()->first;
-        const bool outer = module.ends_with("lm_head") || module.ends_with("embed_tokens");
+        const bool outer = std::ranges::any_of(
+            std::array{"lm_head", "embed_tokens", "embed_in", "embed_out", "wte", "wpe"},
+            [&](const char* name) { return module.ends_with(name); });
         return failure{outer ? errc::unsupported : errc::load_failed,
                        file->path().native() + ": it acts on module " + shortened(module) +
                            (outer ? ", which is not supported" : ", which the base does not have")};

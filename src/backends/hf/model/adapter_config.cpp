@@ -99,7 +99,6 @@ private:
         static constexpr std::array unsupported{"use_dora",
                                                 "modules_to_save",
                                                 "lora_bias",
-                                                "fan_in_fan_out",
                                                 "layer_replication",
                                                 "use_qalora",
                                                 "alora_invocation_tokens",

@@ -1,5 +1,6 @@
 #include "hf/model/base_model.hpp"
 
+#include "hf/model/base_tensors.hpp"
 #include "hf/model/wrapper.hpp"
 
 #include <warmd/json.hpp>
@@ -21,14 +22,29 @@ std::uint64_t size_of_weights(const std::filesystem::path& directory, const file
     return total;
 }
 
+/// The base of a model may have been saved by itself, without the name that it has in the model.
+std::string with_base(std::string_view tensor, const module_names& names)
+{
+    return tensor.starts_with(names.output + ".") ? std::string(tensor)
+                                                  : names.within(std::string(tensor));
+}
+
 /// By the names that a language model alone would have.
 result<checkpoint> open_weights(const std::filesystem::path& directory, const model_config& config,
                                 const file_rules& rules)
 {
     auto file = checkpoint::open(directory, rules);
-    if (!file || !config.wrapped)
+    if (!file)
         return file;
-    if (auto renamed = file->rename(unwrapped); !renamed)
+    const std::string embedding = config.names.embedding + ".weight";
+    const bool base_alone = file->find(embedding) && !file->find(config.names.within(embedding));
+    result<void> renamed;
+    if (config.wrapped)
+        renamed = file->rename(unwrapped);
+    else if (base_alone)
+        renamed =
+            file->rename([&](std::string_view tensor) { return with_base(tensor, config.names); });
+    if (!renamed)
         return renamed.error();
     return file;
 }

@@ -3,14 +3,12 @@
 #include "hf/compute/kernels.hpp"
 #include "hf/compute/norm.hpp"
 #include "hf/compute/threads.hpp"
-
-#include <warmd/json.hpp>
+#include "hf/model/base_tensors.hpp"
 
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstring>
-#include <set>
 #include <span>
 #include <utility>
 
@@ -18,74 +16,17 @@ namespace warmd::hf {
 
 namespace {
 
-constexpr const char* embedding_name = "model.embed_tokens.weight";
-constexpr const char* output_name = "lm_head.weight";
-constexpr const char* output_bias_name = "lm_head.bias";
-
-std::string weight_of(std::size_t layer, const std::string& name)
+/// to [columns, rows] = from [rows, columns]
+template <class T>
+void transpose(std::span<const std::byte> from, std::size_t columns, std::span<std::byte> to)
 {
-    return module_path(layer, name) + ".weight";
+    const auto* const numbers = reinterpret_cast<const T*>(from.data());
+    auto* const turned = reinterpret_cast<T*>(to.data());
+    const std::size_t rows = from.size() / sizeof(T) / columns;
+    for (std::size_t r = 0; r != rows; ++r)
+        for (std::size_t c = 0; c != columns; ++c)
+            turned[c * rows + r] = numbers[r * columns + c];
 }
-std::string bias_of(std::size_t layer, const std::string& name)
-{
-    return module_path(layer, name) + ".bias";
-}
-
-/// Every tensor of a model and its shape, in the order of the model.
-using visitor =
-    std::function<result<void>(const std::string& tensor, std::vector<std::uint64_t> shape)>;
-
-result<void> visit_layer(const model_config& config, std::size_t layer, const visitor& visit)
-{
-    const layer_plan& plan = config.plan[layer];
-    std::vector<std::pair<std::string, std::vector<std::uint64_t>>> tensors;
-    for (const norm_shape& norm : plan.norms)
-        if (norm.width != 0) {
-            tensors.push_back({weight_of(layer, norm.name), {norm.width}});
-            if (config.norm_bias)
-                tensors.push_back({bias_of(layer, norm.name), {norm.width}});
-        }
-    for (const linear_shape& shape : plan.linears)
-        for (const linear_shape::part& part : shape.parts) {
-            tensors.push_back({weight_of(layer, part.name), {part.out, shape.in}});
-            if (shape.bias)
-                tensors.push_back({bias_of(layer, part.name), {part.out}});
-        }
-    for (auto& [name, shape] : tensors)
-        if (auto good = visit(name, std::move(shape)); !good)
-            return good;
-    return {};
-}
-
-/// A projection of its own counts wherever there is one, as Transformers 5 has it: merges write
-/// such files for models whose configuration says that it is tied.
-bool has_own_output(const model_config& config, const checkpoint& file)
-{
-    return !config.tied_embeddings || file.find(output_name);
-}
-
-result<void> visit_tensors(const model_config& config, const checkpoint& file, const visitor& visit)
-{
-    if (auto good = visit(embedding_name, {config.vocab_size, config.hidden_size}); !good)
-        return good;
-    for (std::size_t layer = 0; layer != config.layers; ++layer)
-        if (auto good = visit_layer(config, layer, visit); !good)
-            return good;
-    if (auto good = visit(config.final_norm + ".weight", {config.hidden_size}); !good)
-        return good;
-    if (config.norm_bias)
-        if (auto good = visit(config.final_norm + ".bias", {config.hidden_size}); !good)
-            return good;
-    if (config.output_bias)
-        if (auto good = visit(output_bias_name, {config.vocab_size}); !good)
-            return good;
-    return has_own_output(config, file)
-               ? visit(output_name, {config.vocab_size, config.hidden_size})
-               : result<void>();
-}
-
-/// Tensors that some checkpoints carry and no model reads.
-bool is_redundant(const std::string& tensor) { return tensor.ends_with(".rotary_emb.inv_freq"); }
 
 std::uint64_t bytes_of(const std::vector<float>& values) { return values.size() * sizeof(float); }
 std::uint64_t bytes_of(const norm_weights& norm)
@@ -160,22 +101,29 @@ public:
 
     result<base_weights> load()
     {
-        auto embedding = embedding_table::load(file_, embedding_name, gate_.team());
+        const module_names& names = config_.names;
+        auto embedding = load_table(names.embedding);
         if (!embedding)
             return embedding.error();
-        progress_.advance(embedding->bytes());
         base_weights made{.config = config_,
                           .memory = memory_block(packed_bytes(config_, computes_, gate_)),
                           .computes = computes_,
                           .embedding = std::move(*embedding)};
         place_ = made.memory.data();
+        if (!names.positions.empty()) {
+            auto positions = load_table(names.positions);
+            if (!positions)
+                return positions.error();
+            made.positions = std::move(*positions);
+        }
         for (std::size_t layer = 0; layer != config_.layers; ++layer)
             made.layers.push_back(load_layer(config_.plan[layer], layer));
-        made.final_norm = read_norm(config_.final_norm);
+        made.final_norm = read_norm(names.within(names.final_norm));
         if (config_.output_bias)
-            made.output_bias = read(output_bias_name);
-        const stored_rows output =
-            has_own_output(config_, file_) ? read_rows({output_name}) : made.embedding.rows();
+            made.output_bias = read(bias_of(names.output));
+        const stored_rows output = has_own_output(config_, file_)
+                                       ? read_rows({weight_of(names.output)})
+                                       : made.embedding.rows();
         made.output_norm = output.norm;
         made.output = pack(output, {config_.hidden_size, config_.vocab_size});
         if (trouble_)
@@ -184,24 +132,36 @@ public:
     }
 
 private:
+    result<embedding_table> load_table(const std::string& module)
+    {
+        auto table =
+            embedding_table::load(file_, weight_of(config_.names.within(module)), gate_.team());
+        if (table)
+            progress_.advance(table->bytes());
+        return table;
+    }
+
     layer_weights load_layer(const layer_plan& plan, std::size_t layer)
     {
         layer_weights made;
         for (std::size_t place = 0; place != norm_places; ++place)
             if (plan.norms[place].width != 0)
-                made.norms[place] = read_norm(module_path(layer, plan.norms[place].name));
+                made.norms[place] = read_norm(module_path(config_, layer, plan.norms[place].name));
         const auto& shapes = plan.linears;
         for (std::size_t kind = 0; kind != linear_kinds; ++kind) {
             std::vector<std::string> weights;
             for (const linear_shape::part& part : shapes[kind].parts) {
-                weights.push_back(weight_of(layer, part.name));
+                const std::string module = module_path(config_, layer, part.name);
+                weights.push_back(weight_of(module));
                 if (shapes[kind].bias) {
-                    const std::vector<float> bias = read(bias_of(layer, part.name));
+                    const std::vector<float> bias = read(bias_of(module));
                     made.linears[kind].bias.insert(made.linears[kind].bias.end(), bias.begin(),
                                                    bias.end());
                 }
             }
-            const stored_rows rows = read_rows(weights);
+            const stored_rows rows = shapes[kind].transposed
+                                         ? turned(read_rows(weights), shapes[kind].out())
+                                         : read_rows(weights);
             made.linears[kind].norm = rows.norm;
             made.linears[kind].matrix = pack(rows, shapes[kind].matrix());
         }
@@ -268,6 +228,15 @@ private:
         return {std::span(rows_).first(bytes), type, *norm};
     }
 
+    /// One tensor [in, out] as [out, in]; valid until the next is turned.
+    stored_rows turned(const stored_rows& read, std::size_t out)
+    {
+        turned_.resize(read.bytes.size());
+        (size_of(read.type) == sizeof(float) ? transpose<std::uint32_t>
+                                             : transpose<std::uint16_t>)(read.bytes, out, turned_);
+        return {turned_, read.type, read.norm};
+    }
+
     packed_matrix pack(const stored_rows& rows, const matrix_shape& shape)
     {
         if (given_up())
@@ -283,8 +252,8 @@ private:
     const checkpoint& file_;
     compute_gate& gate_;
     const load_progress& progress_;
-    std::vector<std::byte> rows_; // last read
-    std::byte* place_ = nullptr;  // of the next matrix
+    std::vector<std::byte> rows_, turned_; // last read
+    std::byte* place_ = nullptr;           // of the next matrix
     std::optional<failure> trouble_;
 };
 
@@ -316,8 +285,8 @@ void embedding_table::look_up(std::size_t id, std::span<float> to) const
 
 std::uint64_t base_weights::bytes() const
 {
-    std::uint64_t sum =
-        memory.bytes() + embedding.bytes() + bytes_of(final_norm) + bytes_of(output_bias);
+    std::uint64_t sum = memory.bytes() + embedding.bytes() + positions.bytes() +
+                        bytes_of(final_norm) + bytes_of(output_bias);
     for (const layer_weights& layer : layers) {
         for (const norm_weights& norm : layer.norms)
             sum += bytes_of(norm);
@@ -327,36 +296,21 @@ std::uint64_t base_weights::bytes() const
     return sum;
 }
 
-result<void> check_tensors(const model_config& config, const checkpoint& file)
-{
-    std::set<std::string> expected;
-    auto sound = visit_tensors(
-        config, file, [&](const std::string& tensor, const std::vector<std::uint64_t>& shape) {
-            expected.insert(tensor);
-            return file.require(tensor, shape);
-        });
-    if (!sound)
-        return sound;
-    for (const std::string& tensor : file.names())
-        if (!expected.contains(tensor) && !is_redundant(tensor))
-            return failure{errc::load_failed,
-                           file.file_of(tensor) + ": tensor " + shortened(tensor) +
-                               " is not part of the model that config.json describes"};
-    return {};
-}
-
 std::uint64_t estimate_bytes(const model_config& config, const weight_format& computes,
                              const checkpoint& file, compute_gate& gate)
 {
-    std::uint64_t vectors = 0; // norms and biases
-    auto visited = visit_tensors(config, file,
-                                 [&](const std::string&, const std::vector<std::uint64_t>& shape) {
-                                     vectors += shape.size() == 1 ? shape[0] * sizeof(float) : 0;
-                                     return result<void>();
-                                 });
-    return visited ? memory_block::rounded(packed_bytes(config, computes, gate)) +
-                         file.find(embedding_name)->bytes + vectors
-                   : 0;
+    const module_names& names = config.names;
+    std::uint64_t others = 0; // norms, biases and tables
+    auto visited = visit_tensors(
+        config, file, [&](const std::string& tensor, const std::vector<std::uint64_t>& shape) {
+            const bool table = tensor == weight_of(names.within(names.embedding)) ||
+                               tensor == weight_of(names.within(names.positions));
+            others += shape.size() == 1 ? shape[0] * sizeof(float)
+                      : table           ? file.find(tensor)->bytes
+                                        : 0;
+            return result<void>();
+        });
+    return visited ? memory_block::rounded(packed_bytes(config, computes, gate)) + others : 0;
 }
 
 result<base_weights> load_base(const model_config& config, const weight_format& computes,

@@ -26,7 +26,7 @@ struct stored_rows {
     double norm = 0;
 };
 
-/// The token embeddings, in the file's own dtype.
+/// A learned vector for each token or position, in the file's own dtype.
 class embedding_table {
 public:
     static result<embedding_table> load(const checkpoint& file, const std::string& tensor,
@@ -80,6 +80,7 @@ struct base_weights {
     memory_block memory; ///< of the packed matrices
     const weight_format& computes;
     embedding_table embedding;
+    embedding_table positions = {}; ///< [max_positions, hidden]; empty: none
     std::vector<layer_weights> layers = {};
     norm_weights final_norm = {};
     packed_matrix output = {};           ///< [vocab, hidden]
@@ -89,10 +90,6 @@ struct base_weights {
     std::uint64_t bytes() const; ///< what is allocated
 };
 
-/// The checkpoint must have exactly the tensors that `config` describes, each in its shape:
-/// load_failed names the tensor. (A weight that nobody uses would mean that the numbers are not the
-/// model's.)
-result<void> check_tensors(const model_config& config, const checkpoint& file);
 /// What base_weights::bytes() will be. REQUIRES: check_tensors() passed.
 std::uint64_t estimate_bytes(const model_config& config, const weight_format& computes,
                              const checkpoint& file, compute_gate& gate);

@@ -74,12 +74,15 @@ public:
     std::optional<double> run()
     {
         const model_config& config = base_.config;
-        double x = 0;
-        double stream = kept(base_.embedding.rows().norm * scale(config.embedding_scale));
+        double read = 0, x = 0; // by the last branch, before and after its norm
+        double stream = kept(base_.embedding.rows().norm * scale(config.embedding_scale) +
+                             base_.positions.rows().norm);
         for (std::size_t layer = 0; layer != base_.layers.size(); ++layer)
             for (const branch_plan& branch : config.plan[layer].branches) {
                 if (!branch.beside)
-                    x = normalise(base_.layers[layer][branch.before], stream);
+                    read = stream;
+                if (!branch.beside || !base_.layers[layer][branch.before].weight.empty())
+                    x = normalise(base_.layers[layer][branch.before], read);
                 const double inner = run(branch.what, layer, multiply(layer, branch.in, x));
                 const double made = normalise(base_.layers[layer][branch.after],
                                               multiply(layer, branch.out, inner));

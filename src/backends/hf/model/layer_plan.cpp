@@ -37,9 +37,9 @@ layer_plan llama_layer(const model_config& sizes, const layer_biases& biases)
     return plan;
 }
 
-std::string module_path(std::size_t layer, const std::string& name)
+std::string module_path(const model_config& config, std::size_t layer, const std::string& name)
 {
-    return "model.layers." + std::to_string(layer) + "." + name;
+    return config.names.within(config.names.layers) + "." + std::to_string(layer) + "." + name;
 }
 
 std::vector<linear_module> modules_of(const model_config& config)
@@ -48,7 +48,7 @@ std::vector<linear_module> modules_of(const model_config& config)
     for (std::size_t layer = 0; layer != config.layers; ++layer)
         for (const linear_shape& shape : config.plan[layer].linears)
             for (const linear_shape::part& part : shape.parts) {
-                const std::string path = module_path(layer, part.name);
+                const std::string path = module_path(config, layer, part.name);
                 modules.push_back(
                     {path, shape.in, part.out,
                      config.wrapped ? wrapped_spellings(path) : std::vector<std::string>()});

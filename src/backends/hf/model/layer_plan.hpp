@@ -32,6 +32,7 @@ struct linear_shape {
     std::vector<part> parts; ///< their rows stand one after the other
     bool bias = false;
     std::size_t strands = 1; ///< 2: its halves' outputs are wanted side by side (matmul.hpp)
+    bool transposed = false; ///< a file has it [in, out] (GPT-2's Conv1D)
 
     std::size_t out() const;
     matrix_shape matrix() const { return {in, out(), strands}; }
@@ -69,7 +70,8 @@ struct branch_plan {
     part what;
     norm_place before, after;
     linear_kind in, out;
-    bool beside = false; ///< reads what the branch before it read, as that was normed
+    bool beside = false; ///< reads what the branch before it read: by a norm of its own, if it has
+                         ///< one, else as that was normed
 };
 
 /// One layer. What is not said is as in Llama.
@@ -78,6 +80,7 @@ struct layer_plan {
     std::array<linear_shape, linear_kinds> linears; ///< by linear_kind; of one shape in all layers
     std::vector<branch_plan> branches;              ///< one after the other
     activation_kind activation = activation_kind::silu; ///< of an MLP
+    bool by_head = false;   ///< qkv's rows are a query, a key and a value for each head in turn
     std::size_t window = 0; ///< positions that a token sees, its own and those before; 0: all
     std::optional<std::size_t> rotation = 0; ///< of model_config::rotations; none: not rotated
 
@@ -102,8 +105,8 @@ struct layer_biases {
 /// told by what they have instead.
 layer_plan llama_layer(const model_config& sizes, const layer_biases& biases = {});
 
-/// "model.layers.<layer>.<name>"
-std::string module_path(std::size_t layer, const std::string& name);
+/// "model.layers.<layer>.<name>", by the model's own names
+std::string module_path(const model_config& config, std::size_t layer, const std::string& name);
 /// Every linear layer that an adapter can act on, layer by layer.
 std::vector<linear_module> modules_of(const model_config& config);
 

@@ -38,12 +38,13 @@ factor_index index(const std::vector<lora_factors>& factors)
     return by_path;
 }
 
-grouped group(const factor_index& by_path, const linear_shape& shape, std::size_t layer)
+grouped group(const factor_index& by_path, const model_config& config, std::size_t layer,
+              std::size_t kind)
 {
     grouped found;
     std::size_t first_out = 0;
-    for (const linear_shape::part& part : shape.parts) {
-        const auto at = by_path.find(module_path(layer, part.name));
+    for (const linear_shape::part& part : config.plan[layer].linears[kind].parts) {
+        const auto at = by_path.find(module_path(config, layer, part.name));
         if (at != by_path.end())
             found.members.push_back({at->second, first_out});
         first_out += part.out;
@@ -125,16 +126,14 @@ result<lora_weights> arrange_lora(const model_config& config,
     auto* place = reinterpret_cast<float*>(made.memory.data());
     for (std::size_t layer = 0; layer != config.layers; ++layer)
         for (std::size_t kind = 0; kind != linear_kinds; ++kind)
-            (kind == 0 ? made.layers.emplace_back() : made.layers.back())[kind] =
-                lay_out(group(by_path, config.plan[layer].linears[kind], layer),
-                        config.plan[layer].linears[kind].in, place);
+            (kind == 0 ? made.layers.emplace_back() : made.layers.back())[kind] = lay_out(
+                group(by_path, config, layer, kind), config.plan[layer].linears[kind].in, place);
 
     std::vector<result<void>> filled(config.layers);
     team.for_each(config.layers, elements_of(factors), [&](std::size_t layer) {
         for (std::size_t kind = 0; kind != linear_kinds && filled[layer]; ++kind) {
-            const linear_shape& shape = config.plan[layer].linears[kind];
-            filled[layer] =
-                fill(made.layers[layer][kind], group(by_path, shape, layer), shape.in, source);
+            filled[layer] = fill(made.layers[layer][kind], group(by_path, config, layer, kind),
+                                 config.plan[layer].linears[kind].in, source);
         }
     });
     for (const result<void>& each : filled)

@@ -98,8 +98,9 @@ std::vector<bool> read_windowed(const json_place& fields, const family& model, s
 
 activation_kind read_activation(const json_place& fields, const family& model)
 {
-    static constexpr std::array<std::pair<std::string_view, activation_kind>, 4> kinds{
-        {{"silu", activation_kind::silu},
+    static constexpr std::array<std::pair<std::string_view, activation_kind>, 5> kinds{
+        {{"gelu", activation_kind::gelu},
+         {"silu", activation_kind::silu},
          {"swish", activation_kind::silu},
          {"gelu_pytorch_tanh", activation_kind::gelu_tanh},
          {"gelu_new", activation_kind::gelu_tanh}}};
@@ -135,8 +136,8 @@ std::optional<json_place> rotation_fields(const json_place& fields)
 std::vector<rope_config> read_rotations(const json_place& fields, const family& model,
                                         std::size_t max_positions)
 {
-    rope_config plain{.theta = fields.positive_or("rope_theta", model.theta),
-                      .partial = fields.positive_or("partial_rotary_factor", model.partial_rotary),
+    rope_config plain{.theta = fields.positive_or(model.theta_member, model.theta),
+                      .partial = fields.positive_or(model.partial_member, model.partial_rotary),
                       .neighbours = model.rotates_neighbours};
     rope_config local = plain;
     local.theta = fields.positive_or("rope_local_base_freq", 10000);
@@ -239,14 +240,19 @@ result<void> read_generation_config(const std::filesystem::path& file, const fil
 /// Sizes, and what the layers are made of.
 model_config read_architecture(const json_place& fields, const family& model)
 {
-    const auto size = [&](const char* name, std::int64_t otherwise,
+    const auto size = [&](std::string_view name, std::int64_t otherwise,
                           std::int64_t most = largest_size) {
+        for (const auto& [usual, own] : model.spellings)
+            name = usual == name ? own : name;
         return static_cast<std::size_t>(fields.integer_or(name, otherwise, 1, most));
     };
     model_config config;
     config.vocab_size = size("vocab_size", model.vocab_size);
     config.hidden_size = size("hidden_size", model.hidden_size);
-    config.intermediate_size = size("intermediate_size", model.intermediate_size);
+    config.intermediate_size =
+        size("intermediate_size", model.intermediate_size != 0
+                                      ? model.intermediate_size
+                                      : static_cast<std::int64_t>(4 * config.hidden_size));
     config.layers = size("num_hidden_layers", model.layers, most_layers);
     config.heads = size("num_attention_heads", model.heads);
     config.kv_heads =

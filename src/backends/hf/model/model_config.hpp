@@ -18,6 +18,16 @@
 
 namespace warmd::hf {
 
+/// What a model calls its modules.
+struct module_names {
+    std::string base = "model"; ///< that all but the output projection are in
+    std::string embedding = "embed_tokens", layers = "layers", final_norm = "norm";
+    std::string positions{}; ///< a learned vector for each position; empty: none
+    std::string output = "lm_head";
+
+    std::string within(const std::string& module) const { return base + "." + module; }
+};
+
 struct model_config {
     std::size_t vocab_size = 0; ///< rows of the embedding; may exceed the tokenizer's size
     std::size_t hidden_size = 0;
@@ -28,6 +38,7 @@ struct model_config {
     std::size_t head_dim = 0;      ///< even
     std::size_t max_positions = 0; ///< the context in tokens
 
+    module_names names{};
     std::vector<layer_plan> plan{};       ///< by layer
     std::vector<rope_config> rotations{}; ///< that the layers refer to
 
@@ -35,7 +46,6 @@ struct model_config {
     bool norm_bias = false; ///< of a layer norm
     float norm_eps = 0;
     float norm_offset = 0; ///< is added to a norm's weights: 1 where they are kept around 0
-    std::string final_norm = "model.norm"; ///< the last one's module
 
     /// What is multiplied on the way.
     float embedding_scale = 1; ///< of what goes into the stream first

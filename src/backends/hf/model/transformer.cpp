@@ -35,6 +35,16 @@ bool norms_outputs(const model_config& config)
     });
 }
 
+/// Whether a branch beside another reads the stream through a norm of its own.
+bool reads_twice(const model_config& config)
+{
+    return std::ranges::any_of(config.plan, [](const layer_plan& layer) {
+        return std::ranges::any_of(layer.branches, [&](const branch_plan& branch) {
+            return branch.beside && layer[branch.before].width != 0;
+        });
+    });
+}
+
 /// Small models' steps run on the calling thread alone: waking the others takes longer, and on a
 /// busy machine much longer.
 std::size_t threads_for(std::size_t rows, const base_weights& base, std::size_t all)
@@ -58,6 +68,8 @@ transformer::transformer(const base_weights& base)
     block_cutter cut(memory_);
     stream_ = cut.take<float>(most_tokens * config().hidden_size);
     normed_ = activations(cut, input_rows, config().hidden_size, base.computes);
+    if (reads_twice(config()))
+        beside_ = activations(cut, input_rows, config().hidden_size, base.computes);
     qkv_ = cut.take<float>(most_tokens * config().qkv_width());
     mixed_ = activations(cut, input_rows, config().q_width(), base.computes);
     gated_ = activations(cut, input_rows, config().intermediate_size, base.computes);
@@ -75,7 +87,9 @@ std::uint64_t transformer::buffer_bytes(const model_config& config, const weight
     for (const std::size_t width : {config.hidden_size, config.qkv_width(),
                                     norms_outputs(config) ? config.hidden_size : 0, angles, angles})
         bytes += block_cutter::taken<float>(most_tokens * width);
-    for (const std::size_t width : {config.hidden_size, config.q_width(), config.intermediate_size})
+    for (const std::size_t width :
+         {config.hidden_size, reads_twice(config) ? config.hidden_size : 0, config.q_width(),
+          config.intermediate_size})
         bytes += activations::bytes(input_rows, width, format);
     return memory_block::rounded(
         bytes + block_cutter::taken<float>(logits_rows_for(config) * config.vocab_size));
@@ -96,11 +110,14 @@ void transformer::step(matmul_engine& engine, std::span<const segment> segments,
     engine.team().run(threads, [&](const team_member& me) {
         look_up(me, segments);
         for (std::size_t layer = 0; layer != config().layers; ++layer)
-            for (const branch_plan& branch : config().plan[layer].branches)
+            for (const branch_plan& branch : config().plan[layer].branches) {
+                if (!branch.beside)
+                    read_stream(me, layer, branch);
                 if (branch.what == branch_plan::part::attention)
                     run_attention(me, layer, branch, segments);
                 else
                     run_mlp(me, layer, branch);
+            }
         me.wait_for_all();
         project(me, receive);
     });
@@ -137,7 +154,9 @@ void transformer::drop_unwanted(const team_member& me)
         rows_.keep_wanted([&](std::size_t from, std::size_t to) {
             std::copy_n(&stream_[from * hidden], hidden, &stream_[to * hidden]);
             std::copy_n(&qkv_[from * width], width, &qkv_[to * width]);
-            normed_.copy_row(from, to); // where a branch beside attention reads it
+            for (activations* const read : {&normed_, &beside_}) // by a branch beside attention
+                if (!read->empty())
+                    read->copy_row(from, to);
         });
         divide(me.size);
     }
@@ -160,6 +179,11 @@ void transformer::look_up(const team_member& me, std::span<const segment> segmen
         base_.embedding.look_up(id, stream_.subspan(i * hidden, hidden));
         if (config().embedding_scale != 1)
             scale(&stream_[i * hidden], config().embedding_scale, hidden);
+        if (base_.positions.bytes() != 0) {
+            float* const learned = own_row(hidden);
+            base_.positions.look_up(at.position, {learned, hidden});
+            add(learned, &stream_[i * hidden], hidden);
+        }
         for (std::size_t by = 0; by != frequencies_.size(); ++by) {
             const auto magnitude = static_cast<float>(config().rotations[by].magnitude);
             const std::size_t to = angles_at(by, i);
@@ -206,10 +230,12 @@ void transformer::run_attention(const team_member& me, std::size_t layer, const 
                                 std::span<const segment> segments)
 {
     const std::size_t width = config().qkv_width();
-    normalise_stream(me, base_.layers[layer][branch.before]);
     multiply(me, layer, branch.in, normed_,
              [&](std::size_t r, std::size_t first, std::size_t outs, const float* y, const float*) {
-                 std::copy_n(y, outs, &qkv_[r * width + first]);
+                 if (config().plan[layer].by_head)
+                     put_by_head(y, first, outs, &qkv_[r * width]);
+                 else
+                     std::copy_n(y, outs, &qkv_[r * width + first]);
              });
     normalise_whole(me, layer);
     prepare_heads(me, layer, segments);
@@ -222,10 +248,9 @@ void transformer::run_attention(const team_member& me, std::size_t layer, const 
 void transformer::run_mlp(const team_member& me, std::size_t layer, const branch_plan& branch)
 {
     const activation_kind by = config().plan[layer].activation;
-    if (!branch.beside)
-        normalise_stream(me, base_.layers[layer][branch.before]);
+    const bool own = branch.beside && config().plan[layer][branch.before].width != 0;
     multiply(
-        me, layer, branch.in, normed_,
+        me, layer, branch.in, own ? beside_ : normed_,
         [&](std::size_t r, std::size_t first, std::size_t outs, const float* x, const float* up) {
             if (branch.what == branch_plan::part::gated_mlp)
                 gated_.put_gated(by, r, first, x, up, outs);
@@ -245,23 +270,31 @@ void transformer::normalise(const norm_weights& by, const float* x, float* y) co
                    config().norm_eps, y, by.weight.size());
 }
 
-/// A row of the stream into normed_. Without a norm, as it is.
-void transformer::put_normalised(const norm_weights& by, const float* x, std::size_t row)
+/// A row of the stream. Without a norm, as it is.
+void transformer::put_normalised(const norm_weights& by, const float* x, activations& to,
+                                 std::size_t row)
 {
     if (!by.weight.empty() && config().norm == norm_kind::root_mean_square)
-        return normed_.put_normalised(row, x, by.weight.data(), config().norm_eps);
+        return to.put_normalised(row, x, by.weight.data(), config().norm_eps);
     float* const room = own_row(config().hidden_size);
     if (!by.weight.empty())
         normalise(by, x, room);
-    normed_.put(row, 0, by.weight.empty() ? x : room, config().hidden_size);
+    to.put(row, 0, by.weight.empty() ? x : room, config().hidden_size);
 }
 
-/// Of its own rows, which nobody else has written since all met.
-void transformer::normalise_stream(const team_member& me, const norm_weights& by)
+/// For a branch and those beside it. Of its own rows, which nobody else has written since all met.
+void transformer::read_stream(const team_member& me, std::size_t layer, const branch_plan& branch)
 {
-    const auto [first, last] = rows_.shared(me);
-    for (std::size_t i = first; i != last; ++i)
-        put_normalised(by, &stream_[i * config().hidden_size], i);
+    const layer_weights& weights = base_.layers[layer];
+    const row_range mine = rows_.shared(me);
+    const auto read = [&](norm_place place, activations& to) {
+        for (std::size_t i = mine.first; i != mine.last; ++i)
+            put_normalised(weights[place], &stream_[i * config().hidden_size], to, i);
+    };
+    read(branch.before, normed_);
+    for (const branch_plan& other : config().plan[layer].branches)
+        if (other.beside && !weights[other.before].weight.empty())
+            read(other.before, beside_);
 }
 
 /// REQUIRES: this thread's own rows of x are complete. Afterwards the product's are.
@@ -307,7 +340,7 @@ void transformer::project(const team_member& me, const receiver& receive)
     for (std::size_t piece = 0; piece < rows_.size(); piece += logits_rows_) {
         const std::size_t count = std::min(logits_rows_, rows_.size() - piece);
         for (std::size_t i = me.index; i < count; i += me.size)
-            put_normalised(base_.final_norm, &stream_[(piece + i) * hidden], i);
+            put_normalised(base_.final_norm, &stream_[(piece + i) * hidden], normed_, i);
         me.wait_for_all();
         engine_->multiply(base_.output, normed_.from(0), {me.index, 0, count, me.index, me.size},
                           [&](const product_tile& tile) {

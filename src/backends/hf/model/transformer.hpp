@@ -71,8 +71,9 @@ private:
     void multiply(const team_member& me, std::size_t layer, linear_kind kind, const activations& x,
                   const row_receiver& receive);
     void normalise(const norm_weights& by, const float* x, float* y) const;
-    void put_normalised(const norm_weights& by, const float* x, std::size_t row);
-    void normalise_stream(const team_member& me, const norm_weights& by);
+    void put_normalised(const norm_weights& by, const float* x, activations& to, std::size_t row);
+    void read_stream(const team_member& me, std::size_t layer, const branch_plan& branch);
+    void put_by_head(const float* y, std::size_t first, std::size_t outs, float* qkv) const;
     void normalise_whole(const team_member& me, std::size_t layer);
     void prepare_heads(const team_member& me, std::size_t layer, std::span<const segment> segments);
     void attend_all(const team_member& me, std::size_t layer, std::span<const segment> segments);
@@ -92,7 +93,7 @@ private:
     memory_block memory_; // of the buffers: huge pages, where those of 4 KB would fall into a cache
                           // as chance has it
     std::span<float> stream_;          // [tokens, hidden], the residual stream
-    activations normed_;               // [tokens, hidden]
+    activations normed_, beside_;      // [tokens, hidden], what branches read
     std::span<float> qkv_;             // [tokens, q + k + v]
     activations mixed_;                // [tokens, q], attention's output
     activations gated_;                // [tokens, intermediate]

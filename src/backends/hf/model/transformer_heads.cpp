@@ -5,7 +5,21 @@
 #include "hf/compute/kernels.hpp"
 #include "hf/compute/threads.hpp"
 
+#include <algorithm>
+
 namespace warmd::hf {
+
+/// A row's columns from `first` on, which stand head by head, to where qkv_ has them.
+void transformer::put_by_head(const float* y, std::size_t first, std::size_t outs, float* qkv) const
+{
+    const std::size_t dim = config().head_dim;
+    for (std::size_t done = 0; done != outs;) {
+        const std::size_t at = first + done, head = at / (3 * dim), which = at / dim % 3,
+                          count = std::min(dim - at % dim, outs - done);
+        std::copy_n(y + done, count, qkv + which * config().q_width() + head * dim + at % dim);
+        done += count;
+    }
+}
 
 /// Norms of queries and keys that span all heads.
 void transformer::normalise_whole(const team_member& me, std::size_t layer)

@@ -294,7 +294,7 @@ BOOST_DATA_TEST_CASE(a_base_knows_the_norms_of_its_file, boost::unit_test::data:
         for (std::size_t kind = 0; kind != linear_kinds; ++kind) {
             double sum = 0;
             for (const linear_shape::part& part : weights.config.plan[layer].linears[kind].parts)
-                sum += squares_of(module_path(layer, part.name) + ".weight");
+                sum += squares_of(module_path(weights.config, layer, part.name) + ".weight");
             BOOST_TEST(std::pow(weights.layers[layer].linears[kind].norm, 2) == sum, close);
         }
 }

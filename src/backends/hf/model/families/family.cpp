@@ -52,4 +52,14 @@ void run_side_by_side(model_config& config)
     }
 }
 
+void use_plain_mlp(model_config& config, const std::string& in, const std::string& out)
+{
+    for (layer_plan& layer : config.plan) {
+        layer[linear_kind::mlp_in].parts = {{in, config.intermediate_size}};
+        layer[linear_kind::mlp_in].strands = 1;
+        layer[linear_kind::mlp_out].parts = {{out, config.hidden_size}};
+        layer.branches.back().what = branch_plan::part::mlp;
+    }
+}
+
 } // namespace warmd::hf

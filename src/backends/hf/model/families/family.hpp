@@ -6,8 +6,10 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace warmd::hf {
 
@@ -20,13 +22,18 @@ struct family {
     std::string_view model_type;   ///< of config.json, which decides
     std::string_view architecture; ///< in `architectures`, where there is no model_type
 
+    /// Sizes that config.json calls otherwise than Llama's: Llama's name, its own.
+    std::span<const std::pair<std::string_view, std::string_view>> spellings{};
+
     // Defaults of sizes
-    std::int64_t vocab_size = 32000, hidden_size = 4096, intermediate_size = 11008;
+    std::int64_t vocab_size = 32000, hidden_size = 4096;
+    std::int64_t intermediate_size = 11008; ///< 0: four times hidden_size
     std::int64_t layers = 32, heads = 32;
     std::int64_t kv_heads = 0; ///< 0: as many as heads
     std::int64_t head_dim = 0; ///< 0: hidden_size / heads
     std::int64_t max_positions = 2048;
-    std::string_view norm_eps_member = "rms_norm_eps";
+    std::string_view norm_eps_member = "rms_norm_eps", theta_member = "rope_theta",
+                     partial_member = "partial_rotary_factor";
     double norm_eps = 1e-6, theta = 10000, partial_rotary = 1;
     bool tied = false;
 
@@ -43,14 +50,14 @@ struct family {
     void (*adapt)(const json_place& fields, model_config& config) = nullptr;
 };
 
-extern const family cohere, cohere2, ernie4_5, exaone4, gemma2, gemma3, glm, glm4, granite, helium,
-    llama, ministral3, mistral, olmo2, olmo3, phi, phi3, qwen2, qwen3, smollm3, stablelm,
-    starcoder2;
+extern const family cohere, cohere2, ernie4_5, exaone4, gemma2, gemma3, glm, glm4, gpt2, gpt_neox,
+    granite, helium, llama, ministral3, mistral, olmo2, olmo3, phi, phi3, qwen2, qwen3, smollm3,
+    stablelm, starcoder2;
 /// All of them.
 inline constexpr std::array families{
-    &cohere,  &cohere2, &ernie4_5, &exaone4,    &gemma2,   &gemma3,    &glm,   &glm4,
-    &granite, &helium,  &llama,    &ministral3, &mistral,  &olmo2,     &olmo3, &phi,
-    &phi3,    &qwen2,   &qwen3,    &smollm3,    &stablelm, &starcoder2};
+    &cohere, &cohere2,  &ernie4_5, &exaone4, &gemma2, &gemma3,     &glm,      &glm4,
+    &gpt2,   &gpt_neox, &granite,  &helium,  &llama,  &ministral3, &mistral,  &olmo2,
+    &olmo3,  &phi,      &phi3,     &qwen2,   &qwen3,  &smollm3,    &stablelm, &starcoder2};
 
 /// The family of a model_type, or of an architecture if there is none; null if it is unknown.
 const family* find_family(std::string_view model_type, std::string_view architecture);
@@ -67,5 +74,7 @@ void set_biases(model_config& config, const layer_biases& biases);
 void use_layer_norms(model_config& config, bool biased);
 /// The MLP reads what attention reads, normed once.
 void run_side_by_side(model_config& config);
+/// The MLP has no gate: its two projections are these modules.
+void use_plain_mlp(model_config& config, const std::string& in, const std::string& out);
 
 } // namespace warmd::hf

@@ -11,15 +11,11 @@ void adapt(const json_place& fields, model_config& config)
     use_layer_norms(config, true);
     set_biases(config, {true, true, true});
     run_side_by_side(config);
-    config.final_norm = "model.final_layernorm";
+    config.names.final_norm = "final_layernorm";
     config.output_bias = true;
-    for (layer_plan& layer : config.plan) {
+    use_plain_mlp(config, "mlp.fc1", "mlp.fc2");
+    for (layer_plan& layer : config.plan)
         layer[linear_kind::output].parts = {{"self_attn.dense", config.hidden_size}};
-        layer[linear_kind::mlp_in].parts = {{"mlp.fc1", config.intermediate_size}};
-        layer[linear_kind::mlp_in].strands = 1;
-        layer[linear_kind::mlp_out].parts = {{"mlp.fc2", config.hidden_size}};
-        layer.branches.back().what = branch_plan::part::mlp;
-    }
 }
 
 } // namespace

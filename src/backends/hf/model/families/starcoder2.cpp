@@ -9,12 +9,7 @@ void adapt(const json_place& fields, model_config& config)
     const bool biased = fields.flag("use_bias", true);
     use_layer_norms(config, true);
     set_biases(config, {biased, biased, biased});
-    for (layer_plan& layer : config.plan) {
-        layer[linear_kind::mlp_in].parts = {{"mlp.c_fc", config.intermediate_size}};
-        layer[linear_kind::mlp_in].strands = 1;
-        layer[linear_kind::mlp_out].parts = {{"mlp.c_proj", config.hidden_size}};
-        layer.branches.back().what = branch_plan::part::mlp;
-    }
+    use_plain_mlp(config, "mlp.c_fc", "mlp.c_proj");
 }
 
 } // namespace
