@@ -141,6 +141,36 @@ BOOST_AUTO_TEST_CASE(layers_have_the_windows_that_their_family_gives_them)
             errc::load_failed, "layer_types");
 }
 
+BOOST_AUTO_TEST_CASE(sizes_have_the_names_that_their_family_gives_them)
+{
+    const std::string sizes = R"("n_embd":24,"n_layer":3,"n_head":2,"n_positions":50)";
+    const auto gpt2 = config_of(sizes, "", "GPT2LMHeadModel").value();
+    BOOST_TEST((gpt2.hidden_size == 24u && gpt2.layers == 3u && gpt2.heads == 2u &&
+                gpt2.head_dim == 12u && gpt2.intermediate_size == 96u));
+    BOOST_TEST((gpt2.longest_input() == 50u && gpt2.rotations.empty() && gpt2.tied_embeddings));
+    BOOST_TEST(
+        config_of(sizes + R"(,"n_inner":40)", "", "GPT2LMHeadModel").value().intermediate_size ==
+        40u);
+    BOOST_TEST(module_path(gpt2, 2, "mlp.c_fc") == "transformer.h.2.mlp.c_fc");
+    for (const char* const other :
+         {R"("scale_attn_by_inverse_layer_idx":true)", R"("add_cross_attention":true)",
+          R"("scale_attn_weights":false)"})
+        refused(config_of(other, "", "GPT2LMHeadModel"), errc::unsupported,
+                std::string(other + 1).substr(0, 15));
+    const auto neox = config_of(R"("hidden_size":64,"num_attention_heads":4,"rotary_pct":0.5,)"
+                                R"("rotary_emb_base":5000)",
+                                "", "GPTNeoXForCausalLM")
+                          .value();
+    BOOST_TEST((neox.rotations.at(0).rotated(neox.head_dim) == 8u &&
+                neox.rotations.at(0).theta == 5000.0 && !neox.tied_embeddings));
+    BOOST_TEST((neox.plan.at(0).by_head && neox.plan.at(0).branches.at(1).beside));
+    BOOST_TEST(!config_of(R"("use_parallel_residual":false)", "", "GPTNeoXForCausalLM")
+                    .value()
+                    .plan.at(0)
+                    .branches.at(1)
+                    .beside);
+}
+
 BOOST_AUTO_TEST_CASE(both_generations_of_the_file_say_the_same)
 {
     const model_config old_style =
@@ -295,6 +325,16 @@ BOOST_AUTO_TEST_CASE(target_modules_is_a_list_of_endings_or_one_expression)
     BOOST_TEST(!some.targets("model.layers.1.self_attn.k_proj"));
 }
 
+// PEFT says the same of every layer by the kind it finds it to be.
+BOOST_AUTO_TEST_CASE(how_the_base_stores_a_layer_is_not_the_adapters_to_say)
+{
+    for (const char* const said : {"true", "false"})
+        BOOST_TEST(
+            adapter_of(R"("target_modules":["c_attn"],"fan_in_fan_out":)" + std::string(said))
+                .value()
+                .targets("transformer.h.0.attn.c_attn"));
+}
+
 BOOST_AUTO_TEST_CASE(ranks_and_alphas_are_overridden_each_on_its_own)
 {
     const auto config = adapter_of(
@@ -321,7 +361,6 @@ BOOST_AUTO_TEST_CASE(adapters_that_peft_would_apply_otherwise_are_refused_by_nam
           {R"("bias":"all")", "bias"},
           {R"("modules_to_save":["lm_head"])", "modules_to_save"},
           {R"("lora_bias":true)", "lora_bias"},
-          {R"("fan_in_fan_out":true)", "fan_in_fan_out"},
           {R"("init_lora_weights":"pissa")", "pissa"},
           {R"("layer_replication":[[0,2]])", "layer_replication"},
           {R"("trainable_token_indices":[3])", "trainable_token_indices"},
