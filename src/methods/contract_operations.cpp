@@ -26,10 +26,14 @@ method operation_on_a_model(method what)
 }
 
 template <auto member>
-field view_field(std::string_view name = "view", std::string_view otherwise = R"("ft")",
-                 std::string_view doc = "how to look at the model")
+field view_field(std::string_view name = "view",
+                 std::string_view doc = "how to look at the model; else as its name says")
 {
-    return {.name = name, .type = "View", .doc = doc, .otherwise = otherwise, .into = to<member>()};
+    return {.name = name,
+            .type = "View",
+            .doc = doc,
+            .otherwise = R"("ft")",
+            .into = to_view_of_model<member>()};
 }
 
 template <auto member>
@@ -220,8 +224,12 @@ method divergence_method()
                         .doc = "Jensen-Shannon, or KL(to || from)",
                         .otherwise = R"("js")",
                         .into = to<&diverge::kind>()},
-                       view_field<&diverge::from>("from", R"("base")", "one view"),
-                       view_field<&diverge::to>("to", R"("ft")", "the other view"),
+                       {.name = "from",
+                        .type = "View",
+                        .doc = "one view",
+                        .otherwise = R"("base")",
+                        .into = to<&diverge::from>()},
+                       view_field<&diverge::to>("to", "the other view; else as model's name says"),
                        {.name = "prompts",
                         .type = "Text[]",
                         .doc = "what goes before the token",

@@ -232,7 +232,10 @@ std::vector<type> parameter_types()
                          {.name = "completion", .type = "Text", .doc = "what is scored"}}},
             {.name = "ModelSpec", .wanted = "a ModelSpec object", .members = spec_members()},
             {.name = "Model",
-             .wanted = "a ModelSpec object, or the name of a configured model",
+             .wanted = "a ModelSpec object, or a name: of a configured model, or the absolute path "
+                       "of a base or of an adapter that names its base; with :base, "
+                       "@0.5 (scaled) or :null-7 (a seed) at its end, seen through that view by "
+                       "methods that take one",
              .one_of = {"ModelSpec", "string"}},
             {.name = "Dtype", .wanted = "", .words = {"auto", "fp32", "bf16", "fp16"}},
             {.name = "Device", .wanted = "", .words = {"auto", "cpu"}},

@@ -131,19 +131,6 @@ bool take_all(reading& by, const field& of, const json_node& from, TakeOne take_
     return true;
 }
 
-/// The first few names, for a message.
-std::string some_of(const named_models& named)
-{
-    constexpr std::size_t few = 10;
-    std::vector<std::string> first;
-    for (auto each = named.begin(); each != named.end() && first.size() != few; ++each)
-        first.push_back(shortened(each->first));
-    std::string text = joined(first);
-    if (named.size() > few)
-        text += " and " + std::to_string(named.size() - few) + " more";
-    return text.empty() ? "none" : text;
-}
-
 /// The members of an object of the type `of`, defaults included, into `to`. `path`: what it is
 /// called. False: it has a member that the type has not.
 bool take_members(reading& by, std::string_view path, const type& of, const json_node& given,
@@ -305,23 +292,29 @@ void take(reading& by, const field& of, const json_node& from, view& to)
     }
 }
 
-void take(reading& by, const field& of, const json_node& from, model_spec& to)
+void take_view_of_model(reading& by, const field& of, const json_node& from, view& to)
+{
+    if (!by.through)
+        return take(by, of, from, to);
+    to = *by.through;
+    if (by.is_given(of.name))
+        by.refuse({errc::invalid_params,
+                   std::string(of.name) +
+                       " is given, and model's name ends in a view: leave out either"});
+}
+
+void take(reading& by, const field&, const json_node& from, model_spec& to)
 {
     if (!from.is_string()) {
         if (auto why = read_model_spec(from, to))
             by.refuse(std::move(*why));
         return;
     }
-    (void)of;
-    const std::string_view alias = from.string();
-    const auto found = by.names().find(alias);
-    if (found != by.names().end())
-        to = found->second;
-    else
-        by.refuse({errc::not_found, "no model is named '" + shortened(alias) +
-                                        "'; the daemon's configuration names " +
-                                        some_of(by.names()) +
-                                        "; else give a ModelSpec object, {\"base\": …}"});
+    auto named = find_model(from.string(), by.names());
+    if (!named)
+        return by.refuse(named.error());
+    to = std::move(named->spec);
+    by.through = named->through;
 }
 
 void take(reading& by, const field& of, const json_node& from, event_filter& to)
@@ -359,7 +352,7 @@ std::optional<failure> reader::read(const json_node& given, const named_models& 
 {
     if (auto why = unknown(given))
         return why;
-    reading by(by_, names);
+    reading by(by_, names, given);
     for (std::size_t i = 0; i != of_.params.size(); ++i) {
         const field& each = of_.params[i];
         const json_node* value = given.find(each.name);

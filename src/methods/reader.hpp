@@ -4,7 +4,7 @@
 
 #include "cache/cache_event.hpp"
 #include "methods/schema.hpp"
-#include "model/config_file.hpp"
+#include "model/model_name.hpp"
 #include "json/json_document.hpp"
 #include <warmd/backend.hpp>
 
@@ -23,11 +23,19 @@ namespace warmd::schema {
 /// The parameters of one request as they are being read. The first fault is kept.
 class reading {
 public:
-    reading(const contract& by, const named_models& names) : by_(by), names_(names) {}
+    reading(const contract& by, const named_models& names, const json_node& given)
+        : by_(by), names_(names), given_(given)
+    {
+    }
 
     const contract& by() const noexcept { return by_; }
     /// What a string in place of a ModelSpec stands for.
     const named_models& names() const noexcept { return names_; }
+    /// Whether the request itself gives the parameter.
+    bool is_given(std::string_view name) const { return given_.find(name) != nullptr; }
+
+    /// The view that the model's name ends in, if it does.
+    std::optional<view> through;
 
     void refuse(failure why)
     {
@@ -41,6 +49,7 @@ public:
 private:
     const contract& by_;
     const named_models& names_;
+    const json_node& given_;
     std::optional<failure> fault_;
 };
 
@@ -56,6 +65,8 @@ void take(reading&, const field&, const json_node&, text_or_ids& to);
 void take(reading&, const field&, const json_node&, std::vector<text_or_ids>& to);
 void take(reading&, const field&, const json_node&, std::vector<logprob::item>& to);
 void take(reading&, const field&, const json_node&, view& to);
+/// The view that the model's name ends in, if it does and the request gives none; else as any view.
+void take_view_of_model(reading&, const field&, const json_node&, view& to);
 void take(reading&, const field&, const json_node&, model_spec& to);
 void take(reading&, const field&, const json_node&, event_filter& to);
 /// The place of `found` among the words of the field's type, if it is there.
@@ -93,6 +104,17 @@ constexpr destination to()
     return {&owner_of<request>,
             [](reading& by, const field& of, const json_node& from, void* into) {
                 take(by, of, from, static_cast<request*>(into)->*member);
+            }};
+}
+
+/// The same of a view that the model's name may end in. The field goes after the model's.
+template <auto member>
+constexpr destination to_view_of_model()
+{
+    using request = typename member_of<decltype(member)>::request;
+    return {&owner_of<request>,
+            [](reading& by, const field& of, const json_node& from, void* into) {
+                take_view_of_model(by, of, from, static_cast<request*>(into)->*member);
             }};
 }
 

@@ -2,6 +2,7 @@
 // again. Nothing here waits but for a line, an answer or an end.
 
 #include "support/daemon.hpp"
+#include "support/program.hpp"
 
 #include <boost/json.hpp>
 #include <boost/test/unit_test.hpp>
@@ -212,4 +213,37 @@ BOOST_FIXTURE_TEST_CASE(a_daemon_with_a_bad_file_does_not_start_and_check_config
     write("{}");
     running sound(socket, {"--config", file, "--check-config"});
     BOOST_TEST(sound.status() == 0);
+}
+
+BOOST_FIXTURE_TEST_CASE(one_model_is_meant_by_its_name_its_adapters_path_and_both_with_a_view,
+                        configured_place)
+{
+    const std::string demo = WARMD_TEST_DATA "/demo/", adapter = demo + "adapter",
+                      spec = R"({"base":")" + demo + R"(model","adapter":")" + adapter + "\"}";
+    write(R"({"models": {"verses": )" + spec + "}}");
+    running daemon(socket, with_file);
+    BOOST_REQUIRE(!daemon.line_with("ready").empty());
+    client ask = daemon.connect();
+    const auto scored = [&](const std::string& model, const std::string& view) {
+        return ask
+            .call("rolling_logprob", R"({"texts":["In the beginning"],"model":)" + model +
+                                         (view.empty() ? "" : ",\"view\":" + view) + '}')
+            .value();
+    };
+    const auto named = [&](const std::string& name) { return scored('"' + name + '"', ""); };
+    BOOST_TEST((named("verses:base") == scored(spec, R"("base")")));
+    BOOST_TEST((named(adapter + "@0.5") == scored(spec, R"({"scaled":0.5})")));
+    BOOST_TEST((named(adapter + ":null-7") == scored(spec, R"({"null":{"seed":7}})")));
+    BOOST_TEST((named("verses") == named(adapter)));
+    BOOST_TEST((named("verses") != named("verses:base")));
+    BOOST_TEST(states(ask).size() == 1U);
+    const test::program_result typed =
+        test::program(
+            {.words = {WARMCTL, "perplexity", "--json", "-m", "verses@0.5", "In the beginning"},
+             .in = {},
+             .environment = {"WARMD_SOCKET=" + socket}})
+            .result();
+    BOOST_TEST(typed.err == "");
+    BOOST_TEST((parse_json(typed.out).value() == named(adapter + "@0.5")));
+    end(daemon);
 }

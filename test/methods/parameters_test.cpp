@@ -227,6 +227,53 @@ BOOST_FIXTURE_TEST_CASE(a_configured_name_stands_for_its_model_in_every_method, 
     BOOST_TEST(number(result_of("stats").at("loads_total")) == 1);
 }
 
+BOOST_FIXTURE_TEST_CASE(a_name_that_ends_in_a_view_says_how_to_look_at_its_model, daemon_of_test)
+{
+    info.models.emplace("tuned", model_spec{.kind = "dummy", .base = "a"});
+    const auto of = [](const std::string& name, const std::string& more) {
+        return with(more, R"("model":")" + name + '"');
+    };
+    const std::string prompts = R"("prompts":["x"])";
+    for (const auto& [method, own, parameter] :
+         std::vector<std::tuple<std::string, std::string, std::string>>{
+             {"next_token", prompts, "view"},
+             {"logprob", R"("items":[{"prompt":"x","completion":"y"}])", "view"},
+             {"rolling_logprob", R"("texts":["xyz"])", "view"},
+             {"generate", R"("prompt":"x","max_new_tokens":3)", "view"},
+             {"divergence", prompts, "to"}})
+        for (const auto& [suffix, view] : std::vector<std::pair<std::string, std::string>>{
+                 {":base", R"("base")"},
+                 {"@0.5", R"({"scaled":0.5})"},
+                 {":null-7", R"({"null":{"seed":7}})"}}) {
+            const std::string also = own + ",\"" + parameter + "\":" + view;
+            BOOST_TEST((result_of(method, of("tuned" + suffix, own)) ==
+                        result_of(method, of("tuned", also))),
+                       method << suffix);
+            const failure both = refusal_of(method, of("tuned" + suffix, also));
+            BOOST_TEST((both.code == errc::invalid_params));
+            BOOST_TEST(both.detail.starts_with(parameter + " is given, and model's name ends in"),
+                       both.detail);
+        }
+    BOOST_TEST((result_of("next_token", of("tuned:base", prompts)) !=
+                result_of("next_token", of("tuned", prompts))));
+    BOOST_TEST((result_of("divergence", of("tuned:base", prompts + R"(,"from":"ft")")) ==
+                result_of("divergence", of("tuned", prompts + R"(,"from":"ft","to":"base")"))));
+}
+
+BOOST_FIXTURE_TEST_CASE(methods_that_look_through_no_view_take_a_name_that_ends_in_one,
+                        daemon_of_test)
+{
+    info.models.emplace("tuned", model_spec{.kind = "dummy", .base = "a"});
+    const std::string half = R"("model":"tuned@0.5")";
+    const json::value key = result_of("load", only(half)).at("key");
+    BOOST_TEST(result_of("load", R"({"model":"tuned"})").at("cached").as_bool());
+    BOOST_TEST((result_of("tokenize", with(R"("text":"x")", half)) ==
+                result_of("tokenize", with(R"("text":"x")"))));
+    BOOST_TEST(result_of("pin", only(half)).at("key") == key);
+    BOOST_TEST(result_of("unpin", only(half)).at("key") == key);
+    BOOST_TEST(result_of("unload", only(half)).at("unloaded").at(0) == key);
+}
+
 BOOST_FIXTURE_TEST_CASE(a_name_that_is_not_configured_is_not_found_and_some_that_are_are_named,
                         daemon_of_test)
 {

@@ -82,6 +82,21 @@ BOOST_FIXTURE_TEST_CASE(a_symbolic_link_out_of_the_root_is_refused_and_one_withi
     BOOST_TEST(!refusal({.base = elsewhere / "in"}));
 }
 
+BOOST_FIXTURE_TEST_CASE(an_adapter_may_name_a_base_beneath_the_roots_only, place)
+{
+    const fs::path file = allowed / "adapter/adapter_config.json";
+    const auto naming = [&](const fs::path& base) {
+        test::write_file(file, R"({"base_model_name_or_path":")" + base.native() + "\"}");
+        return refusal({.base = allowed / "adapter"});
+    };
+    BOOST_TEST(!naming("../model"));
+    for (const fs::path& base : {elsewhere / "model", elsewhere / "nothing",
+                                 fs::path("../../elsewhere/model"), fs::path("/etc")})
+        BOOST_TEST((naming(base) == errc::permission_denied), base);
+    fs::create_directory_symlink(elsewhere / "model", allowed / "out");
+    BOOST_TEST((naming("../out") == errc::permission_denied));
+}
+
 BOOST_FIXTURE_TEST_CASE(a_file_that_is_a_link_out_of_the_root_is_not_read, place)
 {
     for (const char* file : {"config.json", "tokenizer.json", "model.safetensors"}) {

@@ -60,6 +60,29 @@ BOOST_AUTO_TEST_CASE(what_looks_like_a_path_or_is_one_is_sent_absolute_and_a_rep
                R"({"model":{"base":"gpt2","adapter":")" + here + "/adapter\"}}");
 }
 
+BOOST_AUTO_TEST_CASE(a_name_is_sent_as_it_is_and_a_path_with_a_view_absolute)
+{
+    const test::scratch_directory home;
+    std::filesystem::create_directories(home.path / "tuned");
+    std::filesystem::create_directories(home.path / "run@2");
+    program_input input;
+    input.directory = home.path;
+    const auto sent = [&](const std::string& typed) {
+        return params_of({"load", "-m", typed}, input);
+    };
+    const auto name = [](const std::string& text) { return R"({"model":")" + text + "\"}"; };
+    const std::string here = home.path;
+    BOOST_TEST(sent("verses") == name("verses"));
+    BOOST_TEST(sent("verses:base") == name("verses:base"));
+    BOOST_TEST(sent("@verses@0.5") == name("verses@0.5"));
+    BOOST_TEST(sent("/m:null-7") == name("/m:null-7"));
+    BOOST_TEST(sent("./m/../n@0.5") == name(here + "/n@0.5"));
+    BOOST_TEST(sent("tuned:base") == name(here + "/tuned:base"));
+    BOOST_TEST(sent("run@2") == R"({"model":{"base":")" + here + "/run@2\"}}");
+    BOOST_TEST(sent("run@2:base") == name(here + "/run@2:base"));
+    BOOST_TEST(sent("/m:basic") == R"({"model":{"base":"/m:basic"}})");
+}
+
 BOOST_AUTO_TEST_CASE(views_are_sent_as_the_protocol_has_them)
 {
     const auto view = [](const std::string& typed) {

@@ -43,6 +43,8 @@ BOOST_AUTO_TEST_CASE(a_usage_error_says_what_was_wrong_and_where_help_is)
         {{"load", "-m", "/a", "-m", "/b"}, "--model"},
         {{"load", "-m", "/a", "--options", "[1]"}, "--options must be a JSON object, found '[1]'"},
         {{"load", "-m", "@big", "-a", "/b"}, "--adapter cannot go with a configured model"},
+        {{"load", "-m", "/a@0.5", "--dtype", "bf16"},
+         "--dtype cannot go with a view behind the model, '/a@0.5': --view says it"},
         {{"next", "-m", "/a"}, "no prompt"},
         {{"next", "-m", "/a", "--top-k", "0", "x"},
          "--top-k must be a whole number of at least 1 and at most 2147483647, found '0'"},

@@ -2,6 +2,8 @@
 
 #include "warmctl/format.hpp"
 
+#include "model/model_name.hpp"
+
 #include <warmd/json.hpp>
 
 #include <boost/program_options/parsers.hpp>
@@ -91,22 +93,55 @@ bool is_path(const std::string& base, const std::string& kind)
            (kind == "hf" && std::filesystem::is_directory(base, ec));
 }
 
+/// What -m says in one string, view included, for the daemon to take apart: a configured name, as
+/// every word without '/' may be one, or a path with a view behind it. Else nothing: a path, or a
+/// repository id, which are members of a ModelSpec.
+std::optional<std::string> name_in(const std::string& model)
+{
+    if (model.starts_with('@'))
+        return model.substr(1);
+    const model_name name = parse_model_name(model);
+    const std::string named(name.model);
+    std::error_code ec;
+    if (name.through && !std::filesystem::is_directory(model, ec)) // or it is called so
+        return is_path(named, "hf") ? absolute_path(named) + model.substr(named.size()) : model;
+    if (is_path(model, "hf") || model.find('/') != std::string::npos)
+        return {};
+    return model;
+}
+
+/// The options that describe a model besides -m, which a string has no room for.
+constexpr const char* of_a_spec[] = {"revision", "adapter", "dtype",
+                                     "kind",     "options", "entry-point"};
+
+/// Whether -m, in one string, is all that describes the model. Throws usage_error if it has to be.
+bool is_named(const arguments& typed, const std::string& model)
+{
+    for (const char* option : of_a_spec) {
+        if (!typed.has(option))
+            continue;
+        const std::string cannot = "--" + std::string(option) + " cannot go with a ";
+        if (model.starts_with('@'))
+            throw usage_error(cannot + "configured model, '" + model + "'");
+        if (parse_model_name(model).through)
+            throw usage_error(cannot + "view behind the model, '" + model + "': --view says it");
+        return false;
+    }
+    return true;
+}
+
 } // namespace
 
 std::string model_text(const arguments& typed)
 {
     const auto base = typed.text("model");
     if (!base || base->empty())
-        throw usage_error("no model: -m DIR names its directory, or a Hugging Face repository id");
+        throw usage_error("no model: -m DIR names its directory, a Hugging Face repository id, or "
+                          "a configured model");
     std::string out;
     json_writer writer(out);
-    if (base->starts_with('@')) {
-        for (const char* option :
-             {"revision", "adapter", "dtype", "kind", "options", "entry-point"})
-            if (typed.has(option))
-                throw usage_error("--" + std::string(option) +
-                                  " cannot go with a configured model, '" + *base + "'");
-        writer.value(base->substr(1));
+    if (const auto name = name_in(*base); name && is_named(typed, *base)) {
+        writer.value(*name);
         return out;
     }
     writer.begin_object();

@@ -77,7 +77,8 @@ private:
 /// `typed` as a path that means the same to the daemon: `~`, `.` and relative paths made absolute.
 std::string absolute_path(const std::string& typed);
 
-/// JSON text of the ModelSpec that the options name, or of a configured model's name.
+/// JSON text of the ModelSpec that the options name, or of a name, perhaps with a view
+/// (model/model_name.hpp).
 std::string model_text(const arguments& typed);
 /// Member `model` and what goes with it: timeout; progress when `progress`.
 void write_model(json_writer& out, const arguments& typed, bool progress);

@@ -105,7 +105,7 @@ std::vector<option> model_options()
     return {{.name = "model",
              .letter = 'm',
              .value = "BASE",
-             .doc = "a directory, an id in the Hugging Face cache, or @NAME",
+             .doc = "a directory, a repository id, or a name (with view)",
              .type = "path"},
             {.name = "adapter",
              .letter = 'a',

@@ -1,12 +1,11 @@
 #include "hf/hf_loader.hpp"
 
 #include "hf/compute/processor.hpp"
-#include "hf/files/hub_cache.hpp"
 #include "hf/files/input_file.hpp"
 #include "hf/hf_backend.hpp"
 #include "hf/model/finiteness.hpp"
 #include "hf/model/lora_amx.hpp"
-#include "model/barred.hpp"
+#include "hf/model_location.hpp"
 
 #include <algorithm>
 #include <map>
@@ -17,12 +16,6 @@ namespace warmd::hf {
 namespace {
 
 using path = std::filesystem::path;
-
-bool is_directory(const path& where)
-{
-    std::error_code ec;
-    return std::filesystem::is_directory(where, ec);
-}
 
 std::uint64_t size_of(const path& file)
 {
@@ -157,32 +150,14 @@ result<resolved_model> hf_models::resolve(const model_spec& asked, const file_ru
 {
     if (auto why = objection(asked))
         return *why;
+    auto where = locate(asked, rules);
+    if (!where)
+        return where.error();
     resolved_model model{.spec = asked};
-    if (asked.base.starts_with('/')) {
-        model.watched.push_back(asked.base);
-    } else {
-        const auto snapshot = find_in_hub_cache(hub_cache_directory(), asked.base,
-                                                asked.revision.value_or("main"), rules);
-        if (!snapshot)
-            return snapshot.error();
-        model.spec.base = snapshot->directory.native();
-        model.watched = snapshot->chosen_by;
-        model.watched.push_back(snapshot->directory);
-    }
-    model.spec.base = real_path(model.spec.base);
-    if (auto why = barred(model.spec.base))
-        return *why;
-    if (!is_directory(model.spec.base))
-        return failure{errc::not_found, "model.base '" + asked.base + "' is no directory"};
-    if (asked.adapter) {
-        model.watched.emplace_back(*asked.adapter);
-        model.spec.adapter = real_path(*asked.adapter);
-        if (auto why = barred(*model.spec.adapter))
-            return *why;
-        if (!is_directory(*model.spec.adapter))
-            return failure{errc::not_found,
-                           "model.adapter '" + *asked.adapter + "' is no directory"};
-    }
+    model.spec.base = std::move(where->base);
+    model.spec.revision = std::move(where->revision);
+    model.spec.adapter = std::move(where->adapter);
+    model.watched = std::move(where->depends_on);
     model.spec.dtype = wish_of(asked.dtype);
     model.computes = format_for(model.spec).name();
     if (model.computes != model.spec.dtype)
