@@ -23,31 +23,20 @@ namespace warmd::hf {
 inline const std::filesystem::path test_data = WARMD_TEST_DATA;
 
 /// A model of each family with adapters; inputs on both sides of its windows and limits.
-inline const std::string family_models[] = {"families/cohere",
-                                            "families/cohere2",
-                                            "families/ernie",
-                                            "families/exaone4",
-                                            "families/gemma2",
-                                            "families/gemma3",
-                                            "families/gemma3-wrapper",
-                                            "families/glm",
-                                            "families/glm4",
-                                            "families/gpt2",
-                                            "families/granite",
-                                            "families/helium",
-                                            "families/llama-yarn",
-                                            "families/ministral3",
-                                            "families/mistral-window",
-                                            "families/neox-parallel",
-                                            "families/neox-sequential",
-                                            "families/olmo2",
-                                            "families/olmo3",
-                                            "families/phi",
-                                            "families/phi3",
-                                            "families/qwen2-window",
-                                            "families/smollm3",
-                                            "families/stablelm",
-                                            "families/starcoder2"};
+inline const std::string family_models[] = {"families/cohere",         "families/cohere2",
+                                            "families/ernie",          "families/exaone4",
+                                            "families/gemma2",         "families/gemma3",
+                                            "families/gemma3-wrapper", "families/glm",
+                                            "families/glm4",           "families/gpt2",
+                                            "families/granite",        "families/helium",
+                                            "families/llama-yarn",     "families/ministral3",
+                                            "families/mistral-window", "families/mixtral",
+                                            "families/neox-parallel",  "families/neox-sequential",
+                                            "families/olmo2",          "families/olmo3",
+                                            "families/olmoe",          "families/phi",
+                                            "families/phi3",           "families/qwen2-window",
+                                            "families/qwen3moe",       "families/smollm3",
+                                            "families/stablelm",       "families/starcoder2"};
 
 inline json::value read_json_file(const std::filesystem::path& file)
 {

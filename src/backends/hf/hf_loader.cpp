@@ -265,6 +265,10 @@ result<loaded_adapter> hf_models::load_adapter(const model_spec& spec, const mod
     const auto opened = adapter::open(directory, modules_of(config), rules);
     if (!opened)
         return opened.error();
+    if (const auto& untouched = opened->untouched(); !untouched.empty())
+        say_.warning(directory.native() + " has no tensors for " +
+                     std::to_string(untouched.size()) + " modules that it targets, " +
+                     untouched.front() + " first: they are as without it");
     std::optional<tokenizer> own;
     std::error_code ec;
     if (std::filesystem::exists(directory / "tokenizer.json", ec)) {

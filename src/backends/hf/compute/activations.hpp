@@ -68,10 +68,10 @@ public:
         for (std::size_t i = 0; i < count; i += piece)
             put_gated(by, row, first + i, x + i, ones.data(), std::min(piece, count - i));
     }
-    /// A whole row becomes another's.
-    void copy_row(std::size_t from_row, std::size_t to_row)
+    /// A whole row becomes another's, of as wide ones.
+    void copy_row(const activations& of, std::size_t from_row, std::size_t to_row)
     {
-        std::copy_n(from(from_row), width_ * of_->number_bytes(), at(to_row, 0));
+        std::copy_n(of.from(from_row), width_ * of_->number_bytes(), at(to_row, 0));
     }
     bool empty() const { return rows_.empty(); }
     /// A row in fp32: its own memory, or `room`, which has the row's width.

@@ -112,6 +112,7 @@ result<adapter> adapter::open(const std::filesystem::path& directory,
     if (!pairs)
         return pairs.error();
     std::vector<lora_factors> factors;
+    std::vector<std::string> untouched;
     for (const linear_module& module : base) {
         auto found = pairs->find(module.path);
         bool targeted = config->targets(module.path);
@@ -119,11 +120,11 @@ result<adapter> adapter::open(const std::filesystem::path& directory,
             found = found == pairs->end() ? pairs->find(path) : found;
             targeted = targeted || config->targets(path);
         }
-        if (found == pairs->end() && targeted)
-            return broken(*file, "module " + module.path + " is targeted by " + config->file() +
-                                     " but has no tensors");
-        if (found == pairs->end())
+        if (found == pairs->end()) {
+            if (targeted)
+                untouched.push_back(module.path);
             continue;
+        }
         if (!targeted)
             return broken(*file, "module " + module.path + " has tensors but is not targeted by " +
                                      config->file());
@@ -142,7 +143,10 @@ result<adapter> adapter::open(const std::filesystem::path& directory,
                        file->path().native() + ": it acts on module " + shortened(module) +
                            (outer ? ", which is not supported" : ", which the base does not have")};
     }
-    return adapter(std::move(*file), std::move(factors));
+    if (factors.empty() && !untouched.empty())
+        return broken(*file, "it has no tensors, and " + config->file() + " targets " +
+                                 std::to_string(untouched.size()) + " modules");
+    return adapter(std::move(*file), std::move(factors), std::move(untouched));
 }
 
 result<void> adapter::read(const std::string& tensor, std::span<float> values) const

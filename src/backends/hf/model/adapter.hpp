@@ -48,6 +48,7 @@ private:
     std::vector<module_pattern> targets_;
     std::vector<module_pattern> excluded_;
     std::optional<std::vector<std::uint64_t>> layers_;
+    bool by_pattern_ = false; ///< layers_pattern says what a layer is
     std::size_t rank_ = 0;
     double alpha_ = 0;
     bool rslora_ = false;
@@ -76,17 +77,21 @@ public:
 
     /// In the order of the base's modules; only those the adapter acts on.
     const std::vector<lora_factors>& factors() const { return factors_; }
+    /// Modules that it targets and has no tensors for, of which all that it has are others': they
+    /// are as without it, as in PEFT. Transformers 5 has no modules of experts, for one.
+    const std::vector<std::string>& untouched() const { return untouched_; }
     /// Reads one factor in fp32; a value that is not finite is load_failed and names the tensor.
     result<void> read(const std::string& tensor, std::span<float> values) const;
 
 private:
-    adapter(checkpoint file, std::vector<lora_factors> factors)
-        : file_(std::move(file)), factors_(std::move(factors))
+    adapter(checkpoint file, std::vector<lora_factors> factors, std::vector<std::string> untouched)
+        : file_(std::move(file)), factors_(std::move(factors)), untouched_(std::move(untouched))
     {
     }
 
     checkpoint file_;
     std::vector<lora_factors> factors_;
+    std::vector<std::string> untouched_;
 };
 
 /// The files of an adapter directory that an adapter is made of.

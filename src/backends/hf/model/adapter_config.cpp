@@ -38,10 +38,11 @@ bool asks_for_something(const json::value& value)
     }
 }
 
-/// The N of "...layers.N...", as PEFT finds it without a layers_pattern: the first number between
-/// dots.
-std::optional<std::uint64_t> layer_of(std::string_view path)
+/// The N of "...layers.N...", the first number between dots; without a layers_pattern PEFT takes
+/// the last, an expert's where there is one.
+std::optional<std::uint64_t> layer_of(std::string_view path, bool last)
 {
+    std::optional<std::uint64_t> found;
     std::size_t at = path.find('.');
     while (at != std::string_view::npos) {
         const std::size_t end = path.find('.', at + 1);
@@ -49,10 +50,12 @@ std::optional<std::uint64_t> layer_of(std::string_view path)
             path.substr(at + 1, end == std::string_view::npos ? end : end - at - 1);
         if (!part.empty() && part.size() < 10 &&
             part.find_first_not_of("0123456789") == std::string_view::npos)
-            return std::stoull(std::string(part));
+            found = std::stoull(std::string(part));
+        if (found && !last)
+            break;
         at = end;
     }
-    return {};
+    return found;
 }
 
 } // namespace
@@ -182,6 +185,7 @@ private:
         const json::value* const pattern = fields_.find("layers_pattern");
         if (pattern && asks_for_something(*pattern) && !is_layers(*pattern))
             return fields_.refuse("layers_pattern", shortened(json::serialize(*pattern)));
+        made_.by_pattern_ = pattern && asks_for_something(*pattern);
         made_.layers_ = std::move(layers);
     }
 
@@ -233,7 +237,7 @@ bool adapter_config::targets(std::string_view path) const
         return false;
     if (!layers_)
         return true;
-    const auto layer = layer_of(path);
+    const auto layer = layer_of(path, !by_pattern_);
     return layer && std::find(layers_->begin(), layers_->end(), *layer) != layers_->end();
 }
 

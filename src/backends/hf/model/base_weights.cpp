@@ -147,24 +147,27 @@ private:
         for (std::size_t place = 0; place != norm_places; ++place)
             if (plan.norms[place].width != 0)
                 made.norms[place] = read_norm(module_path(config_, layer, plan.norms[place].name));
-        const auto& shapes = plan.linears;
-        for (std::size_t kind = 0; kind != linear_kinds; ++kind) {
-            std::vector<std::string> weights;
-            for (const linear_shape::part& part : shapes[kind].parts) {
-                const std::string module = module_path(config_, layer, part.name);
-                weights.push_back(weight_of(module));
-                if (shapes[kind].bias) {
-                    const std::vector<float> bias = read(bias_of(module));
-                    made.linears[kind].bias.insert(made.linears[kind].bias.end(), bias.begin(),
-                                                   bias.end());
-                }
+        for (const linear_shape& shape : plan.linears)
+            made.linears.push_back(load_linear(shape, layer));
+        return made;
+    }
+
+    linear load_linear(const linear_shape& shape, std::size_t layer)
+    {
+        linear made;
+        std::vector<std::string> weights;
+        for (const linear_shape::part& part : shape.parts) {
+            const std::string module = module_path(config_, layer, part.name);
+            weights.push_back(weight_of(module));
+            if (shape.bias) {
+                const std::vector<float> bias = read(bias_of(module));
+                made.bias.insert(made.bias.end(), bias.begin(), bias.end());
             }
-            const stored_rows rows = shapes[kind].transposed
-                                         ? turned(read_rows(weights), shapes[kind].out())
-                                         : read_rows(weights);
-            made.linears[kind].norm = rows.norm;
-            made.linears[kind].matrix = pack(rows, shapes[kind].matrix());
         }
+        const stored_rows rows =
+            shape.transposed ? turned(read_rows(weights), shape.out()) : read_rows(weights);
+        made.norm = rows.norm;
+        made.matrix = pack(rows, shape.matrix());
         return made;
     }
 

@@ -56,7 +56,7 @@ struct norm_weights {
 
 struct layer_weights {
     std::array<norm_weights, norm_places> norms; ///< by norm_place
-    std::array<linear, linear_kinds> linears;    ///< by linear_kind
+    std::vector<linear> linears;                 ///< as layer_plan has them
 
     const norm_weights& operator[](norm_place place) const
     {

@@ -53,10 +53,11 @@ adapter_gains sum_of_parts(const model_config& config, const lora_weights& adapt
 {
     adapter_gains sums(adapter.layers.size());
     team.for_each(sums.size(), adapter.bytes() / sizeof(float), [&](std::size_t layer) {
-        for (std::size_t kind = 0; kind != linear_kinds; ++kind)
-            for (const lora_linear::part& part : adapter.layers[layer][kind].parts)
-                sums[layer][kind] +=
-                    gain(adapter.layers[layer][kind], part, config.plan[layer].linears[kind].in);
+        sums[layer].resize(adapter.layers[layer].size());
+        for (std::size_t which = 0; which != sums[layer].size(); ++which)
+            for (const lora_linear::part& part : adapter.layers[layer][which].parts)
+                sums[layer][which] +=
+                    gain(adapter.layers[layer][which], part, config.plan[layer].linears[which].in);
     });
     return sums;
 }
@@ -83,9 +84,12 @@ public:
                     read = stream;
                 if (!branch.beside || !base_.layers[layer][branch.before].weight.empty())
                     x = normalise(base_.layers[layer][branch.before], read);
-                const double inner = run(branch.what, layer, multiply(layer, branch.in, x));
-                const double made = normalise(base_.layers[layer][branch.after],
-                                              multiply(layer, branch.out, inner));
+                const double made = normalise(
+                    base_.layers[layer][branch.after],
+                    branch.what == branch_plan::part::experts
+                        ? run_experts(layer, x)
+                        : multiply(layer, branch.out,
+                                   run(branch.what, layer, multiply(layer, branch.in, x))));
                 stream = kept(stream + made * scale(config.branch_scale));
             }
         const double logits = kept(
@@ -127,10 +131,24 @@ private:
         default: return in; // no activation makes anything larger
         }
     }
+    double run_experts(std::size_t layer, double x)
+    {
+        const layer_plan& plan = base_.config.plan[layer];
+        multiply(layer, plan.router(), x);
+        double most = 0;
+        for (std::size_t expert = 0; expert != plan.routing.experts; ++expert) {
+            const double inner = gate(multiply(layer, linear_of(expert, linear_kind::mlp_in), x));
+            most = std::max(most, multiply(layer, linear_of(expert, linear_kind::mlp_out), inner));
+        }
+        return kept(most * rounding);
+    }
     double gate(double gate_up) { return kept(gate_up * gate_up * rounding); }
     double multiply(std::size_t layer, linear_kind kind, double x)
     {
-        const auto which = static_cast<std::size_t>(kind);
+        return multiply(layer, static_cast<std::size_t>(kind), x);
+    }
+    double multiply(std::size_t layer, std::size_t which, double x)
+    {
         const linear& by = base_.layers[layer].linears[which];
         const double gain = by.norm + (adapter_.empty() ? 0 : adapter_[layer][which]);
         return kept((gain * x + norm(by.bias)) * rounding);
@@ -146,8 +164,10 @@ private:
 /// divides by nothing, angles.
 bool is_ordinary(const model_config& config)
 {
-    const std::size_t longest = std::max(
-        {config.hidden_size, config.intermediate_size, config.q_width(), config.longest_input()});
+    std::size_t longest = std::max(config.hidden_size, config.longest_input());
+    for (const layer_plan& layer : config.plan)
+        for (const linear_shape& each : layer.linears)
+            longest = std::max(longest, each.in);
     const bool turns = std::ranges::all_of(config.rotations, [&](const rope_config& rope) {
         const std::size_t dims = rope.rotated(config.head_dim),
                           longest_class = rope.length_class(config.max_positions);

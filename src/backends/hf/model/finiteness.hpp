@@ -13,6 +13,8 @@
 //                                       ||all heads|| <= sqrt(heads) max||v||
 //     a gated MLP (Shazeer 2020)        |silu(g) u| <= |g u|, and so with GELU, hence
 //                                       ||silu(g) u|| <= ||g|| ||u||
+//     experts                           their weights are a softmax's, at most 1 together: the
+//                                       largest output's norm bounds the sum's
 //     residual stream                   ||x + y|| <= ||x|| + ||y||
 //     soft caps                         make nothing larger
 //
@@ -25,15 +27,14 @@
 
 #include <warmd/backend.hpp>
 
-#include <array>
 #include <optional>
 #include <vector>
 
 namespace warmd::hf {
 
 /// What an adapter adds to each product, and whatever is computed on the way there, is at most so
-/// many times ||x||: by layer and linear_kind.
-using adapter_gains = std::vector<std::array<double, linear_kinds>>;
+/// many times ||x||: by layer, for each of a layer_plan's linears.
+using adapter_gains = std::vector<std::vector<double>>;
 adapter_gains gains_of(const model_config& config, const lora_weights& adapter, thread_team& team);
 /// The same of the factors that a null view draws for an adapter of that structure, whatever its
 /// seed.

@@ -14,6 +14,19 @@ std::size_t linear_shape::out() const
     return sum;
 }
 
+bool layer_plan::is_of_expert(std::size_t which) const
+{
+    return routing.experts != 0 && which >= linear_of(0, linear_kind::mlp_in) && which != router();
+}
+
+std::size_t layer_plan::weights_of_token() const
+{
+    std::size_t all = 0, of_experts = 0;
+    for (std::size_t which = 0; which != linears.size(); ++which)
+        (is_of_expert(which) ? of_experts : all) += linears[which].in * linears[which].out();
+    return routing.experts == 0 ? all : all + of_experts / routing.experts * routing.chosen;
+}
+
 layer_plan llama_layer(const model_config& sizes, const layer_biases& biases)
 {
     using part = branch_plan::part;
@@ -22,14 +35,14 @@ layer_plan llama_layer(const model_config& sizes, const layer_biases& biases)
     layer_plan plan;
     plan[place::before_attention] = {"input_layernorm", hidden};
     plan[place::before_mlp] = {"post_attention_layernorm", hidden};
-    plan.linears = {{{hidden,
-                      {{"self_attn.q_proj", sizes.q_width()},
-                       {"self_attn.k_proj", sizes.kv_width()},
-                       {"self_attn.v_proj", sizes.kv_width()}},
-                      biases.qkv},
-                     {sizes.q_width(), {{"self_attn.o_proj", hidden}}, biases.output},
-                     {hidden, {{"mlp.gate_proj", wide}, {"mlp.up_proj", wide}}, biases.mlp, 2},
-                     {wide, {{"mlp.down_proj", hidden}}, biases.mlp}}};
+    plan.linears = {{hidden,
+                     {{"self_attn.q_proj", sizes.q_width()},
+                      {"self_attn.k_proj", sizes.kv_width()},
+                      {"self_attn.v_proj", sizes.kv_width()}},
+                     biases.qkv},
+                    {sizes.q_width(), {{"self_attn.o_proj", hidden}}, biases.output},
+                    {hidden, {{"mlp.gate_proj", wide}, {"mlp.up_proj", wide}}, biases.mlp, 2},
+                    {wide, {{"mlp.down_proj", hidden}}, biases.mlp}};
     plan.branches = {{part::attention, place::before_attention, place::after_attention,
                       linear_kind::qkv, linear_kind::output},
                      {part::gated_mlp, place::before_mlp, place::after_mlp, linear_kind::mlp_in,

@@ -17,10 +17,8 @@ namespace warmd::hf {
 struct model_config;
 struct linear_module;
 
-/// The four matrix products of a layer. Projections that share an input are one matrix, which is
-/// faster.
+/// The matrix products of a layer. Projections that share an input are one matrix, which is faster.
 enum class linear_kind { qkv, output, mlp_in, mlp_out };
-inline constexpr std::size_t linear_kinds = 4;
 
 /// What one of them is made of.
 struct linear_shape {
@@ -66,6 +64,7 @@ struct branch_plan {
         attention, ///< queries, keys and values by `in`; normed, rotated; attention; `out`
         gated_mlp, ///< activation(gate) * up (Shazeer 2020), both by `in`; `out`
         mlp,       ///< activation of `in`; `out`
+        experts,   ///< gated MLPs, by `in` and `out` of each expert that was chosen
     };
     part what;
     norm_place before, after;
@@ -74,11 +73,22 @@ struct branch_plan {
                          ///< one, else as that was normed
 };
 
+/// A token goes through some of a layer's MLPs only, its experts (Shazeer et al. 2017): those with
+/// the largest scores. Their outputs are added up, each times its score's softmax.
+struct routing_plan {
+    std::size_t experts = 0; ///< 0: all tokens go through the layer's one MLP
+    std::size_t chosen = 0;  ///< of them, by each token
+    bool normalised = false; ///< the softmax is over those chosen, not over all
+};
+
 /// One layer. What is not said is as in Llama.
 struct layer_plan {
-    std::array<norm_shape, norm_places> norms;      ///< by norm_place
-    std::array<linear_shape, linear_kinds> linears; ///< by linear_kind; of one shape in all layers
-    std::vector<branch_plan> branches;              ///< one after the other
+    std::array<norm_shape, norm_places> norms; ///< by norm_place
+    /// By linear_kind, of one shape in all layers with or in all without experts. With experts,
+    /// mlp_in and mlp_out of each follow one another, and the router's scores come last.
+    std::vector<linear_shape> linears;
+    routing_plan routing;
+    std::vector<branch_plan> branches;                  ///< one after the other
     activation_kind activation = activation_kind::silu; ///< of an MLP
     bool by_head = false;   ///< qkv's rows are a query, a key and a value for each head in turn
     std::size_t window = 0; ///< positions that a token sees, its own and those before; 0: all
@@ -94,7 +104,16 @@ struct layer_plan {
     {
         return linears[static_cast<std::size_t>(kind)];
     }
+    std::size_t router() const { return linears.size() - 1; } ///< its place among linears
+    bool is_of_expert(std::size_t which) const; ///< that linear is multiplied by chosen rows only
+    std::size_t weights_of_token() const;       ///< so many it is multiplied with
 };
+
+/// The place among linears of mlp_in or mlp_out of an expert.
+inline std::size_t linear_of(std::size_t expert, linear_kind kind)
+{
+    return static_cast<std::size_t>(kind) + 2 * expert;
+}
 
 /// Biases of the projections: of queries, keys and values, of attention's output, of the MLP.
 struct layer_biases {

@@ -39,11 +39,11 @@ factor_index index(const std::vector<lora_factors>& factors)
 }
 
 grouped group(const factor_index& by_path, const model_config& config, std::size_t layer,
-              std::size_t kind)
+              std::size_t which)
 {
     grouped found;
     std::size_t first_out = 0;
-    for (const linear_shape::part& part : config.plan[layer].linears[kind].parts) {
+    for (const linear_shape::part& part : config.plan[layer].linears[which].parts) {
         const auto at = by_path.find(module_path(config, layer, part.name));
         if (at != by_path.end())
             found.members.push_back({at->second, first_out});
@@ -124,17 +124,20 @@ result<lora_weights> arrange_lora(const model_config& config,
     lora_weights made{
         .layers = {}, .memory = memory_block(elements_of(factors) * sizeof(float)), .tiles = {}};
     auto* place = reinterpret_cast<float*>(made.memory.data());
-    for (std::size_t layer = 0; layer != config.layers; ++layer)
-        for (std::size_t kind = 0; kind != linear_kinds; ++kind)
-            (kind == 0 ? made.layers.emplace_back() : made.layers.back())[kind] = lay_out(
-                group(by_path, config, layer, kind), config.plan[layer].linears[kind].in, place);
+    for (std::size_t layer = 0; layer != config.layers; ++layer) {
+        const std::vector<linear_shape>& shapes = config.plan[layer].linears;
+        std::vector<lora_linear>& linears = made.layers.emplace_back();
+        for (std::size_t which = 0; which != shapes.size(); ++which)
+            linears.push_back(
+                lay_out(group(by_path, config, layer, which), shapes[which].in, place));
+    }
 
     std::vector<result<void>> filled(config.layers);
     team.for_each(config.layers, elements_of(factors), [&](std::size_t layer) {
-        for (std::size_t kind = 0; kind != linear_kinds && filled[layer]; ++kind) {
-            filled[layer] = fill(made.layers[layer][kind], group(by_path, config, layer, kind),
-                                 config.plan[layer].linears[kind].in, source);
-        }
+        const std::vector<lora_linear>& linears = made.layers[layer];
+        for (std::size_t which = 0; which != linears.size() && filled[layer]; ++which)
+            filled[layer] = fill(linears[which], group(by_path, config, layer, which),
+                                 config.plan[layer].linears[which].in, source);
     });
     for (const result<void>& each : filled)
         if (!each)

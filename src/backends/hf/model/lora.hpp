@@ -9,7 +9,6 @@
 #include <warmd/backend.hpp>
 #include <warmd/error.hpp>
 
-#include <array>
 #include <functional>
 #include <span>
 #include <vector>
@@ -37,7 +36,7 @@ struct lora_linear {
 };
 
 struct lora_weights {
-    std::vector<std::array<lora_linear, linear_kinds>> layers;
+    std::vector<std::vector<lora_linear>> layers; ///< for each of a layer_plan's linears
     memory_block memory;
     memory_block tiles; ///< empty if not used
 

@@ -47,17 +47,17 @@ void lora_terms::begin(const step_rows& rows, std::size_t most_rows)
         }
 }
 
-void lora_terms::reduce(const step_rows& rows, std::size_t layer, std::size_t kind,
+void lora_terms::reduce(std::span<const step_row> rows, std::size_t layer, std::size_t which,
                         const activations& x, row_range mine)
 {
     if (ranks_ == 0)
         return;
     for (std::size_t from = mine.first, to = from; from != mine.last; from = to) {
-        to = rows.end_of_lens(from, mine.last);
+        to = end_of_lens(rows, from, mine.last);
         const lens& through = rows[from].through;
         if (!through.adapter)
             continue;
-        const lora_linear& by = through.adapter->layers[layer][kind];
+        const lora_linear& by = through.adapter->layers[layer][which];
         if (by.parts.empty())
             continue;
         if (by.a_tiles)
@@ -86,16 +86,16 @@ void lora_terms::reduce_in_fp32(const lora_linear& by, const activations& x, row
     }
 }
 
-void lora_terms::add_to(const step_rows& rows, std::size_t layer, std::size_t kind, row_range some,
-                        std::size_t first_out, std::size_t outs, float* y,
+void lora_terms::add_to(std::span<const step_row> rows, std::size_t layer, std::size_t which,
+                        row_range some, std::size_t first_out, std::size_t outs, float* y,
                         std::size_t y_stride) const
 {
     for (std::size_t r = some.first, to = r; r != some.last; r = to) {
-        to = rows.end_of_lens(r, some.last);
+        to = end_of_lens(rows, r, some.last);
         const lens& through = rows[r].through;
         if (!through.adapter)
             continue;
-        for (const lora_linear::part& part : through.adapter->layers[layer][kind].parts) {
+        for (const lora_linear::part& part : through.adapter->layers[layer][which].parts) {
             const std::size_t from = std::max(first_out, part.first_out);
             const std::size_t end = std::min(first_out + outs, part.first_out + part.out);
             if (from < end)

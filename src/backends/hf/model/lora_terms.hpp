@@ -8,25 +8,28 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 namespace warmd::hf {
 
 class lora_terms {
 public:
-    /// Room for `most_rows` rows through this adapter.
+    /// Room for `most_rows` rows of a product through this adapter.
     void make_room(const lora_weights& adapter, std::size_t most_rows);
     std::uint64_t bytes() const { return bytes_; } ///< may be asked while room is made
 
     /// Of the step with these rows, which have room.
     void begin(const step_rows& rows, std::size_t most_rows);
-    /// x A^T of those of `mine` that have an adapter.
-    void reduce(const step_rows& rows, std::size_t layer, std::size_t kind, const activations& x,
-                row_range mine);
+    /// x A^T of those of `mine` that have an adapter, for the layer_plan's linear `which`. `rows`
+    /// are those of x.
+    void reduce(std::span<const step_row> rows, std::size_t layer, std::size_t which,
+                const activations& x, row_range mine);
     /// Adds the rows' adapters to columns [first_out, first_out + outs) of a product; y [rows,
     /// outs], rows y_stride apart. REQUIRES: they were reduced.
-    void add_to(const step_rows& rows, std::size_t layer, std::size_t kind, row_range some,
-                std::size_t first_out, std::size_t outs, float* y, std::size_t y_stride) const;
+    void add_to(std::span<const step_row> rows, std::size_t layer, std::size_t which,
+                row_range some, std::size_t first_out, std::size_t outs, float* y,
+                std::size_t y_stride) const;
 
 private:
     void reduce_in_fp32(const lora_linear& by, const activations& x, row_range rows);

@@ -105,24 +105,24 @@ void make_lora_tiles(const model_config& config, const weight_format& format, lo
 {
     if (!format.uses_tiles())
         return;
-    const auto in_of = [&](std::size_t layer, std::size_t kind) {
-        return config.plan[layer].linears[kind].in;
+    const auto in_of = [&](std::size_t layer, std::size_t which) {
+        return config.plan[layer].linears[which].in;
     };
     std::uint64_t bytes = 0;
     for (std::size_t layer = 0; layer != weights.layers.size(); ++layer)
-        for (std::size_t kind = 0; kind != linear_kinds; ++kind)
-            for (const lora_linear::part& part : weights.layers[layer][kind].parts)
-                bytes += a_bytes(part.rank, in_of(layer, kind)) + b_bytes(part.rank, part.out);
+        for (std::size_t which = 0; which != weights.layers[layer].size(); ++which)
+            for (const lora_linear::part& part : weights.layers[layer][which].parts)
+                bytes += a_bytes(part.rank, in_of(layer, which)) + b_bytes(part.rank, part.out);
     weights.tiles = memory_block(bytes);
     std::byte* place = weights.tiles.data();
     for (std::size_t layer = 0; layer != weights.layers.size(); ++layer)
-        for (std::size_t kind = 0; kind != linear_kinds; ++kind) {
-            lora_linear& by = weights.layers[layer][kind];
+        for (std::size_t which = 0; which != weights.layers[layer].size(); ++which) {
+            lora_linear& by = weights.layers[layer][which];
             by.a_tiles = by.parts.empty() ? nullptr : place;
             for (lora_linear::part& part : by.parts) {
                 part.first_eight = by.eights;
                 by.eights += eights_of(part.rank);
-                place += a_bytes(part.rank, in_of(layer, kind));
+                place += a_bytes(part.rank, in_of(layer, which));
             }
             for (lora_linear::part& part : by.parts) {
                 part.b_tiles = place;
@@ -130,8 +130,8 @@ void make_lora_tiles(const model_config& config, const weight_format& format, lo
             }
         }
     team.for_each(weights.layers.size(), bytes, [&](std::size_t layer) {
-        for (std::size_t kind = 0; kind != linear_kinds; ++kind)
-            fill(weights.layers[layer][kind], in_of(layer, kind));
+        for (std::size_t which = 0; which != weights.layers[layer].size(); ++which)
+            fill(weights.layers[layer][which], in_of(layer, which));
     });
 }
 

@@ -57,10 +57,10 @@ row_range step_rows::shared(const team_member& me) const
             std::min(units * (me.index + 1) / me.size * unit, rows_.size())};
 }
 
-std::size_t step_rows::end_of_lens(std::size_t from, std::size_t last) const
+std::size_t end_of_lens(std::span<const step_row> rows, std::size_t from, std::size_t last)
 {
     std::size_t to = from + 1;
-    while (to != last && rows_[to].through == rows_[from].through)
+    while (to != last && rows[to].through == rows[from].through)
         ++to;
     return to;
 }

@@ -42,6 +42,9 @@ struct row_range {
     std::size_t first, last;
 };
 
+/// Where, up to `last`, the rows end that are seen through the same lens as row `from`.
+std::size_t end_of_lens(std::span<const step_row> rows, std::size_t from, std::size_t last);
+
 /// Queries [first, last) of a segment and the heads that share kv_head, those of one row together.
 struct query_tile {
     std::size_t segment, first_row, kv_head, first, last;
@@ -80,8 +83,6 @@ public:
     const std::vector<query_tile>& tiles() const { return tiles_; }
     /// An equal share of all rows, in whole bands where the thread multiplies them itself.
     row_range shared(const team_member& me) const;
-    /// Where the rows end that are seen through the same lens as row `from`.
-    std::size_t end_of_lens(std::size_t from, std::size_t last) const;
 
 private:
     std::vector<step_row> rows_;

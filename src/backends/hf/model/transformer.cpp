@@ -45,15 +45,41 @@ bool reads_twice(const model_config& config)
     });
 }
 
+/// What layers with experts need room for: the model's largest.
+struct expert_sizes {
+    routing_plan routing;
+    std::size_t places = 0, width = 0; ///< rows of all experts in a step; of what they multiply
+
+    explicit expert_sizes(const model_config& config)
+    {
+        for (const layer_plan& layer : config.plan)
+            if (layer.routing.experts != 0) {
+                routing = layer.routing;
+                places = transformer::most_tokens * routing.chosen;
+                width = layer[linear_kind::mlp_out].in;
+            }
+    }
+    /// Products may read rows beyond theirs.
+    std::size_t input_rows() const
+    {
+        return places == 0 ? 0 : places + matmul_engine::most_padding;
+    }
+};
+
 /// Small models' steps run on the calling thread alone: waking the others takes longer, and on a
 /// busy machine much longer.
-std::size_t threads_for(std::size_t rows, const base_weights& base, std::size_t all)
+std::size_t threads_for(std::size_t rows, const model_config& config, std::size_t all)
 {
     constexpr std::size_t few_products = 1 << 22, few_weights = 1 << 20;
-    std::size_t weights = 0;
-    for (const linear& each : base.layers.front().linears)
-        weights += each.matrix.shape().in * each.matrix.shape().out;
+    const std::size_t weights = config.plan.front().weights_of_token();
     return weights < few_weights && rows * weights < few_products ? 1 : all;
+}
+
+/// A matrix for each shape is kept.
+void keep_shape(const packed_matrix& of, std::vector<packed_matrix>& known)
+{
+    if (std::ranges::find(known, of.shape(), &packed_matrix::shape) == known.end())
+        known.push_back(of);
 }
 
 } // namespace
@@ -65,6 +91,14 @@ transformer::transformer(const base_weights& base)
 {
     for (const rope_config& each : config().rotations)
         frequencies_.push_back(rope_frequencies(each, each.rotated(config().head_dim)));
+    for (std::size_t layer = 0; layer != base.layers.size(); ++layer)
+        for (std::size_t which = 0; which != base.layers[layer].linears.size(); ++which)
+            keep_shape(base.layers[layer].linears[which].matrix,
+                       config().plan[layer].is_of_expert(which) ? expert_shapes_ : shapes_);
+    const expert_sizes experts(config());
+    most_reduced_ = std::max(most_tokens, experts.places);
+    routed_ = routed_rows(experts.routing, most_tokens);
+    routed_from_.reserve(experts.places);
     block_cutter cut(memory_);
     stream_ = cut.take<float>(most_tokens * config().hidden_size);
     normed_ = activations(cut, input_rows, config().hidden_size, base.computes);
@@ -73,6 +107,10 @@ transformer::transformer(const base_weights& base)
     qkv_ = cut.take<float>(most_tokens * config().qkv_width());
     mixed_ = activations(cut, input_rows, config().q_width(), base.computes);
     gated_ = activations(cut, input_rows, config().intermediate_size, base.computes);
+    scores_ = cut.take<float>(most_tokens * experts.routing.experts);
+    gathered_ = activations(cut, experts.input_rows(), config().hidden_size, base.computes);
+    made_by_ = activations(cut, experts.input_rows(), experts.width, base.computes);
+    outputs_ = cut.take<float>(experts.places * config().hidden_size);
     made_ = cut.take<float>(norms_outputs(config()) ? most_tokens * config().hidden_size : 0);
     cosines_ = cut.take<float>(config().rotations.size() * most_tokens * config().head_dim / 2);
     sines_ = cut.take<float>(cosines_.size());
@@ -91,6 +129,11 @@ std::uint64_t transformer::buffer_bytes(const model_config& config, const weight
          {config.hidden_size, reads_twice(config) ? config.hidden_size : 0, config.q_width(),
           config.intermediate_size})
         bytes += activations::bytes(input_rows, width, format);
+    const expert_sizes experts(config);
+    bytes += block_cutter::taken<float>(most_tokens * experts.routing.experts) +
+             activations::bytes(experts.input_rows(), config.hidden_size, format) +
+             activations::bytes(experts.input_rows(), experts.width, format) +
+             block_cutter::taken<float>(experts.places * config.hidden_size);
     return memory_block::rounded(
         bytes + block_cutter::taken<float>(logits_rows_for(config) * config.vocab_size));
 }
@@ -103,8 +146,8 @@ void transformer::step(matmul_engine& engine, std::span<const segment> segments,
     engine_ = &engine;
     rows_.begin(segments);
     BOOST_ASSERT(rows_.size() != 0 && rows_.size() <= most_tokens);
-    terms_.begin(rows_, most_tokens);
-    const std::size_t threads = threads_for(rows_.size(), base_, engine.team().size());
+    terms_.begin(rows_, most_reduced_);
+    const std::size_t threads = threads_for(rows_.size(), config(), engine.team().size());
     divide(threads);
     prepare_products();
     engine.team().run(threads, [&](const team_member& me) {
@@ -113,33 +156,31 @@ void transformer::step(matmul_engine& engine, std::span<const segment> segments,
             for (const branch_plan& branch : config().plan[layer].branches) {
                 if (!branch.beside)
                     read_stream(me, layer, branch);
-                if (branch.what == branch_plan::part::attention)
-                    run_attention(me, layer, branch, segments);
-                else
-                    run_mlp(me, layer, branch);
+                run(me, layer, branch, segments);
             }
         me.wait_for_all();
         project(me, receive);
     });
 }
 
-void transformer::make_room(const lora_weights& adapter) { terms_.make_room(adapter, most_tokens); }
+void transformer::run(const team_member& me, std::size_t layer, const branch_plan& branch,
+                      std::span<const segment> segments)
+{
+    switch (branch.what) {
+    case branch_plan::part::attention: return run_attention(me, layer, branch, segments);
+    case branch_plan::part::experts: return run_experts(me, layer, branch);
+    default: return run_mlp(me, layer, branch);
+    }
+}
+
+void transformer::make_room(const lora_weights& adapter)
+{
+    terms_.make_room(adapter, most_reduced_);
+}
 
 void transformer::divide(std::size_t threads)
 {
     rows_.divide(threads, config(), attention_->most_queries());
-}
-
-void transformer::prepare_products()
-{
-    for (const std::size_t rows : {rows_.size(), rows_.wanted()})
-        for (const linear& each : base_.layers.front().linears)
-            if (rows != 0)
-                engine_->prepare(each.matrix, rows);
-    for (const std::size_t rows :
-         {std::min(rows_.wanted(), logits_rows_), rows_.wanted() % logits_rows_})
-        if (rows != 0)
-            engine_->prepare(base_.output, rows);
 }
 
 /// After the last keys and values only those rows matter whose logits are wanted: they become all
@@ -156,7 +197,7 @@ void transformer::drop_unwanted(const team_member& me)
             std::copy_n(&qkv_[from * width], width, &qkv_[to * width]);
             for (activations* const read : {&normed_, &beside_}) // by a branch beside attention
                 if (!read->empty())
-                    read->copy_row(from, to);
+                    read->copy_row(*read, from, to);
         });
         divide(me.size);
     }
@@ -201,29 +242,37 @@ void transformer::add_to_stream(const team_member& me, std::size_t layer, const 
                                 const activations& x)
 {
     const std::size_t hidden = config().hidden_size;
-    const norm_weights& norm = base_.layers[layer][branch.after];
-    const float factor = config().branch_scale;
-    const auto add_up = [&](const float* y, float* to, std::size_t count) {
-        if (factor == 1)
-            add(y, to, count);
-        else
-            add_scaled(y, factor, to, count);
-    };
+    const bool normed = !base_.layers[layer][branch.after].weight.empty();
     multiply(me, layer, branch.out, x,
              [&](std::size_t r, std::size_t first, std::size_t outs, const float* y, const float*) {
-                 if (norm.weight.empty())
-                     add_up(y, &stream_[r * hidden + first], outs);
-                 else
+                 if (normed)
                      std::copy_n(y, outs, &made_[r * hidden + first]);
+                 else
+                     add_up(y, &stream_[r * hidden + first], outs);
              });
-    if (norm.weight.empty())
+    if (!normed)
         return;
     const auto [first, last] = rows_.shared(me);
-    for (std::size_t i = first; i != last; ++i) {
-        float* const made = &made_[i * hidden];
+    for (std::size_t i = first; i != last; ++i)
+        add_row(layer, branch, &made_[i * hidden], i);
+}
+
+void transformer::add_up(const float* made, float* to, std::size_t count) const
+{
+    if (config().branch_scale == 1)
+        add(made, to, count);
+    else
+        add_scaled(made, config().branch_scale, to, count);
+}
+
+/// A whole row of what a branch made, which is changed.
+void transformer::add_row(std::size_t layer, const branch_plan& branch, float* made,
+                          std::size_t row)
+{
+    const std::size_t hidden = config().hidden_size;
+    if (const norm_weights& norm = base_.layers[layer][branch.after]; !norm.weight.empty())
         normalise(norm, made, made);
-        add_up(made, &stream_[i * hidden], hidden);
-    }
+    add_up(made, &stream_[row * hidden], hidden);
 }
 
 void transformer::run_attention(const team_member& me, std::size_t layer, const branch_plan& branch,
@@ -245,12 +294,17 @@ void transformer::run_attention(const team_member& me, std::size_t layer, const 
     add_to_stream(me, layer, branch, mixed_);
 }
 
+/// What a branch reads.
+const activations& transformer::read_by(std::size_t layer, const branch_plan& branch) const
+{
+    return branch.beside && config().plan[layer][branch.before].width != 0 ? beside_ : normed_;
+}
+
 void transformer::run_mlp(const team_member& me, std::size_t layer, const branch_plan& branch)
 {
     const activation_kind by = config().plan[layer].activation;
-    const bool own = branch.beside && config().plan[layer][branch.before].width != 0;
     multiply(
-        me, layer, branch.in, own ? beside_ : normed_,
+        me, layer, branch.in, read_by(layer, branch),
         [&](std::size_t r, std::size_t first, std::size_t outs, const float* x, const float* up) {
             if (branch.what == branch_plan::part::gated_mlp)
                 gated_.put_gated(by, r, first, x, up, outs);
@@ -295,41 +349,6 @@ void transformer::read_stream(const team_member& me, std::size_t layer, const br
     for (const branch_plan& other : config().plan[layer].branches)
         if (other.beside && !weights[other.before].weight.empty())
             read(other.before, beside_);
-}
-
-/// REQUIRES: this thread's own rows of x are complete. Afterwards the product's are.
-void transformer::multiply(const team_member& me, std::size_t layer, linear_kind kind,
-                           const activations& x, const row_receiver& receive)
-{
-    const auto which = static_cast<std::size_t>(kind);
-    const linear& by = base_.layers[layer].linears[which];
-    const matrix_shape& shape = by.matrix.shape();
-    const row_range mine = rows_.shared(me);
-    terms_.reduce(rows_, layer, which, x, mine);
-    const product_share share = rows_.by_rows()
-                                    ? product_share{me.index, mine.first, mine.last}
-                                    : product_share{me.index, 0, rows_.size(), me.index, me.size};
-    if (!rows_.by_rows())
-        me.wait_for_all();
-    engine_->multiply(by.matrix, x.from(0), share, [&](const product_tile& tile) {
-        const auto first_of = [&](std::size_t strand) {
-            return strand * (shape.out / shape.strands) + tile.first_out;
-        };
-        for (std::size_t strand = 0; strand != shape.strands; ++strand)
-            terms_.add_to(rows_, layer, which, {tile.first_row, tile.first_row + tile.rows},
-                          first_of(strand), tile.outs, tile.strands[strand], tile.stride);
-        for (std::size_t i = 0; i != tile.rows; ++i) {
-            std::array<float*, 2> y{};
-            for (std::size_t strand = 0; strand != shape.strands; ++strand) {
-                y[strand] = tile.strands[strand] + i * tile.stride;
-                if (!by.bias.empty())
-                    add(&by.bias[first_of(strand)], y[strand], tile.outs);
-            }
-            receive(tile.first_row + i, tile.first_out, tile.outs, y[0], y[1]);
-        }
-    });
-    if (!rows_.by_rows())
-        me.wait_for_all();
 }
 
 /// The vocabulary projection, in pieces that bound the memory. REQUIRES: stream_ is complete, and

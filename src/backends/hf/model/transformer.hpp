@@ -1,7 +1,7 @@
 #pragma once
 // The forward pass of a decoder-only transformer (Touvron et al. 2023), branch by branch as
-// layer_plan.hpp has it: RMSNorm, rotary positions, grouped-query attention, gated MLPs; an
-// adapter's additive term beside each product.
+// layer_plan.hpp has it: RMSNorm, rotary positions, grouped-query attention, gated MLPs or experts;
+// an adapter's additive term beside each product.
 
 #include "hf/compute/activations.hpp"
 #include "hf/compute/attention.hpp"
@@ -12,6 +12,7 @@
 #include "hf/model/kv_cache.hpp"
 #include "hf/model/lora.hpp"
 #include "hf/model/lora_terms.hpp"
+#include "hf/model/routed_rows.hpp"
 #include "hf/model/step_rows.hpp"
 
 #include <cstdint>
@@ -59,22 +60,42 @@ private:
     // What each thread of a team does. Its own rows are rows_.shared(me).
     std::size_t angles_at(std::size_t rotation, std::size_t row) const;
     void look_up(const team_member& me, std::span<const segment> segments);
+    void run(const team_member& me, std::size_t layer, const branch_plan& branch,
+             std::span<const segment> segments);
     void run_attention(const team_member& me, std::size_t layer, const branch_plan& branch,
                        std::span<const segment> segments);
+    const activations& read_by(std::size_t layer, const branch_plan& branch) const;
     void run_mlp(const team_member& me, std::size_t layer, const branch_plan& branch);
     void add_to_stream(const team_member& me, std::size_t layer, const branch_plan& branch,
                        const activations& x);
+    void add_up(const float* made, float* to, std::size_t count) const;
+    void add_row(std::size_t layer, const branch_plan& branch, float* made, std::size_t row);
     void drop_unwanted(const team_member& me);
     /// One row of a tile: its strands' columns from first_out on, biased and adapted.
     using row_receiver = std::function<void(std::size_t r, std::size_t first_out, std::size_t outs,
                                             const float* first, const float* second)>;
-    void multiply(const team_member& me, std::size_t layer, linear_kind kind, const activations& x,
+    void multiply(const team_member& me, std::size_t layer, std::size_t which, const activations& x,
                   const row_receiver& receive);
+    void multiply(const team_member& me, std::size_t layer, linear_kind kind, const activations& x,
+                  const row_receiver& receive)
+    {
+        multiply(me, layer, static_cast<std::size_t>(kind), x, receive);
+    }
+    void multiply_share(std::size_t layer, std::size_t which, const activations& x,
+                        std::size_t first, std::span<const step_row> rows,
+                        const product_share& share, const row_receiver& receive);
     void normalise(const norm_weights& by, const float* x, float* y) const;
     void put_normalised(const norm_weights& by, const float* x, activations& to, std::size_t row);
     void read_stream(const team_member& me, std::size_t layer, const branch_plan& branch);
     void put_by_head(const float* y, std::size_t first, std::size_t outs, float* qkv) const;
     void normalise_whole(const team_member& me, std::size_t layer);
+    void run_experts(const team_member& me, std::size_t layer, const branch_plan& branch);
+    void choose_experts(const team_member& me, std::size_t layer, const activations& x);
+    row_range shared_places(const team_member& me) const;
+    void gather_rows(const team_member& me, const activations& x);
+    void multiply_by_experts(const team_member& me, std::size_t layer, linear_kind kind,
+                             const activations& x, const row_receiver& receive);
+    void add_experts(const team_member& me, std::size_t layer, const branch_plan& branch);
     void prepare_heads(const team_member& me, std::size_t layer, std::span<const segment> segments);
     void attend_all(const team_member& me, std::size_t layer, std::span<const segment> segments);
     void attend_tile(const query_tile& mine, std::size_t layer, kv_cache& cache);
@@ -82,13 +103,17 @@ private:
 
     const base_weights& base_;
     std::unique_ptr<const attention> attention_;
-    std::vector<std::vector<float>> frequencies_; // by rotation
-    std::size_t logits_rows_;                     // of one piece of the vocabulary projection
+    std::vector<std::vector<float>> frequencies_;       // by rotation
+    std::size_t logits_rows_;                           // of one piece of the vocabulary projection
+    std::size_t most_reduced_;                          // rows of a product of any layer
+    std::vector<packed_matrix> shapes_, expert_shapes_; // a matrix of each shape that there is
 
     // of the step under way
     matmul_engine* engine_ = nullptr;
     step_rows rows_;
     lora_terms terms_;
+    routed_rows routed_;                // of a layer with experts
+    std::vector<step_row> routed_from_; // by place
 
     memory_block memory_; // of the buffers: huge pages, where those of 4 KB would fall into a cache
                           // as chance has it
@@ -97,6 +122,9 @@ private:
     std::span<float> qkv_;             // [tokens, q + k + v]
     activations mixed_;                // [tokens, q], attention's output
     activations gated_;                // [tokens, intermediate]
+    std::span<float> scores_;          // [tokens, experts]
+    activations gathered_, made_by_;   // [places, hidden], [places, an expert's width]
+    std::span<float> outputs_;         // [places, hidden], of experts
     std::span<float> made_;            // [tokens, hidden], what is normed after a branch; or none
     std::span<float> cosines_, sines_; // [rotations, tokens, head_dim / 2]
     std::span<float> logits_;          // [logits_rows_, vocab]

@@ -1,6 +1,5 @@
-// config.json, generation_config.json and adapter_config.json: what is read, what is refused.
+// config.json and generation_config.json: what is read, what is refused.
 
-#include "hf/model/adapter.hpp"
 #include "hf/model/model_config.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -36,13 +35,6 @@ result<model_config> config_of(const std::string& members, const std::string& ge
     if (!generation.empty())
         scratch.write("generation_config.json", generation);
     return read_model_config(scratch.path);
-}
-
-result<adapter_config> adapter_of(const std::string& members)
-{
-    const scratch_directory scratch;
-    scratch.write("adapter_config.json", R"({"peft_type":"LORA",)" + members + "}");
-    return adapter_config::read(scratch.path);
 }
 
 template <class T>
@@ -169,6 +161,40 @@ BOOST_AUTO_TEST_CASE(sizes_have_the_names_that_their_family_gives_them)
                     .plan.at(0)
                     .branches.at(1)
                     .beside);
+}
+
+BOOST_AUTO_TEST_CASE(layers_have_the_experts_that_their_family_gives_them)
+{
+    const auto experts = [](const std::string& members) {
+        std::vector<std::size_t> all;
+        for (const layer_plan& layer :
+             config_of("\"num_hidden_layers\":4" + members, "", "Qwen3MoeForCausalLM").value().plan)
+            all.push_back(layer.routing.experts);
+        return all;
+    };
+    BOOST_TEST(experts("") == std::vector<std::size_t>(4, 128));
+    BOOST_TEST(experts(R"(,"num_experts":6)") == std::vector<std::size_t>(4, 6));
+    BOOST_TEST(experts(R"(,"num_local_experts":6,"mlp_only_layers":[1,3])") ==
+               (std::vector<std::size_t>{6, 0, 6, 0}));
+    BOOST_TEST(experts(R"(,"num_experts":6,"decoder_sparse_step":2,"mlp_only_layers":[3])") ==
+               (std::vector<std::size_t>{0, 6, 0, 0}));
+    const layer_plan mixtral = config_of("", "", "MixtralForCausalLM").value().plan.at(1);
+    BOOST_TEST((mixtral.routing.experts == 8u && mixtral.routing.chosen == 2u &&
+                mixtral.routing.normalised && mixtral.window == 0u));
+    BOOST_TEST(mixtral.linears.at(linear_of(7, linear_kind::mlp_out)).parts.at(0).name ==
+               "block_sparse_moe.experts.7.w2");
+    BOOST_TEST(mixtral.linears.at(mixtral.router()).parts.at(0).name == "block_sparse_moe.gate");
+    const layer_plan olmoe =
+        config_of(R"("num_experts_per_tok":3)", "", "OlmoeForCausalLM").value().plan.at(0);
+    BOOST_TEST(
+        (olmoe.routing.experts == 64u && olmoe.routing.chosen == 3u && !olmoe.routing.normalised));
+    refused(config_of(R"("clip_qkv":8.0)", "", "OlmoeForCausalLM"), errc::unsupported, "clip_qkv");
+    refused(config_of(R"("num_experts":2,"num_experts_per_tok":3)", "", "OlmoeForCausalLM"),
+            errc::load_failed, "num_experts_per_tok");
+    refused(config_of(R"("num_experts":100000)", "", "Qwen3MoeForCausalLM"), errc::load_failed,
+            "num_experts");
+    refused(config_of(R"("mlp_only_layers":1)", "", "Qwen3MoeForCausalLM"), errc::load_failed,
+            "mlp_only_layers");
 }
 
 BOOST_AUTO_TEST_CASE(both_generations_of_the_file_say_the_same)
@@ -304,74 +330,4 @@ BOOST_AUTO_TEST_CASE(a_member_of_the_wrong_kind_is_named)
     refused(config_of(R"("rope_scaling":[])"), errc::load_failed, "rope_scaling");
     refused(config_of(R"("hidden_size":100,"num_attention_heads":3)"), errc::load_failed,
             "num_attention_heads");
-}
-
-BOOST_AUTO_TEST_CASE(target_modules_is_a_list_of_endings_or_one_expression)
-{
-    const auto list = adapter_of(R"("r":4,"target_modules":["q_proj","mlp.up_proj"])").value();
-    BOOST_TEST(list.targets("model.layers.0.self_attn.q_proj"));
-    BOOST_TEST(list.targets("model.layers.0.mlp.up_proj"));
-    BOOST_TEST(!list.targets("model.layers.0.self_attn.xq_proj"));
-    const auto expression =
-        adapter_of(R"("r":4,"target_modules":".*\\.mlp\\.(gate|up)_proj")").value();
-    BOOST_TEST(expression.targets("model.layers.3.mlp.gate_proj"));
-    BOOST_TEST(!expression.targets("model.layers.3.mlp.down_proj"));
-    const auto some =
-        adapter_of(R"("r":4,"target_modules":"all-linear","layers_to_transform":[1,11],)"
-                   R"("exclude_modules":["k_proj"])")
-            .value();
-    BOOST_TEST(some.targets("model.layers.11.mlp.down_proj"));
-    BOOST_TEST(!some.targets("model.layers.2.mlp.down_proj"));
-    BOOST_TEST(!some.targets("model.layers.1.self_attn.k_proj"));
-}
-
-// PEFT says the same of every layer by the kind it finds it to be.
-BOOST_AUTO_TEST_CASE(how_the_base_stores_a_layer_is_not_the_adapters_to_say)
-{
-    for (const char* const said : {"true", "false"})
-        BOOST_TEST(
-            adapter_of(R"("target_modules":["c_attn"],"fan_in_fan_out":)" + std::string(said))
-                .value()
-                .targets("transformer.h.0.attn.c_attn"));
-}
-
-BOOST_AUTO_TEST_CASE(ranks_and_alphas_are_overridden_each_on_its_own)
-{
-    const auto config = adapter_of(
-                            R"("r":6,"lora_alpha":12,"target_modules":"all-linear","rank_pattern":
-        {"down_proj":3,"layers.1.self_attn.q_proj":8},
-        "alpha_pattern":{"down_proj":9,"(gate|up)_proj":18})")
-                            .value();
-    BOOST_TEST(config.rank("model.layers.0.mlp.down_proj") == 3u);
-    BOOST_TEST(config.scaling("model.layers.0.mlp.down_proj") == 3.0);
-    BOOST_TEST(config.scaling("model.layers.0.mlp.up_proj") == 3.0);
-    BOOST_TEST(config.scaling("model.layers.1.self_attn.q_proj") == 1.5);
-    BOOST_TEST(config.rank("model.layers.0.self_attn.q_proj") == 6u);
-    const auto stabilised =
-        adapter_of(R"("r":16,"lora_alpha":8,"use_rslora":true,"target_modules":"all-linear")")
-            .value();
-    BOOST_TEST(stabilised.scaling("model.layers.0.mlp.up_proj") == 2.0);
-}
-
-BOOST_AUTO_TEST_CASE(adapters_that_peft_would_apply_otherwise_are_refused_by_name)
-{
-    const std::string sound = R"("target_modules":["q_proj"],)";
-    for (const auto& [members, word] :
-         {std::pair{R"("use_dora":true)", "use_dora"},
-          {R"("bias":"all")", "bias"},
-          {R"("modules_to_save":["lm_head"])", "modules_to_save"},
-          {R"("lora_bias":true)", "lora_bias"},
-          {R"("init_lora_weights":"pissa")", "pissa"},
-          {R"("layer_replication":[[0,2]])", "layer_replication"},
-          {R"("trainable_token_indices":[3])", "trainable_token_indices"},
-          {R"("peft_type":"LOHA")", "LOHA"}})
-        refused(adapter_of(sound + members), errc::unsupported, word);
-}
-
-// An expression that backtracks for ever must not hang the load.
-BOOST_AUTO_TEST_CASE(an_expression_of_exponential_cost_is_no_match)
-{
-    const auto config = adapter_of(R"("target_modules":"((a+)+)+b")").value();
-    BOOST_TEST(!config.targets(std::string(60, 'a')));
-    refused(adapter_of(R"("target_modules":"(unclosed")"), errc::load_failed, "unclosed");
 }

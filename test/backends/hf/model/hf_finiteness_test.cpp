@@ -223,9 +223,9 @@ BOOST_AUTO_TEST_CASE(draws_gain_no_more_than_any_draw_could)
         gains_of(model.config(), model.draw(test_data / "demo/adapter", null), model.gate.team());
     BOOST_TEST_REQUIRE(drawn.size() == most.size());
     for (std::size_t layer = 0; layer != most.size(); ++layer)
-        for (std::size_t kind = 0; kind != linear_kinds; ++kind)
-            BOOST_TEST((drawn[layer][kind] <= most[layer][kind] &&
-                        most[layer][kind] <= 40 * drawn[layer][kind]));
+        for (std::size_t which = 0; which != most[layer].size(); ++which)
+            BOOST_TEST((drawn[layer][which] <= most[layer][which] &&
+                        most[layer][which] <= 40 * drawn[layer][which]));
     std::vector<float> draws(1 << 24); // among so many are the rarest
     draw_normal(1, draws.data(), draws.size());
     const auto [least, largest] = std::ranges::minmax(draws);
@@ -259,9 +259,9 @@ BOOST_AUTO_TEST_CASE(whatever_is_not_finite_or_might_overflow_has_no_bound)
             BOOST_TEST(spoilt(each.norm, static_cast<double>(bad)));
             BOOST_TEST(spoilt(each.bias, std::vector<float>{0, bad}));
         }
-        for (std::size_t kind = 0; kind != linear_kinds; ++kind) {
-            adapter_gains gains(weights.layers.size());
-            gains.back()[kind] = static_cast<double>(bad);
+        for (std::size_t which = 0; which != last.linears.size(); ++which) {
+            adapter_gains gains(weights.layers.size(), std::vector<double>(last.linears.size()));
+            gains.back()[which] = static_cast<double>(bad);
             BOOST_TEST(!logit_bound(weights, gains));
         }
         acted_on->parts.back().scaling = bad;
@@ -291,11 +291,11 @@ BOOST_DATA_TEST_CASE(a_base_knows_the_norms_of_its_file, boost::unit_test::data:
     const double output = weights.config.tied_embeddings ? embedding : squares_of("lm_head.weight");
     BOOST_TEST(std::pow(weights.output_norm, 2) == output, close);
     for (std::size_t layer = 0; layer != weights.layers.size(); ++layer)
-        for (std::size_t kind = 0; kind != linear_kinds; ++kind) {
+        for (std::size_t which = 0; which != weights.layers[layer].linears.size(); ++which) {
             double sum = 0;
-            for (const linear_shape::part& part : weights.config.plan[layer].linears[kind].parts)
+            for (const linear_shape::part& part : weights.config.plan[layer].linears[which].parts)
                 sum += squares_of(module_path(weights.config, layer, part.name) + ".weight");
-            BOOST_TEST(std::pow(weights.layers[layer].linears[kind].norm, 2) == sum, close);
+            BOOST_TEST(std::pow(weights.layers[layer].linears[which].norm, 2) == sum, close);
         }
 }
 

@@ -62,4 +62,37 @@ void use_plain_mlp(model_config& config, const std::string& in, const std::strin
     }
 }
 
+routing_plan read_routing(const json_place& fields, const model_config& config,
+                          std::int64_t experts, std::int64_t chosen)
+{
+    constexpr std::int64_t most = 1 << 16; // of all layers; the largest models have a third of it
+    const std::string_view name =
+        fields.find("num_local_experts") ? "num_local_experts" : "num_experts";
+    const std::int64_t all =
+        fields.integer_or(name, experts, 1, most / static_cast<std::int64_t>(config.layers));
+    return {static_cast<std::size_t>(all),
+            static_cast<std::size_t>(
+                fields.integer_or("num_experts_per_tok", std::min(chosen, all), 1, all))};
+}
+
+void use_experts(layer_plan& layer, const routing_plan& routing, std::size_t width,
+                 const expert_names& names)
+{
+    const std::size_t hidden = layer[linear_kind::mlp_in].in;
+    layer.linears.resize(linear_of(0, linear_kind::mlp_in));
+    for (std::size_t expert = 0; expert != routing.experts; ++expert) {
+        const std::string within = std::string(names.experts) + "." + std::to_string(expert) + ".";
+        layer.linears.push_back({.in = hidden,
+                                 .parts = {{within + std::string(names.gate), width},
+                                           {within + std::string(names.up), width}},
+                                 .strands = 2});
+        layer.linears.push_back(
+            {.in = width, .parts = {{within + std::string(names.down), hidden}}});
+    }
+    layer.linears.push_back(
+        {.in = hidden, .parts = {{std::string(names.router), routing.experts}}});
+    layer.routing = routing;
+    layer.branches.back().what = branch_plan::part::experts;
+}
+
 } // namespace warmd::hf

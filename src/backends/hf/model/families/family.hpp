@@ -51,13 +51,14 @@ struct family {
 };
 
 extern const family cohere, cohere2, ernie4_5, exaone4, gemma2, gemma3, glm, glm4, gpt2, gpt_neox,
-    granite, helium, llama, ministral3, mistral, olmo2, olmo3, phi, phi3, qwen2, qwen3, smollm3,
-    stablelm, starcoder2;
+    granite, helium, llama, ministral3, mistral, mixtral, olmo2, olmo3, olmoe, phi, phi3, qwen2,
+    qwen3, qwen3_moe, smollm3, stablelm, starcoder2;
 /// All of them.
 inline constexpr std::array families{
-    &cohere, &cohere2,  &ernie4_5, &exaone4, &gemma2, &gemma3,     &glm,      &glm4,
-    &gpt2,   &gpt_neox, &granite,  &helium,  &llama,  &ministral3, &mistral,  &olmo2,
-    &olmo3,  &phi,      &phi3,     &qwen2,   &qwen3,  &smollm3,    &stablelm, &starcoder2};
+    &cohere,  &cohere2, &ernie4_5,  &exaone4, &gemma2,   &gemma3,    &glm,
+    &glm4,    &gpt2,    &gpt_neox,  &granite, &helium,   &llama,     &ministral3,
+    &mistral, &mixtral, &olmo2,     &olmo3,   &olmoe,    &phi,       &phi3,
+    &qwen2,   &qwen3,   &qwen3_moe, &smollm3, &stablelm, &starcoder2};
 
 /// The family of a model_type, or of an architecture if there is none; null if it is unknown.
 const family* find_family(std::string_view model_type, std::string_view architecture);
@@ -76,5 +77,17 @@ void use_layer_norms(model_config& config, bool biased);
 void run_side_by_side(model_config& config);
 /// The MLP has no gate: its two projections are these modules.
 void use_plain_mlp(model_config& config, const std::string& in, const std::string& out);
+
+/// What a layer calls its router and its experts' projections.
+struct expert_names {
+    std::string_view router = "mlp.gate", experts = "mlp.experts"; ///< "<experts>.<which>.<gate>"
+    std::string_view gate = "gate_proj", up = "up_proj", down = "down_proj";
+};
+/// num_experts, or num_local_experts, and num_experts_per_tok; by default so many.
+routing_plan read_routing(const json_place& fields, const model_config& config,
+                          std::int64_t experts, std::int64_t chosen);
+/// The layer's MLP becomes experts of this width.
+void use_experts(layer_plan& layer, const routing_plan& routing, std::size_t width,
+                 const expert_names& names = {});
 
 } // namespace warmd::hf
