@@ -17,6 +17,7 @@
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <unordered_map>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -148,12 +149,59 @@ struct generation_result {
     std::vector<token_id> ids; ///< with the token that stopped it
     enum class finish { stop, length, eos } reason = finish::length;
 };
+/// Continues each of several prompts, perhaps in several ways, and tells how probable their own
+/// tokens are and those that are added.
+struct complete {
+    view through;
+    std::vector<text_or_ids> prompts;
+    bool add_special_tokens = true;  ///< what the tokenizer puts around a text
+    std::size_t choices = 1;         ///< of each prompt: drawn with seed, seed + 1, …; >= 1
+    std::size_t max_new_tokens = 16; ///< 0: nothing is added
+    double temperature = 1;          ///< this and what follows: as generate has them
+    double top_p = 1;
+    std::size_t top_k = 0;
+    std::uint64_t seed = 0;
+    std::vector<std::string> stop;
+    /// Lists the tokens that are added, with so many of the most probable ones in their places.
+    std::optional<std::size_t> list;
+    std::optional<std::size_t> list_prompt; ///< the prompts' own tokens, the same way
+};
+/// One token in its place, and what might have stood there.
+struct listed_token {
+    token_id id = 0;
+    std::optional<float> logprob;  ///< nothing: no token stands before it
+    std::uint64_t rank = 0;        ///< by probability, 1 is the highest, ties by rising id
+    std::size_t offset = 0;        ///< code points of the text (which leaves special tokens out)
+                                   ///< before it
+    std::vector<token_id> top_ids; ///< by falling logprob, ties by rising id
+    std::vector<float> top_logprobs;
+};
 /// One token of a generation under way.
 struct generated_token {
     std::string
         text; ///< what this token adds to the text; may be empty within a multi-byte character
     token_id id = 0;
     float logprob = 0;
+    // Of complete only:
+    std::size_t choice = 0; ///< which text: its prompt's place, times choices, and its own
+    std::optional<listed_token> listed;              ///< if asked for
+    std::unordered_map<token_id, std::string> texts; ///< as completed_prompts has them
+};
+struct completed_text {
+    generation_result made;
+    std::vector<listed_token> tokens; ///< if asked for: one for each of made.ids
+};
+struct completed_prompt {
+    std::string text; ///< as given; of ids: what they decode to, special tokens left out
+    std::vector<token_id> ids;
+    std::vector<listed_token> tokens; ///< if asked for: one for each of `ids`
+    std::vector<completed_text> choices;
+};
+struct completed_prompts {
+    std::vector<completed_prompt> prompts; ///< in order
+    /// What each token that is listed anywhere adds to a text that it stands within; of a special
+    /// token, its name.
+    std::unordered_map<token_id, std::string> texts;
 };
 
 struct diverge {
@@ -190,11 +238,13 @@ struct chat_template_description {
 };
 
 using operation = std::variant<tokenize, detokenize, next_token, logprob, rolling_logprob, generate,
-                               diverge, render, describe_chat_template>;
+                               diverge, render, describe_chat_template, complete>;
 /// Which alternative belongs to which operation: tokens, plain_text, distributions, scored_texts
-/// (twice), generation_result, divergence_report, rendered_text, chat_template_description.
-using outcome = std::variant<tokens, plain_text, distributions, scored_texts, generation_result,
-                             divergence_report, rendered_text, chat_template_description>;
+/// (twice), generation_result, divergence_report, rendered_text, chat_template_description,
+/// completed_prompts.
+using outcome =
+    std::variant<tokens, plain_text, distributions, scored_texts, generation_result,
+                 divergence_report, rendered_text, chat_template_description, completed_prompts>;
 
 /// Where the one answer of a call goes, whichever thread gives it. Moves only. What is answered
 /// twice keeps its first answer; what is dropped unanswered is answered backend_failed; and if
@@ -246,7 +296,7 @@ struct call {
     std::stop_token stop;           ///< asked to stop: complete soon, with `cancelled`
     std::function<void()> on_start; ///< once work on it begins, if it does; may be empty
     std::function<void(const generated_token&)>
-        on_token; ///< generate only; may be empty; called before complete
+        on_token; ///< generate and complete only; may be empty; called before complete
     completion complete;
     std::size_t max_tokens =
         std::numeric_limits<std::size_t>::max(); ///< with more of them: complete with

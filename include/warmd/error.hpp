@@ -59,6 +59,7 @@ struct failure {
     bool cached = false; ///< a remembered failure, answered without a new attempt
     std::optional<double> retry_after_seconds; ///< where trying again makes sense
     std::optional<template_place> in_template; ///< where a chat template failed
+    std::string param; ///< the parameter that is at fault, where one is; HTTP names it
 
     friend bool operator==(const failure&, const failure&) = default;
 };

@@ -45,6 +45,15 @@ public:
         return *this;
     }
 
+    /// A name of any characters.
+    json_writer& text_key(std::string_view name)
+    {
+        value(name);
+        out_ += ':';
+        fresh_ = true;
+        return *this;
+    }
+
     json_writer& value(std::string_view text)
     {
         comma();

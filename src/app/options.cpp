@@ -142,6 +142,8 @@ described_options describe(daemon_options& options)
         "prompts, texts or items of one request");
     add(limits, "max-tokens", count_kind, options.request.max_tokens,
         "tokens of one request: its inputs, and what it generates");
+    add(limits, "max-http-logprobs", count_kind, options.request.max_http_logprobs,
+        "tokens listed in one place of a completion");
     add(limits, "max-reply-bytes", frame_kind, options.server.session.max_reply_bytes,
         "longest reply");
     add(limits, "max-unread-bytes", frame_kind, options.server.session.max_unread_bytes,

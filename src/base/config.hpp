@@ -70,6 +70,7 @@ struct request_limits {
     std::size_t max_prompts = 16'384; ///< prompts, texts or items
     std::size_t max_tokens =
         1024 * 1024; ///< in all of its inputs together, and for a generation those asked for
+    std::size_t max_http_logprobs = 20; ///< tokens listed in one place of a completion
 };
 
 /// What models share while they compute.

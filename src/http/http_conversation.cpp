@@ -20,14 +20,19 @@ bool is_json(const http_request& request)
     return type.empty() || boost::beast::iequals(type, "application/json");
 }
 
+bool asks_to_stream(const rpc::request& what)
+{
+    const json_node* const stream = what.params->find("stream");
+    return stream && stream->is_bool() && stream->boolean();
+}
+
 /// Why this is not to be had over HTTP; empty: it is.
-std::string needs_a_connection(const rpc::request& what)
+std::string needs_a_connection(const rpc::request& what, bool may_stream)
 {
     if (what.method == "subscribe" || what.method == "$/cancelRequest")
         return std::string(what.method) +
                " needs a connection that speaks JSON-RPC: a response is all that HTTP carries";
-    const json_node* const stream = what.params->find("stream");
-    if (stream && stream->is_bool() && stream->boolean())
+    if (asks_to_stream(what) && !may_stream)
         return "'stream' needs a connection that speaks JSON-RPC";
     return {};
 }
@@ -206,10 +211,12 @@ void http_conversation::start(const std::shared_ptr<exchange>& of, const rpc::re
 {
     std::string id_text;
     rpc::append_id(id_text, what.id);
-    const std::string elsewhere = needs_a_connection(what);
+    const bool may_stream = of->way.route->streams && of->how.version == 11;
+    const std::string elsewhere = needs_a_connection(what, may_stream);
     if (!elsewhere.empty())
         return conclude(*of, dispatcher_.counts_of(what.method), id_text, false,
                         failure{errc::unsupported, elsewhere});
+    of->streams = may_stream && asks_to_stream(what);
     const bool notified = of->of_messages() && what.notification();
     std::string made;
     if (request_counts* const counts = dispatcher_.answer_at_once(what, made))
@@ -263,6 +270,8 @@ void http_conversation::conclude(exchange& of, request_counts& counts, const std
             append_reply_to(of, id_text, std::move(reply));
         return message_done(of);
     }
+    if (of.streams && (reply || of.begun))
+        return end_stream(of, reply);
     if (!reply)
         return answer(of, failed(reply.error()));
     answer(of, of.way.route->respond ? of.way.route->respond(std::move(*reply), of.way.argument)
@@ -304,8 +313,16 @@ void http_conversation::answer(exchange& of, http_reply reply)
 
 void http_conversation::write_what_is_next()
 {
-    while (!exchanges_.empty() && exchanges_.front()->reply) {
+    while (!exchanges_.empty()) {
         const auto next = exchanges_.front();
+        if (next->begun) {
+            if (!write_stream(*next))
+                return;
+            exchanges_.pop_front();
+            continue;
+        }
+        if (!next->reply)
+            return;
         exchanges_.pop_front();
         held_back_ -= next->reply->body.size();
         out_.begin();
@@ -315,6 +332,47 @@ void http_conversation::write_what_is_next()
             append_reply(out_.text(), std::move(*next->reply), next->how);
         out_.end();
     }
+}
+
+// -- responses in pieces --------------------------------------------------------
+
+void http_conversation::send_event(exchange& of, std::string_view data)
+{
+    if (stopped_ || !of.streams)
+        return;
+    const std::string event = event_of(data);
+    of.begun = true;
+    of.pieces += event;
+    held_back_ += event.size();
+    write_what_is_next();
+    by_.wrote();
+}
+
+/// In the place of a result, which has been told, the word that it is all; or the failure.
+void http_conversation::end_stream(exchange& of, const result<std::string>& reply)
+{
+    const std::string last = event_of(reply ? "[DONE]" : failed(reply.error()).body);
+    of.begun = true;
+    of.pieces += last;
+    held_back_ += last.size();
+    answer(of, {.status = reply ? 200U : status_of(reply.error().code), .body = {}});
+}
+
+/// All that there is of it; true: that was its end. REQUIRES: those before it are written.
+bool http_conversation::write_stream(exchange& of)
+{
+    out_.begin();
+    if (!of.sending)
+        append_stream_head(out_.text(), of.how);
+    of.sending = true;
+    if (!of.pieces.empty())
+        append_stream_piece(out_.text(), of.pieces);
+    held_back_ -= of.pieces.size();
+    of.pieces.clear();
+    if (of.reply)
+        append_stream_end(out_.text());
+    out_.end();
+    return of.reply.has_value();
 }
 
 void http_conversation::stop()

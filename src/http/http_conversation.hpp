@@ -19,7 +19,8 @@ namespace warmd {
 /// as many as max_in_flight, and are answered in the order they came in. A hang-up cancels what
 /// runs.
 ///
-/// What needs a connection of its own (subscribe, stream, `$/cancelRequest`) is refused by name.
+/// What needs a connection of its own (subscribe, `$/cancelRequest`, and stream but on routes that
+/// stream) is refused by name.
 class http_conversation final : public conversation {
 public:
     static constexpr std::size_t max_queued_output = 4 * 1024 * 1024;
@@ -65,6 +66,9 @@ private:
     void append_reply_to(exchange& of, const std::string& id_text, result<std::string> reply);
     void message_done(exchange& of);
     void answer(exchange& of, http_reply reply);
+    void send_event(exchange& of, std::string_view data);
+    void end_stream(exchange& of, const result<std::string>& reply);
+    bool write_stream(exchange& of);
     void write_what_is_next();
     void log_end(const exchange& of, unsigned status) const;
 

@@ -5,6 +5,7 @@
 #include "wire/stoppable_request.hpp"
 #include <warmd/json.hpp>
 
+#include <boost/asio/dispatch.hpp>
 #include <boost/json.hpp>
 
 #include <algorithm>
@@ -39,6 +40,10 @@ struct http_conversation::exchange {
     routed way{};
     bool go_on = false; // no response: "100 Continue"
     std::optional<http_reply> reply;
+    bool streams = false; // the response is made of what it is told ahead of its result
+    bool begun = false;   // its first piece has been made: it cannot fail any more but in an event
+    bool sending = false; // its head has been written
+    std::string pieces;   // that wait for the exchanges before it
     // Of POST /rpc:
     bool is_batch = false;
     std::size_t left = 0; // messages begun, and reading the rest
@@ -80,12 +85,12 @@ struct http_conversation::reading {
 };
 
 /// One call of a method, and its handler's view of the client: who can be told nothing but the
-/// answer.
+/// answer, or its pieces.
 class http_conversation::call final : public stoppable_request {
 public:
     call(http_conversation& owner, std::shared_ptr<exchange> of, const rpc::request& what,
          std::string id_text)
-        : stoppable_request(owner.by_), of_(std::move(of)),
+        : stoppable_request(owner.by_), owner_(owner.self()), of_(std::move(of)),
           counts_(owner.dispatcher_.counts_of(what.method)),
           id_(what.id ? what.id->value() : json::value(of_->how.id)),
           notified_(of_->of_messages() && what.notification()), id_text_(std::move(id_text))
@@ -93,6 +98,14 @@ public:
     }
     const json::value& id() const noexcept override { return id_; }
     void notify(std::string_view, std::string) override {}
+    void chunk(std::string text) override
+    {
+        asio::dispatch(executor_, [self = shared_from_this(), this, text = std::move(text)] {
+            const auto owner = owner_.lock();
+            if (owner && running())
+                owner->send_event(*of_, text);
+        });
+    }
 
     const std::shared_ptr<exchange>& of() const { return of_; }
     request_counts& counts() const { return counts_; }
@@ -100,6 +113,7 @@ public:
     bool notified() const { return notified_; } ///< not to be answered
 
 private:
+    const std::weak_ptr<http_conversation> owner_;
     const std::shared_ptr<exchange> of_;
     request_counts& counts_;
     const json::value id_;

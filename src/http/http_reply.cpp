@@ -8,6 +8,7 @@
 #include <boost/beast/http/serializer.hpp>
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <ctime>
 
@@ -73,7 +74,10 @@ http_reply failed(unsigned status, const failure& why)
     to.begin_object().key("error").begin_object();
     to.member("message", why.detail);
     to.member("type", type_of(status));
-    to.member("param", nullptr);
+    if (why.param.empty())
+        to.member("param", nullptr);
+    else
+        to.member("param", why.param);
     to.member("code", name(why.code));
     if (!why.cause.empty())
         to.member("cause", why.cause);
@@ -87,24 +91,31 @@ http_reply failed(unsigned status, const failure& why)
     return made;
 }
 
-http_reply failed(const failure& why) { return failed(status_of(why.code), why); }
-
-void append_reply(text_queue& out, http_reply&& reply, const http_manner& how)
+/// An operation that is not built is 501, a parameter of one that is, a bad request.
+http_reply failed(const failure& why)
 {
-    using beast_http::field;
-    beast_http::response<beast_http::empty_body> head;
+    const bool of_a_parameter = why.code == errc::unsupported && !why.param.empty();
+    return failed(of_a_parameter ? 400 : status_of(why.code), why);
+}
+
+namespace {
+
+using head_of_reply = beast_http::response<beast_http::empty_body>;
+
+/// What every response has.
+head_of_reply head_for(unsigned status, const http_manner& how)
+{
+    head_of_reply head;
     head.version(how.version);
-    head.result(reply.status);
-    head.set(field::date, date_now());
-    head.set(field::server, "warmd");
+    head.result(status);
+    head.set(beast_http::field::date, date_now());
+    head.set(beast_http::field::server, "warmd");
     head.set("x-request-id", how.id);
-    for (const auto& [name, value] : reply.fields)
-        head.set(name, value);
-    if (reply.status != 204) {
-        head.set(field::content_type, reply.type);
-        head.content_length(reply.body.size());
-    }
-    head.keep_alive(how.keeps_alive);
+    return head;
+}
+
+void append_head(text_queue& out, head_of_reply& head)
+{
     beast_http::response_serializer<beast_http::empty_body> pieces(head);
     pieces.split(true);
     while (!pieces.is_header_done()) {
@@ -115,6 +126,21 @@ void append_reply(text_queue& out, http_reply&& reply, const http_manner& how)
             pieces.consume(boost::beast::buffer_bytes(buffers));
         });
     }
+}
+
+} // namespace
+
+void append_reply(text_queue& out, http_reply&& reply, const http_manner& how)
+{
+    head_of_reply head = head_for(reply.status, how);
+    for (const auto& [name, value] : reply.fields)
+        head.set(name, value);
+    if (reply.status != 204) {
+        head.set(beast_http::field::content_type, reply.type);
+        head.content_length(reply.body.size());
+    }
+    head.keep_alive(how.keeps_alive);
+    append_head(out, head);
     if (how.head_only || reply.status == 204)
         return;
     if (reply.body.size() < text_queue::piece_bytes)
@@ -122,5 +148,26 @@ void append_reply(text_queue& out, http_reply&& reply, const http_manner& how)
     else
         out.append(std::move(reply.body));
 }
+
+void append_stream_head(text_queue& out, const http_manner& how)
+{
+    head_of_reply head = head_for(200, how);
+    head.set(beast_http::field::content_type, "text/event-stream");
+    head.set(beast_http::field::cache_control, "no-cache");
+    head.chunked(true);
+    head.keep_alive(how.keeps_alive);
+    append_head(out, head);
+}
+
+void append_stream_piece(text_queue& out, std::string_view piece)
+{
+    char digits[16];
+    const auto end = std::to_chars(digits, digits + sizeof digits, piece.size(), 16).ptr;
+    out.tail().append(digits, end).append("\r\n").append(piece).append("\r\n");
+}
+
+void append_stream_end(text_queue& out) { out.tail() += "0\r\n\r\n"; }
+
+std::string event_of(std::string_view data) { return "data: " + std::string(data) + "\n\n"; }
 
 } // namespace warmd

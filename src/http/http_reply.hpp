@@ -35,6 +35,14 @@ http_reply failed(const failure& why);
 http_reply failed(unsigned status, const failure& why);
 
 void append_reply(text_queue& out, http_reply&& reply, const http_manner& how);
+
+/// A response whose body comes in pieces (RFC 9112 §7.1), as Server-Sent Events. REQUIRES:
+/// HTTP/1.1.
+void append_stream_head(text_queue& out, const http_manner& how);
+void append_stream_piece(text_queue& out, std::string_view piece);
+void append_stream_end(text_queue& out);
+/// One event; `data` has no line breaks.
+std::string event_of(std::string_view data);
 inline constexpr std::string_view go_on_sending = "HTTP/1.1 100 Continue\r\n\r\n";
 
 } // namespace warmd

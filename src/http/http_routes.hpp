@@ -26,6 +26,7 @@ struct http_route {
     std::string_view method{}; ///< that is run; empty: the argument
     /// The response for a method's result, JSON text; null: as it is. The argument is decoded.
     http_reply (*respond)(std::string result, std::string_view argument) = nullptr;
+    bool streams = false; ///< with the parameter stream: true, its chunks are Server-Sent Events
 };
 
 std::span<const http_route> http_routes() noexcept;

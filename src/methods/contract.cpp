@@ -29,6 +29,10 @@ std::vector<notification> all_notifications()
                      .doc = "what it adds; may be empty within a character"},
                     {.name = "token_id", .type = "TokenId", .doc = "the token"},
                     {.name = "logprob", .type = "number", .doc = "nats"}}},
+        {.name = "$/chunk",
+         .summary = "Comes before the result of a completion with stream: true",
+         .params = {request_id,
+                    {.name = "chunk", .type = "object", .doc = "as OpenAI's clients read it"}}},
         {.name = "event",
          .summary = "What a subscriber is told; what else it has goes by its type",
          .params = {
@@ -66,7 +70,7 @@ contract daemon_contract()
         .notifications = all_notifications(),
         .types = all_types(),
         .errors = {errc::invalid_params, errc::busy, errc::cancelled, errc::internal_error}};
-    for (auto part : {operation_methods(), chat_methods(), daemon_methods()})
+    for (auto part : {operation_methods(), chat_methods(), completion_methods(), daemon_methods()})
         made.methods.insert(made.methods.end(), std::make_move_iterator(part.begin()),
                             std::make_move_iterator(part.end()));
     return made;

@@ -5,11 +5,13 @@
 
 namespace warmd::schema {
 
-std::vector<method> operation_methods(); // contract_operations.cpp
-std::vector<method> chat_methods();      // contract_chat.cpp
-std::vector<method> residency_methods(); // contract_daemon.cpp, as the next
+std::vector<method> operation_methods();  // contract_operations.cpp
+std::vector<method> chat_methods();       // contract_chat.cpp
+std::vector<method> completion_methods(); // contract_completions.cpp
+std::vector<method> residency_methods();  // contract_daemon.cpp, as the next
 std::vector<method> daemon_methods();
-std::vector<type> all_types(); // contract_types.cpp
+std::vector<type> all_types();        // contract_types.cpp
+std::vector<type> completion_types(); // contract_completions.cpp
 
 /// What the model's chat template makes a text of: of Conversation, and of `render`. They are read
 /// together, by read_chat_prompt().

@@ -284,8 +284,9 @@ std::vector<type> parameter_types()
 std::vector<type> all_types()
 {
     std::vector<type> all = parameter_types();
-    for (type& each : result_types())
-        all.push_back(std::move(each));
+    for (auto* part : {result_types, completion_types})
+        for (type& each : part())
+            all.push_back(std::move(each));
     return all;
 }
 

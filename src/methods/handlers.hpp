@@ -2,6 +2,7 @@
 // What the sources of the methods have in common: what a handler works with, and how it is added.
 
 #include "cache/backend_cache.hpp"
+#include "cache/operations.hpp"
 #include "methods/methods.hpp"
 #include "methods/reader.hpp"
 #include "methods/requests.hpp"
@@ -111,7 +112,11 @@ acquire_options begin_request(const about_request& about, const peer& from);
 /// What concerns everybody is for the daemon's own user and root, whoever else may talk to it.
 std::optional<failure> refusal_of_strangers(std::string_view called, const peer& from);
 
+/// How the operation is run for `from`.
+run_options options_of(const operation_request& asked, const daemon_info& daemon, const peer& from);
+
 void add_operations(method_adder& to);
+void add_completions(method_adder& to);
 void add_residency(method_adder& to);
 void add_observation(method_adder& to);
 void add_daemon(method_adder& to);

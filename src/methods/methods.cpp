@@ -38,6 +38,7 @@ void add_methods(dispatcher& to, backend_cache& cache, const daemon_info& daemon
                         std::make_shared<const std::string>(schema::openrpc(*by, daemon.version))},
                        by);
     add_operations(adder);
+    add_completions(adder);
     add_residency(adder);
     add_observation(adder);
     add_daemon(adder);

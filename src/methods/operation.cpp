@@ -1,6 +1,5 @@
 // The operations on a model.
 
-#include "cache/operations.hpp"
 #include "methods/handlers.hpp"
 #include "methods/notifications.hpp"
 #include "methods/outcomes.hpp"
@@ -36,6 +35,23 @@ result<operation_request> read_render(const schema::reader& by, const json_node&
     return asked;
 }
 
+outcome_text text_of(const operation& asked, std::size_t max_bytes)
+{
+    return [write = replies::writer_of(asked), max_bytes](const outcome& what) {
+        return replies::written(write, what, max_bytes);
+    };
+}
+
+answer run_operation(surroundings in, operation_request asked, peer from)
+{
+    run_options how = options_of(asked, *in.daemon, from);
+    outcome_text write = text_of(asked.what, how.call.max_reply_bytes);
+    return run(*in.cache, std::move(asked.model), std::move(asked.what), std::move(how),
+               std::move(write));
+}
+
+} // namespace
+
 run_options options_of(const operation_request& asked, const daemon_info& daemon, const peer& from)
 {
     run_options how{.acquire = begin_request(asked.about, from), .limits = daemon.request};
@@ -54,23 +70,6 @@ run_options options_of(const operation_request& asked, const daemon_info& daemon
     };
     return how;
 }
-
-outcome_text text_of(const operation& asked, std::size_t max_bytes)
-{
-    return [write = replies::writer_of(asked), max_bytes](const outcome& what) {
-        return replies::written(write, what, max_bytes);
-    };
-}
-
-answer run_operation(surroundings in, operation_request asked, peer from)
-{
-    run_options how = options_of(asked, *in.daemon, from);
-    outcome_text write = text_of(asked.what, how.call.max_reply_bytes);
-    return run(*in.cache, std::move(asked.model), std::move(asked.what), std::move(how),
-               std::move(write));
-}
-
-} // namespace
 
 void add_operations(method_adder& to)
 {

@@ -141,8 +141,8 @@ void write_template(json_writer& to, const outcome& what)
 outcome_writer writer_of(const operation& asked) noexcept
 {
     static constexpr std::array<outcome_writer, std::variant_size_v<operation>> writers{
-        write_tokens,     write_plain_text, write_distributions, write_scored,  write_rolling,
-        write_generation, write_divergence, write_rendered,      write_template};
+        write_tokens,     write_plain_text, write_distributions, write_scored,   write_rolling,
+        write_generation, write_divergence, write_rendered,      write_template, nullptr};
     return writers[asked.index()];
 }
 

@@ -251,6 +251,11 @@ void take(reading& by, const field& of, const json_node& from, text_or_ids& to)
 void take(reading& by, const field& of, const json_node& from, std::vector<text_or_ids>& to)
 {
     to.clear();
+    if (of.type == "Prompts" && from.size() != 0 &&
+        (from.is_string() || (from.is_array() && from.begin()->is_number())))
+        return take_text(by, of.name, from, to.emplace_back());
+    if (of.type == "Prompts" && from.size() == 0)
+        return by.wrong(of.name, wanted(by.by(), of), from);
     to.reserve(from.is_array() ? from.size() : 0);
     take_all(by, of, from, [&](std::size_t i, const json_node& each) {
         take_text(by, element_name(of.name, i), each, to.emplace_back());
@@ -329,65 +334,6 @@ void take(reading& by, const field& of, const json_node& from, event_filter& to)
     });
     if (sound && to.none())
         to.set();
-}
-
-// A method's parameters --------------------------------------------------
-
-reader::reader(const contract& by, const method& of)
-    : by_(by), of_(of), document_(std::make_unique<json_document>())
-{
-    defaults_text_ = "{";
-    for (const field& each : of.params)
-        if (!each.otherwise.empty())
-            defaults_text_ += (defaults_text_.size() > 1 ? ",\"" : "\"") + std::string(each.name) +
-                              "\":" + std::string(each.otherwise);
-    defaults_text_ += '}';
-    const json_node& all = *document_->read(defaults_text_).value();
-    for (const field& each : of.params)
-        defaults_.push_back(all.find(each.name));
-}
-
-std::optional<failure> reader::read(const json_node& given, const named_models& names,
-                                    std::initializer_list<target> into) const
-{
-    if (auto why = unknown(given))
-        return why;
-    reading by(by_, names, given);
-    for (std::size_t i = 0; i != of_.params.size(); ++i) {
-        const field& each = of_.params[i];
-        const json_node* value = given.find(each.name);
-        if (!value)
-            value = defaults_[i];
-        if (!value && each.required())
-            by.refuse({errc::invalid_params,
-                       std::string(each.name) + " is missing: " + wanted(by_, each)});
-        if (!value)
-            continue;
-        const auto to = std::find_if(into.begin(), into.end(), [&](const target& one) {
-            return one.owner == each.into.owner;
-        });
-        BOOST_ASSERT(to != into.end());
-        each.into.read(by, each, *value, to->place);
-    }
-    return by.fault();
-}
-
-std::optional<failure> reader::unknown(const json_node& given) const
-{
-    const auto takes = [this](std::string_view name) {
-        return std::any_of(of_.params.begin(), of_.params.end(),
-                           [&](const field& each) { return each.name == name; });
-    };
-    for (const json_node* key = given.begin(); key != given.end(); key = (key + 1)->next()) {
-        if (takes(key->string()))
-            continue;
-        const std::string listed =
-            joined(of_.params, ", ", [](const field& each) { return each.name; });
-        return failure{errc::invalid_params, "unknown parameter '" + shortened(key->string()) +
-                                                 "'; " + std::string(of_.name) + " takes " +
-                                                 (listed.empty() ? "none" : listed)};
-    }
-    return {};
 }
 
 } // namespace warmd::schema

@@ -32,15 +32,23 @@ public:
     /// What a string in place of a ModelSpec stands for.
     const named_models& names() const noexcept { return names_; }
     /// Whether the request itself gives the parameter.
-    bool is_given(std::string_view name) const { return given_.find(name) != nullptr; }
+    bool is_given(std::string_view name) const
+    {
+        const json_node* const found = given_.find(name);
+        return found && !found->is_null();
+    }
 
     /// The view that the model's name ends in, if it does.
     std::optional<view> through;
 
+    /// What is refused now is in this parameter.
+    void read_next(std::string_view parameter) noexcept { parameter_ = parameter; }
     void refuse(failure why)
     {
-        if (!fault_)
-            fault_ = std::move(why);
+        if (fault_)
+            return;
+        fault_ = std::move(why);
+        fault_->param = parameter_;
     }
     /// `name` must be `wanted`, and is something else.
     void wrong(std::string_view name, std::string_view wanted, const json_node& found);
@@ -50,6 +58,7 @@ private:
     const contract& by_;
     const named_models& names_;
     const json_node& given_;
+    std::string_view parameter_;
     std::optional<failure> fault_;
 };
 

@@ -24,7 +24,7 @@ struct about_request {
 struct operation_request {
     model_spec model;
     operation what;
-    bool stream = false; ///< generate only
+    bool stream = false; ///< generate and complete only
     about_request about;
 };
 

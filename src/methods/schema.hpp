@@ -74,6 +74,7 @@ struct method {
     std::vector<field> result = {};
     std::string_view result_values = {}; ///< where the result's names are not fixed: their type
     std::vector<errc> errors = {};       ///< besides those that any method may end with
+    bool null_is_absent = false;         ///< a parameter that is null was not given
 };
 
 /// What the daemon sends unasked, or takes without an answer.

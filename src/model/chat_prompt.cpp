@@ -146,7 +146,7 @@ private:
     std::optional<bool> boolean(std::string_view name)
     {
         const json_node* const found = from_.find(name);
-        if (!found)
+        if (!found || found->is_null())
             return {};
         if (!found->is_bool())
             wrong(std::string(name), "true or false", *found);
@@ -156,7 +156,7 @@ private:
     void read_continued()
     {
         const json_node* const found = from_.find("continue_final_message");
-        if (!found)
+        if (!found || found->is_null())
             return;
         if (found->is_bool())
             made_.continued = found->boolean() ? "content" : "";
@@ -187,6 +187,7 @@ bool needs_one(const next_token& what) { return needs_one(what.prompts); }
 bool needs_one(const rolling_logprob& what) { return needs_one(what.texts); }
 bool needs_one(const generate& what) { return needs_one(what.prompt); }
 bool needs_one(const diverge& what) { return needs_one(what.prompts); }
+bool needs_one(const complete& what) { return needs_one(what.prompts); }
 bool needs_one(const render&) { return true; }
 bool needs_one(const describe_chat_template&) { return true; }
 bool needs_one(const logprob& what)

@@ -38,6 +38,12 @@ demand demand_of(const generate& what)
 {
     return {.tokens = tokens_of(what.prompt) + what.max_new_tokens};
 }
+demand demand_of(const complete& what)
+{
+    const demand once = demand_of(what.prompts);
+    return {.prompts = once.prompts * what.choices,
+            .tokens = what.choices * (once.tokens + once.prompts * what.max_new_tokens)};
+}
 demand demand_of(const logprob& what)
 {
     demand all{.prompts = what.items.size()};

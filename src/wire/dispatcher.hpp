@@ -32,6 +32,9 @@ public:
     /// those sent from one thread arrive in order, and before the reply if sent before the handler
     /// returned. `params`: JSON text.
     virtual void notify(std::string_view method, std::string params) = 0;
+    /// Sends a piece of what is asked for, JSON text, ahead of the result: as notify() does, each
+    /// in its place. Whoever asked has to expect it.
+    virtual void chunk(std::string text) = 0;
     /// Ends the request with `timeout` unless it is answered within `limit` from now. Session
     /// executor only.
     virtual void set_timeout(std::chrono::nanoseconds limit) = 0;

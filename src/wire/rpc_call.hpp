@@ -54,6 +54,11 @@ public:
         });
     }
 
+    void chunk(std::string text) override
+    {
+        notify("$/chunk", R"({"id":)" + id_text_ + R"(,"chunk":)" + std::move(text) + '}');
+    }
+
     void about(std::string_view key) override
     {
         if (noted_)

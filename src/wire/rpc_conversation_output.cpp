@@ -74,7 +74,8 @@ void rpc_conversation::one_done(batch* within)
 /// False: dropped.
 bool rpc_conversation::notify(std::string_view name, std::string_view params)
 {
-    if (stopped_ || (is_backed_up() && name != "$/token"))
+    const bool part_of_an_answer = name == "$/token" || name == "$/chunk";
+    if (stopped_ || (is_backed_up() && !part_of_an_answer))
         return false;
     out_.begin();
     try {

@@ -13,6 +13,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <numeric>
 #include <random>
@@ -229,7 +230,28 @@ conversation everything(const std::string& dtype, const std::string& adapter = "
 
 const auto dtypes = boost::unit_test::data::make({"fp32", "bf16"});
 
-#ifdef __SANITIZE_ADDRESS__
+/// With their answers, which are learned once.
+const conversation& everything_learned(const std::string& dtype,
+                                       const std::string& adapter = "adapter")
+{
+    static std::map<std::pair<std::string, std::string>, conversation> learned;
+    const auto [at, first] = learned.try_emplace({dtype, adapter});
+    if (first) {
+        at->second = everything(dtype, adapter);
+        at->second.learn();
+    }
+    return at->second;
+}
+
+/// The same requests with more members, which change nothing of the answers.
+conversation also(const std::string& dtype, const json::object& members)
+{
+    conversation made = everything(dtype, "adapter", members);
+    made.answers = everything_learned(dtype).answers;
+    return made;
+}
+
+#ifdef WARMD_SANITIZED
 constexpr std::size_t random_requests = 50, long_ones = 60; // each takes twenty times as long
 #else
 constexpr std::size_t random_requests = 200, long_ones = 200;
@@ -266,7 +288,8 @@ BOOST_DATA_TEST_CASE(
     what_joins_a_generation_and_a_large_request_midway_gets_the_same_bytes_and_so_do_they, dtypes,
     dtype)
 {
-    conversation small = everything(dtype), large;
+    const conversation& small = everything_learned(dtype);
+    conversation large;
     json::array prompts;
     for (std::size_t i = 0; i != long_ones; ++i)
         prompts.push_back(with_own_end(120, 60, i));
@@ -276,7 +299,6 @@ BOOST_DATA_TEST_CASE(
                            {"temperature", 1.0},
                            {"seed", 3}});
     large.add("next_token", {{"model", model_of(dtype)}, {"prompts", prompts}, {"top_k", 4}});
-    small.learn();
     large.learn();
     served daemon;
     speaker busy = daemon.connect(), newcomer = daemon.connect();
@@ -293,8 +315,7 @@ BOOST_DATA_TEST_CASE(
 
 BOOST_DATA_TEST_CASE(a_prompt_that_is_cut_over_many_steps_gets_the_same_bytes, dtypes, dtype)
 {
-    conversation all = everything(dtype);
-    all.learn();
+    const conversation& all = everything_learned(dtype);
     served daemon({"--step-time", "5ms"});
     speaker to = daemon.connect();
     all.hold_with(to);
@@ -303,9 +324,7 @@ BOOST_DATA_TEST_CASE(a_prompt_that_is_cut_over_many_steps_gets_the_same_bytes, d
 
 BOOST_DATA_TEST_CASE(what_is_known_and_what_is_computed_afresh_have_the_same_bytes, dtypes, dtype)
 {
-    conversation all = everything(dtype), fresh = everything(dtype, "adapter", {{"fresh", true}});
-    all.learn();
-    fresh.answers = all.answers;
+    const conversation &all = everything_learned(dtype), fresh = also(dtype, {{"fresh", true}});
     served daemon;
     speaker to = daemon.connect();
     all.hold_one_after_the_other_with(to);
@@ -324,9 +343,8 @@ BOOST_DATA_TEST_CASE(what_is_known_and_what_is_computed_afresh_have_the_same_byt
 
 BOOST_DATA_TEST_CASE(two_adapters_in_the_same_steps_get_the_same_bytes_as_each_alone, dtypes, dtype)
 {
-    conversation one = everything(dtype), other = everything(dtype, "adapter-early-05");
-    one.learn();
-    other.learn();
+    const conversation &one = everything_learned(dtype),
+                       &other = everything_learned(dtype, "adapter-early-05");
     served daemon;
     speaker first = daemon.connect(), second = daemon.connect();
     one.say_to(first);
@@ -338,10 +356,8 @@ BOOST_DATA_TEST_CASE(two_adapters_in_the_same_steps_get_the_same_bytes_as_each_a
 BOOST_DATA_TEST_CASE(what_interactive_requests_leave_to_batch_ones_gives_them_the_same_bytes,
                      dtypes, dtype)
 {
-    conversation interactive = everything(dtype),
-                 batch = everything(dtype, "adapter", {{"priority", "batch"}});
-    interactive.learn();
-    batch.answers = interactive.answers;
+    const conversation &interactive = everything_learned(dtype),
+                       batch = also(dtype, {{"priority", "batch"}});
     served daemon;
     speaker first = daemon.connect(), second = daemon.connect();
     batch.say_to(first);

@@ -22,7 +22,7 @@ namespace warmd::test {
 
 using answer_of = asio::awaitable<result<std::string>>;
 
-struct http_carried final : carrier {
+struct http_carried : carrier {
     using response = boost::beast::http::response<boost::beast::http::string_body>;
 
     explicit http_carried(session_limits bounds = {}) : limits(bounds)
@@ -65,7 +65,7 @@ struct http_carried final : carrier {
         });
         talk = std::make_unique<http_conversation>(*this, methods, limits, logger());
     }
-    ~http_carried()
+    virtual ~http_carried()
     {
         talk->stop();
         run_to_end(io);

@@ -38,6 +38,7 @@ struct fake_peer : request_peer {
     {
         heard.emplace_back(name, parsed(params));
     }
+    void chunk(std::string text) override { heard.emplace_back("$/chunk", parsed(text)); }
     void set_timeout(std::chrono::nanoseconds limit) override { timeout = limit; }
     bool outlive_reply(std::function<void(std::size_t)> caught_up) override
     {

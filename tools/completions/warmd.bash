@@ -11,7 +11,7 @@ _warmd() {
     *) mapfile -t COMPREPLY < <(compgen -W "--max-loaded-models --max-loaded-bytes --step-time --max-kv-bytes \
         --prefix-cache-bytes --answer-cache-bytes --idle-timeout --max-wait --min-residency --load-timeout \
         --close-timeout --max-frame-bytes --max-in-flight --max-connections --max-waiters \
-        --max-in-flight-total --max-prompts --max-tokens --max-reply-bytes --max-unread-bytes --idle-connection-timeout \
+        --max-in-flight-total --max-prompts --max-tokens --max-http-logprobs --max-reply-bytes --max-unread-bytes --idle-connection-timeout \
         --frame-timeout --allow-uid --allow-gid \
         --socket-mode --socket-group --allow-root --config --check-config --socket --workers --load-workers \
         --drain-seconds --log-level --log-format --core-dumps --enable-dummy --help --version" -- "$word") ;;

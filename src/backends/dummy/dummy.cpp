@@ -16,6 +16,7 @@
 #include <cmath>
 #include <condition_variable>
 #include <mutex>
+#include <numeric>
 #include <stdexcept>
 #include <thread>
 
@@ -26,6 +27,7 @@ namespace {
 constexpr std::size_t vocabulary = 256; // one token per byte
 
 failure bad(std::string detail) { return failure{errc::invalid_params, std::move(detail)}; }
+failure lacking(std::string detail) { return failure{errc::unsupported, std::move(detail)}; }
 
 /// Waits `time`, or less if asked to stop: then false.
 bool pause(std::chrono::milliseconds time, const std::stop_token& stop)
@@ -90,8 +92,7 @@ std::vector<float> canned(const view& through, std::span<const token_id> context
 top_slice top_of(const std::vector<float>& logprobs, std::size_t top_k)
 {
     std::vector<token_id> order(logprobs.size());
-    for (std::size_t id = 0; id != order.size(); ++id)
-        order[id] = static_cast<token_id>(id);
+    std::iota(order.begin(), order.end(), 0);
     const auto at = [&](token_id id) { return logprobs[static_cast<std::size_t>(id)]; };
     std::stable_sort(order.begin(), order.end(),
                      [&](token_id a, token_id b) { return at(a) > at(b); });
@@ -120,7 +121,7 @@ public:
             const std::size_t inputs =
                 std::visit([](const auto& what) { return inputs_of(what); }, each.what);
             if (needs_chat_template(each.what))
-                each.complete(failure{errc::unsupported, "the dummy kind has no chat template"});
+                each.complete(lacking("the dummy kind has no chat template"));
             else if (inputs > each.max_tokens)
                 each.complete(too_many_tokens(inputs, each.max_tokens), inputs);
             else if (auto why = too_much_to_list(each.what, vocabulary, each.max_reply_bytes))
@@ -315,7 +316,7 @@ private:
         }
         return outcome(std::move(all));
     }
-    answered answer(const auto&, call&) const { return bad("no template"); }
+    answered answer(const auto&, call&) const { return lacking("no dummy completes"); }
     answered answer(const diverge& what, call&) const
     {
         const auto from = slices_of({what.from, what.prompts, what.top_k, what.bos});

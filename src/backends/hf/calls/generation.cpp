@@ -1,6 +1,8 @@
 #include "hf/calls/generation.hpp"
 
 #include "hf/calls/sampling.hpp"
+#include "hf/calls/token_texts.hpp"
+#include "hf/text/utf8.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -25,36 +27,90 @@ bool contains(const std::vector<token_id>& ids, token_id id)
 
 } // namespace
 
-generation::generation(std::vector<token_id> prompt, const generate& how,
-                       const model_config& config, const tokenizer& words,
-                       const std::function<void(const generated_token&)>& on_token)
-    : sequence(std::move(prompt)), how_(how), config_(config), on_token_(on_token),
-      stop_ids_(how.stop_token_ids), random_(how.seed), text_(words)
+continuation continuation_of(const generate& asked)
 {
-    for (const std::string& stop : how.stop) // special tokens are left out of the text
+    return {.max_new_tokens = asked.max_new_tokens,
+            .temperature = asked.temperature,
+            .top_p = asked.top_p,
+            .top_k = asked.top_k,
+            .seed = asked.seed,
+            .stop = asked.stop,
+            .stop_token_ids = asked.stop_token_ids,
+            .list = {},
+            .list_prompt = {},
+            .choice = 0};
+}
+
+continuation continuation_of(const complete& asked, std::size_t prompt, std::size_t choice)
+{
+    return {.max_new_tokens = asked.max_new_tokens,
+            .temperature = asked.temperature,
+            .top_p = asked.top_p,
+            .top_k = asked.top_k,
+            .seed = asked.seed + choice,
+            .stop = asked.stop,
+            .stop_token_ids = {},
+            .list = asked.list,
+            .list_prompt = choice == 0 ? asked.list_prompt : std::nullopt,
+            .choice = prompt * asked.choices + choice};
+}
+
+generation::generation(std::vector<token_id> prompt, continuation how, const model_config& config,
+                       const tokenizer& words,
+                       const std::function<void(const generated_token&)>& on_token)
+    : sequence(std::move(prompt)), how_(std::move(how)), config_(config), words_(words),
+      on_token_(on_token), prompt_size_(ids_.size()), stop_ids_(how_.stop_token_ids),
+      random_(how_.seed), prompt_tokens_(how_.list_prompt ? ids_.size() - 1 : 0),
+      finished_(how_.max_new_tokens == 0), text_(words)
+{
+    for (const std::string& stop : how_.stop) // special tokens are left out of the text
         if (const auto id = words.id_of(stop); id && words.is_special(*id))
             stop_ids_.push_back(*id);
 }
 
+/// The last token's logits are of no use once nothing follows it.
+std::size_t generation::wanted() const
+{
+    if (!finished_)
+        return ids_.size();
+    return how_.max_new_tokens == 0 && !how_.list_prompt ? 0 : ids_.size() - 1;
+}
+
 std::size_t generation::most_wanted() const
 {
+    if (finished_)
+        return wanted();
     const std::size_t left =
-        how_.max_new_tokens - std::min(how_.max_new_tokens, result_.ids.size());
+        how_.max_new_tokens - std::min(how_.max_new_tokens, result_.made.ids.size());
     const std::size_t longest = std::max(config_.longest_input(), ids_.size());
     return left > longest - ids_.size() ? longest : ids_.size() + left - (left != 0 ? 1 : 0);
 }
 
 void generation::receive(std::size_t position, std::span<const float> logits)
 {
-    if (position + 1 != ids_.size())
-        return;
+    if (position + 1 == ids_.size() && !finished_)
+        draw_next(logits);
+    else if (position < prompt_tokens_.size())
+        prompt_tokens_[position] =
+            listing_of(logits, ids_[position + 1], *how_.list_prompt).value_or(listed_token{});
+}
+
+void generation::draw_next(std::span<const float> logits)
+{
     const token_id likeliest = greedy(logits);
-    generated_token token{.text = {}, .id = likeliest, .logprob = logprob_of(logits, likeliest)};
+    generated_token token{.text = {},
+                          .id = likeliest,
+                          .logprob = logprob_of(logits, likeliest),
+                          .choice = how_.choice,
+                          .listed = {},
+                          .texts = {}};
     odd_ = !std::isfinite(token.logprob);
     if (!odd_ && how_.temperature > 0) {
         token.id = draw(logits, how_.temperature, how_.top_p, how_.top_k, random_);
         token.logprob = logprob_of(logits, token.id);
     }
+    if (!odd_ && how_.list)
+        token.listed = listing_of(logits, token.id, *how_.list);
     drawn_ = std::move(token);
 }
 
@@ -71,23 +127,33 @@ void generation::stepped()
     }
     using finish = generation_result::finish;
     const bool stopped = contains(stop_ids_, token.id);
+    if (token.listed) {
+        token.listed->offset = text_.code_points();
+        result_.tokens.push_back(*token.listed);
+    }
     ids_.push_back(token.id);
-    result_.ids.push_back(token.id);
+    result_.made.ids.push_back(token.id);
     if (!stopped)
         text_.add(token.id);
     std::string_view text = text_.text();
     if (contains(config_.eos, token.id))
-        result_.reason = finish::eos;
+        result_.made.reason = finish::eos;
     else if (stopped || find_stop(text))
-        result_.reason = finish::stop;
-    else if (result_.ids.size() >= how_.max_new_tokens || ids_.size() >= config_.longest_input())
-        result_.reason = finish::length;
+        result_.made.reason = finish::stop;
+    else if (result_.made.ids.size() >= how_.max_new_tokens ||
+             ids_.size() >= config_.longest_input())
+        result_.made.reason = finish::length;
     else
         finished_ = false;
     if (finished_)
-        result_.text = text;
+        result_.made.text = text;
     if (!on_token_)
         return;
+    if (token.listed) {
+        token_texts texts(words_);
+        texts.add(*token.listed);
+        token.texts = texts.take();
+    }
     const std::size_t known = finished_ ? text.size() : certain();
     if (known > sent_) {
         token.text = text.substr(sent_, known - sent_);
@@ -120,10 +186,21 @@ std::size_t generation::certain() const
     return text.size() - held;
 }
 
-result<generation_result> generation::take()
+/// What could not be listed has the logprob of nothing.
+bool generation::all_finite() const
 {
-    if (odd_)
+    return !odd_ && std::ranges::all_of(prompt_tokens_, [](const listed_token& each) {
+        return each.logprob.has_value();
+    });
+}
+
+result<completed_text> generation::take()
+{
+    if (!all_finite())
         return failure{errc::backend_failed, "the model's logits are not finite"};
+    const std::size_t end = code_points(result_.made.text); // a stop text was cut off behind it
+    for (listed_token& each : result_.tokens)
+        each.offset = std::min(each.offset, end);
     return std::move(result_);
 }
 

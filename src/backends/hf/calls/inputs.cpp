@@ -82,6 +82,24 @@ result<std::vector<token_id>> inputs::filled_ids_of(const text_or_ids& input) co
     return ids;
 }
 
+result<read_prompt> inputs::prompt_of(const text_or_ids& input, bool add_special_tokens) const
+{
+    auto written = text_of(input);
+    if (!written)
+        return written.error();
+    if (*written)
+        (*written)->bare = (*written)->bare && add_special_tokens;
+    auto ids = ids_of(input, *written);
+    if (!ids)
+        return ids.error();
+    if (ids->empty())
+        return bad("it must have at least one token, and has none");
+    read_prompt made{std::move(*ids), {}};
+    if (*written)
+        made.text = std::move((*written)->utf8);
+    return made;
+}
+
 result<scored_ids> inputs::split(const logprob::item& item) const
 {
     const auto prompt_text = text_of(item.prompt);

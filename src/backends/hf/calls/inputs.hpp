@@ -22,6 +22,12 @@ struct scored_ids {
 /// invalid_params: one is outside the model's vocabulary.
 result<void> check_ids(const std::vector<token_id>& ids, const model_config& config);
 
+/// A prompt, and its text if it was none of ids.
+struct read_prompt {
+    std::vector<token_id> ids;
+    std::optional<std::string> text;
+};
+
 class inputs {
 public:
     /// With `bos`, the model's BOS goes before each text that does not begin with it: the
@@ -35,6 +41,8 @@ public:
     result<std::vector<token_id>> ids_of(const text_or_ids& input) const;
     /// invalid_params if there is no id at all, too.
     result<std::vector<token_id>> filled_ids_of(const text_or_ids& input) const;
+    /// The same with the text; a text gets its special tokens only if `add_special_tokens`.
+    result<read_prompt> prompt_of(const text_or_ids& input, bool add_special_tokens) const;
     /// All ids of prompt and completion, and where the completion begins: after the longest prefix
     /// that they share with the prompt's own ids, as a token may straddle the boundary.
     /// invalid_params if the completion adds no token, too.

@@ -1,5 +1,6 @@
 #include "hf/calls/plan.hpp"
 
+#include "hf/calls/completing.hpp"
 #include "hf/calls/generation.hpp"
 #include "hf/calls/inputs.hpp"
 #include "hf/calls/scoring.hpp"
@@ -11,6 +12,9 @@
 namespace warmd::hf {
 
 namespace {
+
+/// Of an entry of a list: an id, a logprob, and what is between them.
+constexpr std::size_t least_bytes_listed = 8;
 
 failure bad(std::string detail) { return failure{errc::invalid_params, std::move(detail)}; }
 
@@ -177,15 +181,45 @@ public:
         if (auto sound = check_ids(what.stop_token_ids, config_); !sound)
             return failure{sound.error().code, "stop_token_ids: " + sound.error().detail};
         plan made;
-        auto* const text =
-            add(made, what.through,
-                std::make_unique<generation>(std::move(*ids), what, config_, words_, by_.on_token));
+        auto* const text = add(made, what.through,
+                               std::make_unique<generation>(std::move(*ids), continuation_of(what),
+                                                            config_, words_, by_.on_token));
         made.finish = [text]() -> result<outcome> {
             auto generated = text->take();
             if (!generated)
                 return generated.error();
-            return outcome(std::move(*generated));
+            return outcome(std::move(generated->made));
         };
+        return made;
+    }
+
+    result<plan> operator()(const complete& what) const
+    {
+        const auto by = inputs::of(config_, words_, chats_, false);
+        if (!by)
+            return by.error();
+        plan made;
+        std::vector<completing> prompts;
+        std::size_t listed = 0; // entries
+        for (const text_or_ids& prompt : what.prompts) {
+            auto read = by->prompt_of(prompt, what.add_special_tokens);
+            if (!read)
+                return at_item("prompt", prompts.size(), read.error());
+            listed += read->ids.size() * (what.list_prompt ? *what.list_prompt + 1 : 0);
+            prompts.push_back({std::move(*read), {}});
+        }
+        if (listed > by_.max_reply_bytes / least_bytes_listed)
+            return reply_too_large(by_.max_reply_bytes);
+        for (std::size_t i = 0; i != prompts.size() * what.choices; ++i) {
+            completing& of = prompts[i / what.choices];
+            of.choices.push_back(
+                add(made, what.through,
+                    std::make_unique<generation>(
+                        of.prompt.ids, continuation_of(what, i / what.choices, i % what.choices),
+                        config_, words_, by_.on_token)));
+        }
+        made.finish = [prompts = std::move(prompts), listed = what.list_prompt.has_value(),
+                       &words = words_]() mutable { return completed(prompts, listed, words); };
         return made;
     }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <iterator>
 #include <limits>
 #include <numeric>
 
@@ -80,6 +81,27 @@ std::optional<top_slice> top_of(std::span<const float> logits, std::size_t top_k
 float logprob_of(std::span<const float> logits, token_id id)
 {
     return static_cast<float>(static_cast<double>(at(logits, id)) - log_sum_exp(logits));
+}
+
+std::optional<listed_token> listing_of(std::span<const float> logits, token_id id,
+                                       std::size_t top_k)
+{
+    const double total = log_sum_exp(logits);
+    if (!std::isfinite(total))
+        return {};
+    const auto logprob = [&](token_id which) {
+        return static_cast<float>(static_cast<double>(at(logits, which)) - total);
+    };
+    listed_token made{.id = id, .logprob = logprob(id)};
+    const float own = at(logits, id);
+    const auto place = static_cast<std::size_t>(id);
+    made.rank = 1 + static_cast<std::uint64_t>(
+                        std::ranges::count_if(logits, [own](float each) { return each > own; }) +
+                        std::ranges::count(logits.first(place), own));
+    if (top_k != 0)
+        made.top_ids = most_likely(logits, std::min(top_k, logits.size()));
+    std::ranges::transform(made.top_ids, std::back_inserter(made.top_logprobs), logprob);
+    return made;
 }
 
 token_id greedy(std::span<const float> logits)

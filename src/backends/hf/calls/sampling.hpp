@@ -18,6 +18,11 @@ std::optional<top_slice> top_of(std::span<const float> logits, std::size_t top_k
 /// ln p of one token; NaN if a logit is not finite.
 float logprob_of(std::span<const float> logits, token_id id);
 
+/// `id` with its logprob and rank, and the `top_k` most likely ones (perhaps none); nothing if a
+/// logit is not finite.
+std::optional<listed_token> listing_of(std::span<const float> logits, token_id id,
+                                       std::size_t top_k);
+
 /// The most likely token, of equals the lowest.
 token_id greedy(std::span<const float> logits);
 

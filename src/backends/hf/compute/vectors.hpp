@@ -9,8 +9,7 @@
 
 // Each kernel is compiled for three levels of the x86-64 instruction set; the loader picks one.
 // Sanitizers cannot start before such a choice is made.
-#if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) &&                             \
-    !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && !defined(WARMD_SANITIZED)
 #define WARMD_FOR_EACH_LEVEL                                                                       \
     __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else

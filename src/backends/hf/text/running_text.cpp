@@ -1,6 +1,7 @@
 #include "hf/text/running_text.hpp"
 
 #include "hf/text/decoder.hpp"
+#include "hf/text/utf8.hpp"
 
 #include <string_view>
 
@@ -17,6 +18,7 @@ void running_text::add(token_id id)
     const decoder::part last = words_->decodes().next(open_, at_start_, budget);
     text_.resize(decoded_);
     text_ += last.text;
+    const std::size_t was_settled = settled_;
     if (last.ends == decoder::ending::whole) {
         settled_ = decoded_ = text_.size();
         open_.clear();
@@ -27,6 +29,13 @@ void running_text::add(token_id id)
             sure.remove_suffix(replacement.size());
         settled_ = sure.size();
     }
+    settled_points_ +=
+        hf::code_points(std::string_view(text_).substr(was_settled, settled_ - was_settled));
+}
+
+std::size_t running_text::code_points() const
+{
+    return settled_points_ + hf::code_points(std::string_view(text_).substr(settled_));
 }
 
 } // namespace warmd::hf

@@ -1,5 +1,7 @@
 #include "hf/text/utf8.hpp"
 
+#include <algorithm>
+
 namespace warmd::hf {
 
 namespace {
@@ -49,6 +51,12 @@ char32_t first_code_point(std::string_view text) noexcept
     for (char byte : text.substr(1, length - 1))
         code_point = code_point << 6 | (static_cast<unsigned char>(byte) & 0x3Fu);
     return code_point;
+}
+
+std::size_t code_points(std::string_view utf8) noexcept
+{
+    return static_cast<std::size_t>(std::ranges::count_if(
+        utf8, [](char byte) { return (static_cast<unsigned char>(byte) & 0xC0U) != 0x80U; }));
 }
 
 void append_code_point(std::string& out, char32_t code_point)

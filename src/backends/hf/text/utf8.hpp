@@ -28,6 +28,9 @@ std::size_t previous_character(std::string_view text, std::size_t end) noexcept;
 /// The first character of valid, non-empty text.
 char32_t first_code_point(std::string_view text) noexcept;
 
+/// How many there are in valid UTF-8.
+std::size_t code_points(std::string_view utf8) noexcept;
+
 /// Appends `code_point` (a Unicode scalar value).
 void append_code_point(std::string& out, char32_t code_point);
 

@@ -183,7 +183,7 @@ BOOST_AUTO_TEST_CASE(no_library_makes_a_thread)
 // In a process of its own, which must end by itself and in good order.
 BOOST_AUTO_TEST_CASE(a_system_that_grants_no_more_threads_gives_a_smaller_team)
 {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef WARMD_SANITIZED
     BOOST_TEST_MESSAGE("SKIPPED: a sanitizer's own memory is beyond any limit");
 #else
     const pid_t child = ::fork();

@@ -173,7 +173,8 @@ BOOST_AUTO_TEST_CASE(a_generation_goes_on_one_row_a_step_beside_a_prompt)
     fixture f;
     const generate how{.prompt = {}, .max_new_tokens = 8};
     const std::function<void(const generated_token&)> nobody;
-    hf::generation text(some_ids(4, 1), how, f.base->weights.config, f.base->words, nobody);
+    hf::generation text(some_ids(4, 1), continuation_of(how), f.base->weights.config, f.base->words,
+                        nobody);
     slice_sequence prompt(some_ids(300, 2), 4);
     const auto generated = f.add({&text}, 1);
     BOOST_TEST(f.runner->step());
@@ -181,7 +182,7 @@ BOOST_AUTO_TEST_CASE(a_generation_goes_on_one_row_a_step_beside_a_prompt)
     for (int i = 0; i != 7; ++i)
         BOOST_TEST(f.runner->step());
     BOOST_TEST(generated->left_.size() == 1u);
-    BOOST_TEST(text.take().value().ids.size() == 8u);
+    BOOST_TEST(text.take().value().made.ids.size() == 8u);
     BOOST_TEST(f.counted->decode_seconds > 0);
     f.run();
 }
