@@ -4,6 +4,7 @@
 #include "base/text.hpp"
 #include "hf/hf_loader.hpp"
 #include "system/allowed_roots.hpp"
+#include "system/http_token.hpp"
 #include "system/prompt_thread.hpp"
 #include "system/worker_pool.hpp"
 
@@ -53,6 +54,7 @@ public:
     int run();
 
 private:
+    result<void> tell_token();
     asio::awaitable<void> watch_signals();
     void reload(configuration::listener told);
     void begin_shutdown(std::optional<std::chrono::nanoseconds> grace, const std::string& why);
@@ -130,6 +132,7 @@ application::application(const daemon_options& options, configuration::reader re
                     begin_shutdown(grace, "asked by a client");
                 },
             .reload = [this](configuration::listener told) { reload(std::move(told)); },
+            .urls = [this] { return server_.urls(); },
             .dropped_log_lines = [this] { return log_.dropped(); }},
       configuration_(options, std::move(reread),
                      {io_.get_executor(), check_threads_.get_executor()}, cache_, info_, say_),
@@ -156,7 +159,14 @@ int application::run()
             say_.error(listening.error().detail);
             return could_not_serve;
         }
-        say_.info("ready: listening on " + options_.server.socket_path);
+        if (const auto told = tell_token(); !told) {
+            say_.error(told.error().detail);
+            server_.stop();
+            return could_not_serve;
+        }
+        std::vector<std::string> places = server_.urls();
+        places.insert(places.begin(), options_.server.socket_path);
+        say_.info("ready: listening on " + joined(places));
         supervision_.start();
         configuration_.start();
         spawn(watch_signals());
@@ -174,6 +184,15 @@ int application::run()
     join(check_threads_, "looks at files");
     say_.info("stopped");
     return status_;
+}
+
+/// Leaves the token for clients to find, now that the socket is ours, and so what is beside it.
+result<void> application::tell_token()
+{
+    if (options_.server.http.listen.empty() || !options_.http_token_file.empty())
+        return {};
+    return write_http_token(http_token_path(options_.server.socket_path),
+                            options_.server.http.token);
 }
 
 asio::awaitable<void> application::watch_signals()

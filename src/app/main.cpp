@@ -1,6 +1,7 @@
 // warmd, the daemon: how the process is set up before it serves.
 
 #include "app/application.hpp"
+#include "system/http_token.hpp"
 #include "system/process.hpp"
 
 #include <sys/stat.h>
@@ -12,6 +13,15 @@
 namespace {
 
 using namespace warmd;
+
+/// What HTTP clients over TCP have to know; "" if there are none.
+result<std::string> token_for(const daemon_options& options)
+{
+    if (options.server.http.listen.empty())
+        return std::string();
+    return options.http_token_file.empty() ? result<std::string>(new_http_token())
+                                           : read_http_token(options.http_token_file);
+}
 
 int serve_as_told(int count, char** arguments)
 {
@@ -29,6 +39,12 @@ int serve_as_told(int count, char** arguments)
     if (manager->listening) {
         options.server.listening_socket = *manager->listening;
         options.server.socket_path = manager->socket_path;
+    }
+    if (auto token = token_for(options); !token) {
+        std::cerr << "warmd: " << token.error().detail << '\n';
+        return could_not_serve;
+    } else {
+        options.server.http.token = std::move(*token);
     }
     if (!options.core_dumps)
         forbid_memory_dumps();

@@ -192,6 +192,32 @@ std::optional<gid_t> read_group(std::string_view text)
     return found ? std::optional(found->gr_gid) : std::nullopt;
 }
 
+std::optional<tcp_address> read_tcp(std::string_view text)
+{
+    const std::size_t colon = text.rfind(':');
+    if (colon == text.npos)
+        return std::nullopt;
+    std::string_view host = text.substr(0, colon);
+    const bool bracketed = host.starts_with('[') && host.ends_with(']');
+    if (bracketed)
+        host = host.substr(1, host.size() - 2);
+    else if (host.find(':') != host.npos)
+        return std::nullopt;
+    tcp_address read{host == "localhost" ? "127.0.0.1" : std::string(host), 0};
+    const char* const end = text.data() + text.size();
+    const auto [at, trouble] = std::from_chars(text.data() + colon + 1, end, read.port);
+    return host.empty() || trouble != std::errc() || at != end ? std::nullopt
+                                                               : std::optional(std::move(read));
+}
+
+std::optional<std::string> read_origin(std::string_view text)
+{
+    const std::size_t scheme = text.find("://");
+    const bool one = scheme != text.npos && scheme != 0 && text.size() > scheme + 3 &&
+                     text.find_first_of("/ *,", scheme + 3) == text.npos;
+    return one ? std::optional<std::string>(text) : std::nullopt;
+}
+
 template <class T, std::size_t n>
 std::optional<T> word(std::string_view text, const std::string_view (&words)[n])
 {
@@ -240,6 +266,11 @@ const kind<unsigned> mode_kind{
     show_mode};
 const kind<uid_t> user_kind{"USER", "a user's name or number", read_user, nullptr};
 const kind<gid_t> group_kind{"GROUP", "a group's name or number", read_group, nullptr};
+const kind<tcp_address> tcp_kind{
+    "ADDRESS", "a loopback address and a port, such as 127.0.0.1:8080 or [::1]:8080", read_tcp,
+    nullptr};
+const kind<std::string> origin_kind{"ORIGIN", "an origin such as http://localhost:3000",
+                                    read_origin, nullptr};
 const kind<std::string> root_kind{"DIR", "a directory that exists", read_root, nullptr};
 const kind<log_level> level_kind{"LEVEL", "debug, info, warning or error", read_level,
                                  [](log_level) -> std::string { return "info"; }};

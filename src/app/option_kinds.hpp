@@ -1,6 +1,7 @@
 #pragma once
 // Kinds of option values: how the text of one is read, what it must be, how a default is shown.
 
+#include "base/config.hpp"
 #include "system/log_setup.hpp"
 
 #include <chrono>
@@ -39,6 +40,8 @@ extern const kind<std::string> config_kind; ///< As a path; none by default.
 extern const kind<unsigned> mode_kind;      ///< Octal, at most 0777; its owner may read and write.
 extern const kind<uid_t> user_kind;         ///< A number, or a name that the system knows.
 extern const kind<gid_t> group_kind;        ///< Likewise.
+extern const kind<tcp_address> tcp_kind;    ///< An address and a port, "[::1]:8080" for IPv6.
+extern const kind<std::string> origin_kind; ///< As browsers write one: "http://localhost:3000".
 /// A directory that exists; read: without symbolic links, as it is now.
 extern const kind<std::string> root_kind;
 extern const kind<log_level> level_kind;

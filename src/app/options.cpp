@@ -159,6 +159,12 @@ described_options describe(daemon_options& options)
     add(access, "socket-mode", mode_kind, options.server.access.socket_mode, "mode of the socket");
     add(access, "socket-group", group_kind, options.server.access.socket_group,
         "group of the socket");
+    add(access, "http", tcp_kind, options.server.http.listen,
+        "speak HTTP here too, to who has the token; repeatable");
+    add(access, "http-token-file", config_kind, options.http_token_file,
+        "the token; else a new one is left in http-token beside the socket");
+    add(access, "http-allow-origin", origin_kind, options.server.http.origins,
+        "browsers' pages from there may ask over HTTP; repeatable");
     add(access, "allow-root", root_kind, options.roots,
         "load models from beneath it only; repeatable");
     add(other, "config", config_kind, options.config,

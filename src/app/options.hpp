@@ -16,9 +16,10 @@ namespace warmd {
 
 /// Everything the command line and the configuration file decide; every limit is sound.
 struct daemon_options {
-    std::string config; ///< path of the configuration file; "": none
-    config_file file;   ///< what it says
-    server_config server;
+    std::string config;          ///< path of the configuration file; "": none
+    config_file file;            ///< what it says
+    server_config server;        ///< but for the token
+    std::string http_token_file; ///< "": make one
     cache_limits cache;
     request_limits request;
     compute_limits compute;

@@ -94,8 +94,23 @@ struct access_rules {
     friend bool operator==(const access_rules&, const access_rules&) = default;
 };
 
+struct tcp_address {
+    std::string host;       ///< an address, no name
+    std::uint16_t port = 0; ///< 0: any that is free
+
+    friend bool operator==(const tcp_address&, const tcp_address&) = default;
+};
+
+/// HTTP over TCP: on loopback addresses, for who knows the token.
+struct http_rules {
+    std::vector<tcp_address> listen;  ///< none: no TCP at all
+    std::string token;                ///< not empty if there are any
+    std::vector<std::string> origins; ///< of browsers' pages that may ask
+};
+
 struct server_config {
     std::string socket_path;
+    http_rules http;
     access_rules access;
     int listening_socket = -1; ///< one that listens already and is now ours (socket activation);
                                ///< socket_path is left alone then

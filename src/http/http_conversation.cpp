@@ -3,6 +3,7 @@
 #include "http/http_exchange.hpp"
 
 #include <boost/beast/core/string.hpp>
+#include <boost/json.hpp>
 
 #include <algorithm>
 #include <chrono>
@@ -18,6 +19,12 @@ bool is_json(const http_request& request)
     const std::string_view said = request[beast_http::field::content_type];
     const std::string_view type = said.substr(0, said.find_first_of("; "));
     return type.empty() || boost::beast::iequals(type, "application/json");
+}
+
+/// Of what health says.
+std::string status_alone(const std::string& health)
+{
+    return json::serialize(json::object{{"status", json::parse(health).at("status")}});
 }
 
 bool asks_to_stream(const rpc::request& what)
@@ -40,9 +47,10 @@ std::string needs_a_connection(const rpc::request& what, bool may_stream)
 } // namespace
 
 http_conversation::http_conversation(carrier& by, const dispatcher& methods,
-                                     const session_limits& limits, logger log)
+                                     const session_limits& limits, logger log,
+                                     const http_guard* guard)
     : by_(by), out_(by.out()), dispatcher_(methods), limits_(limits), log_(std::move(log)),
-      in_(limits.max_frame_bytes)
+      guard_(guard), in_(limits.max_frame_bytes)
 {
 }
 http_conversation::~http_conversation() = default;
@@ -124,6 +132,12 @@ void http_conversation::take(http_request&& request, turn& left)
     exchanges_.push_back(one);
     if (!one->how.keeps_alive)
         in_.refuse(); // whatever still comes
+    if (guard_) {
+        one->how.origin = guard_->named_origin(request);
+        one->status_only = guard_->may_know_status_only(request);
+        if (auto instead = guard_->answer_instead(request))
+            return answer(*one, std::move(*instead));
+    }
     auto way = route_of(request);
     if (auto* reply = std::get_if<http_reply>(&way))
         return answer(*one, std::move(*reply));
@@ -274,105 +288,12 @@ void http_conversation::conclude(exchange& of, request_counts& counts, const std
         return end_stream(of, reply);
     if (!reply)
         return answer(of, failed(reply.error()));
-    answer(of, of.way.route->respond ? of.way.route->respond(std::move(*reply), of.way.argument)
-                                     : http_reply{.body = std::move(*reply)});
-}
-
-void http_conversation::append_reply_to(exchange& of, const std::string& id_text,
-                                        result<std::string> reply)
-{
-    const std::size_t before = of.text.size();
-    if (of.is_batch)
-        of.text += of.text.empty() ? '[' : ',';
-    if (reply)
-        rpc::append_success(of.text, id_text, *reply);
-    else
-        rpc::append_failure(of.text, id_text, reply.error());
-    held_back_ += of.text.size() - before;
-}
-
-void http_conversation::message_done(exchange& of)
-{
-    if (--of.left != 0)
-        return;
-    held_back_ -= of.text.size();
-    if (of.text.empty()) // notifications only
-        return answer(of, {.status = 204, .body = {}});
-    if (of.is_batch)
-        of.text += ']';
-    answer(of, {.body = std::move(of.text)});
-}
-
-void http_conversation::answer(exchange& of, http_reply reply)
-{
-    log_end(of, reply.status);
-    held_back_ += reply.body.size();
-    of.reply = std::move(reply);
-    write_what_is_next();
-}
-
-void http_conversation::write_what_is_next()
-{
-    while (!exchanges_.empty()) {
-        const auto next = exchanges_.front();
-        if (next->begun) {
-            if (!write_stream(*next))
-                return;
-            exchanges_.pop_front();
-            continue;
-        }
-        if (!next->reply)
-            return;
-        exchanges_.pop_front();
-        held_back_ -= next->reply->body.size();
-        out_.begin();
-        if (next->go_on)
-            out_.text().tail() += go_on_sending;
-        else
-            append_reply(out_.text(), std::move(*next->reply), next->how);
-        out_.end();
-    }
-}
-
-// -- responses in pieces --------------------------------------------------------
-
-void http_conversation::send_event(exchange& of, std::string_view data)
-{
-    if (stopped_ || !of.streams)
-        return;
-    const std::string event = event_of(data);
-    of.begun = true;
-    of.pieces += event;
-    held_back_ += event.size();
-    write_what_is_next();
-    by_.wrote();
-}
-
-/// In the place of a result, which has been told, the word that it is all; or the failure.
-void http_conversation::end_stream(exchange& of, const result<std::string>& reply)
-{
-    const std::string last = event_of(reply ? "[DONE]" : failed(reply.error()).body);
-    of.begun = true;
-    of.pieces += last;
-    held_back_ += last.size();
-    answer(of, {.status = reply ? 200U : status_of(reply.error().code), .body = {}});
-}
-
-/// All that there is of it; true: that was its end. REQUIRES: those before it are written.
-bool http_conversation::write_stream(exchange& of)
-{
-    out_.begin();
-    if (!of.sending)
-        append_stream_head(out_.text(), of.how);
-    of.sending = true;
-    if (!of.pieces.empty())
-        append_stream_piece(out_.text(), of.pieces);
-    held_back_ -= of.pieces.size();
-    of.pieces.clear();
-    if (of.reply)
-        append_stream_end(out_.text());
-    out_.end();
-    return of.reply.has_value();
+    http_reply made = of.way.route->respond
+                          ? of.way.route->respond(std::move(*reply), of.way.argument)
+                          : http_reply{.body = std::move(*reply)};
+    if (of.status_only)
+        made.body = status_alone(made.body);
+    answer(of, std::move(made));
 }
 
 void http_conversation::stop()

@@ -1,6 +1,7 @@
 #pragma once
 // HTTP/1.1 on one connection: requests are started and answered in their order. Needs no socket.
 
+#include "http/http_guard.hpp"
 #include "http/http_inbox.hpp"
 #include "http/http_reply.hpp"
 #include "http/http_routes.hpp"
@@ -25,8 +26,9 @@ class http_conversation final : public conversation {
 public:
     static constexpr std::size_t max_queued_output = 4 * 1024 * 1024;
 
+    /// `guard`: looks at each request before it is taken; null: the kernel knows who asks.
     http_conversation(carrier& by, const dispatcher& methods, const session_limits& limits,
-                      logger log);
+                      logger log, const http_guard* guard = nullptr);
     ~http_conversation() override;
 
     std::span<char> space() override { return in_.space(); }
@@ -77,6 +79,7 @@ private:
     const dispatcher& dispatcher_;
     const session_limits& limits_;
     const logger log_;
+    const http_guard* const guard_;
 
     http_inbox in_;
     std::size_t unpaid_ = 0;                          // bytes that no turn was charged for yet

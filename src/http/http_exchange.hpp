@@ -38,7 +38,8 @@ struct http_conversation::exchange {
     http_manner how;
     std::string asked; // for the log
     routed way{};
-    bool go_on = false; // no response: "100 Continue"
+    bool go_on = false;       // no response: "100 Continue"
+    bool status_only = false; // of health
     std::optional<http_reply> reply;
     bool streams = false; // the response is made of what it is told ahead of its result
     bool begun = false;   // its first piece has been made: it cannot fail any more but in an event

@@ -111,6 +111,10 @@ head_of_reply head_for(unsigned status, const http_manner& how)
     head.set(beast_http::field::date, date_now());
     head.set(beast_http::field::server, "warmd");
     head.set("x-request-id", how.id);
+    if (!how.origin.empty()) {
+        head.set(beast_http::field::access_control_allow_origin, how.origin);
+        head.set(beast_http::field::vary, "Origin");
+    }
     return head;
 }
 

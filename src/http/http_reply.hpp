@@ -24,6 +24,7 @@ struct http_manner {
     bool keeps_alive = true;
     bool head_only = false; ///< the header as it would be, and no body
     std::string id;         ///< x-request-id
+    std::string origin;     ///< of the page that may read the response; "": of none
 };
 
 /// The status of each kind of failure.

@@ -98,6 +98,7 @@ method health_method()
             {.name = "version", .type = "string", .doc = "of the daemon"},
             {.name = "pid", .type = "integer", .doc = "its process"},
             {.name = "uptime_seconds", .type = "seconds", .doc = "since its start"},
+            {.name = "http", .type = "string[]", .doc = "URLs where it speaks HTTP over TCP"},
             {.name = "loaded_models", .type = "LoadedModel[]", .doc = "least recently used first"},
             {.name = "max_loaded_models", .type = "integer", .doc = "the limit"},
             {.name = "oldest_waiter_seconds",

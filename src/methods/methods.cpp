@@ -2,6 +2,7 @@
 
 #include "methods/notifications.hpp"
 #include "methods/openrpc.hpp"
+#include "wire/conversation.hpp"
 
 #include <unistd.h>
 
@@ -24,10 +25,11 @@ std::optional<failure> refusal_of_strangers(std::string_view called, const peer&
     const unsigned uid = from->peer_uid();
     if (uid == 0 || uid == ::geteuid())
         return {};
-    return failure{errc::permission_denied, std::string(called) +
-                                                " is for the daemon's own user (" +
-                                                std::to_string(::geteuid()) +
-                                                ") and root, not for user " + std::to_string(uid)};
+    const bool known = uid != peer_name::no_user;
+    return failure{errc::permission_denied,
+                   std::string(called) + " is for the daemon's own user (" +
+                       std::to_string(::geteuid()) + ") and root, not for " +
+                       (known ? "user " + std::to_string(uid) : "clients over TCP")};
 }
 
 void add_methods(dispatcher& to, backend_cache& cache, const daemon_info& daemon)

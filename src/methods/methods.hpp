@@ -9,6 +9,7 @@
 #include <chrono>
 #include <functional>
 #include <string>
+#include <vector>
 
 namespace warmd {
 
@@ -31,6 +32,8 @@ struct daemon_info {
     /// nothing did. `told` may be called at once, and is called even if nobody is interested any
     /// more.
     std::function<void(std::function<void(result<model_changes>)> told)> reload;
+    /// Where HTTP is spoken over TCP: "http://127.0.0.1:8080".
+    std::function<std::vector<std::string>()> urls = [] { return std::vector<std::string>(); };
     /// Lines of the log that nobody took, so far.
     std::function<std::size_t()> dropped_log_lines = [] { return std::size_t{0}; };
 };

@@ -221,6 +221,8 @@ void write_health(std::string& out, std::span<const model_info> models, const ca
             .member("version", daemon.version)
             .member("pid", ::getpid())
             .member("uptime_seconds", in_seconds(now - daemon.started))
+            .key("http")
+            .array(daemon.urls())
             .key("loaded_models")
             .begin_array();
         for (const model_info& each : models) {

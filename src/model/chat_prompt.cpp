@@ -146,7 +146,7 @@ private:
     std::optional<bool> boolean(std::string_view name)
     {
         const json_node* const found = from_.find(name);
-        if (!found || found->is_null())
+        if (!found)
             return {};
         if (!found->is_bool())
             wrong(std::string(name), "true or false", *found);
@@ -156,7 +156,7 @@ private:
     void read_continued()
     {
         const json_node* const found = from_.find("continue_final_message");
-        if (!found || found->is_null())
+        if (!found)
             return;
         if (found->is_bool())
             made_.continued = found->boolean() ? "content" : "";

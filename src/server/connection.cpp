@@ -33,11 +33,12 @@ long read_some(int socket, std::span<char> into, int flags = 0)
 
 } // namespace
 
-connection::connection(socket connected, peer_name peer, std::shared_ptr<poller> by,
-                       const dispatcher& methods, const session_limits& limits, logger log)
-    : executor_(connected.get_executor()), poller_(std::move(by)), socket_(connected.release()),
-      peer_(peer), dispatcher_(methods), counts_(methods.counted()->connections), limits_(limits),
-      log_(std::move(log)), linger_(executor_)
+connection::connection(io_executor executor, int socket, peer_name peer, std::shared_ptr<poller> by,
+                       const dispatcher& methods, const session_limits& limits, logger log,
+                       const http_guard* guard)
+    : executor_(std::move(executor)), poller_(std::move(by)), socket_(socket), peer_(peer),
+      dispatcher_(methods), counts_(methods.counted()->connections), limits_(limits),
+      log_(std::move(log)), guard_(guard), linger_(executor_)
 {
 }
 
@@ -138,7 +139,7 @@ bool connection::meet()
     if (incoming_ == incoming::quiet)
         return false;
     if (was_read(read_some(socket_, {&first, 1}, MSG_PEEK)))
-        conversation_ = begin_conversation(first, *this, dispatcher_, limits_, log_);
+        conversation_ = begin_conversation(first, *this, dispatcher_, limits_, log_, guard_);
     else if (incoming_ == incoming::at_end)
         standing_ = standing::ended;
     return conversation_ != nullptr;

@@ -4,14 +4,12 @@
 
 #include "base/config.hpp"
 #include "base/io_thread.hpp"
+#include "http/http_guard.hpp"
 #include "server/connection_times.hpp"
 #include "server/poller.hpp"
 #include "wire/conversation.hpp"
 #include "wire/dispatcher.hpp"
 #include <warmd/log.hpp>
-
-#include <boost/asio/basic_stream_socket.hpp>
-#include <boost/asio/local/stream_protocol.hpp>
 
 #include <chrono>
 #include <cstdint>
@@ -39,11 +37,10 @@ class connection final : public std::enable_shared_from_this<connection>,
                          private poller::listener,
                          private carrier {
 public:
-    using socket = asio::basic_stream_socket<asio::local::stream_protocol, io_executor>;
-
-    /// The dispatcher must outlive the connection. `by` watches the socket.
-    connection(socket connected, peer_name peer, std::shared_ptr<poller> by, const dispatcher&,
-               const session_limits&, logger);
+    /// `socket`: a connected one, now ours; `by` watches it. The dispatcher and the guard must
+    /// outlive the connection. `guard`: begin_conversation.hpp.
+    connection(io_executor executor, int socket, peer_name peer, std::shared_ptr<poller> by,
+               const dispatcher&, const session_limits&, logger, const http_guard* guard = nullptr);
     ~connection();
 
     /// Serves until the end; then calls `on_end` once, when nothing of it is left. REQUIRES: called
@@ -109,12 +106,13 @@ private:
 
     const io_executor executor_;
     const std::shared_ptr<poller> poller_;
-    int socket_; // ours, not Asio's
+    int socket_;
     const peer_name peer_;
     const dispatcher& dispatcher_;
     connection_counts& counts_;
     const session_limits limits_;
     const logger log_;
+    const http_guard* const guard_;
     std::function<void()> on_end_;
 
     outbox out_;

@@ -1,32 +1,18 @@
-#include "server/service.hpp"
+#include "server/service_impl.hpp"
 
-#include "base/spare_memory.hpp"
-#include "server/connection.hpp"
-#include "server/directory_watch.hpp"
-#include "server/peer.hpp"
-#include "server/socket_path.hpp"
-
-#include <boost/asio/basic_socket_acceptor.hpp>
-#include <boost/asio/buffer.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/local/stream_protocol.hpp>
-#include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include <algorithm>
-#include <optional>
-#include <unordered_set>
-#include <utility>
+
+#include <unistd.h>
 
 namespace warmd {
 
 namespace {
 
 constexpr int backlog = 4096; // the kernel cuts it to net.core.somaxconn
-
-/// After a failed accept (EMFILE and the like) it would fail again at once: pauses, doubling.
-constexpr std::chrono::milliseconds first_pause{100}, longest_pause{1600};
 
 /// How often connections are looked at: a timeout is noticed when at most a quarter more of it has
 /// passed.
@@ -40,86 +26,18 @@ std::chrono::nanoseconds look_interval(const session_limits& limits)
     return interval;
 }
 
-/// One error line into the fresh socket's empty buffer. Its framing is not known yet.
-void turn_away(connection::socket& connected, const failure& why)
-{
-    std::string line;
-    rpc::append_failure(line, "null", why);
-    line += '\n';
-    error_code ignored;
-    connected.non_blocking(true, ignored);
-    connected.write_some(asio::buffer(line), ignored);
-}
-
 } // namespace
-
-class service::impl : public std::enable_shared_from_this<impl> {
-public:
-    impl(io_executor executor, server_config config, const dispatcher& methods, logger log,
-         const time_source& time)
-        : executor_(executor), counts_(methods.counted()->connections), config_(std::move(config)),
-          dispatcher_(methods), log_(std::move(log)), acceptor_(executor),
-          poller_(std::make_shared<poller>(executor)), pause_(executor), now_(time.now),
-          look_(time.make_alarm(executor)), ended_(executor, io_timer::time_point::max())
-    {
-    }
-
-    result<void> start();
-    void drain();
-    void stop();
-    asio::awaitable<void> ended();
-    std::size_t connections() const { return connections_.size(); }
-    void look_first(int descriptor, std::function<bool()> look)
-    {
-        poller_->look_first(descriptor, std::move(look));
-    }
-    void on_path_lost(std::function<void(const std::string&)> lost) { lost_ = std::move(lost); }
-
-private:
-    using acceptor = asio::basic_socket_acceptor<asio::local::stream_protocol, io_executor>;
-
-    result<void> listen();
-    result<void> take_over();
-    void watch_path();
-    void look_at_path();
-    asio::awaitable<void> accept();
-    std::chrono::milliseconds next_pause(const error_code& why);
-    void admit(connection::socket connected);
-    void stop_accepting();
-    void ring_if_ended();
-    void look_later();
-    void look();
-    void give_back_what_is_spare();
-
-    const io_executor executor_;
-    connection_counts& counts_;
-    const server_config config_;
-    const dispatcher& dispatcher_;
-    const logger log_;
-
-    acceptor acceptor_;
-    const std::shared_ptr<poller> poller_; // of all connections
-    socket_path path_;
-    std::shared_ptr<directory_watch> watch_; // of path_; none if the socket was passed
-    std::function<void(const std::string&)> lost_ = [](const std::string&) {};
-    io_timer pause_;
-    std::chrono::milliseconds deaf_for_{0}; // the last pause, while accepting fails
-    refusal_log refusals_;
-    bool accepting_ = false; // accept() has not returned
-    std::unordered_set<std::shared_ptr<connection>> connections_;
-    const std::function<time_point()> now_;
-    const std::unique_ptr<alarm> look_; // set while there are connections
-    time_point look_due_{};
-    spare_memory spare_;
-    io_timer ended_; // a bell
-};
 
 result<void> service::impl::start()
 {
     if (auto valid = validate(config_); !valid)
         return valid;
+    if (auto listening = listen_on_tcp(); !listening)
+        return listening;
     if (auto listening = config_.listening_socket < 0 ? listen() : take_over(); !listening)
         return listening;
+    for (const auto& each : over_tcp_)
+        each->start();
     accepting_ = true;
     asio::co_spawn(executor_, accept(), [self = shared_from_this()](std::exception_ptr thrown) {
         self->accepting_ = false;
@@ -128,6 +46,30 @@ result<void> service::impl::start()
         self->ring_if_ended();
     });
     return {};
+}
+
+result<void> service::impl::listen_on_tcp()
+{
+    for (const tcp_address& each : config_.http.listen) {
+        over_tcp_.push_back(std::make_shared<loopback_listener>(
+            executor_, log_, [self = weak_from_this()](int socket) {
+                if (const auto here = self.lock())
+                    here->admit_over_tcp(socket);
+                else
+                    ::close(socket);
+            }));
+        if (auto listening = over_tcp_.back()->listen(each); !listening)
+            return listening;
+    }
+    return {};
+}
+
+std::vector<std::string> service::impl::urls() const
+{
+    std::vector<std::string> all;
+    for (const auto& each : over_tcp_)
+        all.push_back(each->url());
+    return all;
 }
 
 result<void> service::impl::take_over()
@@ -197,80 +139,6 @@ void service::impl::look_at_path()
     }
 }
 
-asio::awaitable<void> service::impl::accept()
-{
-    while (acceptor_.is_open()) {
-        connection::socket connected(executor_);
-        error_code ec;
-        co_await acceptor_.async_accept(connected, asio::redirect_error(asio::use_awaitable, ec));
-        if (!acceptor_.is_open())
-            co_return;
-        if (ec == asio::error::operation_aborted) // the path was bound again
-            continue;
-        if (!ec) {
-            if (std::exchange(deaf_for_, {}).count() != 0)
-                log_.info("accepts connections again");
-            admit(std::move(connected));
-        } else if (ec != asio::error::connection_aborted) {
-            pause_.expires_after(next_pause(ec));
-            co_await pause_.async_wait(asio::redirect_error(asio::use_awaitable, ec));
-        }
-    }
-}
-
-/// Out of descriptors or memory: said once, until it works again. Who wants to connect waits in the
-/// backlog meanwhile.
-std::chrono::milliseconds service::impl::next_pause(const error_code& why)
-{
-    if (deaf_for_.count() == 0)
-        log_.error("cannot accept connections: " + why.message() + "; " +
-                   std::to_string(connections_.size()) +
-                   " are open, others wait until it works again");
-    deaf_for_ = std::clamp(2 * deaf_for_, first_pause, longest_pause);
-    return deaf_for_;
-}
-
-void service::impl::admit(connection::socket connected)
-{
-    const std::optional<peer_identity> peer = peer_of(connected.native_handle());
-    if (!peer || !may_talk(config_.access, *peer)) {
-        ++counts_.not_allowed;
-        const std::string who = peer ? "user " + std::to_string(peer->uid) : "an unknown user";
-        if (std::size_t more = 0; refusals_.admits(std::chrono::steady_clock::now(), more))
-            log_.warning(
-                "turned away " + who +
-                (more == 0 ? "" : ", and " + std::to_string(more) + " connections before it"));
-        return turn_away(
-            connected, failure{errc::permission_denied, who + " may not use this daemon; " +
-                                                            who_may_talk(config_.access) + " may"});
-    }
-    if (connections_.size() >= config_.max_connections) {
-        ++counts_.too_many;
-        return turn_away(connected,
-                         failure{.code = errc::busy,
-                                 .detail = "there are " + std::to_string(connections_.size()) +
-                                           " connections, as many as max_connections allows",
-                                 .retry_after_seconds = 1});
-    }
-    ++counts_.accepted;
-    ++counts_.open;
-    const auto fresh = std::make_shared<connection>(
-        std::move(connected), peer_name(peer->uid, peer->pid, counts_.accepted), poller_,
-        dispatcher_, config_.session, log_);
-    if (connections_.empty())
-        look_later();
-    connections_.insert(fresh);
-    fresh->start([self = shared_from_this(), ended = fresh.get()] {
-        self->connections_.erase(ended->shared_from_this());
-        --self->counts_.open;
-        if (self->connections_.empty()) {
-            self->look_->cancel(); // or the executor would not run dry
-            asio::post(self->executor_, [self] { self->give_back_what_is_spare(); });
-        }
-        self->ring_if_ended();
-    });
-}
-
 void service::impl::look_later()
 {
     look_due_ = now_() + look_interval(config_.session);
@@ -306,6 +174,8 @@ void service::impl::stop_accepting()
     error_code ignored;
     acceptor_.close(ignored);
     pause_.cancel();
+    for (const auto& each : over_tcp_)
+        each->close();
     if (watch_)
         watch_->close();
     path_.release();
@@ -363,5 +233,6 @@ void service::on_path_lost(std::function<void(const std::string&)> lost)
     impl_->on_path_lost(std::move(lost));
 }
 std::size_t service::connections() const { return impl_->connections(); }
+std::vector<std::string> service::urls() const { return impl_->urls(); }
 
 } // namespace warmd

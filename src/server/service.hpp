@@ -12,11 +12,13 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <string>
+#include <vector>
 
 namespace warmd {
 
 /// Listens on one path and serves whoever connects and may (access_rules; by themselves, our own
-/// user and root).
+/// user and root), and on loopback TCP addresses if there are any (http_guard.hpp).
 ///
 /// One daemon per path: PATH.lock is held (flock) from start() to drain(). The directory is made
 /// 0700 if its parent exists; the socket is 0600, or what the rules say, before anybody can
@@ -50,6 +52,8 @@ public:
     asio::awaitable<void> ended();
 
     std::size_t connections() const;
+    /// Where HTTP is spoken over TCP, once started: "http://127.0.0.1:8080".
+    std::vector<std::string> urls() const;
 
 private:
     class impl;

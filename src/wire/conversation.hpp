@@ -38,6 +38,8 @@ private:
 
 /// Who is at the other end (SO_PEERCRED), and of which connection.
 struct peer_name {
+    static constexpr unsigned no_user = ~0U; ///< it came over TCP, where nobody tells
+
     unsigned uid = 0;
     int pid = 0;
     std::uint64_t connection = 0; ///< as request_peer::origin()
@@ -48,7 +50,8 @@ struct peer_name {
     }
     std::string text() const
     {
-        return "user " + std::to_string(uid) + ", process " + std::to_string(pid);
+        return uid == no_user ? "a client over TCP"
+                              : "user " + std::to_string(uid) + ", process " + std::to_string(pid);
     }
 };
 

@@ -10,9 +10,11 @@
 #include "wire/frame.hpp"
 #include <warmd/json.hpp>
 
+#include <boost/asio/basic_stream_socket.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/local/connect_pair.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
 
 #include <sys/socket.h>
 #include <unistd.h>
@@ -28,6 +30,8 @@ using namespace warmd;
 namespace {
 
 /// Time stands still, so no deadline passes and nothing expires.
+using local_socket = asio::basic_stream_socket<asio::local::stream_protocol, io_executor>;
+
 struct mute_alarm final : alarm {
     void set(time_point, std::function<void()>) override {}
     void cancel() override {}
@@ -73,11 +77,11 @@ public:
     /// What comes back to a client that sends `bytes` and closes its writing side.
     std::string_view converse(std::string_view bytes)
     {
-        connection::socket here(io_), there(io_);
+        local_socket here(io_), there(io_);
         asio::local::connect_pair(here, there);
         bool ended = false;
         const auto serving = std::make_shared<connection>(
-            std::move(there), ::geteuid(), poller_, methods_,
+            io_.get_executor(), there.release(), ::geteuid(), poller_, methods_,
             session_limits{
                 .max_frame_bytes = 8 << 10, .max_in_flight_total = 8, .max_reply_bytes = 64 << 10},
             logger());

@@ -1,5 +1,6 @@
 // Every answer is of the shape that rpc.discover says it is of.
 
+#include "methods/completion_text.hpp"
 #include "methods/daemon_of_test.hpp"
 
 using namespace warmd;
@@ -141,8 +142,10 @@ BOOST_FIXTURE_TEST_CASE(every_answer_is_as_the_contract_describes_it, daemon_of_
         {"pin", only(a)},
         {"unload", only(a)},
         {"shutdown", "{}"}};
-    // One answers only once a file was read, and the dummy kind has no chat templates.
-    std::set<std::string> covered{"reload", "render", "chat_template"};
+    // One answers only once a file was read, and the dummy kind has no chat templates and completes
+    // nothing.
+    std::set<std::string> covered{"reload", "render", "chat_template", "completions",
+                                  "chat_completions"};
     for (const auto& [method, params] : requests) {
         covered.insert(method);
         BOOST_TEST(
@@ -150,6 +153,27 @@ BOOST_FIXTURE_TEST_CASE(every_answer_is_as_the_contract_describes_it, daemon_of_
     }
     for (const auto& [method, counts] : methods.counted()->requests)
         BOOST_TEST(covered.contains(method), method);
+}
+
+BOOST_FIXTURE_TEST_CASE(completions_are_as_the_contract_describes_them, daemon_of_test)
+{
+    shapes described(result_of("rpc.discover"));
+    completed_prompts made;
+    made.prompts.push_back({.text = "a", .ids = {1}, .tokens = {{.id = 1}}, .choices = {}});
+    made.prompts[0].choices.push_back(
+        {.made = {.text = "b", .ids = {2}},
+         .tokens = {{.id = 2, .logprob = -1.5F, .rank = 1, .top_ids = {}, .top_logprobs = {}}}});
+    made.texts = {{1, "a"}, {2, "b"}};
+    const completion_format hows[]{
+        {},
+        {.echo = true, .logprobs = 0, .prompt_logprobs = 0, .return_token_ids = true},
+        {.chat = true, .logprobs_of_chat = true}};
+    for (const completion_format& how : hows) {
+        const std::string method = how.chat ? "chat_completions" : "completions";
+        const auto answer = replies::completion(made, how, {"id", 5, "m", "g"}, 10'000);
+        BOOST_TEST(described.fault(parsed(answer.value()), described.result_of(method), method) ==
+                   "");
+    }
 }
 
 BOOST_FIXTURE_TEST_CASE(an_answer_of_another_shape_is_noticed, daemon_of_test)

@@ -5,9 +5,11 @@
 
 #include "support/stepping.hpp"
 
+#include <boost/asio/basic_stream_socket.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/local/connect_pair.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/json.hpp>
 #include <boost/test/unit_test.hpp>
@@ -47,6 +49,8 @@ std::string load_of(const std::string& model, const std::string& more = "")
 }
 
 /// A connection before a cache of dummy models, and its client.
+using local_socket = asio::basic_stream_socket<asio::local::stream_protocol, io_executor>;
+
 struct daemon_of_test {
     explicit daemon_of_test(const std::function<void(cache_limits&)>& change = [](cache_limits&) {})
     {
@@ -56,10 +60,10 @@ struct daemon_of_test {
         cache.emplace(io.get_executor(), worker_executors{work, work, work}, registry, info.limits,
                       logger());
         add_methods(methods, *cache, info);
-        connection::socket near(io);
+        local_socket near(io);
         asio::local::connect_pair(near, client);
         client.non_blocking(true);
-        serving = std::make_shared<connection>(std::move(near), 0U,
+        serving = std::make_shared<connection>(io.get_executor(), near.release(), 0U,
                                                std::make_shared<poller>(io.get_executor()), methods,
                                                session_limits{}, logger());
         asio::dispatch(io, [this] { serving->start([] {}); });
@@ -108,7 +112,7 @@ struct daemon_of_test {
                      .reload = {}};
     std::optional<backend_cache> cache;
     dispatcher methods;
-    connection::socket client{io};
+    local_socket client{io};
     std::shared_ptr<connection> serving;
     std::vector<char> reply = std::vector<char>(1 << 16);
 };

@@ -49,7 +49,7 @@ BOOST_FIXTURE_TEST_CASE(what_is_honoured_is_taken, daemon_of_test)
     for (const std::string each :
          {"", R"(,"max_tokens":3,"tool_choice":"none","tools":[])", R"(,"logprobs":true)",
           R"(,"logprobs":true,"top_logprobs":5,"stream":true)", R"(,"max_completion_tokens":5)",
-          R"(,"add_generation_prompt":null,"chat_template_kwargs":{"a":1})"})
+          R"(,"add_generation_prompt":false,"chat_template_kwargs":{"a":1})"})
         is_taken(*this, "chat_completions", talk + each);
 }
 

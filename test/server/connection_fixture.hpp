@@ -7,7 +7,9 @@
 
 #include "support/stepping.hpp"
 
+#include <boost/asio/basic_stream_socket.hpp>
 #include <boost/asio/local/connect_pair.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
 #include <boost/json.hpp>
 #include <boost/test/unit_test.hpp>
 
@@ -127,6 +129,7 @@ inline std::string success(std::string_view id, std::string_view value)
 }
 
 using lines = std::vector<std::string>;
+using local_socket = asio::basic_stream_socket<asio::local::stream_protocol, io_executor>;
 
 /// A connection and the client at the other end, on one context.
 struct served {
@@ -134,12 +137,12 @@ struct served {
     {
         fakes.executor = io.get_executor();
         fakes.add_to(methods);
-        connection::socket near(io);
+        local_socket near(io);
         asio::local::connect_pair(near, client);
         client.non_blocking(true);
         const logger log(level,
                          [this](log_level, std::string_view line) { logged.emplace_back(line); });
-        serving = std::make_shared<connection>(std::move(near), 1234U,
+        serving = std::make_shared<connection>(io.get_executor(), near.release(), 1234U,
                                                std::make_shared<poller>(io.get_executor()), methods,
                                                limits, log);
         asio::dispatch(io, [this] { serving->start([this] { ++ends; }); });
@@ -183,7 +186,7 @@ struct served {
     }
     void half_close()
     {
-        client.shutdown(connection::socket::shutdown_send);
+        client.shutdown(local_socket::shutdown_send);
         settle(io);
     }
     /// Reads what is there into `text`.
@@ -229,7 +232,7 @@ struct served {
     asio::io_context io{1};
     fake_methods fakes;
     dispatcher methods;
-    connection::socket client{io};
+    local_socket client{io};
     std::vector<std::string> logged;
     std::shared_ptr<connection> serving;
     int ends = 0;

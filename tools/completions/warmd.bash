@@ -13,7 +13,7 @@ _warmd() {
         --close-timeout --max-frame-bytes --max-in-flight --max-connections --max-waiters \
         --max-in-flight-total --max-prompts --max-tokens --max-http-logprobs --max-reply-bytes --max-unread-bytes --idle-connection-timeout \
         --frame-timeout --allow-uid --allow-gid \
-        --socket-mode --socket-group --allow-root --config --check-config --socket --workers --load-workers \
+        --socket-mode --socket-group --http --http-token-file --http-allow-origin --allow-root --config --check-config --socket --workers --load-workers \
         --drain-seconds --log-level --log-format --core-dumps --enable-dummy --help --version" -- "$word") ;;
     esac
 }

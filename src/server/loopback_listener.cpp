@@ -1,0 +1,98 @@
+#include "server/loopback_listener.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/ip/address.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <chrono>
+#include <exception>
+
+namespace warmd {
+
+namespace {
+
+using asio::ip::tcp;
+
+/// After a failed accept (EMFILE and the like) it would fail again at once.
+constexpr std::chrono::milliseconds pause_after_failure{500};
+
+} // namespace
+
+loopback_listener::loopback_listener(const io_executor& executor, logger log, admission admit)
+    : executor_(executor), log_(std::move(log)), admit_(std::move(admit)), acceptor_(executor),
+      pause_(executor)
+{
+}
+
+result<void> loopback_listener::listen(const tcp_address& where)
+{
+    error_code ec;
+    const auto address = asio::ip::make_address(where.host, ec);
+    if (ec || !address.is_loopback())
+        return failure{errc::invalid_params,
+                       "--http " + where.host +
+                           " is no loopback address (127.0.0.1, [::1]): warmd speaks HTTP to this "
+                           "machine only; for others put a proxy with TLS before it (nginx, "
+                           "HAProxy), or a tunnel (ssh -L)"};
+    const tcp::endpoint endpoint(address, where.port);
+    acceptor_.open(endpoint.protocol(), ec);
+    if (!ec)
+        acceptor_.set_option(tcp::acceptor::reuse_address(true), ec);
+    if (!ec)
+        acceptor_.bind(endpoint, ec);
+    if (!ec)
+        acceptor_.listen(tcp::acceptor::max_listen_connections, ec);
+    if (!ec)
+        return {};
+    close();
+    return failure{ec == asio::error::access_denied ? errc::permission_denied
+                                                    : errc::invalid_params,
+                   "cannot listen on " + where.host + " port " + std::to_string(where.port) + ": " +
+                       ec.message()};
+}
+
+std::string loopback_listener::url() const
+{
+    error_code ignored;
+    const tcp::endpoint where = acceptor_.local_endpoint(ignored);
+    const std::string host = where.address().to_string();
+    return "http://" + (where.address().is_v6() ? '[' + host + ']' : host) + ':' +
+           std::to_string(where.port());
+}
+
+void loopback_listener::start()
+{
+    asio::co_spawn(executor_, accept(), [self = shared_from_this()](const std::exception_ptr& why) {
+        if (why)
+            self->log_.error("accepting HTTP connections ended with an exception");
+    });
+}
+
+void loopback_listener::close()
+{
+    error_code ignored;
+    acceptor_.close(ignored);
+    pause_.cancel();
+}
+
+asio::awaitable<void> loopback_listener::accept()
+{
+    while (acceptor_.is_open()) {
+        asio::basic_stream_socket<tcp, io_executor> connected(executor_);
+        error_code ec;
+        co_await acceptor_.async_accept(connected, asio::redirect_error(asio::use_awaitable, ec));
+        if (!acceptor_.is_open())
+            co_return;
+        if (!ec) {
+            connected.set_option(tcp::no_delay(true), ec);
+            admit_(connected.release());
+        } else if (ec != asio::error::connection_aborted) {
+            log_.error("cannot accept HTTP connections: " + ec.message());
+            pause_.expires_after(pause_after_failure);
+            co_await pause_.async_wait(asio::redirect_error(asio::use_awaitable, ec));
+        }
+    }
+}
+
+} // namespace warmd
