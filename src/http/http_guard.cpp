@@ -98,7 +98,7 @@ std::optional<http_reply> http_guard::answer_instead(const http_request& request
         return {};
     http_reply reply =
         failed(401, {errc::permission_denied, "the header Authorization must be Bearer and the "
-                                              "daemon's token (warmctl token prints it)"});
+                                              "daemon's token: http-token beside its socket"});
     reply.fields.emplace_back("WWW-Authenticate", "Bearer");
     return reply;
 }

@@ -94,13 +94,16 @@ std::optional<failure> service::impl::full() const
                    .retry_after_seconds = 1};
 }
 
-/// One that is too many is closed without a word: what it says has not been read.
+/// One that is too many is closed without a word: what it says has not been read. Anybody on this
+/// machine can connect, so half of the places are not to be had that way.
 void service::impl::admit_over_tcp(int socket)
 {
-    if (full())
+    if (open_over_tcp_ >= (config_.max_connections + 1) / 2 || full()) {
         ::close(socket);
-    else
-        serve(socket, peer_name::no_user, 0, &guard_);
+        return;
+    }
+    ++open_over_tcp_;
+    serve(socket, peer_name::no_user, 0, &guard_);
 }
 
 void service::impl::serve(int socket, unsigned uid, int pid, const http_guard* guard)
@@ -113,9 +116,11 @@ void service::impl::serve(int socket, unsigned uid, int pid, const http_guard* g
     if (connections_.empty())
         look_later();
     connections_.insert(fresh);
-    fresh->start([self = shared_from_this(), ended = fresh.get()] {
+    fresh->start([self = shared_from_this(), ended = fresh.get(), guarded = guard != nullptr] {
         self->connections_.erase(ended->shared_from_this());
         --self->counts_.open;
+        if (guarded)
+            --self->open_over_tcp_;
         if (self->connections_.empty()) {
             self->look_->cancel(); // or the executor would not run dry
             asio::post(self->executor_, [self] { self->give_back_what_is_spare(); });

@@ -76,6 +76,7 @@ private:
     acceptor acceptor_;
     const http_guard guard_; // of what comes over TCP
     std::vector<std::shared_ptr<loopback_listener>> over_tcp_;
+    std::size_t open_over_tcp_ = 0;        // connections
     const std::shared_ptr<poller> poller_; // of all connections
     socket_path path_;
     std::shared_ptr<directory_watch> watch_; // of path_; none if the socket was passed
