@@ -131,6 +131,10 @@ void backend_cache::set_limits(const cache_limits& limits)
 
 void backend_cache::models(std::vector<model_info>& into) const { shell_->models(into); }
 std::vector<model_info> backend_cache::models_at_work() const { return shell_->models_at_work(); }
+std::shared_ptr<const resolved_model> backend_cache::last_known(const model_spec& spec) const
+{
+    return shell_->last_known(spec);
+}
 cache_stats backend_cache::stats() const { return shell_->stats(); }
 time_point backend_cache::now() const { return shell_->now(); }
 bool backend_cache::look_at_files() { return shell_->look_at_files(); }

@@ -123,6 +123,9 @@ public:
     void models(std::vector<model_info>& into) const;
     /// The same, and what each of them is doing: asks the backends.
     std::vector<model_info> models_at_work() const;
+    /// What `spec` was found to be when somebody last asked for it, without looking again; null:
+    /// nobody has, or it is forgotten.
+    std::shared_ptr<const resolved_model> last_known(const model_spec& spec) const;
     cache_stats stats() const;
     /// Takes notice of what the system has to tell of changed files, and says whether it left
     /// something. Whoever serves many requests in one turn calls it before each round of them in

@@ -50,6 +50,10 @@ public:
     void set_limits(const cache_limits& limits);
     void models(std::vector<model_info>& into);
     std::vector<model_info> models_at_work();
+    std::shared_ptr<const resolved_model> last_known(const model_spec& spec) const
+    {
+        return resolver_->last_known(spec);
+    }
     cache_stats stats() const;
     bool look_at_files() { return resolver_->look_at_files(); }
     int files_descriptor() const noexcept { return resolver_->files_descriptor(); }

@@ -56,6 +56,12 @@ std::shared_ptr<const model_knowledge> model_resolver::known(const model_spec& s
     return about.last;
 }
 
+std::shared_ptr<const resolved_model> model_resolver::last_known(const model_spec& spec) const
+{
+    const auto found = questions_.find(spec);
+    return found == questions_.end() || !found->second.last ? nullptr : found->second.last->model;
+}
+
 bool model_resolver::holds(const model_knowledge& found, time_point now) const
 {
     const auto age = now - found.asked;

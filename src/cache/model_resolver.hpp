@@ -63,6 +63,8 @@ public:
 
     /// What `spec` is, if that is known and fresh; else null.
     std::shared_ptr<const model_knowledge> known(const model_spec& spec);
+    /// What `spec` was found to be the last time, be it so still or not; null: never.
+    std::shared_ptr<const resolved_model> last_known(const model_spec& spec) const;
     /// True if known() would return this again, for the spec it was found for, and has nothing else
     /// to see to.
     bool holds(const model_knowledge& found, time_point now) const;

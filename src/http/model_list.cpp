@@ -5,7 +5,8 @@
 
 #include <boost/json.hpp>
 
-#include <set>
+#include <algorithm>
+#include <vector>
 
 namespace warmd {
 
@@ -13,7 +14,8 @@ namespace {
 
 /// What OpenAI's clients are told of one model.
 struct listed {
-    std::string id, base, adapter, state;
+    std::string id, key, base, adapter, state;
+    std::string parent{}; ///< of an adapter: the id of its base
 
     void write(json_writer& to) const
     {
@@ -23,49 +25,67 @@ struct listed {
         if (adapter.empty())
             to.member("parent", nullptr);
         else
-            to.member("parent", base);
+            to.member("parent", parent);
         to.member("state", state).key("views").begin_array().value("base");
         if (!adapter.empty())
-            to.value("ft");
+            to.value("ft").value("scaled").value("null");
         to.end_array().end_object();
     }
 };
 
-std::string text_at(const json::value& spec, std::string_view member)
+std::string text_at(const json::value& object, std::string_view member)
 {
-    const json::value* const found = spec.as_object().if_contains(member);
+    const json::value* const found = object.as_object().if_contains(member);
     return found && found->is_string() ? std::string(found->get_string()) : "";
 }
 
-listed described(std::string id, const json::value& spec, std::string state)
+/// A row of `models` or of its names, which have no state.
+listed described(const json::value& row)
 {
-    return {std::move(id), text_at(spec, "base"), text_at(spec, "adapter"), std::move(state)};
+    const json::value& spec = row.at("model");
+    return {text_at(row, "name"), text_at(row, "key"), text_at(spec, "base"),
+            text_at(spec, "adapter"), text_at(row, "state")};
 }
 
+/// The first that `is` is true of, or null.
+template <class Is>
+const listed* find(const std::vector<listed>& all, Is is)
+{
+    const auto found = std::find_if(all.begin(), all.end(), is);
+    return found == all.end() ? nullptr : &*found;
+}
+
+/// `named` as it is resident, if it is.
+listed with_state(listed named, const std::vector<listed>& resident)
+{
+    const listed* const found = find(
+        resident, [&](const listed& each) { return !named.key.empty() && each.key == named.key; });
+    named.state = found ? found->state : "unloaded";
+    if (found) {
+        named.base = found->base;
+        named.adapter = found->adapter;
+    }
+    return named;
+}
+
+/// Under their names, then what is resident under another, as its path is one, too.
 std::vector<listed> all_of(const std::string& models)
 {
     const json::value read = json::parse(models);
-    const json::array& rows = read.at("models").as_array();
-    std::vector<listed> all;
-    std::set<const json::value*> named;
-    for (const json::value& each : read.at("names").as_array()) {
-        const std::string name = text_at(each, "name");
-        listed one = described(name, each.at("model"), "unloaded");
-        for (const json::value& row : rows) {
-            const listed resident = described(name, row.at("model"), text_at(row, "state"));
-            if (resident.base != one.base || resident.adapter != one.adapter)
-                continue;
-            one.state = resident.state;
-            named.insert(&row);
-        }
-        all.push_back(std::move(one));
+    std::vector<listed> resident, all;
+    for (const json::value& row : read.at("models").as_array())
+        resident.push_back(described(row));
+    for (const json::value& row : read.at("names").as_array())
+        all.push_back(with_state(described(row), resident));
+    for (listed& each : resident) {
+        each.id = each.adapter.empty() ? each.base : each.adapter;
+        if (!find(all, [&](const listed& one) { return one.key == each.key || one.id == each.id; }))
+            all.push_back(std::move(each));
     }
-    for (const json::value& row : rows) {
-        if (named.contains(&row))
-            continue;
-        listed one = described({}, row.at("model"), text_at(row, "state"));
-        one.id = one.adapter.empty() ? one.base : one.adapter;
-        all.push_back(std::move(one));
+    for (listed& each : all) {
+        const listed* const base = find(
+            all, [&](const listed& one) { return one.adapter.empty() && one.base == each.base; });
+        each.parent = base ? base->id : each.base;
     }
     return all;
 }

@@ -9,7 +9,8 @@
 namespace warmd {
 
 /// {"object":"list","data":[…]} of a result of `models`: what has a name, then what is resident and
-/// has none, under its key. `root` is the base, `parent` the base of an adapter.
+/// has none, under the path of its adapter or base. `root` is the path of the base, `parent` of an
+/// adapter the id of its base, `views` those that the model has.
 http_reply model_list(std::string models, std::string_view);
 /// One of them; 404 if there is none of that name.
 http_reply one_model(std::string models, std::string_view id);

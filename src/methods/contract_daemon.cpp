@@ -221,7 +221,9 @@ std::vector<method> daemon_methods()
          .result = {{.name = "models", .type = "ModelState[]", .doc = "least recently used first"},
                     {.name = "names",
                      .type = "object[]",
-                     .doc = "those of the configuration: {name, model}, resident or not"}}},
+                     .doc =
+                         "those of the configuration, resident or not: {name, model, key}; key is "
+                         "null until somebody asks for it"}}},
         subscribe_method(),
         reload_method(),
         shutdown_method(),

@@ -18,7 +18,12 @@ std::vector<model_info> models_now(const surroundings& in)
 
 answer models(surroundings in, nothing, peer)
 {
-    co_return replies::models(in.cache->models_at_work(), in.daemon->models, in.cache->now());
+    const auto key_of = [&](const model_spec& named) -> std::optional<cache_key> {
+        const auto found = in.cache->last_known(named);
+        return found ? std::optional(found->key) : std::nullopt;
+    };
+    co_return replies::models(in.cache->models_at_work(), in.daemon->models, key_of,
+                              in.cache->now());
 }
 
 std::vector<family> survey_of(const surroundings& in)

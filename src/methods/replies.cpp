@@ -133,7 +133,8 @@ std::string reloaded(const model_changes& changes)
     });
 }
 
-std::string models(std::span<const model_info> models, const named_models& names, time_point now)
+std::string models(std::span<const model_info> models, const named_models& names,
+                   const known_key& key_of, time_point now)
 {
     const auto write_seconds = [](json_writer& to, std::string_view name,
                                   std::optional<std::chrono::nanoseconds> time) {
@@ -167,7 +168,10 @@ std::string models(std::span<const model_info> models, const named_models& names
         for (const auto& [name, spec] : names) {
             to.begin_object().member("name", name).key("model").begin_object();
             write_identity(to, spec);
-            to.end_object().end_object();
+            to.end_object();
+            const auto key = key_of(spec);
+            member_or_null(to, "key", key ? std::optional(key->text) : std::nullopt);
+            to.end_object();
         }
         to.end_array();
     });

@@ -7,6 +7,7 @@
 #include "methods/methods.hpp"
 
 #include <chrono>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -31,7 +32,10 @@ void write_loaded(std::string& out, const residency& what, bool cached, bool joi
 std::string unloaded(std::span<const cache_key> keys);
 std::string pinned(const cache_key& key, bool pinned);
 std::string reloaded(const model_changes& changes);
-std::string models(std::span<const model_info> models, const named_models& names, time_point now);
+/// The key that a name's model is known to have, if somebody has asked for it.
+using known_key = std::function<std::optional<cache_key>(const model_spec& named)>;
+std::string models(std::span<const model_info> models, const named_models& names,
+                   const known_key& key_of, time_point now);
 std::string subscribed(event_filter wanted);
 void write_health(std::string& out, std::span<const model_info> models, const cache_stats& stats,
                   const metrics& counted, const daemon_info& daemon, time_point now);

@@ -70,12 +70,18 @@ BOOST_AUTO_TEST_CASE(models_are_listed_by_name_and_what_has_none_by_its_path)
     std::map<std::string, std::string> states;
     for (const json::value& each : all.at("data").as_array())
         states[std::string(each.at("id").as_string())] = each.at("state").as_string();
-    const std::map<std::string, std::string> expected{
-        {"verses", "ready"}, {"plain", "unloaded"}, {"/other base", "loading"}};
+    const std::map<std::string, std::string> expected{{"verses", "ready"},
+                                                      {"half", "unloaded"},
+                                                      {"plain", "unloaded"},
+                                                      {"/other base", "loading"},
+                                                      {"/c", "ready"}};
     BOOST_TEST((states == expected));
     const json::value one = parse_json(c.ask(get("/v1/models/verses")).body()).value();
     BOOST_TEST(one.at("root") == json::value("/b"));
-    BOOST_TEST(one.at("parent") == json::value("/b"));
+    BOOST_TEST(one.at("parent") == json::value("plain"));
+    BOOST_TEST((one.at("views") == json::value({"base", "ft", "scaled", "null"})));
+    const json::value unnamed = parse_json(c.ask(get("/v1/models/%2fc")).body()).value();
+    BOOST_TEST(unnamed.at("parent") == json::value("/other base"));
     BOOST_TEST(c.ask(get("/v1/models/%2fother%20base")).result_int() == 200U);
     BOOST_TEST(c.ask(get("/v1/models/none")).result_int() == 404U);
     BOOST_TEST(c.ask(get("/v1/models/%zz")).result_int() == 400U);

@@ -58,10 +58,13 @@ struct http_carried : carrier {
         });
         add("models", [](json::object, std::shared_ptr<request_peer>) -> answer_of {
             co_return R"({"models":[
-                {"model":{"base":"/b","adapter":"/a"},"state":"ready"},
-                {"model":{"base":"/other base"},"state":"loading"}],
-                "names":[{"name":"verses","model":{"base":"/b","adapter":"/a"}},
-                         {"name":"plain","model":{"base":"/b"}}]})";
+                {"key":"1","model":{"base":"/b","adapter":"/a"},"state":"ready"},
+                {"key":"2","model":{"base":"/other base"},"state":"loading"},
+                {"key":"3","model":{"base":"/other base","adapter":"/c"},"state":"ready"}],
+                "names":[{"name":"verses","model":{"base":"org/b","adapter":"/link"},"key":"1"},
+                         {"name":"half","model":{"base":"/b","adapter":"/a","dtype":"bf16"},
+                          "key":null},
+                         {"name":"plain","model":{"base":"/b"},"key":"4"}]})";
         });
         talk = std::make_unique<http_conversation>(*this, methods, limits, logger());
     }

@@ -36,6 +36,18 @@ BOOST_FIXTURE_TEST_CASE(health_names_the_identity_of_what_is_loaded, daemon_of_t
                                                                   "entry_point", "options"}));
 }
 
+BOOST_FIXTURE_TEST_CASE(a_name_is_told_with_its_key_once_somebody_has_asked_for_it, daemon_of_test)
+{
+    info.models.emplace("tuned", model_spec{.kind = "dummy", .base = "a"});
+    const auto named = [this] { return result_of("models").at("names").at(0); };
+    BOOST_TEST(named().at("name") == json::value("tuned"));
+    BOOST_TEST(named().at("key").is_null());
+    const json::value key = result_of("load", R"({"model":"tuned"})").at("key");
+    BOOST_TEST(named().at("key") == key);
+    result_of("unload", R"({"model":"tuned"})");
+    BOOST_TEST(named().at("key") == key); // which it keeps
+}
+
 BOOST_FIXTURE_TEST_CASE(health_of_a_draining_daemon_says_so, daemon_of_test)
 {
     draining = true;
