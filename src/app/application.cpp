@@ -189,7 +189,7 @@ int application::run()
 /// Leaves the token for clients to find, now that the socket is ours, and so what is beside it.
 result<void> application::tell_token()
 {
-    if (options_.server.http.listen.empty() || !options_.http_token_file.empty())
+    if (options_.server.http.listen.empty() || options_.http_token_file)
         return {};
     return write_http_token(http_token_path(options_.server.socket_path),
                             options_.server.http.token);

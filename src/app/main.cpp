@@ -19,8 +19,8 @@ result<std::string> token_for(const daemon_options& options)
 {
     if (options.server.http.listen.empty())
         return std::string();
-    return options.http_token_file.empty() ? result<std::string>(new_http_token())
-                                           : read_http_token(options.http_token_file);
+    return options.http_token_file ? read_http_token(*options.http_token_file)
+                                   : result<std::string>(new_http_token());
 }
 
 int serve_as_told(int count, char** arguments)

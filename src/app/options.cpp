@@ -161,7 +161,7 @@ described_options describe(daemon_options& options)
         "group of the socket");
     add(access, "http", tcp_kind, options.server.http.listen,
         "speak HTTP here too, to who has the token; repeatable");
-    add(access, "http-token-file", config_kind, options.http_token_file,
+    add(access, "http-token-file", path_kind, options.http_token_file,
         "the token; else a new one is left in http-token beside the socket");
     add(access, "http-allow-origin", origin_kind, options.server.http.origins,
         "browsers' pages from there may ask over HTTP; repeatable");

@@ -8,6 +8,7 @@
 #include "model/config_file.hpp"
 
 #include <chrono>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -16,10 +17,10 @@ namespace warmd {
 
 /// Everything the command line and the configuration file decide; every limit is sound.
 struct daemon_options {
-    std::string config;          ///< path of the configuration file; "": none
-    config_file file;            ///< what it says
-    server_config server;        ///< but for the token
-    std::string http_token_file; ///< "": make one
+    std::string config;                         ///< path of the configuration file; "": none
+    config_file file;                           ///< what it says
+    server_config server;                       ///< but for the token
+    std::optional<std::string> http_token_file; ///< else one is made
     cache_limits cache;
     request_limits request;
     compute_limits compute;

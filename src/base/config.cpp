@@ -38,8 +38,6 @@ result<void> validate(const server_config& config)
         return bad("socket path of " + std::to_string(path.size()) +
                    " bytes exceeds the system's limit of " + std::to_string(longest_socket_path) +
                    ": " + path);
-    if (!config.http.listen.empty() && config.http.token.empty())
-        return bad("HTTP over TCP needs a token");
     if (config.session.max_frame_bytes < 1024)
         return bad("max_frame_bytes is " + std::to_string(config.session.max_frame_bytes) +
                    "; it must be >= 1024");

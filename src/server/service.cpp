@@ -50,6 +50,8 @@ result<void> service::impl::start()
 
 result<void> service::impl::listen_on_tcp()
 {
+    if (!config_.http.listen.empty() && config_.http.token.empty())
+        return failure{errc::invalid_params, "HTTP over TCP needs a token"};
     for (const tcp_address& each : config_.http.listen) {
         over_tcp_.push_back(std::make_shared<loopback_listener>(
             executor_, log_, [self = weak_from_this()](int socket) {

@@ -83,7 +83,7 @@ BOOST_AUTO_TEST_CASE(json_rpc_is_not_spoken_over_tcp)
     served by;
     const test::program_result said =
         test::program({.words = {"/bin/sh", "-c",
-                                 R"(printf '{"jsonrpc":"2.0","id":1,"method":"health"}\n' | )"
+                                 R"(printf '{"jsonrpc":"2.0","id":1,"method":"health"}\r\n\r\n' | )"
                                  "socat -t 5 - TCP:" +
                                      by.url.substr(by.url.find("//") + 2)}})
             .result();
@@ -123,7 +123,8 @@ BOOST_AUTO_TEST_CASE(a_daemon_that_may_not_start_leaves_the_others_token_alone)
 BOOST_AUTO_TEST_CASE(a_token_may_be_given_in_a_file)
 {
     const place here;
-    const std::string file = here.socket + ".secret";
+    const std::string file =
+        std::filesystem::path(here.socket).parent_path().parent_path() / "secret";
     std::ofstream(file) << "a-token-of-my-own-choice\n";
     std::filesystem::permissions(file, std::filesystem::perms(0600));
     served by({"--http-token-file", file});

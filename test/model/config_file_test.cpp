@@ -59,7 +59,7 @@ BOOST_AUTO_TEST_CASE(the_example_is_read)
     BOOST_TEST(file.models.at("plain").dtype == "bf16");
     BOOST_TEST((file.preload == names{"plain"}));
     BOOST_TEST((file.pin == names{"verses"}));
-    BOOST_REQUIRE(file.limits.size() == 22U);
+    BOOST_REQUIRE(file.limits.size() == 23U);
     BOOST_TEST(file.limits[0].name == "max_loaded_models");
     BOOST_TEST(file.limits[0].value == "3");
     BOOST_TEST(file.limits[1].value == "50%");
