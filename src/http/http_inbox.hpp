@@ -52,7 +52,8 @@ public:
     void end() noexcept { at_end_ = true; }
     /// No request is read any more, and what still comes is thrown away.
     void refuse();
-    bool refused() const noexcept { return refused_; }
+    /// Whether more may come that is thrown away.
+    bool refused() const noexcept { return refused_ && !at_end_; }
 
     /// What has come next. What is not whole when the client ends was no request.
     event next();

@@ -149,9 +149,12 @@ bool connection::meet()
 bool connection::converse(turn& left)
 {
     const bool reads = standing_ == standing::hungry || standing_ == standing::refused;
+    const bool at_end = reads && incoming_ == incoming::at_end;
     if (reads && !receive())
         return false;
     standing_ = conversation_->work(left);
+    if (at_end && (standing_ == standing::hungry || standing_ == standing::refused))
+        standing_ = standing::ended; // it has been told that nothing comes: asking again would spin
     if (standing_ != standing::full)
         return true;
     send(left);

@@ -259,6 +259,9 @@ BOOST_AUTO_TEST_CASE(connection_close_and_http_1_0_end_the_conversation)
         const auto said = c.only_response();
         BOOST_TEST(!said.keep_alive());
         BOOST_TEST((c.last == conversation::standing::refused));
+        c.talk->end_input(inbox::ending::by_client);
+        c.work();
+        BOOST_TEST((c.last == conversation::standing::ended));
     }
 }
 

@@ -32,6 +32,22 @@ BOOST_AUTO_TEST_CASE(a_half_close_with_nothing_in_flight_ends_the_connection)
     BOOST_TEST(c.closed_by_us());
 }
 
+// What is refused no longer reads, and has to notice the client's end all the same.
+BOOST_AUTO_TEST_CASE(a_half_close_after_an_end_of_reading_ends_the_connection)
+{
+    for (const char* said :
+         {"GET /health HTTP/1.0\r\n\r\n", "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+          "GET / HTTP/1.1\r\n\r\n", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nab",
+          "GET garbage\r\n\r\n", "Content-Length: x\r\n\r\n", "{\n"}) {
+        served c;
+        c.send(said);
+        c.half_close();
+        BOOST_TEST(c.ends == 1, said);
+        c.receive();
+        BOOST_TEST(c.closed_by_us(), said);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(a_half_close_with_output_still_queued_sends_it_first)
 {
     served c;

@@ -69,11 +69,13 @@ template <std::size_t vectors>
     }
 }
 
-/// x = x / (1 + e^exponent)
-[[gnu::always_inline]] inline void damp(floats& x, floats exponent)
+/// x = x / (1 + e^exponent). By reference: by value, how it is passed would depend on the processor
+/// that is compiled for.
+[[gnu::always_inline]] inline void damp(floats& x, const floats& exponent)
 {
-    exponentials(exponent);
-    x = x / (1.0f + exponent);
+    floats power = exponent;
+    exponentials(power);
+    x = x / (1.0f + power);
 }
 
 /// out = activated gate * up
