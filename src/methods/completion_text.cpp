@@ -168,7 +168,7 @@ std::size_t code_points(std::string_view utf8)
         utf8, [](char byte) { return (static_cast<unsigned char>(byte) & 0xC0U) != 0x80U; }));
 }
 
-/// What every answer and every chunk begins with. `object`: of a chat, and else.
+/// What every answer and every chunk begins with.
 void write_head(json_writer& to, const completion_head& head, std::string_view object)
 {
     to.begin_object().member("id", head.id).member("object", object);
