@@ -67,33 +67,41 @@ struct layout {
     }
 }
 
+/// Of 16 positions from `first` on those in [seen, visible) keep their numbers. In vectors by hand:
+/// GCC 12 leaves the choice to one number at a time.
+[[gnu::always_inline]] inline void keep_seen(floats& x, const floats& otherwise, std::size_t first,
+                                             std::size_t seen, std::size_t visible)
+{
+    if (first >= seen && first + lanes <= visible)
+        return; // nearly all of a long text
+    const ints at = ints{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15} +
+                    static_cast<std::int32_t>(first);
+    x = ((at >= static_cast<std::int32_t>(seen)) & (at < static_cast<std::int32_t>(visible)))
+            ? x
+            : otherwise;
+}
+
 /// Scores of whole blocks of positions to probabilities; positions before `seen` and from `visible`
-/// on get 0. In vectors by hand: GCC 12 leaves the choice between seen and unseen to one number at
-/// a time.
+/// on get 0.
 [[gnu::always_inline]] inline void soften(float* scores, std::size_t seen, std::size_t visible,
                                           std::size_t positions, float scale)
 {
-    const ints index{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
-    const auto begin = static_cast<std::int32_t>(seen), end = static_cast<std::int32_t>(visible);
     floats highest = floats{} + scores[seen], sums{};
     for (std::size_t first = 0; first != positions; first += lanes) {
-        const ints at = index + static_cast<std::int32_t>(first);
         floats x;
         load(scores + first, x);
-        x = ((at >= begin) & (at < end)) ? x : highest;
+        keep_seen(x, highest, first, seen, visible);
         highest = x > highest ? x : highest;
     }
     float top = highest[0];
     for (std::size_t i = 1; i != lanes; ++i)
         top = highest[i] > top ? highest[i] : top;
     for (std::size_t first = 0; first != positions; first += lanes) {
-        float powers[lanes];
-        for (std::size_t i = 0; i != lanes; ++i)
-            powers[i] = exponential((scores[first + i] - top) * scale);
         floats x;
-        load(powers, x);
-        const ints at = index + static_cast<std::int32_t>(first);
-        x = ((at >= begin) & (at < end)) ? x : floats{};
+        load(scores + first, x);
+        x = (x - top) * scale;
+        exponentials(x);
+        keep_seen(x, floats{}, first, seen, visible);
         sums += x;
         store(x, scores + first);
     }

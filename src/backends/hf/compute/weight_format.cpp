@@ -41,6 +41,7 @@ public:
     {
         return make_fp32_panel(in, outs, by_);
     }
+    std::size_t least_bands() const override { return 1; }
     bool uses_tiles() const override { return false; }
 
 private:
@@ -80,6 +81,8 @@ public:
             return make_onednn_panel(in, outs);
         return make_bf16_panel(in, outs, by_);
     }
+    /// Tile registers multiply faster than weights come from memory (warmbench score).
+    std::size_t least_bands() const override { return amx_is_permitted() ? 4 : 1; }
     bool uses_tiles() const override { return amx_is_permitted(); }
 
 private:

@@ -39,6 +39,9 @@ public:
     virtual std::size_t weight_bytes() const = 0; ///< of one packed weight
     virtual std::unique_ptr<panel_layout> panel(std::size_t in, std::size_t outs) const = 0;
 
+    /// So many bands of rows must each thread have before it pays that all cores read all weights.
+    virtual std::size_t least_bands() const = 0;
+
     /// Whether attention and adapters compute by AMX's tile registers, from rows in bf16.
     virtual bool uses_tiles() const = 0;
 };

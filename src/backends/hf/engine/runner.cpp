@@ -13,6 +13,15 @@ namespace {
 
 using clock = std::chrono::steady_clock;
 
+/// Where each thread has bands of rows of its own, all should have the same.
+step_planner::limits for_threads(std::size_t threads, step_planner::limits how)
+{
+    const std::size_t even = threads * matmul_engine::band_rows;
+    if (even <= how.most_rows)
+        how.even_rows = even;
+    return how;
+}
+
 /// While it lives, the metrics say since when a step is under way.
 class shown_step {
 public:
@@ -82,8 +91,8 @@ struct sequence_runner::prepared_step {
 };
 
 sequence_runner::sequence_runner(compute_gate& gate, options how)
-    : gate_(gate), counted_(std::move(how.counted)), planner_(how.steps),
-      prefixes_(how.prefix_cache_bytes)
+    : gate_(gate), counted_(std::move(how.counted)),
+      planner_(for_threads(gate.team().size(), how.steps)), prefixes_(how.prefix_cache_bytes)
 {
 }
 

@@ -21,11 +21,23 @@ void step_rows::begin(std::span<const segment> segments)
     }
 }
 
-void step_rows::divide(std::size_t threads, const model_config& config, std::size_t most)
+namespace {
+
+/// Where a thread would have a band more than another, it should have many.
+bool gives_all_the_same(std::size_t bands, std::size_t threads)
 {
-    constexpr std::size_t bands_each =
-        4; // fewer do not pay for reading all weights on each core (warmbench score)
-    by_rows_ = threads > 1 && rows_.size() >= threads * bands_each * matmul_engine::band_rows;
+    constexpr std::size_t many = 4;
+    return bands % threads == 0 || bands >= many * threads;
+}
+
+} // namespace
+
+void step_rows::divide(std::size_t threads, std::size_t least_bands, const model_config& config,
+                       std::size_t most)
+{
+    const std::size_t bands =
+        (rows_.size() + matmul_engine::band_rows - 1) / matmul_engine::band_rows;
+    by_rows_ = threads > 1 && bands >= threads * least_bands && gives_all_the_same(bands, threads);
     straddled_ = false;
     tiles_.clear();
     const auto thread_of = [&](std::size_t r) {

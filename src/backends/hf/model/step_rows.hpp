@@ -58,8 +58,9 @@ class step_rows {
 public:
     /// All tokens of the segments, whose caches it extends.
     void begin(std::span<const segment> segments);
-    /// Whoever has a row computes it. `most`: queries of one tile.
-    void divide(std::size_t threads, const model_config& config, std::size_t most);
+    /// Whoever has a row computes it. `least_bands`: weight_format. `most`: queries of one tile.
+    void divide(std::size_t threads, std::size_t least_bands, const model_config& config,
+                std::size_t most);
     /// Only those rows stay whose logits are wanted: move(from, to) for each, which never go
     /// forward.
     template <class Move>

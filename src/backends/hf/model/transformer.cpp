@@ -180,7 +180,7 @@ void transformer::make_room(const lora_weights& adapter)
 
 void transformer::divide(std::size_t threads)
 {
-    rows_.divide(threads, config(), attention_->most_queries());
+    rows_.divide(threads, base_.computes.least_bands(), config(), attention_->most_queries());
 }
 
 /// After the last keys and values only those rows matter whose logits are wanted: they become all

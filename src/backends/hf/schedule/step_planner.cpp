@@ -16,9 +16,10 @@ std::size_t step_planner::rows(base_id base) const
     const auto measured = rates_.find(base);
     if (measured == rates_.end())
         return limits_.least_rows;
-    const double fit =
-        std::min(measured->second * limits_.step_seconds, static_cast<double>(limits_.most_rows));
-    return std::max(static_cast<std::size_t>(fit), limits_.least_rows);
+    const auto fit = static_cast<std::size_t>(
+        std::min(measured->second * limits_.step_seconds, static_cast<double>(limits_.most_rows)));
+    const std::size_t even = limits_.even_rows, nearest = (fit + even / 2) / even * even;
+    return std::clamp(nearest, limits_.least_rows, limits_.most_rows / even * even);
 }
 
 double step_planner::row_seconds(base_id base) const

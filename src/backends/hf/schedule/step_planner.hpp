@@ -51,6 +51,8 @@ public:
     struct limits {
         double step_seconds = 0.05; ///< what a step should take
         std::size_t least_rows = 32, most_rows = 512;
+        std::size_t even_rows = 1; ///< that all cores have the same of: longer steps have a
+                                   ///< multiple of it; at most most_rows
     };
     struct arrival {
         sequence_id id = 0; ///< no other's
@@ -103,7 +105,7 @@ public:
     std::size_t waiting_tokens(call_priority of) const { return clients(of).tokens; }
     /// Tokens of this sequence's prompt that are in no step yet. 0 if there is no such sequence.
     std::size_t waiting_tokens(sequence_id of) const;
-    /// Of a step of this base, at most: what it does in `step_seconds` at the rate measured.
+    /// Of a step of this base, at most: about what it does in `step_seconds` at the rate measured.
     std::size_t rows(base_id base) const;
     /// Those that have something to do, and those that are remembered for what they were charged.
     std::size_t known_clients() const;

@@ -132,6 +132,23 @@ BOOST_AUTO_TEST_CASE(a_step_takes_about_as_long_as_it_should)
     BOOST_TEST(desk.planner.rows(0) == 50); // another load, another size
 }
 
+BOOST_AUTO_TEST_CASE(a_longer_step_has_rows_that_all_cores_have_the_same_of)
+{
+    const auto rows_at = [](double rows_in_time) {
+        hf::step_planner planner({.even_rows = 192});
+        planner.arrive({.id = 1, .client = 1, .tokens = 40});
+        planner.next([](std::uint64_t) {
+            return hf::step_planner::beginning{.what = planner_desk::kind::begun};
+        });
+        planner.stepped(0.05 * 32 / rows_in_time);
+        return planner.rows(0);
+    };
+    BOOST_TEST(rows_at(60) == 32);
+    BOOST_TEST(rows_at(100) == 192); // the nearest
+    BOOST_TEST(rows_at(300) == 384);
+    BOOST_TEST(rows_at(2000) == 384); // 512 at most
+}
+
 BOOST_AUTO_TEST_CASE(a_slow_machine_is_given_the_least_rows)
 {
     planner_desk desk;
