@@ -6,27 +6,37 @@
 #include "cache/lane.hpp"
 #include "cache/progress_filter.hpp"
 
-#include <exception>
+#include <utility>
 
 namespace warmd {
 
 /// Invariant 13: nothing done here re-enters the core before the list is through. No effect keeps
-/// the next from being performed: what one leaves undone, mend() makes an event of.
+/// the next from being performed: what one leaves undone, mend() sees to.
 void cache_shell::apply(effects todo) noexcept
 {
+    const std::size_t again = undone_.size(); // mend() may append, and has room to
+    for (std::size_t i = 0; i != again; ++i)
+        perform_or_mend(undone_[i]);
+    undone_.erase(undone_.begin(), undone_.begin() + static_cast<std::ptrdiff_t>(again));
     for (any_effect& each : todo)
-        try {
-            std::visit([this](auto& what) { perform(what); }, each);
-        } catch (...) {
-            mend(each, current_exception_text());
-        }
+        perform_or_mend(each);
     report_progress();
     end_drain();
 }
 
-/// There was no memory for it, or no thread would take it. What cannot be put right by an event,
-/// a close or a wake-up, ends the daemon: it had better restart than keep a model for ever.
-void cache_shell::mend(const any_effect& left_undone, const std::string& why)
+void cache_shell::perform_or_mend(any_effect& what) noexcept
+{
+    try {
+        std::visit([this](auto& each) { perform(each); }, what);
+    } catch (...) {
+        mend(what, current_exception_text());
+    }
+}
+
+/// There was no memory for it, or no thread would take it. Who waits is answered; a close and a
+/// wake-up are tried again with the next list. Where even that needs memory that is not there, the
+/// daemon ends: it had better restart than keep a model for ever.
+void cache_shell::mend(any_effect& left_undone, const std::string& why)
 {
     const failure told{errc::internal_error, "the cache could not go on: " + why};
     if (const auto* load = std::get_if<effect::load>(&left_undone))
@@ -39,12 +49,13 @@ void cache_shell::mend(const any_effect& left_undone, const std::string& why)
         answer(refuse->waiter, refuse->why);
     else if (std::holds_alternative<effect::close>(left_undone) ||
              std::holds_alternative<effect::wake>(left_undone))
-        std::terminate();
+        undone_.push_back(std::move(left_undone));
 }
 
 void cache_shell::perform(effect::load& what)
 {
     record& made = residents_[what.entry];
+    undone_.reserve(2 * residents_.size() + 2); // a close each and a wake-up, twice: apply()
     made.here = std::make_shared<resident>();
     made.here->what.model = core_.model_of(what.entry);
     made.here->where = std::make_shared<lane>(workers_.loads, workers_.runs, observer_.counted());
@@ -63,12 +74,12 @@ void cache_shell::perform(effect::close& what)
 {
     record& closing = residents_.at(what.entry);
     closing.close_began = time_.now();
-    observer_.closing(closing.here->what.model->key, what.why, closing.close_began - closing.loaded,
-                      closing.here->calls.load(std::memory_order_relaxed));
     closing.here->where->close(
         back([entry = what.entry](cache_shell& self, const std::string& thrown) {
             self.closed(entry, thrown);
         }));
+    observer_.closing(closing.here->what.model->key, what.why, closing.close_began - closing.loaded,
+                      closing.here->calls.load(std::memory_order_relaxed));
 }
 
 /// From here on the lease goes back by itself.

@@ -105,7 +105,8 @@ private:
     void perform(effect::gone& what);
     void perform(effect::wake& what);
     void perform(effect::moved& what);
-    void mend(const any_effect& left_undone, const std::string& why);
+    void perform_or_mend(any_effect& what) noexcept;
+    void mend(any_effect& left_undone, const std::string& why);
     std::shared_ptr<hold> make_hold(const effect::grant& what);
 
     // news from workers
@@ -133,6 +134,7 @@ private:
     std::set<waiter_id> watching_; // those that wait in the core and want to hear of progress
     std::unordered_map<entry_id, record> residents_; // from effect::load to effect::gone
     std::list<unloading> unloading_;
+    effects undone_;                     // closes and wake-ups that there was no memory for
     std::vector<entry_info> entries_;    // memory for models()
     const std::unique_ptr<alarm> alarm_; // rings for core_.tick()
     const std::unique_ptr<alarm> end_of_grace_;
