@@ -8,8 +8,4 @@ namespace warmd::evaluation {
 /// The entry in that place of the suite, as far as it can be read; what is wrong is noted.
 void read_entry(const form::value& from, std::size_t place, mode judged_by, entry& to);
 
-// Parts that sections have as well.
-void read_case(const form::value& from, gold_case& to);
-void read_triple(const form::value& from, preference_triple& to);
-
 } // namespace warmd::evaluation

@@ -1,8 +1,11 @@
 #include "evaluation/suite.hpp"
 
 #include "base/sha256.hpp"
+#include "evaluation/entry_fields.hpp"
 #include "evaluation/entry_reader.hpp"
 #include "json/json_document.hpp"
+
+#include <boost/json/serialize.hpp>
 
 #include <algorithm>
 #include <cmath>

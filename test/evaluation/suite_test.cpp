@@ -88,12 +88,17 @@ BOOST_AUTO_TEST_CASE(everything_that_is_wrong_is_told_at_once)
                R"(/version version: found 2, allowed a whole number from 1 to 1
 /suite/0/weight suite[0] "moves": weight: found -1, allowed a number from 0
 /suite/0/top_k suite[0] "moves": top_k: found 0, allowed a whole number from 1 to 16777216
-/suite/0/prompt suite[0] "moves": prompt: unknown key; delta_kl takes name, enabled, weight, optional, kind, assert_z_gte, prompts, divergence, top_k, assert_mean_gte
+/suite/0/prompt suite[0] "moves": )"
+               "prompt: unknown key; delta_kl takes name, enabled, weight, optional, kind, "
+               "assert_z_gte, prompts, divergence, top_k, assert_mean_gte"
+               R"(
 /suite/1/prompts/1 suite[1] "moves": prompts[1]: found 3, allowed a string
 /suite/1/lambdas suite[1] "moves": lambdas: found [0,1,1], allowed distinct numbers
 /suite/1 suite[1]: another entry is named "moves", too
 /suite/2/items/0 suite[2] "known": items[0]: gold is missing
-/sweet sweet: unknown key; a suite takes version, mode, models, defaults, suite, sections, documents, doc_text, dlm_source)");
+/sweet )"
+               "sweet: unknown key; a suite takes version, mode, models, defaults, suite, "
+               "sections, documents, doc_text, dlm_source");
 }
 
 BOOST_AUTO_TEST_CASE(a_kind_that_nobody_knows_has_a_nearest_one)
