@@ -237,14 +237,22 @@ struct chat_template_description {
     std::vector<std::string> reads; ///< the variables that it takes from outside
 };
 
-using operation = std::variant<tokenize, detokenize, next_token, logprob, rolling_logprob, generate,
-                               diverge, render, describe_chat_template, complete>;
+/// The tokens that the model's tokenizer has a name for, and its chat template as it stands.
+struct describe_tokenizer {};
+struct tokenizer_description {
+    std::optional<std::string> eos, bos, pad; ///< their texts; nothing: its files name none
+    std::optional<std::string> chat_template; ///< a conversation's without tools, if there is one
+};
+
+using operation =
+    std::variant<tokenize, detokenize, next_token, logprob, rolling_logprob, generate, diverge,
+                 render, describe_chat_template, complete, describe_tokenizer>;
 /// Which alternative belongs to which operation: tokens, plain_text, distributions, scored_texts
 /// (twice), generation_result, divergence_report, rendered_text, chat_template_description,
-/// completed_prompts.
-using outcome =
-    std::variant<tokens, plain_text, distributions, scored_texts, generation_result,
-                 divergence_report, rendered_text, chat_template_description, completed_prompts>;
+/// completed_prompts, tokenizer_description.
+using outcome = std::variant<tokens, plain_text, distributions, scored_texts, generation_result,
+                             divergence_report, rendered_text, chat_template_description,
+                             completed_prompts, tokenizer_description>;
 
 /// Where the one answer of a call goes, whichever thread gives it. Moves only. What is answered
 /// twice keeps its first answer; what is dropped unanswered is answered backend_failed; and if

@@ -87,8 +87,10 @@ struct resolved_model {
                                        ///< included; "" if none
     std::uint64_t shared_bytes =
         0; ///< of estimated_bytes, those weights: charged once however many share them
-    std::string computes{}; ///< what its products are computed in, where the kind says:
-                            ///< "fp32", "bf16"; not always what spec.dtype wishes
+    std::string computes{};          ///< what its products are computed in, where the kind says:
+                                     ///< "fp32", "bf16"; not always what spec.dtype wishes
+    std::uint64_t longest_input = 0; ///< tokens, what is generated included; 0: the kind does not
+                                     ///< say
     std::vector<std::filesystem::path>
         watched; ///< absolute paths: all of the above holds until one of them means another file,
                  ///< or that file is written to; empty: nothing to watch

@@ -1,5 +1,6 @@
 #include "http/model_list.hpp"
 
+#include "model/model_name.hpp"
 #include <warmd/json.hpp>
 #include <warmd/json_writer.hpp>
 
@@ -15,7 +16,8 @@ namespace {
 /// What OpenAI's clients are told of one model.
 struct listed {
     std::string id, key, base, adapter, state;
-    std::string parent{}; ///< of an adapter: the id of its base
+    std::string max_model_len; ///< JSON text
+    std::string parent{};      ///< of an adapter: the id of its base
 
     void write(json_writer& to) const
     {
@@ -26,6 +28,7 @@ struct listed {
             to.member("parent", nullptr);
         else
             to.member("parent", parent);
+        to.key("max_model_len").raw(max_model_len);
         to.member("state", state).key("views").begin_array().value("base");
         if (!adapter.empty())
             to.value("ft").value("scaled").value("null");
@@ -43,8 +46,10 @@ std::string text_at(const json::value& object, std::string_view member)
 listed described(const json::value& row)
 {
     const json::value& spec = row.at("model");
-    return {text_at(row, "name"), text_at(row, "key"), text_at(spec, "base"),
-            text_at(spec, "adapter"), text_at(row, "state")};
+    const json::value* const longest = row.as_object().if_contains("max_model_len");
+    return {text_at(row, "name"),  text_at(row, "key"),
+            text_at(spec, "base"), text_at(spec, "adapter"),
+            text_at(row, "state"), longest ? json::serialize(*longest) : "null"};
 }
 
 /// The first that `is` is true of, or null.
@@ -64,6 +69,7 @@ listed with_state(listed named, const std::vector<listed>& resident)
     if (found) {
         named.base = found->base;
         named.adapter = found->adapter;
+        named.max_model_len = found->max_model_len;
     }
     return named;
 }
@@ -105,12 +111,18 @@ http_reply model_list(std::string models, std::string_view)
 
 http_reply one_model(std::string models, std::string_view id)
 {
-    for (const listed& each : all_of(models)) {
-        if (each.id != id)
-            continue;
+    std::vector<listed> all = all_of(models);
+    const auto called = [&](std::string_view name) {
+        return std::ranges::find_if(all, [&](const listed& each) { return each.id == name; });
+    };
+    auto found = called(id);
+    if (found == all.end())
+        found = called(parse_model_name(id).model);
+    if (found != all.end()) {
+        found->id = id;
         http_reply reply;
         json_writer to(reply.body);
-        each.write(to);
+        found->write(to);
         return reply;
     }
     return failed({errc::not_found, "no model is named or resident as '" + shortened(id) + '\''});

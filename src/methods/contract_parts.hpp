@@ -8,6 +8,7 @@ namespace warmd::schema {
 std::vector<method> operation_methods();  // contract_operations.cpp
 std::vector<method> chat_methods();       // contract_chat.cpp
 std::vector<method> completion_methods(); // contract_completions.cpp
+std::vector<method> tokenizer_methods();  // contract_tokenizer.cpp
 std::vector<method> residency_methods();  // contract_daemon.cpp, as the next
 std::vector<method> daemon_methods();
 std::vector<type> all_types();        // contract_types.cpp

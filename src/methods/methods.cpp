@@ -41,6 +41,7 @@ void add_methods(dispatcher& to, backend_cache& cache, const daemon_info& daemon
                        by);
     add_operations(adder);
     add_completions(adder);
+    add_tokenizing(adder);
     add_residency(adder);
     add_observation(adder);
     add_daemon(adder);

@@ -136,17 +136,28 @@ void write_template(json_writer& to, const outcome& what)
     to.key("templates").array(told.names).key("variables").array(told.reads);
 }
 
+void write_tokenizer(json_writer& to, const outcome& what)
+{
+    const auto& told = std::get<tokenizer_description>(what);
+    member_or_null(to, "eos_token", told.eos);
+    member_or_null(to, "bos_token", told.bos);
+    member_or_null(to, "pad_token", told.pad);
+    member_or_null(to, "chat_template", told.chat_template);
+}
+
 } // namespace
 
 outcome_writer writer_of(const operation& asked) noexcept
 {
     static constexpr std::array<outcome_writer, std::variant_size_v<operation>> writers{
-        write_tokens,     write_plain_text, write_distributions, write_scored,   write_rolling,
-        write_generation, write_divergence, write_rendered,      write_template, nullptr};
+        write_tokens,   write_plain_text, write_distributions, write_scored,
+        write_rolling,  write_generation, write_divergence,    write_rendered,
+        write_template, nullptr,          write_tokenizer};
     return writers[asked.index()];
 }
 
-result<std::string> written(outcome_writer write, const outcome& what, std::size_t max_bytes)
+result<std::string> written(const std::function<void(json_writer& to, const outcome&)>& write,
+                            const outcome& what, std::size_t max_bytes)
 {
     std::string text;
     json_writer to(text, max_bytes);

@@ -6,6 +6,7 @@
 #include <warmd/json_writer.hpp>
 
 #include <cstddef>
+#include <functional>
 #include <string>
 
 namespace warmd::replies {
@@ -17,6 +18,7 @@ using outcome_writer = void (*)(json_writer& to, const outcome&);
 outcome_writer writer_of(const operation& asked) noexcept;
 
 /// The whole result; reply_too_large() if it is longer than `max_bytes`.
-result<std::string> written(outcome_writer write, const outcome& what, std::size_t max_bytes);
+result<std::string> written(const std::function<void(json_writer& to, const outcome&)>& write,
+                            const outcome& what, std::size_t max_bytes);
 
 } // namespace warmd::replies

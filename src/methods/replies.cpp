@@ -61,6 +61,11 @@ std::chrono::nanoseconds longest_wait_expected(const cache_limits& limits)
 
 } // namespace
 
+std::optional<std::uint64_t> longest_input_of(const resolved_model& model)
+{
+    return model.longest_input == 0 ? std::nullopt : std::optional(model.longest_input);
+}
+
 std::vector<std::string> what_is_stuck(std::span<const model_info> models, const cache_stats& stats,
                                        const cache_limits& limits, time_point now)
 {
@@ -147,6 +152,7 @@ std::string models(std::span<const model_info> models, const named_models& names
             to.begin_object();
             write_model(to, *model);
             write_computes(to, *model);
+            member_or_null(to, "max_model_len", longest_input_of(*model));
             to.member("state", name(entry.state))
                 .member("bytes", entry.bytes.all)
                 .member("shared_bytes", entry.bytes.shared)

@@ -17,6 +17,9 @@ namespace warmd::replies {
 
 using time_point = std::chrono::steady_clock::time_point;
 
+/// In tokens, what is generated included, where its kind says.
+std::optional<std::uint64_t> longest_input_of(const resolved_model& model);
+
 /// Why `health` is degraded, in sentences: what did not end in its time. Empty: all is well.
 std::vector<std::string> what_is_stuck(std::span<const model_info> models, const cache_stats& stats,
                                        const cache_limits& limits, time_point now);

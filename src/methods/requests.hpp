@@ -28,6 +28,13 @@ struct operation_request {
     about_request about;
 };
 
+/// The same where the model need not be named: then it is the only one that there is.
+struct tokenizer_request {
+    std::optional<model_spec> model;
+    operation what;
+    about_request about;
+};
+
 struct load_request {
     model_spec model;
     bool pin = false;

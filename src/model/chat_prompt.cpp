@@ -183,6 +183,7 @@ bool needs_one(const std::vector<text_or_ids>& texts)
 }
 bool needs_one(const tokenize& what) { return needs_one(what.text); }
 bool needs_one(const detokenize&) { return false; }
+bool needs_one(const describe_tokenizer&) { return false; }
 bool needs_one(const next_token& what) { return needs_one(what.prompts); }
 bool needs_one(const rolling_logprob& what) { return needs_one(what.texts); }
 bool needs_one(const generate& what) { return needs_one(what.prompt); }

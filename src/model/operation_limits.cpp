@@ -29,6 +29,7 @@ demand demand_of(const std::vector<text_or_ids>& texts)
 
 demand demand_of(const render&) { return {}; }
 demand demand_of(const describe_chat_template&) { return {}; }
+demand demand_of(const describe_tokenizer&) { return {}; }
 demand demand_of(const tokenize& what) { return {.tokens = tokens_of(what.text)}; }
 demand demand_of(const detokenize& what) { return {.tokens = what.ids.size()}; }
 demand demand_of(const next_token& what) { return demand_of(what.prompts); }

@@ -79,10 +79,17 @@ BOOST_AUTO_TEST_CASE(models_are_listed_by_name_and_what_has_none_by_its_path)
     const json::value one = parse_json(c.ask(get("/v1/models/verses")).body()).value();
     BOOST_TEST(one.at("root") == json::value("/b"));
     BOOST_TEST(one.at("parent") == json::value("plain"));
+    BOOST_TEST(one.at("max_model_len") == json::value(512));
     BOOST_TEST((one.at("views") == json::value({"base", "ft", "scaled", "null"})));
     const json::value unnamed = parse_json(c.ask(get("/v1/models/%2fc")).body()).value();
     BOOST_TEST(unnamed.at("parent") == json::value("/other base"));
     BOOST_TEST(c.ask(get("/v1/models/%2fother%20base")).result_int() == 200U);
+    const json::value half = parse_json(c.ask(get("/v1/models/verses@0.5")).body()).value();
+    BOOST_TEST(half.at("id") == json::value("verses@0.5"));
+    BOOST_TEST(half.at("root") == json::value("/b"));
+    BOOST_TEST(c.ask(get("/v1/models/%2fc:null-7")).result_int() == 200U);
+    BOOST_TEST(c.ask(get("/v1/models/verses@x")).result_int() == 404U);
+    BOOST_TEST(c.ask(get("/v1/models/none:base")).result_int() == 404U);
     BOOST_TEST(c.ask(get("/v1/models/none")).result_int() == 404U);
     BOOST_TEST(c.ask(get("/v1/models/%zz")).result_int() == 400U);
 }

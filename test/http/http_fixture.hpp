@@ -58,7 +58,8 @@ struct http_carried : carrier {
         });
         add("models", [](json::object, std::shared_ptr<request_peer>) -> answer_of {
             co_return R"({"models":[
-                {"key":"1","model":{"base":"/b","adapter":"/a"},"state":"ready"},
+                {"key":"1","model":{"base":"/b","adapter":"/a"},"max_model_len":512,
+                 "state":"ready"},
                 {"key":"2","model":{"base":"/other base"},"state":"loading"},
                 {"key":"3","model":{"base":"/other base","adapter":"/c"},"state":"ready"}],
                 "names":[{"name":"verses","model":{"base":"org/b","adapter":"/link"},"key":"1"},

@@ -316,7 +316,7 @@ private:
         }
         return outcome(std::move(all));
     }
-    answered answer(const auto&, call&) const { return lacking("no dummy completes"); }
+    answered answer(const auto&, call&) const { return lacking("no dummy does this"); }
     answered answer(const diverge& what, call&) const
     {
         const auto from = slices_of({what.from, what.prompts, what.top_k, what.bos});

@@ -91,7 +91,8 @@ public:
 
 private:
     result<std::unique_ptr<backend>> read(const resolved_model& model, load_context& context);
-    footprint estimate(const model_spec& spec, const file_rules& rules);
+    footprint estimate(const model_spec& spec, const result<model_config>& config,
+                       const file_rules& rules);
     result<std::shared_ptr<base_model>> base_of(const resolved_model& model, load_context& context);
     result<std::shared_ptr<base_model>> load_base(const model_spec& spec, load_context& context);
     result<loaded_adapter> load_adapter(const model_spec& spec, const model_config& config,
@@ -171,7 +172,10 @@ result<resolved_model> hf_models::resolve(const model_spec& asked, const file_ru
     const std::vector<path> files = files_of(model.spec, rules);
     model.watched.insert(model.watched.end(), files.begin(), files.end());
     model.files = fingerprint(files);
-    const footprint estimated = estimate(model.spec, rules);
+    const auto config = read_model_config(model.spec.base, rules);
+    if (config)
+        model.longest_input = config->longest_input();
+    const footprint estimated = estimate(model.spec, config, rules);
     model.estimated_bytes = estimated.all;
     model.shared_bytes = estimated.shared;
     model.shared_weights = model.spec.base + '\n' + model.computes + '\n' +
@@ -181,12 +185,12 @@ result<resolved_model> hf_models::resolve(const model_spec& asked, const file_ru
 
 /// From headers alone. Of files that cannot be used, their size: load() will say what is wrong with
 /// them.
-footprint hf_models::estimate(const model_spec& spec, const file_rules& rules)
+footprint hf_models::estimate(const model_spec& spec, const result<model_config>& config,
+                              const file_rules& rules)
 {
     std::uint64_t on_disk = 0;
     for (const path& file : files_of(spec, rules))
         on_disk += size_of(file);
-    const auto config = read_model_config(spec.base, rules);
     if (!config)
         return {.all = on_disk};
     const auto shared = estimate_base_model(spec.base, *config, format_for(spec), sizes_, rules);

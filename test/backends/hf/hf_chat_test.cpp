@@ -93,6 +93,19 @@ BOOST_FIXTURE_TEST_CASE(a_conversation_that_cannot_be_rendered_fails_in_its_plac
     BOOST_TEST((prompt.in_template == template_place{"default", 1}));
 }
 
+BOOST_FIXTURE_TEST_CASE(a_tokenizer_tells_its_special_tokens_and_the_template_as_it_stands,
+                        talking_model)
+{
+    write_file(where.path / "chat_template.jinja", "{% if %}");
+    write_file(where.path / "tokenizer_config.json",
+               R"({"eos_token":"</s>","pad_token":{"content":"<pad>"},"bos_token":null})");
+    const auto told = ask<tokenizer_description>(*loaded(), describe_tokenizer{});
+    BOOST_TEST((told.eos == "</s>"));
+    BOOST_TEST((told.pad == "<pad>"));
+    BOOST_TEST(!told.bos.has_value());
+    BOOST_TEST((told.chat_template == "{% if %}"));
+}
+
 BOOST_FIXTURE_TEST_CASE(a_model_loads_without_a_good_template_and_another_is_another_model,
                         talking_model)
 {

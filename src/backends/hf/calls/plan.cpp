@@ -117,6 +117,16 @@ public:
                     }};
     }
 
+    result<plan> operator()(const describe_tokenizer&) const
+    {
+        return plan{{}, [this_ = *this]() -> result<outcome> {
+                        auto told = this_.chats_.templates->describe_tokenizer();
+                        if (!told)
+                            return told.error();
+                        return outcome(std::move(*told));
+                    }};
+    }
+
     result<plan> operator()(const next_token& what) const
     {
         plan made;

@@ -279,4 +279,19 @@ result<chat_template_description> chat_templates::describe(const std::string& na
     return told;
 }
 
+result<tokenizer_description> chat_templates::describe_tokenizer() const
+{
+    if (!all_->tokens)
+        return failure{errc::invalid_params, all_->tokens.error().detail};
+    const auto token = [this](std::string_view name) -> std::optional<std::string> {
+        const json::value* const text = all_->tokens->if_contains(name);
+        return text ? std::optional(std::string(text->get_string())) : std::nullopt;
+    };
+    tokenizer_description told{token("eos_token"), token("bos_token"), token("pad_token"), {}};
+    const auto chosen = choose({}, false);
+    if (chosen && (*chosen)->source)
+        told.chat_template = *(*chosen)->source;
+    return told;
+}
+
 } // namespace warmd::hf

@@ -48,6 +48,9 @@ public:
                           std::stop_token cancelled = {}) const;
     /// Of that name, or, where it is empty, of the one that a conversation without tools has.
     result<chat_template_description> describe(const std::string& name) const;
+    /// What special tokens are called, and the template of a conversation without tools, be it
+    /// sound or not. invalid_params: a file that says so cannot be read.
+    result<tokenizer_description> describe_tokenizer() const;
 
 private:
     struct entry;
