@@ -34,9 +34,9 @@ bool asks_to_stream(const rpc::request& what)
 }
 
 /// Why this is not to be had over HTTP; empty: it is.
-std::string needs_a_connection(const rpc::request& what, bool may_stream)
+std::string needs_a_connection(const rpc::request& what, bool may_stream, bool watches)
 {
-    if (what.method == "subscribe" || what.method == "$/cancelRequest")
+    if ((what.method == "subscribe" && !watches) || what.method == "$/cancelRequest")
         return std::string(what.method) +
                " needs a connection that speaks JSON-RPC: a response is all that HTTP carries";
     if (asks_to_stream(what) && !may_stream)
@@ -142,6 +142,19 @@ void http_conversation::take(http_request&& request, turn& left)
     if (auto* reply = std::get_if<http_reply>(&way))
         return answer(*one, std::move(*reply));
     one->way = std::move(std::get<routed>(way));
+    if (!one->read_keep_alive(request)) {
+        failure why{errc::invalid_params, "x-warmd-keep-alive must be a number of seconds of at "
+                                          "least 0, found " +
+                                              shortened(request["x-warmd-keep-alive"])};
+        why.param = "x-warmd-keep-alive";
+        return answer(*one, failed(why));
+    }
+    if (one->watches() && one->how.head_only)
+        return answer(*one, {.body = {}, .type = std::string(one->way.route->gives)});
+    if (!one->way.parameters.empty()) {
+        reading_ = std::make_unique<reading>(one, std::move(one->way.parameters));
+        return;
+    }
     if (one->way.route->takes == http_route::body::none)
         return run(one, json_node::empty_object(), left);
     if (!is_json(request))
@@ -225,15 +238,18 @@ void http_conversation::start(const std::shared_ptr<exchange>& of, const rpc::re
 {
     std::string id_text;
     rpc::append_id(id_text, what.id);
-    const bool may_stream = of->way.route->streams && of->how.version == 11;
-    const std::string elsewhere = needs_a_connection(what, may_stream);
+    const bool in_pieces = of->how.version == 11;
+    const bool may_stream = of->way.route->streams && in_pieces;
+    const std::string elsewhere = needs_a_connection(what, may_stream, of->watches() && in_pieces);
     if (!elsewhere.empty())
         return conclude(*of, dispatcher_.counts_of(what.method), id_text, false,
                         failure{errc::unsupported, elsewhere});
-    of->streams = may_stream && asks_to_stream(what);
+    of->streams = of->watches() || (may_stream && asks_to_stream(what));
     const bool notified = of->of_messages() && what.notification();
     std::string made;
-    if (request_counts* const counts = dispatcher_.answer_at_once(what, made))
+    request_counts* const counts =
+        of->keep_alive.count() == 0 ? dispatcher_.answer_at_once(what, made) : nullptr;
+    if (counts)
         return conclude(*of, *counts, id_text, notified, std::move(made));
     if (const auto busy = too_many_under_way(dispatcher_, limits_))
         return conclude(*of, dispatcher_.counts_of(what.method), id_text, notified, *busy);
@@ -284,6 +300,8 @@ void http_conversation::conclude(exchange& of, request_counts& counts, const std
             append_reply_to(of, id_text, std::move(reply));
         return message_done(of);
     }
+    if (of.watches() && reply)
+        return begin_watch(of);
     if (of.streams && (reply || of.begun))
         return end_stream(of, reply);
     if (!reply)
@@ -296,9 +314,26 @@ void http_conversation::conclude(exchange& of, request_counts& counts, const std
     answer(of, std::move(made));
 }
 
+void http_conversation::end_input(inbox::ending)
+{
+    in_.end();
+    for (const auto& each : std::exchange(watching_, {}))
+        answer(*each->of(), {.body = {}});
+}
+
+void http_conversation::caught_up()
+{
+    if (watching_.empty() || is_backed_up())
+        return;
+    const auto all = watching_; // what they write may fill the outbox, but ends nothing
+    for (const auto& each : all)
+        each->catch_up();
+}
+
 void http_conversation::stop()
 {
     stopped_ = true;
+    watching_.clear();
     reading_.reset();
     const auto in_flight = calls_; // a call may end, and leave calls_, as soon as it is told
     for (const auto& one : in_flight)

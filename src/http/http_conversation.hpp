@@ -12,6 +12,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <vector>
 
 namespace warmd {
 
@@ -20,11 +21,18 @@ namespace warmd {
 /// as many as max_in_flight, and are answered in the order they came in. A hang-up cancels what
 /// runs.
 ///
-/// What needs a connection of its own (subscribe, `$/cancelRequest`, and stream but on routes that
-/// stream) is refused by name.
+/// What needs a connection of its own (`$/cancelRequest`, subscribe but on the route that watches,
+/// and stream but on routes that stream) is refused by name.
+///
+/// A response that watches goes on until the connection ends. Events are dropped for a client that
+/// does not read, which learns how many once it does.
+///
+/// Who asked through a proxy that says so (Forwarded, X-Forwarded-For) is nobody's user, whoever
+/// runs the proxy.
 class http_conversation final : public conversation {
 public:
     static constexpr std::size_t max_queued_output = 4 * 1024 * 1024;
+    static constexpr std::size_t most_watching = 16; ///< responses
 
     /// `guard`: looks at each request before it is taken; null: the kernel knows who asks.
     http_conversation(carrier& by, const dispatcher& methods, const session_limits& limits,
@@ -33,17 +41,17 @@ public:
 
     std::span<char> space() override { return in_.space(); }
     void filled(std::size_t bytes) override;
-    void end_input(inbox::ending) override { in_.end(); }
+    void end_input(inbox::ending) override;
     void refuse_input(const failure& why) override;
 
     standing work(turn& left) override;
     bool has_room() const noexcept override;
-    std::size_t in_flight() const noexcept override { return calls_.size(); }
-    bool in_use() const noexcept override { return !calls_.empty(); }
+    std::size_t in_flight() const noexcept override { return calls_.size() + watching_.size(); }
+    bool in_use() const noexcept override { return in_flight() != 0; }
     std::size_t held_back() const noexcept override { return held_back_; }
     bool in_frame() const noexcept override { return in_.in_request(); }
     std::uint64_t frames() const noexcept override { return in_.requests(); }
-    void caught_up() override {}
+    void caught_up() override;
     void stop() override;
 
 private:
@@ -53,6 +61,7 @@ private:
 
     std::shared_ptr<http_conversation> self();
     std::size_t written() const noexcept { return out_.unsent() + held_back_; }
+    bool is_backed_up() const noexcept { return written() > max_queued_output; }
     standing take_next(turn& left);
     void take(http_request&& request, turn& left);
     void answer_unread(unsigned status, const failure& why);
@@ -69,6 +78,8 @@ private:
     void message_done(exchange& of);
     void answer(exchange& of, http_reply reply);
     void send_event(exchange& of, std::string_view data);
+    void begin_watch(exchange& of);
+    bool send_watched(exchange& of, std::string_view event);
     void end_stream(exchange& of, const result<std::string>& reply);
     bool write_stream(exchange& of);
     void write_what_is_next();
@@ -86,6 +97,7 @@ private:
     std::deque<std::shared_ptr<exchange>> exchanges_; // not answered, in their order
     std::unique_ptr<reading> reading_;                // of the last one's body
     std::set<std::shared_ptr<call>> calls_;           // in flight
+    std::vector<std::shared_ptr<call>> watching_;     // answered, and still told of events
     std::size_t held_back_ = 0; // bytes of answers that wait for those before them
     std::uint64_t number_ = 0;  // of the last request
     bool stopped_ = false;

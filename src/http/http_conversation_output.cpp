@@ -68,7 +68,7 @@ void http_conversation::write_what_is_next()
 
 void http_conversation::send_event(exchange& of, std::string_view data)
 {
-    if (stopped_ || !of.streams)
+    if (stopped_ || !of.streams || of.reply)
         return;
     const std::string event = event_of(data);
     of.begun = true;
@@ -76,6 +76,22 @@ void http_conversation::send_event(exchange& of, std::string_view data)
     held_back_ += event.size();
     write_what_is_next();
     by_.wrote();
+}
+
+/// In the place of the result, which says what the client has asked for itself.
+void http_conversation::begin_watch(exchange& of)
+{
+    of.begun = true;
+    write_what_is_next();
+}
+
+/// False: dropped.
+bool http_conversation::send_watched(exchange& of, std::string_view event)
+{
+    if (is_backed_up())
+        return false;
+    send_event(of, event);
+    return true;
 }
 
 /// In the place of a result, which has been told, the word that it is all; or the failure.

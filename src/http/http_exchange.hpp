@@ -9,7 +9,10 @@
 #include <boost/json.hpp>
 
 #include <algorithm>
+#include <charconv>
 #include <chrono>
+#include <cmath>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -29,13 +32,21 @@ struct http_conversation::exchange {
               .keeps_alive = request.keep_alive(),
               .head_only = request.method() == beast_http::verb::head,
               .id = id_of(request, connection, number)},
+          through_proxy(request.find(beast_http::field::forwarded) != request.end() ||
+                        request.find("X-Forwarded-For") != request.end()),
           asked(std::string(request.method_string()) + ' ' + shortened(request.target()))
     {
     }
 
     bool of_messages() const { return way.route && way.route->takes == http_route::body::messages; }
 
+    bool watches() const { return way.route && way.route->watches; }
+    /// The header x-warmd-keep-alive; false: it is no time.
+    bool read_keep_alive(const http_request& request);
+
     http_manner how;
+    bool through_proxy = false; // it says who asked, and who is at the other end is the proxy
+    std::chrono::nanoseconds keep_alive{0};
     std::string asked; // for the log
     routed way{};
     bool go_on = false;       // no response: "100 Continue"
@@ -68,6 +79,22 @@ private:
     }
 };
 
+/// Seconds, as the parameter keep_alive has them.
+inline bool http_conversation::exchange::read_keep_alive(const http_request& request)
+{
+    constexpr double longest = 1e9; // as of every time in a request: as good as for ever
+    const std::string_view said = request["x-warmd-keep-alive"];
+    if (said.empty())
+        return true;
+    double seconds = 0;
+    const auto [end, fault] = std::from_chars(said.data(), said.data() + said.size(), seconds);
+    if (fault != std::errc() || end != said.data() + said.size() || !(seconds >= 0))
+        return false;
+    keep_alive = std::chrono::nanoseconds(
+        static_cast<std::int64_t>(std::ceil(std::min(seconds, longest) * 1e9)));
+    return true;
+}
+
 /// A body on its way to be parameters or messages; in the end what that took is given back.
 struct http_conversation::reading {
     reading(std::shared_ptr<exchange> one, std::string text)
@@ -98,7 +125,37 @@ public:
     {
     }
     const json::value& id() const noexcept override { return id_; }
-    void notify(std::string_view, std::string) override {}
+    unsigned peer_uid() const noexcept override
+    {
+        return of_->through_proxy ? peer_name::no_user : stoppable_request::peer_uid();
+    }
+    std::chrono::nanoseconds keep_alive() const noexcept override { return of_->keep_alive; }
+    void notify(std::string_view name, std::string params) override
+    {
+        if (!of_->watches() || name != "event")
+            return;
+        asio::dispatch(executor_, [self = shared_from_this(), this, params = std::move(params)] {
+            const auto owner = owner_.lock();
+            if (owner && (running() || kept_) && !owner->send_watched(*of_, params))
+                ++dropped_;
+        });
+    }
+    bool outlive_reply(std::function<void(std::size_t)> caught_up) override
+    {
+        const auto owner = owner_.lock();
+        if (!owner || !running() || !of_->watches() || owner->watching_.size() == most_watching)
+            return false;
+        owner->watching_.push_back(std::static_pointer_cast<call>(shared_from_this()));
+        kept_ = true;
+        caught_up_ = std::move(caught_up);
+        return true;
+    }
+    /// The client reads again.
+    void catch_up()
+    {
+        if (const std::size_t dropped = std::exchange(dropped_, 0); dropped != 0 && caught_up_)
+            caught_up_(dropped);
+    }
     void chunk(std::string text) override
     {
         asio::dispatch(executor_, [self = shared_from_this(), this, text = std::move(text)] {
@@ -120,6 +177,10 @@ private:
     const json::value id_;
     const bool notified_;
     const std::string id_text_;
+
+    bool kept_ = false;                          // notify() has an effect after the result, too
+    std::function<void(std::size_t)> caught_up_; // kept_ only
+    std::size_t dropped_ = 0;                    // events, since caught_up_ was told
 };
 
 } // namespace warmd

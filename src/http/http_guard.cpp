@@ -43,12 +43,12 @@ bool is_preflight(const http_request& request)
 
 http_reply preflight_answer()
 {
-    return {
-        .status = 204,
-        .body = {},
-        .fields = {{"Access-Control-Allow-Methods", "GET, HEAD, POST, OPTIONS"},
-                   {"Access-Control-Allow-Headers", "Authorization, Content-Type, X-Request-Id"},
-                   {"Access-Control-Max-Age", "600"}}};
+    return {.status = 204,
+            .body = {},
+            .fields = {{"Access-Control-Allow-Methods", "GET, HEAD, POST, OPTIONS"},
+                       {"Access-Control-Allow-Headers",
+                        "Authorization, Content-Type, X-Request-Id, X-Warmd-Keep-Alive"},
+                       {"Access-Control-Max-Age", "600"}}};
 }
 
 } // namespace

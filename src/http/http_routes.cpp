@@ -1,10 +1,14 @@
 #include "http/http_routes.hpp"
 
 #include "http/model_list.hpp"
+#include "http/openapi.hpp"
+#include "json/utf8_text.hpp"
 #include <warmd/json.hpp>
+#include <warmd/json_writer.hpp>
 
 #include <boost/json.hpp>
 
+#include <algorithm>
 #include <charconv>
 #include <optional>
 
@@ -29,6 +33,13 @@ http_reply metrics(std::string result, std::string_view)
     return {.body = member("text"), .type = member("content_type")};
 }
 
+constexpr query_field of_a_tokenizer[] = {
+    {.name = "model", .parameter = "model", .doc = "whose tokenizer; else the only one's"}};
+constexpr query_field of_events[] = {{.name = "types",
+                                      .parameter = "events",
+                                      .is_list = true,
+                                      .doc = "of these types, with commas between; else of all"}};
+
 constexpr http_route table[] = {
     {.verb = verb::get,
      .path = "/health",
@@ -39,7 +50,8 @@ constexpr http_route table[] = {
      .path = "/metrics",
      .doc = "for Prometheus",
      .method = "metrics",
-     .respond = metrics},
+     .respond = metrics,
+     .gives = "text/plain"},
     {.verb = verb::get,
      .path = "/v1/models",
      .doc = "the models that have names, and those that are resident",
@@ -63,6 +75,48 @@ constexpr http_route table[] = {
      .method = "chat_completions",
      .streams = true},
     {.verb = verb::post,
+     .path = "/tokenize",
+     .doc = "a text's tokens, as vLLM has them; the same under /v1, as the next two",
+     .takes = http_route::body::parameters,
+     .method = "tokenize_prompt"},
+    {.verb = verb::post,
+     .path = "/v1/tokenize",
+     .doc = "the same as /tokenize",
+     .takes = http_route::body::parameters,
+     .method = "tokenize_prompt"},
+    {.verb = verb::post,
+     .path = "/detokenize",
+     .doc = "the text of tokens",
+     .takes = http_route::body::parameters,
+     .method = "detokenize_tokens"},
+    {.verb = verb::post,
+     .path = "/v1/detokenize",
+     .doc = "the same as /detokenize",
+     .takes = http_route::body::parameters,
+     .method = "detokenize_tokens"},
+    {.verb = verb::get,
+     .path = "/tokenizer_info",
+     .doc = "a tokenizer's special tokens, and the chat template",
+     .method = "tokenizer_info",
+     .query = of_a_tokenizer},
+    {.verb = verb::get,
+     .path = "/v1/tokenizer_info",
+     .doc = "the same as /tokenizer_info",
+     .method = "tokenizer_info",
+     .query = of_a_tokenizer},
+    {.verb = verb::get,
+     .path = "/events",
+     .doc = "what happens, as it happens: the method subscribe as Server-Sent Events",
+     .method = "subscribe",
+     .watches = true,
+     .query = of_events,
+     .gives = "text/event-stream"},
+    {.verb = verb::get,
+     .path = "/openapi.json",
+     .doc = "all of this, as an OpenAPI document",
+     .method = "rpc.discover",
+     .respond = openapi},
+    {.verb = verb::post,
      .path = "/rpc",
      .doc = "one JSON-RPC request, or an array of them; the status says nothing of their success",
      .takes = http_route::body::messages},
@@ -79,13 +133,13 @@ std::optional<unsigned> digit(char c)
     return end == &c ? std::nullopt : std::optional(value);
 }
 
-/// RFC 3986 §2.1. Nothing: a '%' that is not followed by two digits.
-std::optional<std::string> decoded(std::string_view text)
+/// RFC 3986 §2.1; in a query a '+' is a space. Nothing: a '%' that is not followed by two digits.
+std::optional<std::string> decoded(std::string_view text, bool of_a_query = false)
 {
     std::string plain;
     for (std::size_t i = 0; i != text.size(); ++i) {
         if (text[i] != '%') {
-            plain += text[i];
+            plain += of_a_query && text[i] == '+' ? ' ' : text[i];
             continue;
         }
         if (text.size() - i < 3)
@@ -107,6 +161,60 @@ std::string_view path_of(std::string_view target)
         target = path == target.npos ? "/" : target.substr(path);
     }
     return target.substr(0, target.find('?'));
+}
+
+std::string_view query_of(std::string_view target)
+{
+    const std::size_t mark = target.find('?');
+    return mark == target.npos ? std::string_view() : target.substr(mark + 1);
+}
+
+/// What stands before `mark`, which goes, too.
+std::string_view take_until(char mark, std::string_view& text)
+{
+    const std::size_t end = std::min(text.find(mark), text.size());
+    const std::string_view taken = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
+    return taken;
+}
+
+void write_value(json_writer& to, const query_field& of, std::string_view value)
+{
+    to.key(of.parameter);
+    if (!of.is_list) {
+        to.value(value);
+        return;
+    }
+    to.begin_array();
+    while (!value.empty())
+        if (const std::string_view one = take_until(',', value); !one.empty())
+            to.value(one);
+    to.end_array();
+}
+
+/// The parameters that a query gives, JSON text: "a=b&c=d". invalid_params names what the route
+/// does not take.
+result<std::string> parameters_of(const http_route& route, std::string_view query)
+{
+    std::string text;
+    json_writer to(text);
+    to.begin_object();
+    while (!query.empty()) {
+        std::string_view value = take_until('&', query);
+        const auto name = decoded(take_until('=', value), true);
+        const auto plain = decoded(value, true);
+        if (!name || !plain)
+            return failure{errc::invalid_request, "this is no query: " + shortened(value)};
+        const auto known = std::ranges::find(route.query, *name, &query_field::name);
+        if (known != route.query.end())
+            write_value(to, *known, as_utf8(*plain));
+        else if (!name->empty())
+            return failure{.code = errc::invalid_params,
+                           .detail = "unknown parameter '" + shortened(*name) + "' in the query",
+                           .param = as_utf8(*name)};
+    }
+    to.end_object();
+    return text;
 }
 
 /// What follows the path; nothing: this route is for others.
@@ -138,7 +246,14 @@ std::variant<routed, http_reply> route_of(const http_request& request)
                 return failed({errc::invalid_request, "a '%' in the path is followed by two "
                                                       "hexadecimal digits: " +
                                                           shortened(path)});
-            return routed{&route, std::move(*plain)};
+            routed found{&route, std::move(*plain), {}};
+            if (route.query.empty() || query_of(request.target()).empty())
+                return found;
+            auto parameters = parameters_of(route, query_of(request.target()));
+            if (!parameters)
+                return failed(parameters.error());
+            found.parameters = std::move(*parameters);
+            return found;
         }
         allowed += allowed.empty() ? "" : ", ";
         allowed += route.verb == verb::get ? "GET, HEAD" : "POST";

@@ -12,6 +12,14 @@
 
 namespace warmd {
 
+/// A parameter that may stand in a query.
+struct query_field {
+    std::string_view name;      ///< there
+    std::string_view parameter; ///< of the method: a string, or an array of them
+    bool is_list = false;       ///< "a,b"
+    std::string_view doc{};     ///< half a sentence
+};
+
 /// One path that one verb may be used on.
 struct http_route {
     enum class body {
@@ -27,13 +35,19 @@ struct http_route {
     /// The response for a method's result, JSON text; null: as it is. The argument is decoded.
     http_reply (*respond)(std::string result, std::string_view argument) = nullptr;
     bool streams = false; ///< with the parameter stream: true, its chunks are Server-Sent Events
+    /// The response has no end: what the method notifies of after its result, as Server-Sent
+    /// Events.
+    bool watches = false;
+    std::span<const query_field> query{};        ///< body::none only; empty: a query says nothing
+    std::string_view gives = "application/json"; ///< type of a response that is no failure
 };
 
 std::span<const http_route> http_routes() noexcept;
 
 struct routed {
     const http_route* route;
-    std::string argument; ///< percent-decoded
+    std::string argument;   ///< percent-decoded
+    std::string parameters; ///< what the query gives, JSON text; empty: nothing
 };
 /// Where a request goes; or the response that says why it goes nowhere (404, 405), or what may be
 /// asked there (OPTIONS).

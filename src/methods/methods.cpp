@@ -4,13 +4,14 @@
 #include "methods/openrpc.hpp"
 #include "wire/conversation.hpp"
 
+#include <algorithm>
 #include <unistd.h>
 
 namespace warmd {
 
 acquire_options begin_request(const about_request& about, const peer& from)
 {
-    acquire_options options{.keep_alive = about.keep_alive};
+    acquire_options options{.keep_alive = std::max(about.keep_alive, from->keep_alive())};
     if (about.timeout)
         from->set_timeout(*about.timeout);
     if (about.progress)

@@ -28,6 +28,9 @@ public:
     virtual unsigned peer_uid() const noexcept = 0;
     /// The number of the connection, which no other has; 0: it came on none.
     virtual std::uint64_t origin() const noexcept { return 0; }
+    /// How long the request's envelope wants its model to stay loaded; its parameters may want
+    /// longer.
+    virtual std::chrono::nanoseconds keep_alive() const noexcept { return {}; }
     /// Sends a notification unless the reply has been sent or the client has gone. Any thread;
     /// those sent from one thread arrive in order, and before the reply if sent before the handler
     /// returned. `params`: JSON text.

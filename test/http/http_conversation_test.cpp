@@ -327,3 +327,27 @@ BOOST_AUTO_TEST_CASE(a_result_larger_than_replies_may_be_is_413)
     BOOST_TEST(said.result_int() == 413U);
     BOOST_TEST(error_code_of(said) == "too_large");
 }
+
+BOOST_AUTO_TEST_CASE(a_header_says_how_long_the_model_is_to_stay)
+{
+    http_carried c;
+    const auto kept = [&](const std::string& header) {
+        return c.ask(post("/rpc/who", "", header));
+    };
+    BOOST_TEST(kept("x-warmd-keep-alive: 1.5\r\n").body() == "[1,1.500000]");
+    BOOST_TEST(kept("").body() == "[1,0.000000]");
+    for (const char* each : {"1s", "-1", "nan", "1 2"}) {
+        const auto said = kept("x-warmd-keep-alive: " + std::string(each) + "\r\n");
+        BOOST_TEST(said.result_int() == 400U, each);
+        BOOST_TEST(parse_json(said.body()).value().at("error").at("param") ==
+                   json::value("x-warmd-keep-alive"));
+    }
+}
+
+BOOST_AUTO_TEST_CASE(who_asks_through_a_proxy_is_nobodys_user)
+{
+    http_carried c;
+    const std::string nobody = std::to_string(peer_name::no_user);
+    for (const char* each : {"Forwarded: for=127.0.0.1\r\n", "X-Forwarded-For: 10.0.0.1\r\n"})
+        BOOST_TEST(c.ask(post("/rpc/who", "", each)).body() == '[' + nobody + ",0.000000]");
+}

@@ -53,6 +53,11 @@ struct http_carried : carrier {
         add("health", [this](json::object, std::shared_ptr<request_peer>) -> answer_of {
             co_return R"({"status":")" + status + R"(","ready":true})";
         });
+        add("who", [](json::object, std::shared_ptr<request_peer> from) -> answer_of {
+            const std::chrono::duration<double> kept = from->keep_alive();
+            co_return '[' + std::to_string(from->peer_uid()) + ',' + std::to_string(kept.count()) +
+                ']';
+        });
         add("metrics", [](json::object, std::shared_ptr<request_peer>) -> answer_of {
             co_return R"({"content_type":"text/plain; version=0.0.4","text":"warmd_x 1\n"})";
         });

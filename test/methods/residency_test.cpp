@@ -31,11 +31,16 @@ BOOST_FIXTURE_TEST_CASE(models_lists_every_member_of_every_entry, daemon_of_test
     const json::value made = result_of("models");
     const json::array& rows = made.at("models").as_array();
     BOOST_REQUIRE(rows.size() == 2U);
-    BOOST_TEST(
-        (names_in(rows[0]) ==
-         names{"key", "model", "computes", "max_model_len", "state", "bytes", "shared_bytes", "estimated_bytes",
-               "leases", "waiters", "pinned", "load_seconds", "idle_seconds", "expires_in_seconds",
-               "generation", "calls", "running", "queued_tokens", "kv_bytes", "tokenizer"}));
+    BOOST_TEST((names_in(rows[0]) == names{"key",          "model",
+                                           "computes",     "max_model_len",
+                                           "state",        "bytes",
+                                           "shared_bytes", "estimated_bytes",
+                                           "leases",       "waiters",
+                                           "pinned",       "load_seconds",
+                                           "idle_seconds", "expires_in_seconds",
+                                           "generation",   "calls",
+                                           "running",      "queued_tokens",
+                                           "kv_bytes",     "tokenizer"}));
     BOOST_TEST(rows[0].at("model").at("base").as_string() == "b"); // least recently used first
     BOOST_TEST(rows[0].at("pinned") == json::value(true));
     BOOST_TEST(rows[1].at("pinned") == json::value(false));
