@@ -3,8 +3,8 @@
 #include "app/supervision.hpp"
 #include "base/text.hpp"
 #include "hf/hf_loader.hpp"
+#include "server/http_token.hpp"
 #include "system/allowed_roots.hpp"
-#include "system/http_token.hpp"
 #include "system/prompt_thread.hpp"
 #include "system/worker_pool.hpp"
 
@@ -189,7 +189,7 @@ int application::run()
 /// Leaves the token for clients to find, now that the socket is ours, and so what is beside it.
 result<void> application::tell_token()
 {
-    if (options_.server.http.listen.empty() || options_.http_token_file)
+    if (!options_.server.http.any() || options_.http_token_file)
         return {};
     return write_http_token(http_token_path(options_.server.socket_path),
                             options_.server.http.token);

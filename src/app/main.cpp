@@ -1,7 +1,7 @@
 // warmd, the daemon: how the process is set up before it serves.
 
 #include "app/application.hpp"
-#include "system/http_token.hpp"
+#include "server/http_token.hpp"
 #include "system/process.hpp"
 
 #include <sys/stat.h>
@@ -17,7 +17,7 @@ using namespace warmd;
 /// What HTTP clients over TCP have to know; "" if there are none.
 result<std::string> token_for(const daemon_options& options)
 {
-    if (options.server.http.listen.empty())
+    if (!options.server.http.any())
         return std::string();
     return options.http_token_file ? read_http_token(*options.http_token_file)
                                    : result<std::string>(new_http_token());
@@ -40,6 +40,7 @@ int serve_as_told(int count, char** arguments)
         options.server.listening_socket = *manager->listening;
         options.server.socket_path = manager->socket_path;
     }
+    options.server.http.listening_sockets = manager->http;
     if (auto token = token_for(options); !token) {
         std::cerr << "warmd: " << token.error().detail << '\n';
         return could_not_serve;

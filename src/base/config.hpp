@@ -103,9 +103,13 @@ struct tcp_address {
 
 /// HTTP over TCP: on loopback addresses, for who knows the token.
 struct http_rules {
-    std::vector<tcp_address> listen;  ///< none: no TCP at all
-    std::string token;                ///< not empty if there are any
-    std::vector<std::string> origins; ///< of browsers' pages that may ask
+    std::vector<tcp_address> listen;
+    std::vector<int> listening_sockets; ///< that listen already and are now ours
+    std::string token;                  ///< not empty if there are any of either
+    std::vector<std::string> origins;   ///< of browsers' pages that may ask
+
+    /// Whether there is any TCP.
+    bool any() const { return !listen.empty() || !listening_sockets.empty(); }
 };
 
 struct server_config {

@@ -5,6 +5,9 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <chrono>
 #include <exception>
 
@@ -17,6 +20,14 @@ using asio::ip::tcp;
 /// After a failed accept (EMFILE and the like) it would fail again at once.
 constexpr std::chrono::milliseconds pause_after_failure{500};
 
+failure no_loopback_address(const std::string& found)
+{
+    return {errc::invalid_params,
+            found + " is no loopback address (127.0.0.1, [::1]): warmd speaks HTTP to this "
+                    "machine only; for others put a proxy with TLS before it (nginx, HAProxy), or "
+                    "a tunnel (ssh -L)"};
+}
+
 } // namespace
 
 loopback_listener::loopback_listener(const io_executor& executor, logger log, admission admit)
@@ -25,16 +36,31 @@ loopback_listener::loopback_listener(const io_executor& executor, logger log, ad
 {
 }
 
+result<void> loopback_listener::take_over(int listening)
+{
+    sockaddr_storage bound{};
+    socklen_t size = sizeof bound;
+    const bool known = ::getsockname(listening, reinterpret_cast<sockaddr*>(&bound), &size) == 0;
+    error_code ec;
+    acceptor_.assign(known && bound.ss_family == AF_INET6 ? tcp::v6() : tcp::v4(), listening, ec);
+    const tcp::endpoint where = ec ? tcp::endpoint() : acceptor_.local_endpoint(ec);
+    if (!ec && where.address().is_loopback())
+        return {};
+    if (ec) {
+        ::close(listening);
+        return failure{errc::invalid_params,
+                       "the socket 'http' that was passed cannot be served on: " + ec.message()};
+    }
+    close();
+    return no_loopback_address("the socket 'http' at " + where.address().to_string());
+}
+
 result<void> loopback_listener::listen(const tcp_address& where)
 {
     error_code ec;
     const auto address = asio::ip::make_address(where.host, ec);
     if (ec || !address.is_loopback())
-        return failure{errc::invalid_params,
-                       "--http " + where.host +
-                           " is no loopback address (127.0.0.1, [::1]): warmd speaks HTTP to this "
-                           "machine only; for others put a proxy with TLS before it (nginx, "
-                           "HAProxy), or a tunnel (ssh -L)"};
+        return no_loopback_address("--http " + where.host);
     const tcp::endpoint endpoint(address, where.port);
     acceptor_.open(endpoint.protocol(), ec);
     if (!ec)

@@ -27,6 +27,8 @@ public:
     /// invalid_params: `where` is no loopback address, or taken; permission_denied: a port that is
     /// for root.
     result<void> listen(const tcp_address& where);
+    /// The same of a socket that listens already, and is its own from then on.
+    result<void> take_over(int listening);
     void start();
     /// Accepts nobody any more. May be called again.
     void close();

@@ -50,20 +50,27 @@ result<void> service::impl::start()
 
 result<void> service::impl::listen_on_tcp()
 {
-    if (!config_.http.listen.empty() && config_.http.token.empty())
+    if (config_.http.any() && config_.http.token.empty())
         return failure{errc::invalid_params, "HTTP over TCP needs a token"};
-    for (const tcp_address& each : config_.http.listen) {
-        over_tcp_.push_back(std::make_shared<loopback_listener>(
-            executor_, log_, [self = weak_from_this()](int socket) {
-                if (const auto here = self.lock())
-                    here->admit_over_tcp(socket);
-                else
-                    ::close(socket);
-            }));
-        if (auto listening = over_tcp_.back()->listen(each); !listening)
+    for (const int each : config_.http.listening_sockets)
+        if (auto listening = one_more_over_tcp().take_over(each); !listening)
             return listening;
-    }
+    for (const tcp_address& each : config_.http.listen)
+        if (auto listening = one_more_over_tcp().listen(each); !listening)
+            return listening;
     return {};
+}
+
+loopback_listener& service::impl::one_more_over_tcp()
+{
+    over_tcp_.push_back(
+        std::make_shared<loopback_listener>(executor_, log_, [self = weak_from_this()](int socket) {
+            if (const auto here = self.lock())
+                here->admit_over_tcp(socket);
+            else
+                ::close(socket);
+        }));
+    return *over_tcp_.back();
 }
 
 std::vector<std::string> service::impl::urls() const

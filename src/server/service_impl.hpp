@@ -61,6 +61,7 @@ private:
     void serve(int socket, unsigned uid, int pid, const http_guard* guard);
     std::optional<failure> full() const;
     result<void> listen_on_tcp();
+    loopback_listener& one_more_over_tcp();
     void stop_accepting();
     void ring_if_ended();
     void look_later();

@@ -1,5 +1,6 @@
 #include "system/service_manager.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <cstddef>
@@ -60,29 +61,54 @@ std::string path_of(int socket)
     return {address.sun_path, ::strnlen(address.sun_path, sizeof address.sun_path)};
 }
 
-/// The one socket that was passed, if any. All of them are made close-on-exec, as sd_listen_fds(3)
-/// does.
-result<std::optional<int>> passed_socket(const std::string& pid, const std::string& count)
+/// What is unfit about it for the daemon's own socket; "": nothing.
+std::string fault_of(int socket)
 {
-    const auto sockets = number(count);
-    if (!is_us(pid) || !sockets || *sockets == 0)
-        return std::nullopt;
-    if (*sockets != 1)
-        return failure{errc::invalid_params, "the service manager passed " + count +
-                                                 " sockets (LISTEN_FDS); warmd serves on one"};
-    const auto unfit = [](const std::string& why) {
-        return failure{errc::invalid_params,
-                       "the socket that the service manager passed cannot be served on: " + why};
-    };
-    const int flags = ::fcntl(first_passed, F_GETFD);
-    if (flags < 0 || ::fcntl(first_passed, F_SETFD, flags | FD_CLOEXEC) != 0)
-        return unfit(system_reason());
-    if (option_of(first_passed, SO_DOMAIN) != AF_UNIX ||
-        option_of(first_passed, SO_TYPE) != SOCK_STREAM ||
-        option_of(first_passed, SO_ACCEPTCONN) != 1 || !path_of(first_passed).starts_with('/'))
-        return unfit(
-            "it is no Unix stream socket that listens at a path (ListenStream=/a/path, Accept=no)");
-    return first_passed;
+    if (option_of(socket, SO_DOMAIN) != AF_UNIX || option_of(socket, SO_TYPE) != SOCK_STREAM ||
+        option_of(socket, SO_ACCEPTCONN) != 1 || !path_of(socket).starts_with('/'))
+        return "it is no Unix stream socket that listens at a path (ListenStream=/a/path, "
+               "Accept=no)";
+    return {};
+}
+
+/// The same for HTTP.
+std::string fault_over_tcp(int socket)
+{
+    const int domain = option_of(socket, SO_DOMAIN);
+    if ((domain != AF_INET && domain != AF_INET6) || option_of(socket, SO_TYPE) != SOCK_STREAM ||
+        option_of(socket, SO_ACCEPTCONN) != 1)
+        return "it is named http, and is no TCP socket that listens "
+               "(ListenStream=127.0.0.1:8080, Accept=no)";
+    return {};
+}
+
+/// Takes the sockets that were passed: each is made close-on-exec, as sd_listen_fds(3) does.
+/// `names`: in their order, with colons between; they may be fewer.
+result<void> take_sockets(service_manager& into, long long count, std::string_view names)
+{
+    for (int each = first_passed; each != first_passed + count; ++each) {
+        const std::size_t end = std::min(names.find(':'), names.size());
+        const std::string_view name = names.substr(0, end);
+        names.remove_prefix(std::min(end + 1, names.size()));
+        const int flags = ::fcntl(each, F_GETFD);
+        const bool ours = flags >= 0 && ::fcntl(each, F_SETFD, flags | FD_CLOEXEC) == 0;
+        const std::string fault = !ours            ? system_reason()
+                                  : name == "http" ? fault_over_tcp(each)
+                                                   : fault_of(each);
+        if (!fault.empty())
+            return failure{errc::invalid_params,
+                           "the socket that the service manager passed cannot be served on: " +
+                               fault};
+        if (name == "http")
+            into.http.push_back(each);
+        else if (std::exchange(into.listening, each))
+            return failure{errc::invalid_params,
+                           "the service manager passed several Unix sockets (LISTEN_FDS); warmd "
+                           "serves on one, and on those that are named http"};
+    }
+    if (into.listening)
+        into.socket_path = path_of(*into.listening);
+    return {};
 }
 
 } // namespace
@@ -137,15 +163,12 @@ result<service_manager> service_manager::found()
 {
     const std::string address = taken("NOTIFY_SOCKET"), watchdog = taken("WATCHDOG_USEC"),
                       watched = taken("WATCHDOG_PID");
-    const std::string pid = taken("LISTEN_PID"), count = taken("LISTEN_FDS");
-    taken("LISTEN_FDNAMES");
+    const std::string pid = taken("LISTEN_PID"), count = taken("LISTEN_FDS"),
+                      names = taken("LISTEN_FDNAMES");
     service_manager manager;
-    auto passed = passed_socket(pid, count);
-    if (!passed)
-        return passed.error();
-    manager.listening = *passed;
-    if (*passed)
-        manager.socket_path = path_of(**passed);
+    if (is_us(pid))
+        if (auto sound = take_sockets(manager, number(count).value_or(0), names); !sound)
+            return sound.error();
     if (address.empty())
         return manager;
     auto notify = notify_socket::open(address);

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace warmd {
 
@@ -42,11 +43,12 @@ struct service_manager {
     std::optional<int>
         listening; ///< a Unix stream socket that listens already, close-on-exec; ours to close
     std::string socket_path; ///< of that one
+    std::vector<int> http;   ///< those that were passed under the name `http`, close-on-exec; ours
     std::string deaf;        ///< why it cannot be notified, though it should be; "": no trouble
 
     /// Reads the environment and clears it, so that nobody started from here takes it for his own.
-    /// Fails if a socket was passed that cannot be served on, or several. REQUIRES: called once,
-    /// while no other thread runs.
+    /// Fails if a Unix socket was passed that cannot be served on, or several. REQUIRES: called
+    /// once, while no other thread runs.
     static result<service_manager> found();
 };
 

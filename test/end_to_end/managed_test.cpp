@@ -10,7 +10,11 @@
 #include <boost/json.hpp>
 #include <boost/test/unit_test.hpp>
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
 #include <csignal>
+#include <fstream>
 #include <map>
 
 using namespace warmd;
@@ -37,13 +41,18 @@ struct listening_socket {
 };
 
 struct managed_place {
-    /// Starts warmd with what a manager would set. `passed`: becomes descriptor 3.
+    /// Starts warmd with what a manager would set. `passed` becomes descriptor 3, `http` 4.
     program start(std::vector<std::string> options, std::vector<std::string> environment = {},
-                  int passed = -1)
+                  int passed = -1, int http = -1)
     {
         environment.push_back("NOTIFY_SOCKET=" + manager.address());
-        const std::string pass = passed < 0 ? "" : "LISTEN_PID=$$ LISTEN_FDS=1 ";
-        const std::string moved = passed < 0 ? "" : " 3<&" + std::to_string(passed);
+        const std::string pass =
+            passed < 0 ? ""
+            : http < 0 ? "LISTEN_PID=$$ LISTEN_FDS=1 "
+                       : "LISTEN_PID=$$ LISTEN_FDS=2 LISTEN_FDNAMES=warmd.socket:http ";
+        std::string moved = passed < 0 ? "" : " 3<&" + std::to_string(passed);
+        if (http >= 0)
+            moved += " 4<&" + std::to_string(http);
         options.insert(options.begin(), {"/bin/bash", "-c", pass + "exec \"$0\" \"$@\"" + moved,
                                          WARMD, "--enable-dummy", "--socket", socket});
         return program(
@@ -136,6 +145,38 @@ BOOST_FIXTURE_TEST_CASE(it_serves_on_the_socket_it_was_passed_and_leaves_its_fil
         BOOST_TEST(said.err.find("ready: listening on " + path) != std::string::npos, said.err);
         BOOST_TEST(std::filesystem::is_socket(path));
     }
+}
+
+BOOST_FIXTURE_TEST_CASE(a_socket_named_http_is_served_by_its_token, managed_place)
+{
+    const std::string path = directory.path / "passed.sock";
+    const listening_socket passed(path);
+    const int http = ::socket(AF_INET, SOCK_STREAM, 0);
+    sockaddr_in at{};
+    at.sin_family = AF_INET;
+    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    BOOST_REQUIRE(::bind(http, reinterpret_cast<const sockaddr*>(&at), sizeof at) == 0);
+    BOOST_TEST(start({}, {}, passed.handle, http).result().err.find("named http") !=
+               std::string::npos); // it does not listen
+    BOOST_REQUIRE(::listen(http, 8) == 0);
+    program daemon = start({}, {}, passed.handle, http);
+    BOOST_TEST(manager.next_with("READY=1") == "READY=1\nSTATUS=ready");
+    client ask = client::connect(path, std::chrono::minutes(1)).value();
+    const std::string url(ask.call("health").value().at("http").at(0).as_string());
+    std::string token;
+    std::ifstream(directory.path / "http-token") >> token;
+    const auto status_of = [&](const std::string& header) {
+        return program(
+                   {.words = {"/usr/bin/curl", "-sS", "--noproxy", "*", "--max-time", "60", "-o",
+                              "/dev/null", "-w", "%{http_code}", "-H", header, url + "/v1/models"}})
+            .result()
+            .out;
+    };
+    BOOST_TEST(status_of("Authorization: Bearer " + token) == "200");
+    BOOST_TEST(status_of("A: b") == "401");
+    ::kill(daemon.id(), SIGTERM);
+    BOOST_TEST(daemon.result().status == 0);
+    ::close(http);
 }
 
 BOOST_FIXTURE_TEST_CASE(what_was_passed_and_is_no_listening_unix_socket_is_refused, managed_place)

@@ -1,6 +1,6 @@
 // The secret that HTTP clients over TCP have to know.
 
-#include "system/http_token.hpp"
+#include "server/http_token.hpp"
 
 #include "support/scratch.hpp"
 

@@ -1,4 +1,4 @@
-#include "system/http_token.hpp"
+#include "server/http_token.hpp"
 
 #include <sys/random.h>
 #include <sys/stat.h>
