@@ -5,8 +5,6 @@
 #include <boost/json.hpp>
 
 #include <algorithm>
-#include <cstdio>
-#include <limits>
 #include <queue>
 
 namespace warmd::hf {
@@ -39,59 +37,26 @@ std::optional<std::pair<std::string_view, std::string_view>> merged_pair(const j
 
 // -- reading ------------------------------------------------------------
 
-bpe::bpe(const json_place& document)
+bpe::bpe(const json_place& model, const vocabulary& words)
+    : prefix_(model.text_or("continuing_subword_prefix", "")),
+      suffix_(model.text_or("end_of_word_suffix", "")),
+      fuse_unknown_(model.flag("fuse_unk", false)),
+      ignore_merges_(model.flag("ignore_merges", false))
 {
     fallback_bytes_.fill(-1);
-    const json_place model = document.object("model");
-    // Files from before 2021 have no type; what they have is told apart by its members.
-    const std::string_view type =
-        model.find("merges") ? model.text_or("type", "BPE") : model.text("type");
-    if (type != "BPE") {
-        model.wrong().add(errc::unsupported, "the tokenizer model " + shortened(type) +
-                                                 " is not supported, only BPE is");
-        return;
-    }
-    const json::value* dropout = model.find("dropout");
+    const json::value* const dropout = model.find("dropout");
     if (dropout && !(dropout->is_number() && dropout->to_number<double>() == 0))
         model.wrong().add(errc::unsupported, model.place_of("dropout") + " is not supported");
-    for (const char* affix : {"continuing_subword_prefix", "end_of_word_suffix"})
-        if (!model.text_or(affix, "").empty())
-            model.wrong().add(errc::unsupported, model.place_of(affix) + " is not supported");
-    ignore_merges_ = model.flag("ignore_merges", false);
-    read_vocabulary(model);
-    read_merges(model);
-    read_unknown(model);
-    read_fallback_bytes(model);
+    read_merges(model, words);
+    if (model.find("unk_token"))
+        unknown_ = words.must_have(model, "unk_token");
+    if (model.flag("byte_fallback", false))
+        for (unsigned byte = 0; byte < 256; ++byte)
+            fallback_bytes_[byte] =
+                words.id_of(fallback_name(static_cast<unsigned char>(byte))).value_or(-1);
 }
 
-void bpe::read_vocabulary(const json_place& model)
-{
-    const json::value* found = model.find("vocab");
-    const json::object* vocabulary = found ? found->if_object() : nullptr;
-    if (!vocabulary)
-        return model.wrong().add(errc::load_failed,
-                                 model.place_of("vocab") +
-                                     " must be an object of tokens and their ids");
-    texts_.reserve(vocabulary->size());
-    by_text_.reserve(vocabulary->size());
-    by_id_.reserve(vocabulary->size());
-    for (const json::key_value_pair& entry : *vocabulary) {
-        const std::int64_t* id = entry.value().if_int64();
-        constexpr std::int64_t largest = std::numeric_limits<token_id>::max();
-        if (!id || *id < 0 || *id > largest)
-            return model.wrong().add(
-                errc::load_failed, model.place_of("vocab") + ": the id of token " +
-                                       in_short(json::string(entry.key())) +
-                                       " must be an integer from 0 to " + std::to_string(largest) +
-                                       ", found " + in_short(entry.value()));
-        texts_.emplace_back(entry.key());
-        by_text_.emplace(texts_.back(), static_cast<token_id>(*id));
-        by_id_.emplace(static_cast<token_id>(*id), &texts_.back());
-        max_id_ = std::max(max_id_, static_cast<token_id>(*id));
-    }
-}
-
-void bpe::read_merges(const json_place& model)
+void bpe::read_merges(const json_place& model, const vocabulary& words)
 {
     const json::value* found = model.find("merges");
     const json::array* merges = found ? found->if_array() : nullptr;
@@ -103,14 +68,15 @@ void bpe::read_merges(const json_place& model)
     merges_.reserve(merges->size());
     std::string problem;
     for (std::size_t rank = 0; rank < merges->size(); ++rank)
-        if (!read_merge((*merges)[rank], static_cast<std::uint32_t>(rank), problem))
+        if (!read_merge((*merges)[rank], words, static_cast<std::uint32_t>(rank), problem))
             return model.wrong().add(errc::load_failed,
                                      model.place_of("merges") + ": merge " + std::to_string(rank) +
                                          " (" + json::serialize((*merges)[rank]).substr(0, 120) +
                                          ") " + problem);
 }
 
-bool bpe::read_merge(const json::value& entry, std::uint32_t rank, std::string& problem)
+bool bpe::read_merge(const json::value& entry, const vocabulary& words, std::uint32_t rank,
+                     std::string& problem)
 {
     const auto pair = merged_pair(entry);
     if (!pair) {
@@ -118,42 +84,24 @@ bool bpe::read_merge(const json::value& entry, std::uint32_t rank, std::string& 
         return false;
     }
     const auto lookup = [&](std::string_view token) {
-        const std::optional<token_id> id = id_of(token);
+        const std::optional<token_id> id = words.id_of(token);
         if (!id)
             problem = "names the token " + in_short(json::string(token)) +
                       ", which is not in the vocabulary";
         return id;
     };
-    const std::optional<token_id> left = lookup(pair->first);
-    const std::optional<token_id> right = left ? lookup(pair->second) : left;
+    const auto& [first, second] = *pair;
+    const std::optional<token_id> left = lookup(first);
+    const std::optional<token_id> right = left ? lookup(second) : left;
+    if (right && second.size() < prefix_.size()) {
+        problem = "has a second token that is shorter than the prefix of tokens that go on";
+        return false;
+    }
     const std::optional<token_id> into =
-        right ? lookup(std::string(pair->first).append(pair->second)) : right;
+        right ? lookup(std::string(first).append(second.substr(prefix_.size()))) : right;
     if (into)
         merges_.insert_or_assign(pair_key(*left, *right), merge{rank, *into});
     return into.has_value();
-}
-
-void bpe::read_unknown(const json_place& model)
-{
-    fuse_unknown_ = model.flag("fuse_unk", false);
-    if (!model.find("unk_token"))
-        return;
-    unknown_ = id_of(model.text("unk_token"));
-    if (!unknown_)
-        model.wrong().add(errc::load_failed, model.place_of("unk_token") + " is " +
-                                                 in_short(*model.find("unk_token")) +
-                                                 ", which is not in the vocabulary");
-}
-
-void bpe::read_fallback_bytes(const json_place& model)
-{
-    if (!model.flag("byte_fallback", false))
-        return;
-    for (unsigned byte = 0; byte < 256; ++byte) {
-        char name[8];
-        std::snprintf(name, sizeof name, "<0x%02X>", byte);
-        fallback_bytes_[byte] = id_of(name).value_or(-1);
-    }
 }
 
 // -- encoding ------------------------------------------------------------
@@ -181,32 +129,20 @@ struct bpe::candidate {
     }
 };
 
-std::optional<token_id> bpe::id_of(std::string_view text) const
-{
-    const auto found = by_text_.find(text);
-    return found == by_text_.end() ? std::nullopt : std::optional(found->second);
-}
-
-const std::string* bpe::text_of(token_id id) const
-{
-    const auto found = by_id_.find(id);
-    return found == by_id_.end() ? nullptr : found->second;
-}
-
 const bpe::merge* bpe::find_merge(token_id left, token_id right) const
 {
     const auto found = merges_.find(pair_key(left, right));
     return found == merges_.end() ? nullptr : &found->second;
 }
 
-void bpe::encode(std::string_view word, std::vector<token_id>& ids) const
+void bpe::encode(std::string_view word, const vocabulary& words, std::vector<token_id>& ids) const
 {
     if (ignore_merges_)
-        if (const std::optional<token_id> whole = id_of(word)) {
+        if (const std::optional<token_id> whole = words.id_of(word)) {
             ids.push_back(*whole);
             return;
         }
-    std::vector<symbol> symbols = characters(word);
+    std::vector<symbol> symbols = characters(word, words);
     merge_all(symbols);
     for (const symbol& s : symbols)
         if (s.alive)
@@ -215,24 +151,36 @@ void bpe::encode(std::string_view word, std::vector<token_id>& ids) const
 
 /// The word's characters as tokens, linked. A character that has neither token nor bytes becomes
 /// the unknown token; a run of them becomes one with fuse_unk; without an unknown token they
-/// vanish.
-std::vector<bpe::symbol> bpe::characters(std::string_view word) const
+/// vanish. The unknown token comes before the next character's, but after its bytes.
+std::vector<bpe::symbol> bpe::characters(std::string_view word, const vocabulary& words) const
 {
     std::vector<symbol> symbols;
     symbols.reserve(word.size());
-    bool in_unknown_run = false;
+    bool unknown_waits = false;
+    const auto place_unknown = [&] {
+        if (unknown_waits)
+            symbols.push_back({*unknown_, none, none, true});
+        unknown_waits = false;
+    };
     std::size_t length = 0;
+    std::string affixed;
     for (std::size_t at = 0; at < word.size(); at += length) {
         length = utf8_length(word[at]);
-        const std::string_view character = word.substr(at, length);
-        const std::optional<token_id> known = id_of(character);
-        if (known)
+        std::string_view character = word.substr(at, length);
+        const std::string_view before = at > 0 ? prefix_ : std::string_view();
+        const std::string_view after = at + length == word.size() ? suffix_ : std::string_view();
+        if (!before.empty() || !after.empty())
+            character = affixed.assign(before).append(character).append(after);
+        if (const std::optional<token_id> known = words.id_of(character)) {
+            place_unknown();
             symbols.push_back({*known, none, none, true});
-        else if (!append_fallback_bytes(character, symbols) && unknown_ &&
-                 !(fuse_unknown_ && in_unknown_run))
-            symbols.push_back({*unknown_, none, none, true});
-        in_unknown_run = !symbols.empty() && unknown_ && !known && symbols.back().id == *unknown_;
+        } else if (!append_fallback_bytes(character, symbols) && unknown_) {
+            if (!fuse_unknown_)
+                place_unknown();
+            unknown_waits = true;
+        }
     }
+    place_unknown();
     const auto count = static_cast<std::int32_t>(symbols.size()); // max_text_bytes fits
     for (std::int32_t i = 0; i < count; ++i) {
         symbols[static_cast<std::size_t>(i)].before = i - 1;

@@ -3,9 +3,12 @@
 #include "hf/text/byte_alphabet.hpp"
 #include "hf/text/utf8.hpp"
 
+#include <algorithm>
+#include <array>
 #include <charconv>
 #include <limits>
 #include <optional>
+#include <utility>
 
 namespace warmd::hf {
 
@@ -31,6 +34,40 @@ std::optional<char> fallback_byte(std::string_view token)
     const auto [end, error] = std::from_chars(token.data() + 3, token.data() + 5, byte, 16);
     return error == std::errc() && end == token.data() + 5 ? std::optional(static_cast<char>(byte))
                                                            : std::nullopt;
+}
+
+/// `text` with each `what` replaced; an empty `what` stands before and after each character.
+std::string with(std::string_view text, std::string_view what, std::string_view by)
+{
+    std::vector<text_range> found;
+    for (std::size_t at = text.find(what); at != std::string_view::npos;) {
+        found.push_back({at, at + what.size()});
+        const std::size_t step = !what.empty()      ? what.size()
+                                 : at < text.size() ? utf8_length(text[at])
+                                                    : 1;
+        at = at + step > text.size() ? std::string_view::npos : text.find(what, at + step);
+    }
+    return replaced(text, found, by);
+}
+
+/// Without the spaces that cutting English into words left.
+std::string cleaned_up(std::string text)
+{
+    static constexpr std::array<std::pair<std::string_view, std::string_view>, 11> rules{
+        {{" .", "."},
+         {" ?", "?"},
+         {" !", "!"},
+         {" ,", ","},
+         {" ' ", "'"},
+         {" n't", "n't"},
+         {" 'm", "'m"},
+         {" do not", " don't"},
+         {" 's", "'s"},
+         {" 've", "'ve"},
+         {" 're", "'re"}}};
+    for (const auto& [what, by] : rules)
+        text = with(text, what, by);
+    return text;
 }
 
 } // namespace
@@ -65,6 +102,15 @@ void decoder::read(const json_place& fields)
                                   static_cast<std::size_t>(fields.integer("stop", 0, most))});
     } else if (type == "Metaspace") {
         steps_.emplace_back(metaspace::read(fields));
+    } else if (type == "WordPiece") {
+        steps_.emplace_back(
+            word_piece{std::string(fields.text("prefix")), fields.flag("cleanup", true)});
+    } else if (type == "BPEDecoder") {
+        steps_.emplace_back(word_ends{std::string(fields.text("suffix"))});
+    } else if (type == "CTC") {
+        steps_.emplace_back(ctc{std::string(fields.text("pad_token")),
+                                std::string(fields.text("word_delimiter_token")),
+                                fields.flag("cleanup", true)});
     } else {
         refuse_component(fields, "decoder", type);
     }
@@ -72,11 +118,13 @@ void decoder::read(const json_place& fields)
 }
 
 /// Whether each step looks at one token after the other, up to the one that makes a single text of
-/// them; after that, only its beginning may be stripped.
+/// them; after that, only its beginning may be stripped. CTC looks back at the token before.
 bool decoder::goes_on() const
 {
     bool joined = false;
     for (const step& each : steps_) {
+        if (std::holds_alternative<ctc>(each))
+            return false;
         const auto* const stripping = std::get_if<strip>(&each);
         const bool joins =
             std::holds_alternative<fuse>(each) || std::holds_alternative<byte_level>(each);
@@ -194,6 +242,47 @@ decoder::texts decoder::apply(const metaspace& rule, texts in, place& where, mat
             where.at_start && &token == &in.front() && rule.scheme != metaspace::prepend::never;
         token = search.replace_all(token, prefix ? "" : " ");
     }
+    return in;
+}
+
+decoder::texts decoder::apply(const word_piece& rule, texts in, place& where, match_budget&)
+{
+    std::size_t bytes = 0;
+    for (std::string& token : in) {
+        const bool first = where.at_start && &token == &in.front();
+        if (!first && token.starts_with(rule.prefix))
+            token.erase(0, rule.prefix.size());
+        else if (!first)
+            token.insert(0, 1, ' ');
+        if (rule.cleanup)
+            token = cleaned_up(std::move(token));
+        check_text_size(bytes += token.size());
+    }
+    return in;
+}
+
+decoder::texts decoder::apply(const word_ends& rule, texts in, place& where, match_budget&)
+{
+    std::size_t bytes = 0;
+    for (std::string& token : in) {
+        const bool last = &token == &in.back();
+        if (last && token.find(rule.suffix) != std::string::npos)
+            where.ends = ending::open; // a token after it makes the suffix a space
+        token = with(token, rule.suffix, last ? "" : " ");
+        check_text_size(bytes += token.size());
+    }
+    return in;
+}
+
+decoder::texts decoder::apply(const ctc& rule, texts in, place&, match_budget&)
+{
+    in.erase(std::unique(in.begin(), in.end()), in.end());
+    for (std::string& token : in) {
+        token = with(token, rule.padding, "");
+        if (rule.cleanup)
+            token = with(cleaned_up(std::move(token)), rule.delimiter, " ");
+    }
+    std::erase_if(in, [](const std::string& token) { return token.empty(); });
     return in;
 }
 

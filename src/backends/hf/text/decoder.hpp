@@ -11,8 +11,9 @@
 
 namespace warmd::hf {
 
-/// ByteLevel, ByteFallback, Fuse, Replace, Strip, Metaspace, and Sequences of them, in order.
-/// Anything else is `unsupported`, by name.
+/// Every decoder of tokenizers 0.23: BPEDecoder, ByteFallback, ByteLevel, CTC, Fuse, Metaspace,
+/// Replace, Strip, WordPiece, and Sequences of them, in order. Anything else is `unsupported`, by
+/// name.
 class decoder {
 public:
     /// Reads the member `decoder` of the document. Absent or null, tokens are joined by spaces.
@@ -47,7 +48,23 @@ private:
         std::size_t start; ///< at most so many at the start of each token
         std::size_t stop;  ///< and at its end
     };
-    using step = std::variant<byte_level, byte_fallback, fuse, replace, strip, metaspace>;
+    /// A token without the prefix begins a word: a space goes before it, but at the start.
+    struct word_piece {
+        std::string prefix;
+        bool cleanup; ///< whether spaces go that English text does not have
+    };
+    /// The suffix becomes a space, but in the last token.
+    struct word_ends {
+        std::string suffix;
+    };
+    /// Of equal tokens in a row one stays, without what marks padding.
+    struct ctc {
+        std::string padding;
+        std::string delimiter; ///< with `cleanup`, a space
+        bool cleanup;
+    };
+    using step = std::variant<byte_level, byte_fallback, fuse, replace, strip, metaspace,
+                              word_piece, word_ends, ctc>;
     using texts = std::vector<std::string>;
     /// What a step needs to know of the tokens' place, and finds out about their end.
     struct place {
@@ -64,6 +81,9 @@ private:
     static texts apply(const replace& rule, texts in, place& where, match_budget& budget);
     static texts apply(const strip& rule, texts in, place& where, match_budget& budget);
     static texts apply(const metaspace& rule, texts in, place& where, match_budget& budget);
+    static texts apply(const word_piece& rule, texts in, place& where, match_budget& budget);
+    static texts apply(const word_ends& rule, texts in, place& where, match_budget& budget);
+    static texts apply(const ctc& rule, texts in, place& where, match_budget& budget);
 
     std::string_view separator() const { return present_ ? "" : " "; }
 

@@ -92,8 +92,7 @@ void match_budget::spend()
 {
     constexpr unsigned calls_between_looks = 16; // a look costs as much as a short match
     if (++calls_ % calls_between_looks == 0 && thread_seconds() > deadline_)
-        throw std::runtime_error(
-            "the regular expressions of tokenizer.json take too long on this text");
+        throw std::runtime_error("the rules of tokenizer.json take too long on this text");
 }
 
 text_search::text_search(const text_pattern& pattern, match_budget& budget)
@@ -110,9 +109,21 @@ const std::vector<text_range>& text_search::find_all(std::string_view piece)
     found_.clear();
     if (matcher_)
         find_regex(piece);
+    else if (const std::string* const needle = std::get_if<std::string>(&pattern_.what_))
+        find_string(piece, *needle);
     else
-        find_string(piece, std::get<std::string>(pattern_.what_));
+        find_characters(piece, std::get<text_pattern::character_set>(pattern_.what_));
     return found_;
+}
+
+void text_search::find_characters(std::string_view piece, text_pattern::character_set members)
+{
+    std::size_t length = 0;
+    for (std::size_t at = 0; at < piece.size(); at += length) {
+        length = utf8_length(piece[at]);
+        if (members(first_code_point(piece.substr(at))))
+            found_.push_back({at, at + length});
+    }
 }
 
 void text_search::find_string(std::string_view piece, std::string_view needle)
@@ -176,11 +187,6 @@ result<regex> regex::from_pcre2(std::string_view pattern)
     return regex(code);
 }
 
-bool regex::matches_at(std::string_view text, std::size_t at) const
-{
-    return text_search::matcher(code_.get()).match_at(text, at).has_value();
-}
-
 text_pattern text_pattern::read(const json_place& fields, std::string_view name)
 {
     const json_place pattern = fields.object(name);
@@ -200,15 +206,21 @@ text_pattern text_pattern::read(const json_place& fields, std::string_view name)
 
 std::string text_search::replace_all(std::string_view piece, std::string_view by)
 {
+    return replaced(piece, find_all(piece), by);
+}
+
+std::string replaced(std::string_view text, const std::vector<text_range>& matches,
+                     std::string_view by)
+{
     std::string out;
     std::size_t copied = 0;
-    for (const text_range& match : find_all(piece)) {
-        out += piece.substr(copied, match.begin - copied);
+    for (const text_range& match : matches) {
+        out += text.substr(copied, match.begin - copied);
         out += by;
         check_text_size(out.size());
         copied = match.end;
     }
-    return out += piece.substr(copied);
+    return out += text.substr(copied);
 }
 
 void check_text_size(std::size_t bytes)

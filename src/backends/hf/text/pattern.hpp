@@ -28,10 +28,6 @@ public:
     /// Compiles a pattern in PCRE2's.
     static result<regex> from_pcre2(std::string_view pattern);
 
-    /// Whether a match begins at byte `at`. REQUIRES: valid UTF-8. Throws std::runtime_error at
-    /// PCRE2's limits.
-    bool matches_at(std::string_view text, std::size_t at) const;
-
 private:
     friend class text_search;
     struct free_code {
@@ -41,12 +37,13 @@ private:
     std::unique_ptr<pcre2_real_code_8, free_code> code_;
 };
 
-/// The processor time that regular expressions may take on one text, however many pieces it is
-/// searched in.
+/// The processor time that the rules of a tokenizer.json may take on one text, however many pieces
+/// it is cut into.
 class match_budget {
 public:
     explicit match_budget(double seconds = 10);
-    /// To be called before each match. Throws std::runtime_error when the time is used up.
+    /// To be called before each match of a pattern, and each search for a token. Throws
+    /// std::runtime_error when the time is used up.
     void spend();
 
 private:
@@ -54,17 +51,19 @@ private:
     unsigned calls_ = 0;
 };
 
-/// Either of {"String": "..."} and {"Regex": "..."}.
+/// Either of {"String": "..."} and {"Regex": "..."}, or each character of some kind.
 class text_pattern {
 public:
+    using character_set = bool (*)(char32_t) noexcept;
     explicit text_pattern(std::string needle) : what_(std::move(needle)) {}
     explicit text_pattern(regex expression) : what_(std::move(expression)) {}
+    explicit text_pattern(character_set members) : what_(members) {}
     /// Reads the member `name` of `fields`.
     static text_pattern read(const json_place& fields, std::string_view name);
 
 private:
     friend class text_search;
-    std::variant<std::string, regex> what_;
+    std::variant<std::string, regex, character_set> what_;
 };
 
 /// A pattern at work on the pieces of one text. The pattern and the budget must outlive it.
@@ -88,6 +87,7 @@ public:
 private:
     class matcher;
     friend class regex;
+    void find_characters(std::string_view piece, text_pattern::character_set members);
     void find_string(std::string_view piece, std::string_view needle);
     void find_regex(std::string_view piece);
 
@@ -96,6 +96,11 @@ private:
     std::unique_ptr<matcher> matcher_; ///< for a regular expression
     std::vector<text_range> found_;
 };
+
+/// `text` with each of `matches` (in order, without overlap) replaced. Throws std::length_error
+/// above max_text_bytes.
+std::string replaced(std::string_view text, const std::vector<text_range>& matches,
+                     std::string_view by);
 
 /// A text may not outgrow this while the rules of a tokenizer.json rewrite it: they can multiply,
 /// and nobody vouches for them.

@@ -6,6 +6,30 @@
 
 namespace warmd::hf {
 
+namespace {
+
+/// The id of a member like ["[CLS]", 101]; 0 after a complaint.
+token_id read_token(const json_place& fields, std::string_view name)
+{
+    const json::value* const found = fields.find(name);
+    const json::array* const pair = found ? found->if_array() : nullptr;
+    const std::int64_t* const id =
+        pair && pair->size() == 2 && (*pair)[0].is_string() ? (*pair)[1].if_int64() : nullptr;
+    if (id && *id >= 0 && *id <= std::numeric_limits<token_id>::max())
+        return static_cast<token_id>(*id);
+    fields.wrong().add(errc::load_failed, fields.place_of(name) + " must be a token and its id");
+    return 0;
+}
+
+/// What comes after a template would see its tokens and the text as two texts.
+void refuse_second(const json_place& fields)
+{
+    fields.wrong().add(errc::unsupported, fields.path() + ": another post-processor after a "
+                                                          "TemplateProcessing is not supported");
+}
+
+} // namespace
+
 postprocessor::postprocessor(const json_place& document)
 {
     if (document.find("post_processor"))
@@ -20,23 +44,36 @@ void postprocessor::read(const json_place& fields)
             read(member);
     } else if (type == "TemplateProcessing") {
         read_template(fields);
+    } else if (type == "BertProcessing" || type == "RobertaProcessing") {
+        read_pair(fields);
     } else if (type != "ByteLevel") {
         refuse_component(fields, "post-processor", type);
     }
 }
 
+void postprocessor::read_pair(const json_place& fields)
+{
+    if (fields.wrong())
+        return;
+    if (has_template_)
+        return refuse_second(fields);
+    before_.insert(before_.begin(), read_token(fields, "cls"));
+    after_.push_back(read_token(fields, "sep"));
+    limit_components(fields, before_.size());
+}
+
 void postprocessor::read_template(const json_place& fields)
 {
-    if (has_template_) // the second would see the first's tokens as a pair of texts
-        return fields.wrong().add(errc::unsupported,
-                                  fields.path() + ": a second TemplateProcessing is not supported");
+    if (has_template_)
+        return refuse_second(fields);
     has_template_ = true;
     const json_place special_tokens = fields.object("special_tokens");
+    std::vector<token_id> before;
     bool text_seen = false;
     for (const json_place& piece : fields.objects("single", max_components)) {
         if (piece.find("SpecialToken")) {
             read_special_token(piece.object("SpecialToken"), special_tokens,
-                               text_seen ? after_ : before_);
+                               text_seen ? after_ : before);
         } else if (piece.object("Sequence").text("id") != "A" || text_seen) {
             fields.wrong().add(errc::unsupported,
                                piece.path() +
@@ -45,6 +82,7 @@ void postprocessor::read_template(const json_place& fields)
             text_seen = true;
         }
     }
+    before_.insert(before_.begin(), before.begin(), before.end());
     if (!text_seen)
         fields.wrong().add(errc::unsupported,
                            fields.place_of("single") + " leaves the text (Sequence A) out");

@@ -9,8 +9,9 @@
 
 namespace warmd::hf {
 
-/// TemplateProcessing (at most one), ByteLevel (which only concerns offsets, and does nothing
-/// here), and Sequences of them. Anything else is `unsupported`, by name.
+/// BertProcessing, RobertaProcessing, TemplateProcessing, ByteLevel (which only concerns offsets,
+/// and does nothing here), and Sequences of them, each around what the one before it made. Anything
+/// else is `unsupported`, by name, and so is another after a TemplateProcessing.
 class postprocessor {
 public:
     /// Reads the member `post_processor` of the document, which may be absent or null.
@@ -24,6 +25,7 @@ public:
 private:
     void read(const json_place& fields);
     void read_template(const json_place& fields);
+    void read_pair(const json_place& fields);
     void read_special_token(const json_place& piece, const json_place& special_tokens,
                             std::vector<token_id>& ids) const;
 

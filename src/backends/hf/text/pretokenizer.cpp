@@ -1,10 +1,13 @@
 #include "hf/text/pretokenizer.hpp"
 
 #include "hf/text/byte_alphabet.hpp"
+#include "hf/text/characters.hpp"
+#include "hf/text/utf8.hpp"
 
 #include <algorithm>
 #include <array>
 #include <iterator>
+#include <limits>
 #include <utility>
 
 namespace warmd::hf {
@@ -44,30 +47,57 @@ void pretokenizer::read(const json_place& fields)
     if (type == "Sequence") {
         for (const json_place& member : fields.objects("pretokenizers", max_components))
             read(member);
+    } else if (type == "BertPreTokenizer") {
+        add_split(text_pattern(is_white_space), behavior::removed);
+        add_split(text_pattern(is_punctuation), behavior::isolated);
     } else if (type == "ByteLevel") {
-        if (fields.flag("add_prefix_space", true))
-            steps_.emplace_back(prepend_space{});
-        if (fields.flag("use_regex", true))
-            add_split(own_regex(gpt2_words), behavior::isolated);
-        steps_.emplace_back(spell_bytes{});
-    } else if (type == "Split") {
-        read_split(fields);
+        read_byte_level(fields);
+    } else if (type == "CharDelimiterSplit") {
+        add_split(text_pattern(read_character(fields, "delimiter", "")), behavior::removed);
     } else if (type == "Digits") {
-        add_split(own_regex("\\p{N}"), fields.flag("individual_digits", false)
-                                           ? behavior::isolated
-                                           : behavior::contiguous);
+        add_split(text_pattern(is_numeric), fields.flag("individual_digits", false)
+                                                ? behavior::isolated
+                                                : behavior::contiguous);
+    } else if (type == "FixedLength") {
+        constexpr std::int64_t most = std::numeric_limits<std::int32_t>::max();
+        steps_.emplace_back(
+            fixed_length{static_cast<std::size_t>(fields.integer_or("length", 5, 1, most))});
     } else if (type == "Metaspace") {
         const metaspace rule = metaspace::read(fields);
         steps_.emplace_back(rule);
         if (rule.split)
             add_split(text_pattern(rule.replacement), behavior::merged_with_next);
+    } else if (type == "Punctuation") {
+        add_split(text_pattern(is_punctuation),
+                  read_behavior(fields, fields.text_or("behavior", "Isolated")));
+    } else if (type == "Split") {
+        steps_.emplace_back(split{text_pattern::read(fields, "pattern"),
+                                  read_behavior(fields, fields.text("behavior")),
+                                  fields.flag("invert", false)});
+    } else if (type == "UnicodeScripts") {
+        steps_.emplace_back(by_script{});
+    } else if (type == "Whitespace") {
+        steps_.emplace_back(runs{[](char32_t c) {
+            return is_word(c) ? 1 : is_white_space(c) ? runs::none : 0;
+        }});
+    } else if (type == "WhitespaceSplit") {
+        add_split(text_pattern(is_white_space), behavior::removed);
     } else {
         refuse_component(fields, "pre-tokenizer", type);
     }
     limit_components(fields, steps_.size());
 }
 
-void pretokenizer::read_split(const json_place& fields)
+void pretokenizer::read_byte_level(const json_place& fields)
+{
+    if (fields.flag("add_prefix_space", true))
+        steps_.emplace_back(prepend_space{});
+    if (fields.flag("use_regex", true))
+        add_split(own_regex(gpt2_words), behavior::isolated);
+    steps_.emplace_back(spell_bytes{});
+}
+
+pretokenizer::behavior pretokenizer::read_behavior(const json_place& fields, std::string_view name)
 {
     using named = std::pair<std::string_view, behavior>;
     static constexpr std::array<named, 5> known{
@@ -76,13 +106,11 @@ void pretokenizer::read_split(const json_place& fields)
          {"MergedWithPrevious", behavior::merged_with_previous},
          {"MergedWithNext", behavior::merged_with_next},
          {"Contiguous", behavior::contiguous}}};
-    const std::string_view name = fields.text("behavior");
     const auto found = std::ranges::find(known, name, &named::first);
-    if (found == known.end())
-        return fields.wrong().add(errc::unsupported,
-                                  fields.place_of("behavior") + " is " + shortened(name));
-    steps_.emplace_back(
-        split{text_pattern::read(fields, "pattern"), found->second, fields.flag("invert", false)});
+    if (found != known.end())
+        return found->second;
+    fields.wrong().add(errc::unsupported, fields.place_of("behavior") + " is " + shortened(name));
+    return behavior::isolated;
 }
 
 pieces pretokenizer::operator()(std::string text, bool at_start, match_budget& budget) const
@@ -158,11 +186,80 @@ pieces pretokenizer::apply(const split& rule, const pieces& in, match_budget& bu
         }
         if (covered < piece.size())
             parts.push_back({{covered, piece.size()}, rule.invert});
-        for (const part& p : arrange(parts, rule.matches)) {
-            if (out.ends.empty() && (i > 0 || p.where.begin > 0))
-                out.at_start = false; // the start was removed
-            out.add(piece.substr(p.where.begin, p.where.end - p.where.begin));
+        for (const part& p : arrange(parts, rule.matches))
+            keep(out, in, i, p.where);
+    }
+    return out;
+}
+
+/// Adds a part of piece i to `out`.
+void pretokenizer::keep(pieces& out, const pieces& in, std::size_t i, text_range where)
+{
+    if (out.ends.empty() && (i > 0 || where.begin > 0))
+        out.at_start = false; // the start was removed
+    out.add(in.piece(i).substr(where.begin, where.end - where.begin));
+}
+
+pieces pretokenizer::apply(fixed_length rule, const pieces& in, match_budget&)
+{
+    pieces out{.at_start = in.at_start};
+    for (std::size_t i = 0; i < in.ends.size(); ++i) {
+        const std::string_view piece = in.piece(i);
+        std::size_t begin = 0;
+        std::size_t characters = 0;
+        for (std::size_t at = 0; at < piece.size();) {
+            at += utf8_length(piece[at]);
+            if (++characters < rule.characters && at < piece.size())
+                continue;
+            keep(out, in, i, {begin, at});
+            begin = at;
+            characters = 0;
         }
+    }
+    return out;
+}
+
+pieces pretokenizer::apply(runs rule, const pieces& in, match_budget&)
+{
+    pieces out{.at_start = in.at_start};
+    for (std::size_t i = 0; i < in.ends.size(); ++i) {
+        const std::string_view piece = in.piece(i);
+        std::size_t begin = 0;
+        int kind = runs::none;
+        const auto end_run = [&](std::size_t end) {
+            if (kind != runs::none)
+                keep(out, in, i, {begin, end});
+            begin = end;
+        };
+        for (std::size_t at = 0; at < piece.size(); at += utf8_length(piece[at])) {
+            const int next = rule.kind(first_code_point(piece.substr(at)));
+            if (next != kind)
+                end_run(at);
+            kind = next;
+        }
+        end_run(piece.size());
+    }
+    return out;
+}
+
+pieces pretokenizer::apply(by_script, const pieces& in, match_budget&)
+{
+    pieces out{.at_start = in.at_start};
+    for (std::size_t i = 0; i < in.ends.size(); ++i) {
+        const std::string_view piece = in.piece(i);
+        std::size_t begin = 0;
+        int script = no_script;
+        for (std::size_t at = 0; at < piece.size(); at += utf8_length(piece[at])) {
+            const int next = script_of(first_code_point(piece.substr(at)));
+            if (next == no_script || next == script)
+                continue;
+            if (script != no_script) // what comes before the first script goes (as the reference)
+                keep(out, in, i, {begin, at});
+            begin = at;
+            script = next;
+        }
+        if (script != no_script)
+            keep(out, in, i, {begin, piece.size()});
     }
     return out;
 }

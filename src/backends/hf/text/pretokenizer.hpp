@@ -1,6 +1,6 @@
 #pragma once
-// The pre-tokenizer of a tokenizer.json: how normalized text is cut into the words that byte-pair
-// encoding does not cross.
+// The pre-tokenizer of a tokenizer.json: how normalized text is cut into the words that the model
+// does not cross.
 
 #include "hf/text/component.hpp"
 #include "hf/text/pattern.hpp"
@@ -28,8 +28,9 @@ struct pieces {
     void add(std::string_view piece);
 };
 
-/// ByteLevel, Split, Digits, Metaspace, and Sequences of them, in order. Anything else is
-/// `unsupported`, by name.
+/// Every pre-tokenizer of tokenizers 0.23: BertPreTokenizer, ByteLevel, CharDelimiterSplit, Digits,
+/// FixedLength, Metaspace, Punctuation, Split, UnicodeScripts, Whitespace, WhitespaceSplit, and
+/// Sequences of them, in order. Anything else is `unsupported`, by name.
 class pretokenizer {
 public:
     /// Reads the member `pre_tokenizer` of the document, which may be absent or null: then a text
@@ -50,10 +51,22 @@ private:
     };
     struct prepend_space {}; ///< to each piece that does not begin with one
     struct spell_bytes {};   ///< each byte by its character (byte_alphabet.hpp)
-    using step = std::variant<split, prepend_space, spell_bytes, metaspace>;
+    struct fixed_length {
+        std::size_t characters; ///< of each piece but the last
+    };
+    /// Cuts where the kind of the characters changes; what is of kind `none` goes.
+    struct runs {
+        static constexpr int none = -1;
+        int (*kind)(char32_t c);
+    };
+    struct by_script {
+    }; ///< cuts where another script begins; what has none goes with what is before
+    using step =
+        std::variant<split, prepend_space, spell_bytes, metaspace, fixed_length, runs, by_script>;
 
     void read(const json_place& fields);
-    void read_split(const json_place& fields);
+    void read_byte_level(const json_place& fields);
+    static behavior read_behavior(const json_place& fields, std::string_view name);
     void add_split(text_pattern pattern, behavior matches)
     {
         steps_.emplace_back(split{std::move(pattern), matches, false});
@@ -65,6 +78,10 @@ private:
     static pieces apply(prepend_space, const pieces& in, match_budget& budget);
     static pieces apply(spell_bytes, const pieces& in, match_budget& budget);
     static pieces apply(const metaspace& rule, const pieces& in, match_budget& budget);
+    static pieces apply(fixed_length rule, const pieces& in, match_budget& budget);
+    static pieces apply(runs rule, const pieces& in, match_budget& budget);
+    static pieces apply(by_script, const pieces& in, match_budget& budget);
+    static void keep(pieces& out, const pieces& in, std::size_t i, text_range where);
 
     std::vector<step> steps_;
 };

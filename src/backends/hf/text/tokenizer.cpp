@@ -2,11 +2,11 @@
 
 #include "hf/files/input_file.hpp"
 #include "hf/text/added_tokens.hpp"
-#include "hf/text/bpe.hpp"
 #include "hf/text/decoder.hpp"
 #include "hf/text/normalizer.hpp"
 #include "hf/text/postprocessor.hpp"
 #include "hf/text/pretokenizer.hpp"
+#include "hf/text/token_model.hpp"
 #include "hf/text/tokenizer_config.hpp"
 #include "hf/text/utf8.hpp"
 
@@ -28,7 +28,7 @@ constexpr std::uint64_t max_file_bytes = 128
 /// what to complain of.
 struct tokenizer::parts {
     explicit parts(const json_place& document)
-        : model(document), normalize(document), added(document, model, normalize),
+        : model(document), normalize(document), added(document, model.words(), normalize),
           pretokenize(document), postprocess(document), detokenize(document)
     {
     }
@@ -38,10 +38,16 @@ struct tokenizer::parts {
     const std::string* text_of(token_id id) const
     {
         const std::string* text = added.text_of(id);
-        return text ? text : model.text_of(id);
+        return text ? text : model.words().text_of(id);
+    }
+    /// What the decoder is given for `id`.
+    const std::string* decoded_text_of(token_id id) const
+    {
+        const std::string* text = added.decoded_text_of(id);
+        return text ? text : model.words().text_of(id);
     }
 
-    bpe model;
+    token_model model;
     normalizer normalize;
     added_tokens added;
     pretokenizer pretokenize;
@@ -97,14 +103,15 @@ std::vector<token_id> tokenizer::encode(std::string_view utf8, bool add_special_
             ids.push_back(raw.id);
             continue;
         }
-        const std::string normalized = parts_->normalize(
+        const auto [normalized, from_start] = parts_->normalize(
             std::string(text.substr(raw.where.begin, raw.where.end - raw.where.begin)), budget);
         for (const auto& [where, id] : parts_->added.split(normalized, stage::normalized)) {
             if (id >= 0)
                 ids.push_back(id);
             else
                 parts_->encode_words(normalized.substr(where.begin, where.end - where.begin),
-                                     raw.where.begin == 0 && where.begin == 0, budget, ids);
+                                     raw.where.begin == 0 && where.begin == 0 && from_start, budget,
+                                     ids);
         }
     }
     if (add_special_tokens)
@@ -125,7 +132,7 @@ void tokenizer::parts::encode_words(std::string text, bool at_start, match_budge
         const std::size_t begin = ids.size();
         const auto [known, is_new] = seen.try_emplace(words.piece(i), begin, 0);
         if (is_new) {
-            model.encode(words.piece(i), ids);
+            model.encode(words.piece(i), budget, ids);
             known->second.second = ids.size() - begin;
         } else {
             const auto [from, count] = known->second;
@@ -140,7 +147,7 @@ std::string tokenizer::decode(std::span<const token_id> ids, bool skip_special_t
     std::vector<std::string> tokens;
     tokens.reserve(ids.size());
     for (token_id id : ids) {
-        const std::string* text = parts_->text_of(id);
+        const std::string* text = parts_->decoded_text_of(id);
         if (text && !(skip_special_tokens && parts_->added.is_special(*text)))
             tokens.push_back(*text);
     }
@@ -152,7 +159,7 @@ const decoder& tokenizer::decodes() const { return parts_->detokenize; }
 
 const std::string* tokenizer::shown(token_id id) const
 {
-    const std::string* text = parts_->text_of(id);
+    const std::string* text = parts_->decoded_text_of(id);
     return text && !parts_->added.is_special(*text) ? text : nullptr;
 }
 
@@ -164,24 +171,25 @@ std::string tokenizer::token_text(token_id id) const
 
 bool tokenizer::is_special(token_id id) const
 {
-    const std::string* text = parts_->text_of(id);
+    const std::string* text = parts_->decoded_text_of(id);
     return text && parts_->added.is_special(*text);
 }
 
 std::optional<token_id> tokenizer::id_of(std::string_view text) const
 {
     const auto added = parts_->added.id_of(text);
-    return added ? added : parts_->model.id_of(text);
+    return added ? added : parts_->model.words().id_of(text);
 }
 
 token_id tokenizer::max_id() const
 {
-    return std::max({parts_->model.max_id(), parts_->added.max_id(), parts_->postprocess.max_id()});
+    return std::max(
+        {parts_->model.words().max_id(), parts_->added.max_id(), parts_->postprocess.max_id()});
 }
 
 std::optional<std::pair<token_id, std::string>> tokenizer::entry_from(token_id limit) const
 {
-    const token_id largest = max_id();
+    const token_id largest = std::max(parts_->model.words().max_id(), parts_->postprocess.max_id());
     if (largest < 0 || largest < limit)
         return {};
     return std::pair(largest, token_text(largest));

@@ -1,9 +1,8 @@
 #pragma once
-// Text <-> token ids as a Hugging Face tokenizer.json says: byte-pair encoding (Sennrich et al.
-// 2016) between the normalizers, pre-tokenizers, post-processors and decoders that the supported
-// model families use (the lists are in normalizer.hpp, pretokenizer.hpp, postprocessor.hpp and
-// decoder.hpp). Behaviour is that of the tokenizers library, 0.2x. The file is untrusted: whatever
-// is in it, loading either gives a tokenizer or says what is wrong, and using the tokenizer ends.
+// Text <-> token ids as a Hugging Face tokenizer.json says: a model (token_model.hpp) between
+// normalizers, pre-tokenizers, post-processors and decoders (each header lists them). Behaviour is
+// that of the tokenizers library, 0.23. The file is untrusted: whatever is in it, loading either
+// gives a tokenizer or says what is wrong, and using the tokenizer ends.
 
 #include <warmd/divergence.hpp>
 #include <warmd/error.hpp>
@@ -41,8 +40,8 @@ public:
     /// The ids of `utf8`, without truncation or padding. Added and special tokens spelled out in
     /// the text are recognised; `add_special_tokens` adds those of the post-processor (BOS). Bytes
     /// that are not UTF-8 count as U+FFFD. Throws std::length_error above 64 MiB of text (given, or
-    /// made of it by the file's rules), std::runtime_error where the file's regular expressions
-    /// take too long on it (pattern.hpp).
+    /// made of it by the file's rules), std::runtime_error where the file's rules take too long on
+    /// it (pattern.hpp), or its model has no token for some of it (token_model.hpp).
     std::vector<token_id> encode(std::string_view utf8, bool add_special_tokens) const;
 
     /// The text of `ids`, always valid UTF-8: bytes that are not become U+FFFD. Ids that no token
@@ -51,7 +50,7 @@ public:
 
     /// What decode() makes of tokens, for running_text.
     const decoder& decodes() const;
-    /// The token that decode() is given for `id`: nullptr if there is none, or it is special.
+    /// The token that the decoder is given for `id`: nullptr if there is none, or it is special.
     const std::string* shown(token_id id) const;
 
     /// The vocabulary's own entry for `id` ("Ġthe"), "" if there is none.
@@ -69,8 +68,9 @@ public:
     /// The largest id any token has or the post-processor adds, -1 if there is none.
     token_id max_id() const;
 
-    /// Some token with id >= `limit`, if there is one: what a model with `limit` embedding rows
-    /// could not look up.
+    /// Some token of the model or the post-processor with id >= `limit`, if there is one: what
+    /// texts would turn into, and a model with `limit` embedding rows could not look up. An added
+    /// token may lie beyond: that matters to who writes it.
     std::optional<std::pair<token_id, std::string>> entry_from(token_id limit) const;
 
 private:
