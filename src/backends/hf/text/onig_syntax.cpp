@@ -1,75 +1,51 @@
 #include "hf/text/onig_syntax.hpp"
 
+#include "hf/text/onig_names.hpp"
+
 #include <warmd/json.hpp>
 
 #include <algorithm>
-#include <array>
+#include <optional>
 #include <utility>
+#include <vector>
 
 namespace warmd::hf {
 
 namespace {
 
-using names = std::pair<std::string_view, std::string_view>;
-
-// What may stand inside [...].
-constexpr std::string_view white_space = "\\t-\\r\\x{85}\\p{Z}"; // White_Space
-constexpr std::string_view word =
-    "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}"; // UTS #18, as Oniguruma builds its table
-constexpr std::string_view hex_digit = "0-9A-Fa-f";
+constexpr std::string_view word_alone = // \w by itself has these six of Latin-1 too
+    "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\xB2\\xB3\\xB9\\xBC-\\xBE";
 constexpr std::string_view mongolian_vowel_separator = "\\x{180E}";
-
-constexpr std::array<names, 6> posix_like{{{"alpha", "Alphabetic"},
-                                           {"digit", "Nd"},
-                                           {"lower", "Lowercase"},
-                                           {"upper", "Uppercase"},
-                                           {"cntrl", "Cc"},
-                                           {"any", "Any"}}};
-constexpr std::array<names, 38> categories{{{"letter", "L"},
-                                            {"casedletter", "L&"},
-                                            {"uppercaseletter", "Lu"},
-                                            {"lowercaseletter", "Ll"},
-                                            {"titlecaseletter", "Lt"},
-                                            {"modifierletter", "Lm"},
-                                            {"otherletter", "Lo"},
-                                            {"mark", "M"},
-                                            {"combiningmark", "M"},
-                                            {"nonspacingmark", "Mn"},
-                                            {"spacingmark", "Mc"},
-                                            {"enclosingmark", "Me"},
-                                            {"number", "N"},
-                                            {"decimalnumber", "Nd"},
-                                            {"letternumber", "Nl"},
-                                            {"othernumber", "No"},
-                                            {"punctuation", "P"},
-                                            {"connectorpunctuation", "Pc"},
-                                            {"dashpunctuation", "Pd"},
-                                            {"openpunctuation", "Ps"},
-                                            {"closepunctuation", "Pe"},
-                                            {"initialpunctuation", "Pi"},
-                                            {"finalpunctuation", "Pf"},
-                                            {"otherpunctuation", "Po"},
-                                            {"symbol", "S"},
-                                            {"mathsymbol", "Sm"},
-                                            {"currencysymbol", "Sc"},
-                                            {"modifiersymbol", "Sk"},
-                                            {"othersymbol", "So"},
-                                            {"separator", "Z"},
-                                            {"spaceseparator", "Zs"},
-                                            {"lineseparator", "Zl"},
-                                            {"paragraphseparator", "Zp"},
-                                            {"other", "C"},
-                                            {"control", "Cc"},
-                                            {"format", "Cf"},
-                                            {"privateuse", "Co"},
-                                            {"unassigned", "Cn"}}};
-constexpr std::string_view short_categories =
-    " c cc cf cn co cs l lc ll lm lo lt lu m mc me mn n nd nl no p pc pd pe pf pi po ps s sc sk sm "
-    "so z zl zp zs ";
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_hex(char c) { return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+
+/// A regular expression for one character that is not among `members`.
+std::string none_of(std::string_view members) { return "[^" + std::string(members) + "]"; }
+
+/// What one operand of a character class has: members for inside [...], and expressions for one
+/// character each of what cannot stand there.
+struct class_part {
+    std::string members;
+    std::vector<std::string> others;
+
+    /// An expression for one character of them.
+    std::string expression() const
+    {
+        std::string any = members.empty() ? "" : "[" + members + "]";
+        for (const std::string& other : others)
+            any += (any.empty() ? "" : "|") + other;
+        return any.empty() ? "(?!)" : any;
+    }
+    void add(const std::string& set, bool negated)
+    {
+        if (negated)
+            others.push_back(none_of(set));
+        else
+            members += set;
+    }
+};
 
 /// One pass over the pattern from left to right, writing as it reads.
 class translation {
@@ -93,11 +69,13 @@ private:
     }
     bool ahead_is(std::string_view text) const { return in_.substr(at_).starts_with(text); }
     void refuse(std::string_view what) { problem_ = what; }
-    void copy(std::size_t count)
+    std::string_view take(std::size_t count)
     {
-        out_ += in_.substr(at_, count);
-        at_ += count;
+        const std::string_view taken = in_.substr(at_, count);
+        at_ += taken.size();
+        return taken;
     }
+    void copy(std::size_t count) { out_ += take(count); }
     void replace(std::size_t count, std::string_view by)
     {
         at_ += count;
@@ -108,15 +86,9 @@ private:
     {
         switch (peek()) {
         case '\\': escape(); break;
-        case '[': in_class_ ? inner_bracket() : open_class(); break;
-        case ']': close_class(); break;
-        case '(': in_class_ ? copy(1) : open_group(); break;
-        case '{': in_class_ ? copy(1) : counted_repeat(); break;
-        case '&':
-            if (in_class_ && peek(1) == '&')
-                return refuse("a character class intersection (&&)");
-            copy(1);
-            break;
+        case '[': open_class(); break;
+        case '(': open_group(); break;
+        case '{': counted_repeat(); break;
         default: copy(1);
         }
     }
@@ -124,32 +96,124 @@ private:
     // -- classes --
     void open_class()
     {
-        in_class_ = true;
-        copy(peek(1) == '^' ? 2 : 1);
-        if (peek() == ']')
-            refuse("a character class that begins with ]");
-    }
-    void close_class()
-    {
-        in_class_ = false;
-        copy(1);
-    }
-    void inner_bracket()
-    {
-        const std::size_t end = ahead_is("[:") ? in_.find(":]", at_ + 2) : std::string_view::npos;
-        if (end == std::string_view::npos)
-            return refuse("a character class within a character class");
-        const std::string_view name = in_.substr(at_ + 2, end - at_ - 2);
-        if (name == "space")
-            replace(end + 2 - at_, white_space);
-        else if (name == "word")
-            replace(end + 2 - at_, word);
-        else if (name == "^space" || name == "^word")
-            refuse("[:" + std::string(name) + ":]");
-        else
-            copy(end + 2 - at_);
+        const auto [members, negated, expression] = read_class(0);
+        out_ += expression.empty() ? (negated ? "[^" : "[") + members + "]" : expression;
     }
 
+    /// A class: its members or, where those are not all there is to it, an expression.
+    struct read {
+        std::string members;
+        bool negated = false;
+        std::string expression;
+    };
+    read read_class(int depth)
+    {
+        constexpr int deepest = 16;
+        if (depth > deepest) {
+            refuse("character classes nested too deep");
+            return {};
+        }
+        take(1);
+        const bool negated = peek() == '^';
+        take(negated ? 1 : 0);
+        std::vector<class_part> parts(1); // between &&
+        if (peek() == ']')
+            parts.back().members += "\\" + std::string(take(1));
+        while (problem_.empty() && peek() != ']') {
+            if (at_ >= in_.size())
+                refuse("a character class without end");
+            else if (ahead_is("&&")) {
+                take(2);
+                parts.emplace_back();
+            } else {
+                read_member(parts.back(), depth);
+            }
+        }
+        take(1);
+        if (parts.size() == 1 && parts[0].others.empty())
+            return {parts[0].members, negated, {}};
+        return {{}, negated, expression_of(parts, negated)};
+    }
+
+    static std::string expression_of(const std::vector<class_part>& parts, bool negated)
+    {
+        if (parts.size() == 1 && !negated)
+            return "(?:" + parts[0].expression() + ")";
+        std::string all;
+        for (const class_part& part : parts)
+            all += "(?=" + part.expression() + ")";
+        return negated ? "(?:(?!" + all + ")(?s:.))" : "(?:" + all + "(?s:.))";
+    }
+
+    void read_member(class_part& into, int depth)
+    {
+        std::string& members = into.members;
+        const bool in_range = members.ends_with('-') && members.size() > 1;
+        const std::size_t before = at_;
+        if (peek() == '\\')
+            return class_escape(into);
+        if (peek() != '[') {
+            members += take(1);
+            return;
+        }
+        if (in_range && !members.ends_with("\\-"))
+            return refuse("a range that ends in a character class");
+        if (!ahead_is("[:") || !read_bracket(into)) {
+            at_ = before;
+            const read inner = read_class(depth + 1);
+            if (!inner.expression.empty())
+                into.others.push_back(inner.expression);
+            else
+                into.add(inner.members, inner.negated);
+        }
+        if (peek() == '-' && peek(1) != ']') { // not a range that begins there
+            take(1);
+            members += "\\-";
+        }
+    }
+    /// [:alpha:], if it is that.
+    bool read_bracket(class_part& into)
+    {
+        const std::size_t end = in_.find(":]", at_ + 2);
+        if (end == std::string_view::npos)
+            return false;
+        std::string_view name = in_.substr(at_ + 2, end - at_ - 2);
+        const bool negated = name.starts_with('^');
+        name.remove_prefix(negated ? 1 : 0);
+        const std::optional<std::string> members = onig_bracket_members(name);
+        if (!members)
+            return false;
+        at_ = end + 2;
+        into.add(*members, negated);
+        return true;
+    }
+    void class_escape(class_part& into)
+    {
+        const auto set = [&](std::string_view members, bool negated) {
+            take(2);
+            into.add(std::string(members), negated);
+        };
+        switch (peek(1)) {
+        case 's': return set(onig_white_space, false);
+        case 'S': return set("\\S" + std::string(mongolian_vowel_separator), false);
+        case 'w': return set(onig_word, false);
+        case 'W': return set(onig_word, true);
+        case 'h': return set(onig_hex_digit, false);
+        case 'H': return set(onig_hex_digit, true);
+        case 'b': into.members += take(2); return;
+        case 'B': return refuse("\\B in a character class");
+        case 'p':
+        case 'P': {
+            const auto [members, negated] = property();
+            if (negated && members.starts_with("\\p{") && members.find('}') == members.size() - 1)
+                into.members += "\\P" + members.substr(2);
+            else
+                into.add(members, negated);
+            return;
+        }
+        default: into.members += plain_escape();
+        }
+    }
     // -- groups and repeats --
     void open_group()
     {
@@ -193,15 +257,11 @@ private:
     // -- escapes --
     void set(std::string_view members, bool negated)
     {
-        at_ += 2;
-        if (in_class_)
-            out_ += members;
-        else
-            out_.append(negated ? "[^" : "[").append(members).append("]");
+        replace(2, negated ? none_of(members) : "[" + std::string(members) + "]");
     }
     void boundary(bool negated)
     {
-        const std::string w = "[" + std::string(word) + "]";
+        const std::string w = "[" + std::string(word_alone) + "]";
         const std::string_view here = negated ? "=" : "!";
         const std::string_view there = negated ? "!" : "=";
         replace(2, "(?:(?<=" + w + ")(?" + std::string(here) + w + ")|(?<!" + w + ")(?" +
@@ -210,81 +270,69 @@ private:
     void escape()
     {
         switch (peek(1)) {
-        case 's': return set(white_space, false);
-        case 'S':
-            if (in_class_)
-                return replace(2, "\\S" + std::string(mongolian_vowel_separator));
-            return set(white_space, true);
-        case 'w': return set(word, false);
-        case 'W': return in_class_ ? refuse("\\W in a character class") : set(word, true);
-        case 'h': return set(hex_digit, false);
-        case 'H': return in_class_ ? refuse("\\H in a character class") : set(hex_digit, true);
-        case 'b': return in_class_ ? copy(2) : boundary(false);
-        case 'B': return in_class_ ? refuse("\\B in a character class") : boundary(true);
-        case 'v': return replace(2, "\\x0B");
+        case 's': return set(onig_white_space, false);
+        case 'S': return set(onig_white_space, true);
+        case 'w': return set(word_alone, false);
+        case 'W': return set(word_alone, true);
+        case 'h': return set(onig_hex_digit, false);
+        case 'H': return set(onig_hex_digit, true);
+        case 'b': return boundary(false);
+        case 'B': return boundary(true);
+        case 'p':
+        case 'P': {
+            const auto [members, negated] = property();
+            const std::string_view all = members == onig_word ? word_alone : members;
+            out_.append(negated ? "[^" : "[").append(all).append("]");
+            return;
+        }
+        default: out_ += plain_escape();
+        }
+    }
+    /// One that means the same inside a class and outside.
+    std::string plain_escape()
+    {
+        switch (peek(1)) {
+        case 'v': take(2); return "\\x0B";
         case 'u': return code_point();
         case 'x': return hexadecimal();
-        case 'p':
-        case 'P': return property();
         default:
             constexpr std::string_view alike = "adDefnrtAGkgzZKRX";
             if (is_letter(peek(1)) && alike.find(peek(1)) == std::string_view::npos)
-                return refuse("\\" + std::string(1, peek(1)));
-            copy(at_ + 1 < in_.size() ? 2 : 1);
+                refuse("\\" + std::string(1, peek(1)));
+            return std::string(take(2));
         }
     }
-    void code_point()
+    std::string code_point()
     {
         for (std::size_t i = 2; i < 6; ++i)
             if (!is_hex(peek(i)))
-                return refuse("\\u without four hexadecimal digits");
-        const std::string digits(in_.substr(at_ + 2, 4));
-        replace(6, "\\x{" + digits + "}");
+                refuse("\\u without four hexadecimal digits");
+        return "\\x{" + std::string(take(6).substr(2)) + "}";
     }
-    void hexadecimal()
+    std::string hexadecimal()
     {
-        if (peek(2) == '{')
-            return copy(3);
         if (is_hex(peek(2)) && is_hex(peek(3)) && peek(2) >= '8')
-            return refuse("a byte above 7F (\\x" + std::string(in_.substr(at_ + 2, 2)) + ")");
-        copy(2);
+            refuse("a byte above 7F (\\x" + std::string(in_.substr(at_ + 2, 2)) + ")");
+        return std::string(take(peek(2) == '{' ? 3 : 2));
     }
-    void property()
+    /// The members of \p{name}, and whether they are what it leaves out.
+    std::pair<std::string, bool> property()
     {
         const std::size_t end = peek(2) == '{' ? in_.find('}', at_) : std::string_view::npos;
-        if (end == std::string_view::npos)
-            return refuse("\\p without {name}");
-        const std::string escape_sign(in_.substr(at_, 2));
-        std::string_view given = in_.substr(at_ + 3, end - at_ - 3);
-        const bool negated = given.starts_with('^');
-        given.remove_prefix(negated ? 1 : 0);
-        replace(end + 1 - at_,
-                escape_sign + "{" + (negated ? "^" : "") + property_name(given) + "}");
-    }
-    /// PCRE2's name for one of Oniguruma's properties; what neither list has is taken for a script,
-    /// which PCRE2 checks.
-    static std::string property_name(std::string_view given)
-    {
-        std::string plain; // names compare without case, spaces, hyphens and underscores
-        for (char c : given)
-            if (c != ' ' && c != '-' && c != '_')
-                plain += is_letter(c) ? static_cast<char>(c | 0x20) : c;
-        for (const auto& [long_name, short_name] : categories)
-            if (plain == long_name)
-                return std::string(short_name);
-        for (const auto& [long_name, short_name] : posix_like)
-            if (plain == long_name)
-                return std::string(short_name);
-        if (plain.size() <= 2 && short_categories.find(" " + plain + " ") != std::string_view::npos)
-            return plain == "lc"
-                       ? "L&"
-                       : std::string(1, static_cast<char>(plain[0] & ~0x20)) + plain.substr(1);
-        return "sc:" + std::string(given);
+        if (end == std::string_view::npos) {
+            refuse("\\p without {name}");
+            return {};
+        }
+        const bool outside = peek(1) == 'P';
+        std::string_view name = take(end + 1 - at_).substr(3);
+        name.remove_suffix(1);
+        const bool negated = name.starts_with('^');
+        name.remove_prefix(negated ? 1 : 0);
+        return {onig_property_members(name), outside != negated};
     }
 
     std::string_view in_;
     std::size_t at_ = 0;
-    bool in_class_ = false;
     std::string out_;
     std::string problem_;
 };
