@@ -49,7 +49,7 @@ result<outcome> completed(std::span<completing> prompts, bool listed, const toke
             texts.add(token);
     }
     all.texts = texts.take();
-    return outcome(std::move(all));
+    return result<outcome>(std::move(all));
 }
 
 } // namespace warmd::hf
