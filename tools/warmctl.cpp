@@ -155,8 +155,16 @@ result<std::string> measure(client& daemon, const request& asked, std::size_t ti
 
 int ask(const command& chosen, const arguments& typed, const schema::contract& by)
 {
-    if (chosen.follow && typed.has("repeat"))
+    if ((chosen.follow || chosen.alone) && typed.has("repeat"))
         throw usage_error("--repeat cannot go with " + std::string(chosen.name));
+    const std::string socket = socket_path(typed);
+    const auto told = [&](const failure& why) { return report(why, socket, !chosen.scores); };
+    if (chosen.alone) {
+        if (!typed.words().empty())
+            throw usage_error(std::string(chosen.name) + " takes no words");
+        const auto ended = chosen.alone(typed, socket);
+        return ended ? done : told(ended.error());
+    }
     progress_line progress(::isatty(STDERR_FILENO));
     const bool stream = ::isatty(STDOUT_FILENO) && !typed.has("json");
     const request asked = chosen.ask({.asked = chosen,
@@ -164,8 +172,6 @@ int ask(const command& chosen, const arguments& typed, const schema::contract& b
                                       .by = by,
                                       .progress = progress.shown(),
                                       .stream = stream});
-    const std::string socket = socket_path(typed);
-    const auto told = [&](const failure& why) { return report(why, socket, !chosen.scores); };
     auto daemon = client::connect(socket, patience(chosen, asked, typed, by));
     if (!daemon)
         return told(daemon.error());

@@ -1,6 +1,7 @@
 #include "app/option_kinds.hpp"
 
 #include "base/machine.hpp"
+#include "server/loopback_listener.hpp"
 
 #include <grp.h>
 #include <pwd.h>
@@ -192,24 +193,6 @@ std::optional<gid_t> read_group(std::string_view text)
     return found ? std::optional(found->gr_gid) : std::nullopt;
 }
 
-std::optional<tcp_address> read_tcp(std::string_view text)
-{
-    const std::size_t colon = text.rfind(':');
-    if (colon == text.npos)
-        return std::nullopt;
-    std::string_view host = text.substr(0, colon);
-    const bool bracketed = host.starts_with('[') && host.ends_with(']');
-    if (bracketed)
-        host = host.substr(1, host.size() - 2);
-    else if (host.find(':') != host.npos)
-        return std::nullopt;
-    tcp_address read{host == "localhost" ? "127.0.0.1" : std::string(host), 0};
-    const char* const end = text.data() + text.size();
-    const auto [at, trouble] = std::from_chars(text.data() + colon + 1, end, read.port);
-    return host.empty() || trouble != std::errc() || at != end ? std::nullopt
-                                                               : std::optional(std::move(read));
-}
-
 std::optional<std::string> read_origin(std::string_view text)
 {
     const std::size_t scheme = text.find("://");
@@ -267,8 +250,8 @@ const kind<unsigned> mode_kind{
 const kind<uid_t> user_kind{"USER", "a user's name or number", read_user, nullptr};
 const kind<gid_t> group_kind{"GROUP", "a group's name or number", read_group, nullptr};
 const kind<tcp_address> tcp_kind{
-    "ADDRESS", "a loopback address and a port, such as 127.0.0.1:8080 or [::1]:8080", read_tcp,
-    nullptr};
+    "ADDRESS", "a loopback address and a port, such as 127.0.0.1:8080 or [::1]:8080",
+    parse_tcp_address, nullptr};
 const kind<std::string> origin_kind{"ORIGIN", "an origin such as http://localhost:3000",
                                     read_origin, nullptr};
 const kind<std::string> root_kind{"DIR", "a directory that exists", read_root, nullptr};

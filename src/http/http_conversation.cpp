@@ -132,6 +132,8 @@ void http_conversation::take(http_request&& request, turn& left)
     exchanges_.push_back(one);
     if (!one->how.keeps_alive)
         in_.refuse(); // whatever still comes
+    if (one->through_proxy && asks_for_health(request))
+        one->status_only = request.count(beast_http::field::authorization) == 0;
     if (guard_) {
         one->how.origin = guard_->named_origin(request);
         one->status_only = guard_->may_know_status_only(request);

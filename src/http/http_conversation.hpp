@@ -28,7 +28,7 @@ namespace warmd {
 /// does not read, which learns how many once it does.
 ///
 /// Who asked through a proxy that says so (Forwarded, X-Forwarded-For) is nobody's user, whoever
-/// runs the proxy.
+/// runs the proxy; without an Authorization it is told of health as over TCP.
 class http_conversation final : public conversation {
 public:
     static constexpr std::size_t max_queued_output = 4 * 1024 * 1024;

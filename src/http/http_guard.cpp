@@ -27,13 +27,6 @@ bool is_loopback(std::string_view host)
     return ec ? boost::beast::iequals(name, "localhost") : address.is_loopback();
 }
 
-bool is_health(const http_request& request)
-{
-    const auto method = request.method();
-    return (method == beast_http::verb::get || method == beast_http::verb::head) &&
-           request.target() == "/health";
-}
-
 /// What a browser asks before it lets a page ask (Fetch, CORS preflight).
 bool is_preflight(const http_request& request)
 {
@@ -52,6 +45,13 @@ http_reply preflight_answer()
 }
 
 } // namespace
+
+bool asks_for_health(const http_request& request)
+{
+    const auto method = request.method();
+    return (method == beast_http::verb::get || method == beast_http::verb::head) &&
+           request.target() == "/health";
+}
 
 bool same_secret(std::string_view a, std::string_view b) noexcept
 {
@@ -79,7 +79,7 @@ bool http_guard::has_token(const http_request& request) const
 
 bool http_guard::may_know_status_only(const http_request& request) const
 {
-    return is_health(request) && !has_token(request);
+    return asks_for_health(request) && !has_token(request);
 }
 
 std::optional<http_reply> http_guard::answer_instead(const http_request& request) const
@@ -94,7 +94,7 @@ std::optional<http_reply> http_guard::answer_instead(const http_request& request
         if (is_preflight(request))
             return preflight_answer();
     }
-    if (has_token(request) || is_health(request))
+    if (has_token(request) || asks_for_health(request))
         return {};
     http_reply reply =
         failed(401, {errc::permission_denied, "the header Authorization must be Bearer and the "

@@ -37,6 +37,9 @@ private:
     const std::vector<std::string> origins_;
 };
 
+/// GET or HEAD of /health.
+bool asks_for_health(const http_request& request);
+
 /// Whether a and b are the same, in a time that does not tell where they differ.
 bool same_secret(std::string_view a, std::string_view b) noexcept;
 

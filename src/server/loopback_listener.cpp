@@ -8,8 +8,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <charconv>
 #include <chrono>
 #include <exception>
+#include <utility>
 
 namespace warmd {
 
@@ -29,6 +31,24 @@ failure no_loopback_address(const std::string& found)
 }
 
 } // namespace
+
+std::optional<tcp_address> parse_tcp_address(std::string_view text)
+{
+    const std::size_t colon = text.rfind(':');
+    if (colon == text.npos)
+        return std::nullopt;
+    std::string_view host = text.substr(0, colon);
+    const bool bracketed = host.starts_with('[') && host.ends_with(']');
+    if (bracketed)
+        host = host.substr(1, host.size() - 2);
+    else if (host.find(':') != host.npos)
+        return std::nullopt;
+    tcp_address read{host == "localhost" ? "127.0.0.1" : std::string(host), 0};
+    const char* const end = text.data() + text.size();
+    const auto [at, trouble] = std::from_chars(text.data() + colon + 1, end, read.port);
+    return host.empty() || trouble != std::errc() || at != end ? std::nullopt
+                                                               : std::optional(std::move(read));
+}
 
 loopback_listener::loopback_listener(const io_executor& executor, logger log, admission admit)
     : executor_(executor), log_(std::move(log)), admit_(std::move(admit)), acceptor_(executor),

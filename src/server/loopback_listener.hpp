@@ -12,9 +12,14 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 
 namespace warmd {
+
+/// "127.0.0.1:8080", "[::1]:8080", "localhost:0"; nothing: it is no address and port.
+std::optional<tcp_address> parse_tcp_address(std::string_view text);
 
 /// Hands on whoever connects to one address. Everything runs on the executor.
 class loopback_listener : public std::enable_shared_from_this<loopback_listener> {

@@ -350,4 +350,8 @@ BOOST_AUTO_TEST_CASE(who_asks_through_a_proxy_is_nobodys_user)
     const std::string nobody = std::to_string(peer_name::no_user);
     for (const char* each : {"Forwarded: for=127.0.0.1\r\n", "X-Forwarded-For: 10.0.0.1\r\n"})
         BOOST_TEST(c.ask(post("/rpc/who", "", each)).body() == '[' + nobody + ",0.000000]");
+    const std::string by = "Forwarded: for=_client\r\n";
+    BOOST_TEST(c.ask(get("/health", by)).body() == R"({"status":"ok"})");
+    BOOST_TEST(c.ask(get("/health", by + "Authorization: Bearer x\r\n")).body() ==
+               c.ask(get("/health")).body());
 }

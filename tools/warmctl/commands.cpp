@@ -1,6 +1,7 @@
 #include "warmctl/commands.hpp"
 
 #include "warmctl/live.hpp"
+#include "warmctl/over_http.hpp"
 #include "warmctl/requests.hpp"
 
 namespace warmd::ctl {
@@ -339,7 +340,8 @@ as does warmd-protocol(7).
 std::vector<command> all_commands()
 {
     std::vector<command> all;
-    for (auto part : {about_the_daemon(), about_models(), about_chats(), that_score()})
+    for (auto part :
+         {about_the_daemon(), commands_over_http(), about_models(), about_chats(), that_score()})
         all.insert(all.end(), part.begin(), part.end());
     return all;
 }

@@ -45,13 +45,15 @@ struct command {
     std::string_view words = {}; ///< what its words are: a type of the contract, or method
     bool scores = false;         ///< takes a model, and loads it if need be
     /// Throws usage_error.
-    request (*ask)(const question&);
+    request (*ask)(const question&) = nullptr;
     std::string (*show)(const answer&) = nullptr;
     /// Whether the result is what was hoped for; else the exit status tells.
     bool (*good)(const json::value& result) = [](const json::value&) { return true; };
     /// For a command that asks and shows by itself, and goes on until something ends it: how it
     /// ended.
     result<void> (*follow)(client& daemon, const arguments&, const request&) = nullptr;
+    /// For a command that is no request: `ask` is not asked. `socket`: the daemon's.
+    result<void> (*alone)(const arguments&, const std::string& socket) = nullptr;
 };
 
 std::span<const command> commands();
