@@ -144,6 +144,8 @@ void http_conversation::take(http_request&& request, turn& left)
     if (auto* reply = std::get_if<http_reply>(&way))
         return answer(*one, std::move(*reply));
     one->way = std::move(std::get<routed>(way));
+    if (one->way.route->fixed)
+        return answer(*one, one->way.route->fixed());
     if (!one->read_keep_alive(request)) {
         failure why{errc::invalid_params, "x-warmd-keep-alive must be a number of seconds of at "
                                           "least 0, found " +

@@ -13,7 +13,7 @@ namespace warmd {
 
 /// Lets through what carries the token, was sent to a loopback name (or a page of another site
 /// could have had that site's name mean this machine: DNS rebinding), and, if a browser sent it,
-/// comes from a page that is named. Immutable.
+/// comes from a page that is named, or from our own. Immutable.
 class http_guard {
 public:
     /// `origins`: of pages that may ask, as browsers write them ("http://localhost:3000").
@@ -23,11 +23,13 @@ public:
     }
 
     /// What is answered in place of the request: 421 (Host), 403 (Origin), 401 (token), or what a
-    /// browser wants to know before it asks (204); nothing: it may be made.
+    /// browser wants to know before it asks (204); nothing: it may be made. The page for people,
+    /// which knows nothing, and what is told of health need no token.
     std::optional<http_reply> answer_instead(const http_request& request) const;
     /// GET /health without a token, which is told its status only.
     bool may_know_status_only(const http_request& request) const;
-    /// The page that the request comes from, if it is named; else "".
+    /// The page that the request comes from, if it is named or our own; else "". It
+    /// lives as long as the request.
     std::string_view named_origin(const http_request& request) const;
 
 private:

@@ -2,6 +2,7 @@
 
 #include "http/model_list.hpp"
 #include "http/openapi.hpp"
+#include "http/page.hpp"
 #include "json/utf8_text.hpp"
 #include <warmd/json.hpp>
 #include <warmd/json_writer.hpp>
@@ -33,6 +34,16 @@ http_reply metrics(std::string result, std::string_view)
     return {.body = member("text"), .type = member("content_type")};
 }
 
+http_reply page()
+{
+    return {.body = std::string(page_text()),
+            .type = "text/html; charset=utf-8",
+            .fields = {{"Content-Security-Policy", std::string(page_policy())},
+                       {"Cache-Control", "no-cache"},
+                       {"Referrer-Policy", "no-referrer"},
+                       {"X-Content-Type-Options", "nosniff"}}};
+}
+
 constexpr query_field of_a_tokenizer[] = {
     {.name = "model", .parameter = "model", .doc = "whose tokenizer; else the only one's"}};
 constexpr query_field of_events[] = {{.name = "types",
@@ -41,6 +52,11 @@ constexpr query_field of_events[] = {{.name = "types",
                                       .doc = "of these types, with commas between; else of all"}};
 
 constexpr http_route table[] = {
+    {.verb = verb::get,
+     .path = "/",
+     .doc = "a page for people, if text/html is asked for",
+     .fixed = page,
+     .gives = "text/html"},
     {.verb = verb::get,
      .path = "/health",
      .doc = "the method health; 503 while no requests are taken",
@@ -220,7 +236,7 @@ result<std::string> parameters_of(const http_route& route, std::string_view quer
 /// What follows the path; nothing: this route is for others.
 std::optional<std::string_view> argument_of(const http_route& route, std::string_view path)
 {
-    if (!route.path.ends_with('/'))
+    if (!route.path.ends_with('/') || route.path == "/")
         return path == route.path ? std::optional<std::string_view>("") : std::nullopt;
     if (!path.starts_with(route.path) || path.size() == route.path.size())
         return std::nullopt;
@@ -228,6 +244,13 @@ std::optional<std::string_view> argument_of(const http_route& route, std::string
 }
 
 } // namespace
+
+bool asks_for_page(const http_request& request)
+{
+    const bool reads = request.method() == verb::get || request.method() == verb::head;
+    return reads && path_of(request.target()) == "/" &&
+           request[beast_http::field::accept].find("text/html") != std::string_view::npos;
+}
 
 std::span<const http_route> http_routes() noexcept { return table; }
 
@@ -241,6 +264,8 @@ std::variant<routed, http_reply> route_of(const http_request& request)
         if (!argument)
             continue;
         if (route.verb == asked) {
+            if (route.fixed && !asks_for_page(request))
+                continue;
             auto plain = decoded(*argument);
             if (!plain)
                 return failed({errc::invalid_request, "a '%' in the path is followed by two "

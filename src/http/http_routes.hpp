@@ -34,6 +34,8 @@ struct http_route {
     std::string_view method{}; ///< that is run; empty: the argument
     /// The response for a method's result, JSON text; null: as it is. The argument is decoded.
     http_reply (*respond)(std::string result, std::string_view argument) = nullptr;
+    /// What is answered without any method; null: one is run.
+    http_reply (*fixed)() = nullptr;
     bool streams = false; ///< with the parameter stream: true, its chunks are Server-Sent Events
     /// The response has no end: what the method notifies of after its result, as Server-Sent
     /// Events.
@@ -43,6 +45,8 @@ struct http_route {
 };
 
 std::span<const http_route> http_routes() noexcept;
+/// GET of the page for people, by who reads HTML.
+bool asks_for_page(const http_request& request);
 
 struct routed {
     const http_route* route;

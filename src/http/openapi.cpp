@@ -122,7 +122,7 @@ private:
                     add(paths, "/rpc/" + std::string(each.at("name").as_string()), route, &each);
             return;
         }
-        const std::string argument = route.path.ends_with('/') ? "{id}" : "";
+        const std::string argument = route.path.ends_with('/') && !route.fixed ? "{id}" : "";
         add(paths, std::string(route.path) + argument, route, find(route.method));
     }
 

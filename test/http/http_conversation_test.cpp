@@ -355,3 +355,16 @@ BOOST_AUTO_TEST_CASE(who_asks_through_a_proxy_is_nobodys_user)
     BOOST_TEST(c.ask(get("/health", by + "Authorization: Bearer x\r\n")).body() ==
                c.ask(get("/health")).body());
 }
+
+BOOST_AUTO_TEST_CASE(the_page_is_for_who_reads_html)
+{
+    http_carried c;
+    const auto said = c.ask(get("/", "Accept: text/html,application/xhtml+xml\r\n"));
+    BOOST_TEST(said.result_int() == 200U);
+    BOOST_TEST(said["content-type"] == "text/html; charset=utf-8");
+    BOOST_TEST(said["content-security-policy"].starts_with("default-src 'none'"));
+    BOOST_TEST(said.body().find("<title>warmd</title>") != std::string::npos);
+    BOOST_TEST(said.body().find("@S") == std::string::npos);
+    BOOST_TEST(c.ask(get("/", "Accept: */*\r\n")).result_int() == 404U);
+    BOOST_TEST(c.ask(post("/", "{}")).result_int() == 405U);
+}

@@ -106,3 +106,17 @@ BOOST_AUTO_TEST_CASE(secrets_are_compared_whole)
         BOOST_TEST(!same_secret("abc", other));
     BOOST_TEST(!same_secret("abcabc", "abc"));
 }
+
+BOOST_AUTO_TEST_CASE(the_page_needs_no_token_and_asks_with_one)
+{
+    guarded c;
+    const std::string here = "Host: 127.0.0.1:8080\r\n";
+    BOOST_TEST(c.status_of("GET /", here + "Accept: text/html\r\n") == 200U);
+    BOOST_TEST(c.status_of("GET /", "Host: a.b\r\nAccept: text/html\r\n") == 421U);
+    const std::string own = "Origin: http://127.0.0.1:8080\r\n";
+    BOOST_TEST(c.status_of("GET /metrics", here + own + with_token) == 200U);
+    BOOST_TEST(c.status_of("GET /metrics", here + own) == 401U);
+    BOOST_TEST(c.status_of("GET /metrics", "Host: 127.0.0.1\r\n" + own + with_token) == 403U);
+    BOOST_TEST(c.status_of("GET /metrics",
+                           here + "Origin: https://127.0.0.1:8080\r\n" + with_token) == 403U);
+}
