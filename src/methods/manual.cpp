@@ -11,15 +11,6 @@ namespace warmd::schema {
 
 namespace {
 
-/// `words` as groff shows them: a line of its own, in which nothing is a request or an escape.
-std::string escaped(std::string_view words)
-{
-    std::string text;
-    for (const char c : words)
-        text += c == '\\' ? "\\e" : c == '-' ? "\\-" : c == '\'' ? "\\(aq" : std::string(1, c);
-    return text.starts_with('.') ? "\\&" + text : text;
-}
-
 std::string tag(std::string_view name) { return ".TP\n.B " + escaped(name) + '\n'; }
 
 /// A field's type, presence, default and bounds, as one parenthesis says them.
@@ -109,6 +100,14 @@ std::string errors()
 }
 
 } // namespace
+
+std::string escaped(std::string_view words)
+{
+    std::string text;
+    for (const char c : words)
+        text += c == '\\' ? "\\e" : c == '-' ? "\\-" : c == '\'' ? "\\(aq" : std::string(1, c);
+    return text.starts_with('.') ? "\\&" + text : text;
+}
 
 std::string manual(const contract& of, std::string_view page)
 {

@@ -12,4 +12,7 @@ namespace warmd::schema {
 /// the contract says of them.
 std::string manual(const contract& of, std::string_view page);
 
+/// `words` as groff shows them: a line of its own, in which nothing is a request or an escape.
+std::string escaped(std::string_view words);
+
 } // namespace warmd::schema

@@ -131,19 +131,28 @@ BOOST_AUTO_TEST_CASE(the_completion_of_bash_offers_options_and_commands)
     BOOST_TEST(offered("warmctl", "warmctl call rpc") == "rpc.discover\n");
 }
 
-BOOST_AUTO_TEST_CASE(the_page_on_the_protocol_has_every_method_and_is_sound)
+BOOST_AUTO_TEST_CASE(the_pages_on_the_protocols_have_every_method_and_route_and_are_sound)
 {
-    const std::string page = read(made + "warmd-protocol.7");
-    BOOST_TEST(page.find("\n@") == std::string::npos);
+    const std::string protocol = read(made + "warmd-protocol.7"),
+                      http = read(made + "warmd-http.7");
     for (const char* method : {"load", "generate", "rpc.discover"})
-        BOOST_TEST(page.find(std::string("\n.SS ") + method + '\n') != std::string::npos, method);
-    const std::string check = "command -v groff >/dev/null || exit 77; groff -man -Tutf8 -ww -z " +
-                              made + "warmd-protocol.7";
-    const program_result checked =
-        program({.words = {"/bin/sh", "-c", check}, .in = {}, .environment = {}}).result();
-    if (checked.status == 77)
-        BOOST_TEST_MESSAGE("SKIPPED: no groff to format the page with");
-    else
-        BOOST_TEST(checked.status == 0);
-    BOOST_TEST(checked.err == "");
+        BOOST_TEST(protocol.find(std::string("\n.SS ") + method + '\n') != std::string::npos,
+                   method);
+    for (const char* route :
+         {"GET /health", "POST /rpc/METHOD", "GET /events", "GET /v1/models/NAME"})
+        BOOST_TEST(http.find(std::string("\n.B ") + route + '\n') != std::string::npos, route);
+    BOOST_TEST(http.find("\n.B 429\nbusy.\n") != std::string::npos);
+    for (const char* name : {"warmd-protocol.7", "warmd-http.7"}) {
+        const std::string page = read(made + name);
+        BOOST_TEST(page.find("\n@") == std::string::npos);
+        const std::string check =
+            "command -v groff >/dev/null || exit 77; groff -man -Tutf8 -ww -z " + made + name;
+        const program_result checked =
+            program({.words = {"/bin/sh", "-c", check}, .in = {}, .environment = {}}).result();
+        if (checked.status == 77)
+            BOOST_TEST_MESSAGE("SKIPPED: no groff to format the page with");
+        else
+            BOOST_TEST(checked.status == 0);
+        BOOST_TEST(checked.err == "");
+    }
 }
