@@ -189,7 +189,7 @@ token_id tokenizer::max_id() const
 
 std::optional<std::pair<token_id, std::string>> tokenizer::entry_from(token_id limit) const
 {
-    const token_id largest = std::max(parts_->model.words().max_id(), parts_->postprocess.max_id());
+    const token_id largest = max_id();
     if (largest < 0 || largest < limit)
         return {};
     return std::pair(largest, token_text(largest));

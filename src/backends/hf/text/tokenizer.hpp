@@ -68,9 +68,8 @@ public:
     /// The largest id any token has or the post-processor adds, -1 if there is none.
     token_id max_id() const;
 
-    /// Some token of the model or the post-processor with id >= `limit`, if there is one: what
-    /// texts would turn into, and a model with `limit` embedding rows could not look up. An added
-    /// token may lie beyond: that matters to who writes it.
+    /// Some token with id >= `limit`, if there is one: what a model with `limit` embedding rows
+    /// could not look up.
     std::optional<std::pair<token_id, std::string>> entry_from(token_id limit) const;
 
 private:
