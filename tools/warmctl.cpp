@@ -18,6 +18,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
 #include <iostream>
 
 namespace warmd::ctl {
@@ -126,6 +127,27 @@ void print(const command& chosen, const arguments& typed, const request& asked, 
     };
     const std::string shown = chosen.show({result, typed, texts_of, asked.texts});
     std::cout << (shown.starts_with(streamed) ? shown.substr(streamed.size()) : "\n");
+}
+
+/// Throws usage_error if a file cannot be written.
+void write(const std::vector<output_file>& files)
+{
+    for (const output_file& each : files) {
+        std::ofstream out(each.path, std::ios::binary);
+        out << each.text;
+        out.close();
+        if (!out)
+            throw usage_error("cannot write to " + each.path);
+    }
+}
+
+/// A command that asks no daemon.
+int answer_from_files(const command& chosen, const arguments& typed)
+{
+    const local_answer made = chosen.local(typed, ::isatty(STDOUT_FILENO) != 0);
+    std::cout << made.shown;
+    write(made.files);
+    return made.good ? done : failed;
 }
 
 using milliseconds = std::chrono::duration<double, std::milli>;
@@ -244,7 +266,7 @@ int run(const std::vector<std::string>& typed)
     const arguments given(known, rest);
     const schema::contract by = schema::daemon_contract();
     if (!given.has("help"))
-        return ask(*chosen, given, by);
+        return chosen->local ? answer_from_files(*chosen, given) : ask(*chosen, given, by);
     std::cout << help_of(*chosen, by);
     return done;
 }

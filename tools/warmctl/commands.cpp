@@ -3,6 +3,7 @@
 #include "warmctl/live.hpp"
 #include "warmctl/over_http.hpp"
 #include "warmctl/requests.hpp"
+#include "warmctl/saved_reports.hpp"
 
 namespace warmd::ctl {
 
@@ -340,8 +341,8 @@ as does warmd-protocol(7).
 std::vector<command> all_commands()
 {
     std::vector<command> all;
-    for (auto part :
-         {about_the_daemon(), commands_over_http(), about_models(), about_chats(), that_score()})
+    for (auto part : {about_the_daemon(), commands_over_http(), about_models(), about_chats(),
+                      that_score(), about_saved_reports()})
         all.insert(all.end(), part.begin(), part.end());
     return all;
 }

@@ -35,6 +35,18 @@ struct question {
     bool stream = false;   ///< somebody watches standard output
 };
 
+/// A text that a command writes to a file.
+struct output_file {
+    std::string path, text;
+};
+
+/// What a command that asks no daemon has to say.
+struct local_answer {
+    std::string shown; ///< on standard output
+    std::vector<output_file> files = {};
+    bool good = true; ///< else the exit status tells
+};
+
 struct command {
     std::string_view name;
     std::string_view summary; ///< half a line
@@ -54,6 +66,8 @@ struct command {
     result<void> (*follow)(client& daemon, const arguments&, const request&) = nullptr;
     /// For a command that is no request: `ask` is not asked. `socket`: the daemon's.
     result<void> (*alone)(const arguments&, const std::string& socket) = nullptr;
+    /// For a command that reads files and asks no daemon. Throws usage_error.
+    local_answer (*local)(const arguments&, bool coloured) = nullptr;
 };
 
 std::span<const command> commands();
