@@ -57,6 +57,11 @@ struct view {
     std::uint64_t seed = 0;   ///< null only
     double init_scale = 0.02; ///< null only; finite and >= 0
     double rank_scale = 1;    ///< null only; finite and > 0
+    enum class matching {
+        norm, ///< each module's product BA has the Frobenius norm of the adapter's own
+    };
+    /// null only: in place of init_scale and rank_scale.
+    std::optional<matching> match = {};
 
     friend bool operator==(const view&, const view&) = default;
 };

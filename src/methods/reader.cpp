@@ -292,6 +292,11 @@ void take(reading& by, const field& of, const json_node& from, view& to)
     } else if (draw && draw->is_object() && !has_others(from, {"null"}) &&
                take_members(by, path, *by.by().find_type("NullDraw"), *draw, &to)) {
         to.what = view::mode::null;
+        for (const std::string_view size : {"init_scale", "rank_scale"})
+            if (to.match && draw->find(size))
+                by.refuse({errc::invalid_params, path + '.' + std::string(size) +
+                                                     " is given, and " + path +
+                                                     ".match takes its place: leave out either"});
     } else {
         by.wrong(of.name, wanted(by.by(), of), from);
     }

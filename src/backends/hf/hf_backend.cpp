@@ -245,6 +245,8 @@ lora_weights hf_backend::drawn(const view& through) const
     thread_team& team = by_.steps->gate().team();
     lora_weights made = // draws cannot fail
         *arrange_lora(base_->weights.config, structure, draws, team);
+    if (through.match)
+        match_norms(base_->weights.config, made, adapter_->weights, team);
     make_lora_tiles(base_->weights.config, base_->weights.computes, made, team);
     return made;
 }

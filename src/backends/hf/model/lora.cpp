@@ -105,6 +105,25 @@ std::size_t elements_of(const std::vector<lora_factors>& factors)
     return sum;
 }
 
+void scale(std::span<float> values, double by)
+{
+    for (float& value : values)
+        value = static_cast<float>(static_cast<double>(value) * by);
+}
+
+/// In fp64; four sums side by side, since one waits for itself.
+double dot(std::span<const float> x, std::span<const float> y)
+{
+    double sums[4] = {};
+    std::size_t i = 0;
+    for (; i + 4 <= x.size(); i += 4)
+        for (std::size_t lane = 0; lane != 4; ++lane)
+            sums[lane] += static_cast<double>(x[i + lane]) * static_cast<double>(y[i + lane]);
+    for (; i != x.size(); ++i)
+        sums[0] += static_cast<double>(x[i]) * static_cast<double>(y[i]);
+    return sums[0] + sums[1] + sums[2] + sums[3];
+}
+
 /// 64-bit FNV-1a.
 std::uint64_t hash_of(const std::string& text)
 {
@@ -153,9 +172,45 @@ std::uint64_t estimate_bytes(const std::vector<lora_factors>& factors)
 void null_draws(const view& null, const std::string& tensor, std::span<float> values)
 {
     draw_normal(hash_of(tensor + '\n' + std::to_string(null.seed)), values.data(), values.size());
-    const double spread = null.init_scale * std::sqrt(null.rank_scale);
-    for (float& value : values)
-        value = static_cast<float>(static_cast<double>(value) * spread);
+    if (null.match)
+        return;
+    scale(values, null.init_scale * std::sqrt(null.rank_scale));
+}
+
+/// ||BA||^2 = tr((A A^T)(B^T B)).
+double update_norm(const lora_linear& linear, const lora_linear::part& part, std::size_t in)
+{
+    const float* const a = linear.a + part.first_rank * in;
+    double sum = 0;
+    for (std::size_t i = 0; i != part.rank; ++i)
+        for (std::size_t j = 0; j <= i; ++j) {
+            const double both =
+                dot({a + i * in, in}, {a + j * in, in}) *
+                dot({part.b + i * part.out, part.out}, {part.b + j * part.out, part.out});
+            sum += i == j ? both : 2 * both; // both Gram matrices are symmetric
+        }
+    return std::sqrt(std::max(0.0, sum));
+}
+
+void match_norms(const model_config& config, lora_weights& drawn, const lora_weights& adapter,
+                 thread_team& team)
+{
+    const auto match = [](lora_linear& mine, const lora_linear& like, std::size_t in) {
+        for (std::size_t i = 0; i != mine.parts.size(); ++i) {
+            const lora_linear::part& part = mine.parts[i];
+            const double wanted = update_norm(like, like.parts[i], in);
+            const double found = wanted > 0 ? update_norm(mine, part, in) : 1;
+            const double by = std::sqrt(wanted / found);
+            scale({mine.a + part.first_rank * in, part.rank * in}, by);
+            scale({part.b, part.rank * part.out}, by);
+        }
+    };
+    team.for_each(config.layers, drawn.memory.bytes(), [&](std::size_t layer) {
+        std::vector<lora_linear>& linears = drawn.layers[layer];
+        for (std::size_t which = 0; which != linears.size(); ++which)
+            match(linears[which], adapter.layers[layer][which],
+                  config.plan[layer].linears[which].in);
+    });
 }
 
 } // namespace warmd::hf

@@ -55,8 +55,15 @@ result<lora_weights> arrange_lora(const model_config& config,
 std::uint64_t estimate_bytes(const std::vector<lora_factors>& factors);
 
 /// The values of one factor in a null view: standard normal draws, in fp32, times init_scale *
-/// sqrt(rank_scale). A function of the seed and the tensor's name alone, so the order of the
-/// parameters means nothing.
+/// sqrt(rank_scale), unless they are to be matched. A function of the seed and the tensor's name
+/// alone, so the order of the parameters means nothing.
 void null_draws(const view& null, const std::string& tensor, std::span<float> values);
+
+/// ||BA||, the Frobenius norm of a part's update before `scaling`, in fp64.
+double update_norm(const lora_linear& linear, const lora_linear::part& part, std::size_t in);
+/// Scales both factors of each part of `drawn` alike, so that its update has the norm of
+/// `adapter`'s; where that is 0 both are 0. REQUIRES: the same structure; no tiles yet.
+void match_norms(const model_config& config, lora_weights& drawn, const lora_weights& adapter,
+                 thread_team& team);
 
 } // namespace warmd::hf
