@@ -42,6 +42,15 @@ struct served {
         BOOST_TEST(said.status == 0, said.err);
         return said.out;
     }
+    json::value get(const std::string& path)
+    {
+        const test::program_result said =
+            test::program({.words = {"/usr/bin/curl", "-sS", "--max-time", "60", "--unix-socket",
+                                     here.socket, "http://warmd" + path}})
+                .result();
+        BOOST_TEST(said.status == 0, said.err);
+        return json::parse(said.out);
+    }
     json::value completion(json::object body)
     {
         const json::value said = json::parse(post("/v1/completions", std::move(body)));
@@ -209,4 +218,25 @@ BOOST_AUTO_TEST_CASE(a_model_without_a_chat_template_does_not_guess_one)
                 {{"messages", json::array{json::object{{"role", "user"}, {"content", "Hi"}}}}});
     BOOST_TEST(json::parse(said).at("error").at("message").as_string().find("chat_template") !=
                json::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(a_tokenizer_is_asked_as_vllm_has_it)
+{
+    served by;
+    const json::value ids = by.ask("tokenize", {{"text", "The prince"}}).at("ids");
+    for (const char* path : {"/tokenize", "/v1/tokenize"}) {
+        const json::value told = json::parse(by.post(path, {{"prompt", "The prince"}}));
+        BOOST_TEST((told.at("tokens") == ids), path);
+        BOOST_TEST(told.at("count").to_number<std::size_t>() == ids.as_array().size());
+        BOOST_TEST(told.at("max_model_len").to_number<int>() > 0);
+    }
+    const json::value text = json::parse(by.post("/detokenize", {{"tokens", ids}}));
+    BOOST_TEST(text.at("prompt") == json::value("The prince"));
+    const json::value longest = by.get("/v1/models").at("data").at(0).at("max_model_len");
+    BOOST_TEST(longest.to_number<int>() > 0);
+    const json::value info = by.get("/tokenizer_info"); // of the only one
+    for (const char* each : {"eos_token", "bos_token", "pad_token", "chat_template"})
+        BOOST_TEST(info.as_object().contains(each), each);
+    BOOST_TEST(by.get("/v1/tokenizer_info?model=nothing").at("error").at("code") ==
+               json::value("not_found"));
 }

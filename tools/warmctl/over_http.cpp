@@ -95,7 +95,7 @@ Prints the token that the daemon, or warmctl proxy, left beside its socket.
              .summary = "the daemon's page, for a browser",
              .usage = R"(ui
 Prints the address of the daemon's page, which has the token in it: it is for
-nobody else. On a desktop, opens it. The daemon has to speak HTTP over TCP (--http).
+nobody else. On a desktop, opens it. The daemon has to speak HTTP over TCP.
 )",
              .example = "ui\n",
              .alone = print_page},
