@@ -6,6 +6,7 @@
 
 #include <boost/json.hpp>
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -41,16 +42,20 @@ std::filesystem::path write_link(const std::string& address, const std::string& 
 {
     std::filesystem::path file = std::filesystem::path(socket).parent_path() / "http-page.html";
     std::filesystem::remove(file);
-    std::ofstream to(file);
-    std::filesystem::permissions(file, std::filesystem::perms(0600));
-    to << "<!doctype html><meta http-equiv=\"refresh\" content=\"0;url=" << address << "\">\n";
+    ::umask(077);
+    std::ofstream(file) << "<!doctype html><meta http-equiv=\"refresh\" content=\"0;url=" << address
+                        << "\">\n";
     return file;
 }
 
-void open(const std::filesystem::path& page)
+/// Where there is a screen, and somebody before it.
+void open(const std::string& address, const std::string& socket)
 {
     const bool screen = std::getenv("DISPLAY") || std::getenv("WAYLAND_DISPLAY");
-    if (!screen || !::isatty(STDOUT_FILENO) || ::fork() != 0)
+    if (!screen || !::isatty(STDOUT_FILENO))
+        return;
+    const std::filesystem::path page = write_link(address, socket);
+    if (::fork() != 0)
         return;
     ::execlp("xdg-open", "xdg-open", page.c_str(), static_cast<char*>(nullptr));
     ::_exit(127);
@@ -76,7 +81,7 @@ result<void> print_page(const arguments&, const std::string& socket)
     const auto token = read_http_token(http_token_path(socket));
     const std::string address = *url + "/" + (token ? "#token=" + *token : "");
     std::cout << address << std::endl;
-    open(write_link(address, socket));
+    open(address, socket);
     return {};
 }
 
