@@ -30,7 +30,7 @@ def check_refusal(status, body):
 
 
 def check_stream(lines):
-    events = [line[len("data: "):] for line in lines if line.startswith("data: ")]
+    events = [line[len("data: "):].strip() for line in lines if line.startswith("data: ")]
     assert events[-1] == "[DONE]", events
     text = "".join(json.loads(each)["choices"][0]["text"] for each in events[:-1])
     assert text.startswith("The prince"), text
