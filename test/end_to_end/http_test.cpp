@@ -6,8 +6,6 @@
 #include <boost/json.hpp>
 #include <boost/test/unit_test.hpp>
 
-#include <optional>
-
 using namespace warmd;
 using test::place, test::running, test::words;
 
@@ -83,29 +81,6 @@ BOOST_AUTO_TEST_CASE(a_connection_that_curl_keeps_serves_several_requests_and_a_
     words chunked = post(R"({"model":{"kind":"dummy","base":"/m"},"text":"abc"})", "/rpc/tokenize");
     chunked.insert(chunked.begin(), {"-H", "Transfer-Encoding: chunked"});
     BOOST_TEST(by.curl(chunked).find("\"ids\"") != std::string::npos);
-}
-
-BOOST_AUTO_TEST_CASE(curl_is_told_of_events_until_the_daemon_ends)
-{
-    boost::process::ipstream out;
-    std::optional<boost::process::child> watching;
-    {
-        served by;
-        watching.emplace(boost::process::exe = "/usr/bin/curl",
-                         boost::process::args = {"-sS", "-N", "-i", "--unix-socket", by.here.socket,
-                                                 "http://warmd/events?types=state"},
-                         boost::process::std_out > out);
-        std::string line;
-        std::getline(out, line);
-        BOOST_TEST(line.starts_with("HTTP/1.1 200"), line);
-        by.curl(post(R"({"model":{"kind":"dummy","base":"/m"}})", "/rpc/load"));
-        while (!line.starts_with("data: ") && std::getline(out, line)) {
-        }
-        BOOST_TEST_REQUIRE(line.starts_with("data: "), line);
-        BOOST_TEST(parse_json(line.substr(6)).value().at("type") == json::value("state"));
-    }
-    watching->wait();
-    BOOST_TEST(watching->exit_code() == 0); // it saw the end of the response
 }
 
 BOOST_AUTO_TEST_CASE(the_face_is_described)

@@ -105,7 +105,7 @@ nobody else. On a desktop, opens it. The daemon has to speak HTTP over TCP.
              .example = "ui\n",
              .alone = print_page},
             {.name = "proxy",
-             .summary = "HTTP over TCP for a daemon that has none",
+             .summary = "carry HTTP over TCP to a daemon that has none",
              .usage = R"(proxy [--listen ADDRESS] [--token-file PATH]
 Listens on a loopback address and carries requests that have the token to the
 daemon's socket, and its responses back, until interrupted. Who comes that way is
