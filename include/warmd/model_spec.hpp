@@ -23,7 +23,7 @@ struct model_spec {
     std::string base;                    ///< an absolute path, or a name the kind understands
     std::optional<std::string> revision; ///< of a repository id: branch, tag or commit
     std::optional<std::string> adapter;  ///< an absolute path
-    std::string dtype = "auto";          ///< auto, fp32, bf16, fp16
+    std::string dtype = "auto";          ///< auto, fp32, bf16, fp16, int8, int4
     std::string device = "auto";         ///< auto, cpu
     bool trust_remote_code =
         false; ///< accepted, and not part of the identity: no code is ever loaded
@@ -87,8 +87,8 @@ struct resolved_model {
                                        ///< included; "" if none
     std::uint64_t shared_bytes =
         0; ///< of estimated_bytes, those weights: charged once however many share them
-    std::string computes{};          ///< what its products are computed in, where the kind says:
-                                     ///< "fp32", "bf16"; not always what spec.dtype wishes
+    std::string computes{};          ///< what its weights are kept in, where the kind says: "fp32",
+                                     ///< "bf16", "int8", "int4"; auto says nothing of it
     std::uint64_t longest_input = 0; ///< tokens, what is generated included; 0: the kind does not
                                      ///< say
     std::vector<std::filesystem::path>

@@ -45,7 +45,7 @@ method load_method()
                        {.name = "model", .type = "ModelSpec", .doc = "what was resolved"},
                        {.name = "computes",
                         .type = "string|null",
-                        .doc = "what its products are computed in, where the kind says"},
+                        .doc = "what its weights are kept in, where the kind says"},
                        {.name = "state", .type = "State", .doc = "ready"},
                        {.name = "cached", .type = "boolean", .doc = "it was resident before"},
                        {.name = "joined",

@@ -29,7 +29,7 @@ void write_model(json_writer& to, const resolved_model& model)
     to.end_object();
 }
 
-/// A dtype that this machine cannot compute in is computed in another: who asked is told.
+/// What "auto" means is for the kind to say: who asked is told.
 void write_computes(json_writer& to, const resolved_model& model)
 {
     member_or_null(to, "computes",

@@ -42,7 +42,8 @@ constexpr std::array<std::string_view, 9> member_names{
 /// Where one member of the JSON object, of member_names, goes; the fault with it, if any.
 std::optional<spec_fault> take(model_spec& spec, std::string_view name, const json_node& value)
 {
-    static constexpr std::array<std::string_view, 4> dtypes{"auto", "fp32", "bf16", "fp16"};
+    static constexpr std::array<std::string_view, 6> dtypes{"auto", "fp32", "bf16",
+                                                            "fp16", "int8", "int4"};
     static constexpr std::array<std::string_view, 2> devices{"auto", "cpu"};
     const auto text = [&](std::string& to, bool may_be_empty = false) -> std::optional<spec_fault> {
         if (!value.is_string() || (value.string().empty() && !may_be_empty))

@@ -164,7 +164,7 @@ BOOST_AUTO_TEST_CASE(a_member_that_is_not_as_it_must_be_is_named_with_line_and_c
         {"{\"models\": {\n\t\"a\": 7}}", "2:2", "models.a must be a ModelSpec object, found 7"},
         {"{\"models\": {\"a\": {}}}", "1:13", "models.a.base is missing"},
         {"{\"models\": {\"a\": {\"base\": \"/x\",\n \"dtype\": \"fp8\"}}}", "2:2",
-         "models.a.dtype must be one of auto, fp32, bf16, fp16, found \"fp8\""},
+         "models.a.dtype must be one of auto, fp32, bf16, fp16, int8, int4, found \"fp8\""},
         {"{\"models\": {\"a\": {\"base\": \"/x\", \"adaptor\": 1}}}", "1:33",
          "models.a.adaptor is unknown; a ModelSpec has kind, base, adapter"},
         {"{\"models\": {\"a\": {\"base\": \"~/x\"}}}", "1:19",

@@ -332,7 +332,7 @@ private:
 
 result<resolved_model> resolve(const model_spec& asked, const file_rules&)
 {
-    if (asked.dtype == "bf16" || asked.dtype == "fp16")
+    if (asked.dtype != "auto" && asked.dtype != "fp32")
         return failure{errc::unsupported,
                        "the dummy kind computes in fp32 only, asked for " + asked.dtype};
     const auto options = read_dummy_options(asked.options);

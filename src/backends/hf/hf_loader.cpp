@@ -99,7 +99,6 @@ private:
                                         const file_rules& rules);
 
     logger say_;
-    std::once_flag told_;
 
     std::shared_ptr<kv_budget> kv_; // of all bases
     shared_engine engine_;
@@ -124,13 +123,16 @@ hf_models::hf_models(logger say, hf_options how)
                      std::to_string(cores) + " cores: the system grants no more threads");
 }
 
-/// What a dtype wishes for: auto and fp16, which is a storage type, are fp32.
-const char* wish_of(const std::string& dtype) { return dtype == "bf16" ? "bf16" : "fp32"; }
-/// What a model is computed in: what it wishes for, where that can be.
-const weight_format& format_for(const model_spec& spec)
+/// What weights are kept in: auto, which never loses anything, and fp16, which is a storage type,
+/// are fp32.
+precision kept_in(const std::string& dtype)
 {
-    return format_of(has_bf16() && spec.dtype == "bf16" ? precision::bf16 : precision::fp32);
+    constexpr std::pair<const char*, precision> others[]{
+        {"bf16", precision::bf16}, {"int8", precision::int8}, {"int4", precision::int4}};
+    const auto found = std::ranges::find(others, dtype, &std::pair<const char*, precision>::first);
+    return found == std::end(others) ? precision::fp32 : found->second;
 }
+const weight_format& format_for(const model_spec& spec) { return format_of(kept_in(spec.dtype)); }
 
 /// Refuses what this kind cannot do, by name.
 std::optional<failure> objection(const model_spec& asked)
@@ -159,13 +161,8 @@ result<resolved_model> hf_models::resolve(const model_spec& asked, const file_ru
     model.spec.revision = std::move(where->revision);
     model.spec.adapter = std::move(where->adapter);
     model.watched = std::move(where->depends_on);
-    model.spec.dtype = wish_of(asked.dtype);
-    model.computes = format_for(model.spec).name();
-    if (model.computes != model.spec.dtype)
-        std::call_once(told_, [this] {
-            say_.warning("dtype bf16 is computed in fp32: this processor has neither AVX512-BF16 "
-                         "nor AMX, or ONEDNN_MAX_CPU_ISA forbids them");
-        });
+    model.computes = format_for(asked).name();
+    model.spec.dtype = model.computes;
     model.spec.device = "cpu";
     model.spec.trust_remote_code = false;
     model.key = key_of(model.spec);

@@ -22,8 +22,13 @@ struct hf_options {
 };
 
 /// The loader of the hf kind. Backends of one loader take turns at computing and share the weights
-/// of a base that they have in common. `say` is told where a wish cannot be met: bf16 on a
-/// processor without it is computed in fp32, as resolved_model::computes says.
+/// of a base that they have in common. `say` is told where a wish cannot be met.
+///
+/// model_spec::dtype is what weights are kept in. auto and fp16 (a storage type): fp32. bf16: rows
+/// are in bf16, too, where the processor has instructions for that; else weights are widened as
+/// they are read, and rows are in fp32. int8 and int4: rounded when they are loaded
+/// (quantized_unit.hpp), all matrices, the embedding and the projection to the vocabulary; rows,
+/// norms, biases and adapters stay in fp32.
 loader hf_loader(logger say = {}, hf_options how = {});
 
 } // namespace warmd::hf

@@ -120,7 +120,7 @@ BOOST_AUTO_TEST_CASE(a_null_view_is_a_function_of_its_parameters)
 }
 
 BOOST_DATA_TEST_CASE(each_of_200_random_requests_has_the_same_bits_alone_and_among_others,
-                     boost::unit_test::data::make({"fp32", "bf16"}), dtype)
+                     boost::unit_test::data::make({"fp32", "bf16", "int8", "int4"}), dtype)
 {
     const auto model = demo_model(dtype);
     std::mt19937 random(20);

@@ -41,7 +41,7 @@ BOOST_DATA_TEST_CASE(the_estimate_is_what_is_allocated,
 }
 
 BOOST_DATA_TEST_CASE(an_adapters_estimate_is_what_is_allocated,
-                     boost::unit_test::data::make({"fp32", "bf16"}), dtype)
+                     boost::unit_test::data::make({"fp32", "bf16", "int8", "int4"}), dtype)
 {
     expect_good_estimate(demo_spec(dtype));
 }
@@ -52,14 +52,21 @@ BOOST_AUTO_TEST_CASE(bf16_is_a_model_of_its_own_and_takes_half_the_memory_for_we
     const auto narrow = by.resolve(demo_spec("bf16"), {}).value(),
                wide = by.resolve(demo_spec("auto"), {}).value();
     BOOST_TEST((narrow.spec.dtype == "bf16" && wide.computes == "fp32"));
-    if (narrow.computes == "fp32") {
-        BOOST_TEST_MESSAGE("SKIPPED: no bf16 here");
-        BOOST_TEST((narrow.key != wide.key && narrow.shared_weights == wide.shared_weights));
-        return;
-    }
     BOOST_TEST((narrow.key != wide.key && narrow.shared_weights != wide.shared_weights));
     BOOST_TEST(narrow.shared_bytes < wide.shared_bytes);
     BOOST_TEST((by.resolve(demo_spec("fp16"), {}).value().key == wide.key));
+}
+
+BOOST_AUTO_TEST_CASE(fewer_bits_take_less_memory_and_are_never_chosen_unasked)
+{
+    const loader by = hf_loader();
+    const auto bytes = [&](const char* dtype) {
+        return load_with(by, demo_spec(dtype)).value()->bytes().shared;
+    };
+    BOOST_TEST(bytes("int8") < bytes("bf16"));
+    BOOST_TEST(bytes("int4") < bytes("int8"));
+    BOOST_TEST(by.resolve(demo_spec("int4"), {}).value().computes == "int4");
+    BOOST_TEST(by.resolve(demo_spec("auto"), {}).value().computes == "fp32");
 }
 
 BOOST_AUTO_TEST_CASE(adapters_of_one_base_share_its_weights)

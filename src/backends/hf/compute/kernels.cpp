@@ -244,6 +244,18 @@ void widen_fp16(const std::uint16_t* x, float* y, std::size_t width)
 }
 
 WARMD_FOR_EACH_LEVEL
+void round_to_bf16(const float* x, std::uint16_t* y, std::size_t width)
+{
+    for (std::size_t i = 0; i < width; ++i) {
+        const auto bits = std::bit_cast<std::uint32_t>(x[i]);
+        const std::uint32_t rounded = (bits + 0x7fffu + (bits >> 16 & 1u)) >> 16,
+                            quiet = bits >> 16 | 0x40u; // a NaN's last bits are not carried over
+        const bool is_nan = (bits & 0x7fffffffu) > 0x7f800000u;
+        y[i] = static_cast<std::uint16_t>(is_nan ? quiet : rounded);
+    }
+}
+
+WARMD_FOR_EACH_LEVEL
 void add(const float* x, float* y, std::size_t width)
 {
 #pragma omp simd

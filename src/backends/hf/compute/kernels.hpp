@@ -44,6 +44,9 @@ void widen_bf16(const std::uint16_t* x, float* y, std::size_t width);
 /// IEEE 754 binary16: 1 sign, 5 exponent, 10 fraction bits.
 void widen_fp16(const std::uint16_t* x, float* y, std::size_t width);
 
+/// fp32 rounded to bfloat16: to the nearest, ties to even; a NaN stays one. On any processor.
+void round_to_bf16(const float* x, std::uint16_t* y, std::size_t width);
+
 /// y += x, which do not overlap.
 void add(const float* x, float* y, std::size_t width);
 /// y += factor x

@@ -21,7 +21,8 @@ WARMD_AVX512 [[gnu::always_inline]] inline __m512bh pair_at(const std::uint16_t*
 
 struct kernel {
     using number = std::uint16_t;
-    static constexpr std::size_t vectors = 2, block = vectors * lanes, most_rows = 12, unit = 2;
+    static constexpr std::size_t vectors = 2, block = vectors * lanes, most_rows = 12, unit = 2,
+                                 unit_bytes = unit * block * sizeof(number);
     static_assert(block == avx512bf16_block);
 
     /// sum += x [rows, 2 * pairs] times so many pairs of inputs.
@@ -32,12 +33,13 @@ struct kernel {
     {
         for (std::size_t i = 0; i != pairs; ++i) {
             if constexpr (width == vectors)
-                of.template ask_ahead<2 * block * sizeof(number)>(2 * i);
+                of.template ask_ahead<unit_bytes>(i);
             __m512bh w[width];
 #pragma GCC unroll 16
             for (std::size_t v = 0; v != width; ++v)
-                w[v] = reinterpret_cast<__m512bh>(_mm512_loadu_ps(
-                    of.weights + v / vectors * of.apart + 2 * (i * block + v % vectors * lanes)));
+                w[v] = reinterpret_cast<__m512bh>(
+                    _mm512_loadu_ps(of.weights + v / vectors * of.apart + i * unit_bytes +
+                                    v % vectors * sizeof(__m512bh)));
 #pragma GCC unroll 16
             for (std::size_t r = 0; r != rows; ++r) {
                 const __m512bh times = pair_at(of.x + r * of.x_stride + 2 * i);
@@ -69,7 +71,7 @@ struct kernel {
             operands<number> rest = of;
             rest.x = last[0];
             rest.x_stride = 2;
-            rest.weights += 2 * pairs * block;
+            rest.weights += pairs * unit_bytes;
             add_pairs(rest, 1, sum);
         }
 #pragma GCC unroll 16
@@ -82,7 +84,7 @@ struct kernel {
 
 } // namespace
 
-void multiply_avx512bf16(const std::uint16_t* x, std::size_t rows, const std::uint16_t* blocks,
+void multiply_avx512bf16(const std::uint16_t* x, std::size_t rows, const std::byte* blocks,
                          std::size_t in, std::size_t outs, float* y, std::size_t y_stride)
 {
     product_loops<kernel>::multiply(x, rows, blocks, in, outs, y, y_stride);

@@ -9,7 +9,7 @@ namespace warmd::hf {
 inline constexpr std::size_t avx512bf16_block = 32;
 
 /// As product_kernels::bf16 has it.
-void multiply_avx512bf16(const std::uint16_t* x, std::size_t rows, const std::uint16_t* blocks,
+void multiply_avx512bf16(const std::uint16_t* x, std::size_t rows, const std::byte* blocks,
                          std::size_t in, std::size_t outs, float* y, std::size_t y_stride);
 
 } // namespace warmd::hf

@@ -8,7 +8,8 @@
 //
 // Weights [outs, in] stand in blocks of columns, all inputs of a block one after the other [in,
 // block], the last block filled up with zeros. In bf16 times bf16 inputs stand in pairs [in / 2,
-// block, 2], the last pair filled up with a zero.
+// block, 2], the last pair filled up with a zero; quantized, in units (quantized_unit.hpp): scales
+// [block], in 4 bits minima [block], and q [32, block], in 4 bits two inputs to a byte.
 
 #include "hf/compute/processor.hpp"
 
@@ -19,13 +20,13 @@ namespace warmd::hf {
 
 /// y [rows, outs] = x [rows, in] times blocks of weights; rows of y are y_stride apart.
 template <class Number>
-using product_kernel = void (*)(const Number* x, std::size_t rows, const Number* blocks,
+using product_kernel = void (*)(const Number* x, std::size_t rows, const std::byte* blocks,
                                 std::size_t in, std::size_t outs, float* y, std::size_t y_stride);
 
 /// For one instruction set.
 struct product_kernels {
     std::size_t block; ///< columns; a multiple of a cache line
-    product_kernel<float> fp32;
+    product_kernel<float> fp32, fp32_bf16, fp32_int8, fp32_int4; ///< rows and weights
     product_kernel<std::uint16_t> bf16; ///< null: none; subnormal numbers count as 0
 };
 

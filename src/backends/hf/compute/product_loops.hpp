@@ -10,36 +10,37 @@
 namespace warmd::hf {
 
 /// What is added: the products of `count` inputs of some rows of x and of neighbouring blocks of
-/// weights, which are `apart` numbers apart, to y [rows, blocks * block].
+/// weights, which are `apart` bytes apart, to y [rows, blocks * block].
 template <class Number>
 struct operands {
     const Number* x;
     std::size_t x_stride;
-    const Number* weights;
+    const std::byte* weights;
     std::size_t apart;
     std::size_t count;
     float* y;
     std::size_t y_stride;
     const std::byte*
-        ahead; ///< what is wanted next, to be asked for `advance` bytes with each input
+        ahead; ///< what is wanted next, to be asked for `advance` bytes with each unit of inputs
     std::size_t advance;
 
-    /// At input i, of which a block has so many bytes: while a core multiplies, its second cache
-    /// fills.
+    /// At a unit of inputs, of which a block has so many bytes: while a core multiplies, its second
+    /// cache fills.
     template <std::size_t bytes>
-    [[gnu::always_inline]] void ask_ahead(std::size_t i) const
+    [[gnu::always_inline]] void ask_ahead(std::size_t unit) const
     {
         constexpr std::size_t cache_line = 64;
         for (std::size_t line = 0; line < bytes; line += cache_line)
-            __builtin_prefetch(ahead + i * advance + line, 0, 2);
+            __builtin_prefetch(ahead + unit * advance + line, 0, 2);
     }
 };
 
 /// Where a sum goes on: at nothing, or at what it has come to.
 enum class sums { begin, go_on };
 
-/// Kernel has `number`, the type of what is multiplied; `block`, columns; `most_rows` of one group;
-/// `unit`, inputs that are taken at once; and
+/// Kernel has `number`, the type of a row's numbers; `block`, columns; `most_rows` of one group;
+/// `unit`, inputs whose weights stand together, a divisor of `piece`, and `unit_bytes`, what a
+/// block has of those; and
 ///     template <std::size_t rows, std::size_t blocks, sums from>
 ///     static void add(const operands<number>&);
 template <class Kernel>
@@ -47,15 +48,15 @@ class product_loops {
 public:
     using number = typename Kernel::number;
 
-    static void multiply(const number* x, std::size_t rows, const number* weights, std::size_t in,
-                         std::size_t outs, float* y, std::size_t y_stride)
+    static void multiply(const number* x, std::size_t rows, const std::byte* weights,
+                         std::size_t in, std::size_t outs, float* y, std::size_t y_stride)
     {
         constexpr std::size_t block = Kernel::block;
-        const std::size_t height = (in + Kernel::unit - 1) / Kernel::unit * Kernel::unit;
+        const std::size_t block_bytes = (in + Kernel::unit - 1) / Kernel::unit * Kernel::unit_bytes;
         const std::size_t at_once = rows == 1 ? for_one_row : rows <= few_rows ? for_few_rows : 1;
         for (std::size_t o = 0; o < outs;) {
             const std::size_t blocks = o + at_once * block <= outs ? at_once : 1;
-            const group of{in, weights + o * height, blocks, height * block};
+            const group of{in, weights + o / block * block_bytes, blocks, block_bytes};
             if (o + block <= outs)
                 multiply_blocks(of, x, rows, y + o, y_stride);
             else
@@ -70,13 +71,14 @@ private:
     /// Inputs that are summed over before the next rows have their turn: so many of a block's
     /// weights stay in a core's first cache, and so many of the rows' numbers.
     static constexpr std::size_t piece = 256;
+    static_assert(piece % Kernel::unit == 0);
 
     /// Neighbouring blocks.
     struct group {
         std::size_t in;
-        const number* weights;
+        const std::byte* weights;
         std::size_t blocks;
-        std::size_t apart; // of blocks, in weights
+        std::size_t apart; // of blocks
     };
     using step = void (*)(const operands<number>&);
 
@@ -88,13 +90,12 @@ private:
             for (std::size_t g = 0; g != groups; ++g) {
                 const std::size_t first = rows * g / groups, last = rows * (g + 1) / groups;
                 const std::size_t count = std::min(piece, of.in - i);
-                const number* const weights = of.weights + i * Kernel::block;
-                const std::size_t bytes = count * Kernel::block * sizeof(number);
+                const std::byte* const weights = of.weights + i / Kernel::unit * Kernel::unit_bytes;
+                const std::size_t bytes =
+                    (count + Kernel::unit - 1) / Kernel::unit * Kernel::unit_bytes;
                 step_for(last - first, of.blocks, i == 0 ? sums::begin : sums::go_on)(
                     {x + first * of.in + i, of.in, weights, of.apart, count, y + first * y_stride,
-                     y_stride,
-                     reinterpret_cast<const std::byte*>(weights) + bytes + bytes * g / groups,
-                     Kernel::block * sizeof(number) / groups});
+                     y_stride, weights + bytes + bytes * g / groups, Kernel::unit_bytes / groups});
             }
     }
 

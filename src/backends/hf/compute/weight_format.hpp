@@ -3,6 +3,7 @@
 // model has one for all its matrices, chosen when it is loaded.
 
 #include "hf/compute/panel.hpp"
+#include "hf/compute/processor.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -10,8 +11,13 @@
 
 namespace warmd::hf {
 
-/// What a product multiplies; it always adds in fp32.
-enum class precision { fp32, bf16 };
+/// How weights are kept. A product multiplies rows in fp32, or in bf16 where weights are and the
+/// processor has instructions for that (has_bf16()); it always adds in fp32.
+enum class precision { fp32, bf16, int8, int4 };
+constexpr bool is_quantized(precision kept)
+{
+    return kept == precision::int8 || kept == precision::int4;
+}
 
 /// Immutable; there is one of each kind. Functions of rows may be called on any thread.
 class weight_format {
@@ -22,6 +28,7 @@ public:
     weight_format& operator=(const weight_format&) = delete;
 
     virtual const char* name() const = 0; ///< as `dtype` has it
+    virtual precision kept_as() const = 0;
 
     // The rows that its products take
     virtual std::size_t number_bytes() const = 0; ///< of one number of a row
@@ -36,7 +43,9 @@ public:
     virtual const float* in_fp32(const std::byte* from, float* room, std::size_t count) const = 0;
 
     // Its matrices
-    virtual std::size_t weight_bytes() const = 0; ///< of one packed weight
+    virtual std::size_t weight_bytes() const = 0; ///< of one packed weight, at least about
+    /// What a matrix's norm can come to when its weights are put into this form.
+    virtual double norm_at_most(double norm, std::size_t weights) const = 0;
     virtual std::unique_ptr<panel_layout> panel(std::size_t in, std::size_t outs) const = 0;
 
     /// So many bands of rows must each thread have before it pays that all cores read all weights.
@@ -46,7 +55,9 @@ public:
     virtual bool uses_tiles() const = 0;
 };
 
-/// REQUIRES: of bf16, has_bf16() (processor.hpp).
+/// By the best instructions of this machine.
 const weight_format& format_of(precision);
+/// By those. REQUIRES: the machine has them.
+const weight_format& format_of(precision, instruction_set by);
 
 } // namespace warmd::hf

@@ -124,10 +124,13 @@ public:
         const stored_rows output = has_own_output(config_, file_)
                                        ? read_rows({weight_of(names.output)})
                                        : made.embedding.rows();
-        made.output_norm = output.norm;
+        made.output_norm =
+            computes_.norm_at_most(output.norm, config_.hidden_size * config_.vocab_size);
         made.output = pack(output, {config_.hidden_size, config_.vocab_size});
         if (trouble_)
             return *trouble_;
+        const auto turn = gate_.enter();
+        made.embedding.keep_as(computes_, config_.hidden_size, turn.engine().team());
         return made;
     }
 
@@ -166,7 +169,7 @@ private:
         }
         const stored_rows rows =
             shape.transposed ? turned(read_rows(weights), shape.out()) : read_rows(weights);
-        made.norm = rows.norm;
+        made.norm = computes_.norm_at_most(rows.norm, shape.matrix().in * shape.matrix().out);
         made.matrix = pack(rows, shape.matrix());
         return made;
     }
@@ -275,8 +278,19 @@ result<embedding_table> embedding_table::load(const checkpoint& file, const std:
     return table;
 }
 
+void embedding_table::keep_as(const weight_format& format, std::size_t width, thread_team& team)
+{
+    if (!is_quantized(format.kept_as()))
+        return;
+    norm_ = format.norm_at_most(norm_, stored_.size() / size_of(type_));
+    quantized_ = quantized_rows(stored_, type_, width, format.kept_as() == precision::int4, team);
+    stored_ = {};
+}
+
 void embedding_table::look_up(std::size_t id, std::span<float> to) const
 {
+    if (!quantized_.empty())
+        return quantized_.look_up(id, to);
     if (type_ == stored_as::fp32) {
         std::memcpy(to.data(), stored_.data() + id * to.size_bytes(), to.size_bytes());
         return;
@@ -306,11 +320,15 @@ std::uint64_t estimate_bytes(const model_config& config, const weight_format& co
     std::uint64_t others = 0; // norms, biases and tables
     auto visited = visit_tensors(
         config, file, [&](const std::string& tensor, const std::vector<std::uint64_t>& shape) {
-            const bool table = tensor == weight_of(names.within(names.embedding)) ||
-                               tensor == weight_of(names.within(names.positions));
-            others += shape.size() == 1 ? shape[0] * sizeof(float)
-                      : table           ? file.find(tensor)->bytes
-                                        : 0;
+            const bool embedding = tensor == weight_of(names.within(names.embedding)),
+                       table = embedding || tensor == weight_of(names.within(names.positions));
+            if (embedding && is_quantized(computes.kept_as()))
+                others += quantized_rows::bytes(shape[0], shape[1],
+                                                computes.kept_as() == precision::int4);
+            else
+                others += shape.size() == 1 ? shape[0] * sizeof(float)
+                          : table           ? file.find(tensor)->bytes
+                                            : 0;
             return result<void>();
         });
     return visited ? memory_block::rounded(packed_bytes(config, computes, gate)) + others : 0;

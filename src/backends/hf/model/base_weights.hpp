@@ -4,6 +4,7 @@
 
 #include "hf/compute/compute.hpp"
 #include "hf/compute/memory_block.hpp"
+#include "hf/compute/quantized_rows.hpp"
 #include "hf/files/checkpoint.hpp"
 #include "hf/model/model_config.hpp"
 
@@ -26,25 +27,29 @@ struct stored_rows {
     double norm = 0;
 };
 
-/// A learned vector for each token or position, in the file's own dtype.
+/// A learned vector for each token or position, in the file's own dtype, or quantized.
 class embedding_table {
 public:
     static result<embedding_table> load(const checkpoint& file, const std::string& tensor,
                                         thread_team& team);
-    stored_rows rows() const { return {stored_, type_, norm_}; } ///< [vocab, hidden]
+    /// [vocab, hidden]; once they are quantized their norm alone.
+    stored_rows rows() const { return {stored_, type_, norm_}; }
+    /// As the format keeps weights, if in fewer bits than files do.
+    void keep_as(const weight_format& format, std::size_t width, thread_team& team);
     /// Row `id` in fp32. REQUIRES: id is within the vocabulary.
     void look_up(std::size_t id, std::span<float> to) const;
-    std::uint64_t bytes() const { return stored_.size(); }
+    std::uint64_t bytes() const { return stored_.size() + quantized_.bytes(); }
 
 private:
     stored_as type_ = stored_as::fp32;
     std::vector<std::byte> stored_;
+    quantized_rows quantized_; // in their place
     double norm_ = 0;
 };
 
 struct linear {
     packed_matrix matrix;
-    double norm = 0;         ///< of the weights as they are stored (norm.hpp)
+    double norm = 0;         ///< of the weights, at most (norm.hpp)
     std::vector<float> bias; ///< empty: none
 };
 

@@ -2,11 +2,13 @@
 
 #include "hf/compute/memory_block.hpp"
 #include "hf/compute/product_kernels.hpp"
+#include "hf/compute/quantized_unit.hpp"
 #include "hf/compute/simd_panel.hpp"
 
 #include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstdint>
@@ -98,12 +100,61 @@ BOOST_DATA_TEST_CASE(an_element_is_one_sum_over_the_inputs_in_their_order,
                 }
         for (std::size_t rows = 1; rows <= most_rows; ++rows) {
             const bool as_it_is = rows % 2 == 0; // or widened
-            const auto y =
-                product(make_fp32_panel(of.in, of.outs, kernels_of(by)),
-                        as_it_is ? bytes_of(w) : bytes_of(narrow),
-                        as_it_is ? stored_as::fp32 : stored_as::bf16, of, bytes_of(x), rows);
+            const auto make = rows % 3 == 0 ? make_widening_panel : make_fp32_panel;
+            const auto y = product(
+                make(of.in, of.outs, kernels_of(by)), as_it_is ? bytes_of(w) : bytes_of(narrow),
+                as_it_is ? stored_as::fp32 : stored_as::bf16, of, bytes_of(x), rows);
             BOOST_TEST(std::memcmp(y.data(), sums.data(), y.size() * sizeof(float)) == 0,
                        "[" << of.in << ", " << of.outs << "], " << rows << " rows");
+        }
+    }
+}
+
+namespace {
+
+/// Weights [outs, in] as a unit of theirs gives them back.
+template <class Unit>
+std::vector<float> given_back(const std::vector<float>& w, std::size_t in)
+{
+    std::vector<float> back(w.size());
+    for (std::size_t row = 0; row != w.size(); row += in)
+        for (std::size_t i = 0; i < in; i += quantized_inputs) {
+            const std::size_t count = std::min(quantized_inputs, in - i);
+            Unit unit;
+            quantize(std::span(w).subspan(row + i, count), unit);
+            widen(unit, std::span(back).subspan(row + i, count));
+        }
+    return back;
+}
+
+} // namespace
+
+// So that an element of a product of quantized weights is one sum, too, whose terms are those of
+// the weights that they are.
+BOOST_DATA_TEST_CASE(a_product_of_quantized_weights_is_that_of_the_numbers_they_stand_for,
+                     boost::unit_test::data::make(std::vector<instruction_set>(
+                         instruction_sets().begin(), instruction_sets().end())),
+                     by)
+{
+    if (!fuses(by)) {
+        BOOST_TEST_MESSAGE("without fused additions int4 rounds twice: " << name_of(by));
+        return;
+    }
+    for (const shape& of : shapes) {
+        const auto w = noise(of.in * of.outs, 1), x = noise(of.in * most_rows, 2);
+        for (const bool to_4 : {false, true}) {
+            const auto stands_for =
+                to_4 ? given_back<int4_unit>(w, of.in) : given_back<int8_unit>(w, of.in);
+            for (std::size_t rows = 1; rows <= most_rows; ++rows) {
+                const auto expected =
+                    product(make_fp32_panel(of.in, of.outs, kernels_of(by)), bytes_of(stands_for),
+                            stored_as::fp32, of, bytes_of(x), rows);
+                const auto make = to_4 ? make_int4_panel : make_int8_panel;
+                const auto y = product(make(of.in, of.outs, kernels_of(by)), bytes_of(w),
+                                       stored_as::fp32, of, bytes_of(x), rows);
+                BOOST_TEST(std::memcmp(y.data(), expected.data(), y.size() * sizeof(float)) == 0,
+                           "[" << of.in << ", " << of.outs << "], " << rows << " rows");
+            }
         }
     }
 }
