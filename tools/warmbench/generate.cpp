@@ -4,11 +4,28 @@
 #include "models.hpp"
 #include "subcommands.hpp"
 
+#include "hf/compute/quantized_unit.hpp"
 #include "hf/hf_loader.hpp"
 
 #include <cstdio>
+#include <string>
 
 namespace warmbench {
+
+namespace {
+
+/// Scales and minima included (quantized_unit.hpp).
+double bytes_of_weight(const std::string& dtype)
+{
+    using namespace warmd::hf;
+    if (dtype == "int8")
+        return static_cast<double>(sizeof(int8_unit)) / quantized_inputs;
+    if (dtype == "int4")
+        return static_cast<double>(sizeof(int4_unit)) / quantized_inputs;
+    return dtype == "bf16" ? 2 : 4;
+}
+
+} // namespace
 
 int generate(int count, char** arguments)
 {
@@ -25,7 +42,7 @@ int generate(int count, char** arguments)
         weights += each.in * each.out;
     const double bandwidth = memory_bandwidth();
     const double most =
-        bandwidth / static_cast<double>(weights * (options->dtype == "bf16" ? 2 : 4));
+        bandwidth / (static_cast<double>(weights) * bytes_of_weight(options->dtype));
     std::printf("%s, %s, base view; memory reads %.1f GB/s, which is %.1f steps/s\n",
                 options->shape.c_str(), options->dtype.c_str(), bandwidth / 1e9, most);
     constexpr std::size_t length = 32;

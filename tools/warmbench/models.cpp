@@ -20,7 +20,7 @@ std::optional<model_options> read_model_options(int count, char** arguments)
     model_options given;
     option_reader known(arguments[0]);
     known.add("shape", given.shape, "smol135, qwen0.5b or tiny")
-        .add("dtype", given.dtype, "what is computed in: bf16 or fp32")
+        .add("dtype", given.dtype, "what weights are kept in: bf16, fp32, int8 or int4")
         .add("rank", given.rank, "of the adapter, which acts on every linear layer")
         .add("repeat", given.repeat, "the best of so many counts");
     return known.read(count, arguments) ? std::optional(given) : std::nullopt;
