@@ -121,6 +121,7 @@ private:
                      k = normalise(base_.layers[layer][norm_place::of_keys], qkv);
         kept(q * turning_ * scale(base_.config.query_scale_at(base_.config.max_positions)));
         kept(k * turning_);
+        kept(qkv * turning_); // where they are turned first
         return kept(std::sqrt(static_cast<double>(base_.config.heads)) * qkv * rounding);
     }
     double run(branch_plan::part what, std::size_t layer, double in)

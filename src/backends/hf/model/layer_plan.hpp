@@ -90,8 +90,9 @@ struct layer_plan {
     routing_plan routing;
     std::vector<branch_plan> branches;                  ///< one after the other
     activation_kind activation = activation_kind::silu; ///< of an MLP
-    bool by_head = false;   ///< qkv's rows are a query, a key and a value for each head in turn
-    std::size_t window = 0; ///< positions that a token sees, its own and those before; 0: all
+    bool norms_turned = false; ///< norms of queries and keys come after their rotation, not before
+    bool by_head = false;      ///< qkv's rows are a query, a key and a value for each head in turn
+    std::size_t window = 0;    ///< positions that a token sees, its own and those before; 0: all
     std::optional<std::size_t> rotation = 0; ///< of model_config::rotations; none: not rotated
 
     norm_shape& operator[](norm_place place) { return norms[static_cast<std::size_t>(place)]; }

@@ -34,9 +34,9 @@ void transformer::normalise_whole(const team_member& me, std::size_t layer)
     for (std::size_t i = first; i != last; ++i) {
         float* at = &qkv_[i * shape.qkv_width()];
         for (const norm_place place : {norm_place::of_queries, norm_place::of_keys}) {
-            const norm_weights& norm = base_.layers[layer][place];
-            normalise(norm, at, at);
-            at += norm.weight.size();
+            if (spans_heads(place)) // of a single head's keys, prepare_heads()
+                normalise(base_.layers[layer][place], at, at);
+            at += shape.q_width();
         }
     }
     if (!rows_.by_rows())
@@ -54,13 +54,17 @@ void transformer::prepare_heads(const team_member& me, std::size_t layer,
                       group = shape.heads / shape.kv_heads;
     const auto [first, last] = rows_.by_rows() ? rows_.shared(me) : row_range{0, rows_.size()};
     const auto by = config().plan[layer].rotation;
+    const bool turned_first = config().plan[layer].norms_turned;
     const auto prepare = [&](std::size_t i, float* x, const norm_weights& norm) {
-        if (norm.weight.size() == dim)
+        const bool normed = norm.weight.size() == dim;
+        if (normed && !turned_first)
             normalise(norm, x, x);
         if (by)
             (shape.rotations[*by].neighbours ? rotate_neighbours : rotate)(
                 x, &cosines_[angles_at(*by, i)], &sines_[angles_at(*by, i)],
                 frequencies_[*by].size());
+        if (normed && turned_first)
+            normalise(norm, x, x);
     };
     for (std::size_t head = rows_.by_rows() ? 0 : me.index; head < shape.kv_heads;
          head += rows_.by_rows() ? 1 : me.size)

@@ -51,14 +51,38 @@ struct family {
 };
 
 extern const family cohere, cohere2, ernie4_5, exaone4, gemma2, gemma3, glm, glm4, gpt2, gpt_neox,
-    granite, helium, llama, ministral3, mistral, mixtral, olmo2, olmo3, olmoe, phi, phi3, qwen2,
-    qwen3, qwen3_moe, smollm3, stablelm, starcoder2;
+    granite, helium, hunyuan_v1_dense, llama, ministral3, mistral, mixtral, olmo2, olmo3, olmoe,
+    phi, phi3, qwen2, qwen3, qwen3_moe, seed_oss, smollm3, stablelm, starcoder2;
 /// All of them.
-inline constexpr std::array families{
-    &cohere,  &cohere2, &ernie4_5,  &exaone4, &gemma2,   &gemma3,    &glm,
-    &glm4,    &gpt2,    &gpt_neox,  &granite, &helium,   &llama,     &ministral3,
-    &mistral, &mixtral, &olmo2,     &olmo3,   &olmoe,    &phi,       &phi3,
-    &qwen2,   &qwen3,   &qwen3_moe, &smollm3, &stablelm, &starcoder2};
+inline constexpr std::array families{&cohere,
+                                     &cohere2,
+                                     &ernie4_5,
+                                     &exaone4,
+                                     &gemma2,
+                                     &gemma3,
+                                     &glm,
+                                     &glm4,
+                                     &gpt2,
+                                     &gpt_neox,
+                                     &granite,
+                                     &helium,
+                                     &hunyuan_v1_dense,
+                                     &llama,
+                                     &ministral3,
+                                     &mistral,
+                                     &mixtral,
+                                     &olmo2,
+                                     &olmo3,
+                                     &olmoe,
+                                     &phi,
+                                     &phi3,
+                                     &qwen2,
+                                     &qwen3,
+                                     &qwen3_moe,
+                                     &seed_oss,
+                                     &smollm3,
+                                     &stablelm,
+                                     &starcoder2};
 
 /// The family of a model_type, or of an architecture if there is none; null if it is unknown.
 const family* find_family(std::string_view model_type, std::string_view architecture);
