@@ -13,9 +13,9 @@ using namespace warmd;
 
 namespace {
 
-std::vector<hf::linear_module> small_base()
+std::vector<hf::base_module> small_base()
 {
-    std::vector<hf::linear_module> all;
+    std::vector<hf::base_module> all;
     for (const char* const layer : {"model.layers.0.", "model.layers.1."})
         for (const char* const name : {"self_attn.q_proj", "self_attn.v_proj", "mlp.down_proj"})
             all.push_back({std::string(layer) + name, 4, 6});
@@ -27,7 +27,7 @@ std::vector<hf::linear_module> small_base()
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size)
 {
     static const fuzz::memory_directory memory;
-    static const std::vector<hf::linear_module> base = small_base();
+    static const std::vector<hf::base_module> base = small_base();
     const auto [config, weights] = fuzz::split(fuzz::text_of(data, size), "\n----\n");
     memory.write("adapter_config.json", config);
     memory.write("adapter_model.safetensors", weights);

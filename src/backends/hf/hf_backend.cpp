@@ -1,6 +1,7 @@
 #include "hf/hf_backend.hpp"
 
 #include "base/exception_text.hpp"
+#include "hf/calls/inputs.hpp"
 #include "hf/model/lora_amx.hpp"
 
 #include <algorithm>
@@ -24,10 +25,25 @@ std::string name_of(view::mode what)
     return "?";
 }
 
-/// The name PEFT has for a factor today, whatever the file calls it: null draws depend on it.
-std::string canonical_name(const lora_factors& factors, bool is_a)
+/// With the names PEFT has for factors today, whatever the file calls them: null draws depend on
+/// them.
+lora_factors with_canonical_names(lora_factors factors)
 {
-    return "base_model.model." + factors.module.path + (is_a ? ".lora_A.weight" : ".lora_B.weight");
+    const std::string module = "base_model.model." + factors.module.path;
+    const bool of_embedding = factors.module.what == base_module::kind::embedding;
+    factors.a_name = module + (of_embedding ? ".lora_embedding_A" : ".lora_A.weight");
+    factors.b_name = module + (of_embedding ? ".lora_embedding_B" : ".lora_B.weight");
+    factors.transposed = false;
+    if (!factors.b_bias_name.empty())
+        factors.b_bias_name = module + ".lora_B.bias";
+    return factors;
+}
+
+model_config with_vocabulary(model_config config, const std::optional<loaded_adapter>& adapter)
+{
+    if (adapter)
+        config.vocab_size = adapter->vocabulary.value_or(config.vocab_size);
+    return config;
 }
 
 std::tm local_time()
@@ -58,13 +74,15 @@ bool is_done_at_once(const operation& what)
 
 hf_backend::hf_backend(std::shared_ptr<base_model> base, std::optional<loaded_adapter> adapter,
                        shared_engine by, call_worker worker, chat_templates chats)
-    : base_(std::move(base)), adapter_(std::move(adapter)), by_(std::move(by)),
+    : base_(std::move(base)), adapter_(std::move(adapter)),
+      config_(with_vocabulary(base_->weights.config, adapter_)), by_(std::move(by)),
       chats_(std::move(chats)), adapter_id_(adapter_ ? by_.steps->new_id() : 0),
       post_(worker.post ? std::move(worker.post) : run_here)
 {
     if (!adapter_)
         return;
     compute_gate& gate = by_.steps->gate();
+    measure_updates(base_->weights, gate, adapter_->weights);
     make_lora_tiles(base_->weights.config, base_->weights.computes, adapter_->weights, gate.team());
     null_views_ = null_views::make(
         most_null_views(adapter_->weights.bytes()),
@@ -98,7 +116,7 @@ void hf_backend::start(const std::shared_ptr<running_call>& mine)
     if (mine->given_up())
         return mine->complete(failure{errc::cancelled, "the caller has gone"});
     const call& by = mine->by();
-    auto made = make_plan(by, base_->weights.config, words(), {&chats_, local_time, by.stop});
+    auto made = make_plan(by, config_, words(), {&chats_, local_time, by.stop});
     if (!made)
         return mine->complete(made.error());
     std::size_t tokens_in = 0;
@@ -135,6 +153,8 @@ std::optional<failure> hf_backend::objection(const plan& what, const call& by,
 {
     if (tokens_in > by.max_tokens)
         return too_many_tokens(tokens_in, by.max_tokens);
+    if (auto why = foreign_to_base(what, by))
+        return why;
     const std::uint64_t capacity = base_->pool.budget().capacity();
     for (const planned_sequence& each : what.sequences) {
         const std::size_t positions = each.what->most_wanted();
@@ -145,6 +165,28 @@ std::optional<failure> hf_backend::objection(const plan& what, const call& by,
                                " tokens take " + std::to_string(bytes) +
                                " bytes; max_kv_bytes allows " + std::to_string(capacity)};
     }
+    return {};
+}
+
+/// Where an adapter has other tokens than its base: what the base cannot answer.
+std::optional<failure> hf_backend::foreign_to_base(const plan& what, const call& by) const
+{
+    const model_config& base = base_->weights.config;
+    if (base.vocab_size == config_.vocab_size)
+        return {};
+    const auto is_base = [&](const view& through) {
+        return simplest(through).what == view::mode::base;
+    };
+    if (const auto* const asked = std::get_if<diverge>(&by.what);
+        asked && is_base(asked->from) != is_base(asked->to))
+        return failure{errc::unsupported, "the adapter has " + std::to_string(config_.vocab_size) +
+                                              " tokens and its base " +
+                                              std::to_string(base.vocab_size) +
+                                              ": their distributions are not of the same tokens"};
+    for (const planned_sequence& each : what.sequences)
+        if (is_base(each.through))
+            if (auto sound = check_ids(each.what->ids(), base); !sound)
+                return sound.error();
     return {};
 }
 
@@ -233,11 +275,9 @@ view hf_backend::simplest(view through) const
 
 lora_weights hf_backend::drawn(const view& through) const
 {
-    std::vector<lora_factors> structure = adapter_->factors;
-    for (lora_factors& each : structure) {
-        each.a_name = canonical_name(each, true);
-        each.b_name = canonical_name(each, false);
-    }
+    std::vector<lora_factors> structure;
+    for (const lora_factors& each : adapter_->factors)
+        structure.push_back(with_canonical_names(each));
     const factor_source draws = [&](const std::string& tensor, std::span<float> values) {
         null_draws(through, tensor, values);
         return result<void>();
@@ -247,6 +287,8 @@ lora_weights hf_backend::drawn(const view& through) const
         *arrange_lora(base_->weights.config, structure, draws, team);
     if (through.match)
         match_norms(base_->weights.config, made, adapter_->weights, team);
+    keep_undrawn(adapter_->weights, made);
+    measure_updates(base_->weights, by_.steps->gate(), made);
     make_lora_tiles(base_->weights.config, base_->weights.computes, made, team);
     return made;
 }
@@ -254,8 +296,11 @@ lora_weights hf_backend::drawn(const view& through) const
 footprint hf_backend::bytes() const
 {
     const std::uint64_t shared = base_->bytes();
-    return {.all = shared + (adapter_ ? (1 + null_views_->most()) * adapter_->weights.bytes() : 0),
-            .shared = shared};
+    if (!adapter_)
+        return {.all = shared, .shared = shared};
+    const lora_weights& own = adapter_->weights;
+    const std::uint64_t replaced = own.replaced ? own.replaced->bytes() : 0;
+    return {.all = shared + replaced + (1 + null_views_->most()) * own.bytes(), .shared = shared};
 }
 
 activity hf_backend::now() const

@@ -24,6 +24,7 @@ struct loaded_adapter {
     std::vector<lora_factors> factors;
     lora_weights weights;
     std::optional<tokenizer> words;
+    std::optional<std::size_t> vocabulary{}; ///< tokens, where they are not the base's
 };
 
 /// What the backends of a loader have in common.
@@ -54,6 +55,7 @@ private:
 
     void start(const std::shared_ptr<running_call>& mine);
     std::optional<failure> objection(const plan& what, const call& by, std::size_t tokens_in) const;
+    std::optional<failure> foreign_to_base(const plan& what, const call& by) const;
     void recall(const plan& what) const;
     void remember(const plan& what) const;
     void run(const std::shared_ptr<running_call>& mine, const view& through, sequences what);
@@ -70,6 +72,7 @@ private:
 
     std::shared_ptr<base_model> base_;
     std::optional<loaded_adapter> adapter_;
+    const model_config config_; ///< the base's, with the adapter's vocabulary
     const shared_engine by_;
     const chat_templates chats_;
     const std::uint64_t adapter_id_;

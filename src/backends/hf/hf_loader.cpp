@@ -1,5 +1,6 @@
 #include "hf/hf_loader.hpp"
 
+#include "hf/adapter_loading.hpp"
 #include "hf/compute/processor.hpp"
 #include "hf/files/input_file.hpp"
 #include "hf/hf_backend.hpp"
@@ -95,8 +96,6 @@ private:
                        const file_rules& rules);
     result<std::shared_ptr<base_model>> base_of(const resolved_model& model, load_context& context);
     result<std::shared_ptr<base_model>> load_base(const model_spec& spec, load_context& context);
-    result<loaded_adapter> load_adapter(const model_spec& spec, const model_config& config,
-                                        const file_rules& rules);
 
     logger say_;
 
@@ -171,7 +170,7 @@ result<resolved_model> hf_models::resolve(const model_spec& asked, const file_ru
     model.files = fingerprint(files);
     const auto config = read_model_config(model.spec.base, rules);
     if (config)
-        model.longest_input = config->longest_input();
+        model.longest_input = config->max_positions;
     const footprint estimated = estimate(model.spec, config, rules);
     model.estimated_bytes = estimated.all;
     model.shared_bytes = estimated.shared;
@@ -200,7 +199,8 @@ footprint hf_models::estimate(const model_spec& spec, const result<model_config>
             return {.all = on_disk};
         const std::uint64_t one = estimate_bytes(opened->factors()) +
                                   lora_tile_bytes(opened->factors(), format_for(spec));
-        bytes += (1 + most_null_views(one)) * one;
+        bytes += (1 + most_null_views(one)) * one +
+                 estimate_replaced(*opened, *config, format_for(spec), sizes_);
     }
     return {.all = bytes, .shared = *shared};
 }
@@ -211,7 +211,7 @@ std::vector<token_id> preflight_prompt(const tokenizer& words, const model_confi
     constexpr std::size_t enough =
         1; // weights are read once for all rows, and that is what takes the time
     std::vector<token_id> ids = words.encode("The quick brown fox", true);
-    ids.resize(std::clamp<std::size_t>(ids.size(), 1, std::min(config.longest_input(), enough)));
+    ids.resize(std::clamp<std::size_t>(ids.size(), 1, std::min(config.max_positions, enough)));
     return ids;
 }
 
@@ -259,40 +259,11 @@ result<std::shared_ptr<base_model>> hf_models::load_base(const model_spec& spec,
     return base;
 }
 
-result<loaded_adapter> hf_models::load_adapter(const model_spec& spec, const model_config& config,
-                                               const file_rules& rules)
-{
-    const path directory = *spec.adapter;
-    const auto opened = adapter::open(directory, modules_of(config), rules);
-    if (!opened)
-        return opened.error();
-    if (const auto& untouched = opened->untouched(); !untouched.empty())
-        say_.warning(directory.native() + " has no tensors for " +
-                     std::to_string(untouched.size()) + " modules that it targets, " +
-                     untouched.front() + " first: they are as without it");
-    std::optional<tokenizer> own;
-    std::error_code ec;
-    if (std::filesystem::exists(directory / "tokenizer.json", ec)) {
-        auto words = read_tokenizer(directory / "tokenizer.json", config, rules);
-        if (!words)
-            return words.error();
-        own = std::move(*words);
-    }
-    const factor_source read = [&](const std::string& tensor, std::span<float> values) {
-        return opened->read(tensor, values);
-    };
-    thread_team alone(1); // a file system that hangs must hold up nobody's computing
-    auto weights = arrange_lora(config, opened->factors(), read, alone);
-    if (!weights)
-        return weights.error();
-    return loaded_adapter{opened->factors(), std::move(*weights), std::move(own)};
-}
-
 /// Whether ft, scaled and that null view can give nothing but finite logits, whatever the prompt.
 bool is_surely_finite(const base_weights& base, const lora_weights& adapter, const view& null,
                       thread_team& team)
 {
-    return logit_bound(base, gains_of(base.config, adapter, team)) &&
+    return adapter.is_plain() && logit_bound(base, gains_of(base.config, adapter, team)) &&
            logit_bound(base, gains_of(base.config, adapter, null, team));
 }
 
@@ -311,7 +282,8 @@ result<std::unique_ptr<backend>> hf_models::read(const resolved_model& model, lo
     if (!config)
         return config.error();
     auto adapter =
-        load_adapter(spec, *config, context.rules); // before the base, which takes longer
+        load_adapter(spec, *config, format_for(spec), engine_.steps->gate(), context.rules,
+                     say_); // before the base, which takes longer
     if (!adapter)
         return adapter.error();
     auto base = base_of(model, context);

@@ -108,6 +108,10 @@ std::string from_directory(const path& directory, const std::string& written)
                                                                                 : written;
 }
 
+constexpr const char* quantized_base =
+    "; the adapter works on the full-precision base, too: give that as the base, and this as its "
+    "adapter";
+
 /// `made`, whose base turned out to be an adapter, as that adapter on its base.
 std::optional<failure> follow_adapter(model_location& made, const file_rules& rules)
 {
@@ -130,7 +134,8 @@ std::optional<failure> follow_adapter(model_location& made, const file_rules& ru
         made.revision.reset(); // a directory has none
     if (auto why = find_base(made, base, rules))
         return failure{why->code == errc::invalid_params ? errc::load_failed : why->code,
-                       file.native() + ": base_model_name_or_path: " + why->detail};
+                       file.native() + ": base_model_name_or_path: " + why->detail +
+                           (base.ends_with("-bnb-4bit") ? quantized_base : "")};
     return may_lead_to(made.base, rules) ? std::nullopt : std::optional(forbidden());
 }
 

@@ -95,6 +95,13 @@ view view_of(const json::value& shown)
                : view{.what = view::mode::scaled, .scale = scale};
 }
 
+std::size_t vocabulary_of(const reference& model, const json::value& shown)
+{
+    return (shown.as_object().contains("vocab_size") ? shown : model.numbers.at("model"))
+        .at("vocab_size")
+        .to_number<std::size_t>();
+}
+
 void check_last(reference& model, const json::value& shown, bool as_text, worst& seen)
 {
     std::vector<text_or_ids> prompts;
@@ -125,7 +132,7 @@ void check_last(reference& model, const json::value& shown, bool as_text, worst&
 void check_full(reference& model, const json::value& shown, bool as_text, worst& seen)
 {
     const json::value& full = shown.at("full");
-    const auto vocab = model.numbers.at("model").at("vocab_size").to_number<std::size_t>();
+    const auto vocab = vocabulary_of(model, shown);
     const auto prompt = as_input(model.prompt(full.at("prompt").to_number<std::size_t>()), as_text);
     const top_slice slice = ask<distributions>(model.with(adapter_of(shown)),
                                                next_token{view_of(shown), {prompt}, vocab})
@@ -244,15 +251,16 @@ void check_divergence(reference& model, const json::value& shown, bool as_text, 
 std::vector<double> top_distances(reference& model)
 {
     std::vector<double> distances;
-    const auto vocab = model.numbers.at("model").at("vocab_size").to_number<std::size_t>();
     for (const json::value& shown : model.views())
         for (const json::value& last : shown.at("last").as_array()) {
             const auto prompt =
                 as_input(model.prompt(last.at("prompt").to_number<std::size_t>()), false);
-            const auto slice = ask<distributions>(model.with(adapter_of(shown)),
-                                                  next_token{view_of(shown), {prompt}, vocab})
-                                   .slices.at(0)
-                                   .value();
+            const auto slice =
+                ask<distributions>(
+                    model.with(adapter_of(shown)),
+                    next_token{view_of(shown), {prompt}, vocabulary_of(model, shown)})
+                    .slices.at(0)
+                    .value();
             std::map<token_id, double> by_id;
             for (std::size_t k = 0; k != slice.token_ids.size(); ++k)
                 by_id[slice.token_ids[k]] = static_cast<double>(slice.logprobs[k]);
@@ -271,6 +279,9 @@ const std::string models[] = {"fixtures/llama-smol",
                               "fixtures/qwen3-mini",
                               "demo"};
 const std::string without_adapters[] = {"families/qwen2-yarn"};
+const std::string adapter_kinds[] = {"families/peft-llama", "families/peft-qwen3-tied",
+                                     "families/gpt2-dora", "families/peft-keys",
+                                     "families/peft-grown"};
 
 /// Compares every number of a reference, of which there must be more than so many for each view.
 void check_every_number(const std::string& name, bool as_text, std::size_t least)
@@ -302,7 +313,8 @@ BOOST_DATA_TEST_CASE(every_number_is_that_of_transformers,
 
 BOOST_DATA_TEST_CASE(every_number_of_each_family_is_that_of_transformers,
                      (boost::unit_test::data::make(family_models) +
-                      boost::unit_test::data::make(without_adapters)) *
+                      boost::unit_test::data::make(without_adapters) +
+                      boost::unit_test::data::make(adapter_kinds)) *
                          boost::unit_test::data::make({false, true}),
                      name, as_text)
 {
@@ -328,7 +340,9 @@ BOOST_DATA_TEST_CASE(bf16_is_no_further_from_the_reference_than_transformers_bf1
     BOOST_TEST(largest <= theirs.at("top").to_number<double>());
 }
 
-BOOST_DATA_TEST_CASE(bf16_stays_near_the_reference, boost::unit_test::data::make(family_models),
+BOOST_DATA_TEST_CASE(bf16_stays_near_the_reference,
+                     boost::unit_test::data::make(family_models) +
+                         boost::unit_test::data::make(adapter_kinds),
                      name)
 {
     reference model(name, "bf16");

@@ -4,6 +4,7 @@
 #include "support/hf_model.hpp"
 #include "support/outcome_bits.hpp"
 #include "support/scratch.hpp"
+#include "support/tensor_file.hpp"
 
 #include <boost/json.hpp>
 #include <boost/test/unit_test.hpp>
@@ -19,12 +20,6 @@ using namespace warmd;
 using namespace warmd::hf;
 
 namespace {
-
-std::string read_file(const std::filesystem::path& file)
-{
-    std::ifstream in(file, std::ios::binary);
-    return {std::istreambuf_iterator<char>(in), {}};
-}
 
 /// A copy of a model that says it is of another family.
 struct renamed_model {
@@ -42,34 +37,19 @@ struct renamed_model {
         test::write_file(scratch.path / "config.json", json::serialize(config));
     }
 
-    /// Has rename(name) for each tensor's name, and shows each its fp32 values for a change.
+    /// Has rename(name) for each tensor's name, and shows each its values for a change.
     template <class Rename, class Change>
     void rewrite(const Rename& rename, const Change& change) const
     {
         const std::filesystem::path file = scratch.path / "model.safetensors";
-        std::string bytes = read_file(file);
-        std::uint64_t length = 0;
-        std::memcpy(&length, bytes.data(), sizeof length);
-        const std::size_t data = sizeof length + length;
-        json::object header;
-        for (const auto& [name, info] :
-             parse_json(bytes.substr(sizeof length, length)).value().as_object()) {
-            if (name != "__metadata__") {
-                const auto& range = info.at("data_offsets").as_array();
-                change(
-                    std::string(name),
-                    std::span(
-                        reinterpret_cast<float*>(&bytes[data + range[0].to_number<std::size_t>()]),
-                        (range[1].to_number<std::size_t>() - range[0].to_number<std::size_t>()) /
-                            sizeof(float)));
-            }
-            header[rename(std::string(name))] = info;
+        test::tensor_file tensors;
+        for (auto& [name, tensor] : test::read_tensors(file)) {
+            std::vector<float> values = tensor.values();
+            change(name, std::span(values));
+            tensor.set(values);
+            tensors[rename(name)] = std::move(tensor);
         }
-        std::string text = json::serialize(header);
-        text.resize((text.size() + 7) / 8 * 8, ' ');
-        length = text.size();
-        test::write_file(file, std::string(reinterpret_cast<const char*>(&length), sizeof length) +
-                                   text + bytes.substr(data));
+        test::write_tensors(file, tensors);
     }
 
     /// Log-probabilities of the tokens of a text after the first.
@@ -116,6 +96,62 @@ void weight_pairs(const std::string& tensor, std::span<float> values)
 }
 void leave(const std::string&, std::span<float>) {}
 
+/// A model of test/data/families whose queries and keys are normed head by head.
+struct normed_model {
+    test::scratch_directory scratch;
+    test::tensor_file tensors;
+
+    normed_model(const std::string& of, const char* asked_by)
+    {
+        const auto from = test_data / "families" / of / "model";
+        std::filesystem::copy(from / "tokenizer.json", scratch.path / "tokenizer.json");
+        json::object config = read_json_file(from / "config.json").as_object();
+        config[asked_by] = true;
+        test::write_file(scratch.path / "config.json", json::serialize(config));
+        tensors = test::read_tensors(from / "model.safetensors");
+    }
+    void put(std::size_t layer, const std::string& name, std::vector<std::uint64_t> shape,
+             const std::vector<float>& values)
+    {
+        tensors["model.layers." + std::to_string(layer) + ".self_attn." + name] =
+            test::tensor_of(std::move(shape), values);
+    }
+    void scale(const std::string& ending, float by)
+    {
+        for (auto& [name, tensor] : tensors)
+            if (name.ends_with(ending)) {
+                std::vector<float> values = tensor.values();
+                for (float& each : values)
+                    each *= by;
+                tensor.set(values);
+            }
+    }
+    std::vector<float> scores() const
+    {
+        test::write_tensors(scratch.path / "model.safetensors", tensors);
+        const std::vector<token_id> ids{5, 300, 17, 4, 99, 212, 33, 5, 5, 210, 7, 150, 88, 301};
+        const auto model = load_model(scratch.path);
+        return ask<scored_texts>(*model, rolling_logprob{{}, {ids}}).results.at(0).value().logprobs;
+    }
+};
+
+/// Cohere's: 4 heads of queries and 2 of keys, of 8 dimensions. By head.
+void weight_heads(normed_model& model, const std::vector<float>& queries,
+                  const std::vector<float>& keys)
+{
+    const auto each_eight_times = [](const std::vector<float>& factors) {
+        std::vector<float> all;
+        for (const float factor : factors)
+            for (std::size_t i = 0; i != 8; ++i)
+                all.push_back(factor * (1 + static_cast<float>(i % 4) / 8));
+        return all;
+    };
+    for (std::size_t layer = 0; layer != 2; ++layer) {
+        model.put(layer, "q_norm.weight", {4, 8}, each_eight_times(queries));
+        model.put(layer, "k_norm.weight", {2, 8}, each_eight_times(keys));
+    }
+}
+
 const json::object hunyuan{{"model_type", "hunyuan_v1_dense"},
                            {"architectures", {"HunYuanDenseV1ForCausalLM"}}};
 
@@ -157,4 +193,38 @@ BOOST_AUTO_TEST_CASE(hunyuan_slows_its_rotations_by_alpha)
     one.rewrite(as_hunyuan_has_it, leave);
     other.rewrite(as_hunyuan_has_it, leave);
     BOOST_TEST((one.scores(some_ids) == other.scores(some_ids)));
+}
+
+// A norm forgets how long a vector is.
+BOOST_AUTO_TEST_CASE(phi_may_norm_the_heads_of_queries_and_keys)
+{
+    normed_model model("phi", "qk_layernorm");
+    const std::vector<float> ones(8, 1), zeros(8, 0);
+    for (std::size_t layer = 0; layer != 2; ++layer)
+        for (const std::string norm : {"q_layernorm", "k_layernorm"}) {
+            model.put(layer, norm + ".weight", {8}, ones);
+            model.put(layer, norm + ".bias", {8}, zeros);
+        }
+    const std::vector<float> before = model.scores();
+    model.scale("q_proj.weight", 64);
+    model.scale("q_proj.bias", 64);
+    BOOST_TEST(largest_distance(before, model.scores()) < 1e-3);
+    for (std::size_t layer = 0; layer != 2; ++layer)
+        model.put(layer, "q_layernorm.weight", {8}, std::vector<float>(8, 4));
+    BOOST_TEST(largest_distance(before, model.scores()) > 1e-2);
+}
+
+// What one head's queries are weighted with more can be taken from the keys that they meet, but not
+// from others'.
+BOOST_AUTO_TEST_CASE(cohere_may_norm_queries_and_keys_with_weights_for_each_head)
+{
+    normed_model model("cohere", "use_qk_norm");
+    weight_heads(model, {1, 1, 1, 1}, {1, 1});
+    const std::vector<float> before = model.scores();
+    model.scale("q_proj.weight", 64);
+    BOOST_TEST(largest_distance(before, model.scores()) < 1e-3);
+    weight_heads(model, {8, 8, 2, 2}, {0.125F, 0.5F});
+    BOOST_TEST(largest_distance(before, model.scores()) < 1e-3);
+    weight_heads(model, {2, 2, 8, 8}, {0.125F, 0.5F});
+    BOOST_TEST(largest_distance(before, model.scores()) > 1e-2);
 }

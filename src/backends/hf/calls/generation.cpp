@@ -82,7 +82,7 @@ std::size_t generation::most_wanted() const
         return wanted();
     const std::size_t left =
         how_.max_new_tokens - std::min(how_.max_new_tokens, result_.made.ids.size());
-    const std::size_t longest = std::max(config_.longest_input(), ids_.size());
+    const std::size_t longest = std::max(config_.max_positions, ids_.size());
     return left > longest - ids_.size() ? longest : ids_.size() + left - (left != 0 ? 1 : 0);
 }
 
@@ -90,7 +90,7 @@ void generation::receive(std::size_t position, std::span<const float> logits)
 {
     if (position + 1 == ids_.size() && !finished_)
         draw_next(logits);
-    else if (position < prompt_tokens_.size())
+    else if (result_.made.ids.empty() && position < prompt_tokens_.size())
         prompt_tokens_[position] =
             listing_of(logits, ids_[position + 1], *how_.list_prompt).value_or(listed_token{});
 }
@@ -140,8 +140,7 @@ void generation::stepped()
         result_.made.reason = finish::eos;
     else if (stopped || find_stop(text))
         result_.made.reason = finish::stop;
-    else if (result_.made.ids.size() >= how_.max_new_tokens ||
-             ids_.size() >= config_.longest_input())
+    else if (result_.made.ids.size() >= how_.max_new_tokens || ids_.size() >= config_.max_positions)
         result_.made.reason = finish::length;
     else
         finished_ = false;

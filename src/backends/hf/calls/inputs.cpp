@@ -136,12 +136,6 @@ result<void> inputs::check(const std::vector<token_id>& ids) const
         return bad("an input of " + std::to_string(ids.size()) +
                    " tokens exceeds the model's context of " +
                    std::to_string(config_->max_positions));
-    if (ids.size() > config_->longest_input())
-        return failure{errc::unsupported,
-                       "an input of " + std::to_string(ids.size()) + " tokens exceeds the " +
-                           std::to_string(config_->longest_input()) +
-                           " up to which this model turns positions alike (rope_type dynamic or "
-                           "longrope); what it does beyond is not supported"};
     return check_ids(ids, *config_);
 }
 

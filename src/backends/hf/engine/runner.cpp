@@ -50,11 +50,13 @@ struct sequence_runner::running {
     kv_cache cache;                                // goes first
     std::size_t prompt;                            // tokens, when it came
     std::size_t queued;                            // of those, not yet fed: counted in work_counts
-    std::uint64_t set_aside = 0;                   // counted in work_counts
+    std::size_t length_class = 0;                  // of all tokens so far
+    bool has_begun = false;
+    std::uint64_t set_aside = 0; // counted in work_counts
 
     running(std::shared_ptr<const sequence_group> in, sequence* of)
         : group(std::move(in)), what(of), cache(group->on->pool), prompt(of->wanted()),
-          queued(prompt)
+          queued(prompt), length_class(now())
     {
         group->counts->queued_tokens += queued;
     }
@@ -77,7 +79,25 @@ struct sequence_runner::running {
         set_aside = bytes;
         group->counts->kv_bytes += bytes;
     }
-    lens_key key() const { return {group->on->id, group->adapter, group->through.scale}; }
+    /// Whether its positions would be turned otherwise, the first ones too, since it has grown.
+    bool turns_otherwise() const { return now() != length_class; }
+    /// What was computed of it is of no more use: it begins anew with all that it has.
+    void begin_anew()
+    {
+        cache.clear();
+        place.reset();
+        group->counts->kv_bytes -= std::exchange(set_aside, 0);
+        prompt = queued = what->wanted();
+        group->counts->queued_tokens += queued;
+        length_class = now();
+    }
+    lens_key key() const
+    {
+        return {group->on->id, group->adapter, group->through.scale, length_class};
+    }
+
+private:
+    std::size_t now() const { return group->on->weights.config.length_class(what->ids().size()); }
 };
 
 /// A step as the transformer takes it: what is seen through one lens stands together.
@@ -105,11 +125,7 @@ void sequence_runner::add(sequence_group what)
         const sequence_id id = next_id_++;
         try {
             running_.try_emplace(id, group, each);
-            planner_.arrive({.id = id,
-                             .base = group->on->id,
-                             .client = group->client,
-                             .priority = group->priority,
-                             .tokens = each->wanted()});
+            arrive(id, *group, each->wanted());
         } catch (...) { // no memory
             running_.erase(id);
             group->owner->left(failure{errc::backend_failed, current_exception_text()});
@@ -182,7 +198,8 @@ step_planner::beginning sequence_runner::begin(sequence_id id)
     const std::size_t there = one.cache.length();
     one.fed(there);
     counted_->prefix_tokens += there;
-    one.group->owner->begun();
+    if (!std::exchange(one.has_begun, true))
+        one.group->owner->begun();
     return {kind::begun, there};
 }
 
@@ -224,7 +241,8 @@ sequence_runner::prepared_step sequence_runner::prepare(const step_planner::step
         step.of.push_back(one);
         step.segments.push_back({one->group->through, &one->cache,
                                  std::span(one->what->ids()).subspan(start, share.tokens),
-                                 first > start ? std::min(first - start, share.tokens) : 0});
+                                 first > start ? std::min(first - start, share.tokens) : 0,
+                                 one->length_class});
         step.starts.push_back(start);
         step.rows += share.tokens;
         step.decoded += start >= one->prompt ? share.tokens : 0;
@@ -273,8 +291,29 @@ void sequence_runner::settle(sequence_id id, const std::optional<failure>& broke
     }
     if (one.what->wanted() == one.cache.length())
         leave(id, {});
-    else if (one.cache.length() >= one.prompt)
+    else if (one.cache.length() < one.prompt)
+        return;
+    else if (one.turns_otherwise())
+        begin_anew(id, one);
+    else
         planner_.grow(id);
+}
+
+/// To the planner it is a new prompt, of the same client.
+void sequence_runner::begin_anew(sequence_id id, running& one)
+{
+    planner_.leave(id);
+    one.begin_anew();
+    arrive(id, *one.group, one.prompt);
+}
+
+void sequence_runner::arrive(sequence_id id, const sequence_group& in, std::size_t tokens)
+{
+    planner_.arrive({.id = id,
+                     .base = in.on->id,
+                     .client = in.client,
+                     .priority = in.priority,
+                     .tokens = tokens});
 }
 
 void sequence_runner::leave(sequence_id id, std::optional<failure> why)

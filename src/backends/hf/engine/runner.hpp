@@ -93,6 +93,8 @@ private:
     prepared_step prepare(const step_planner::step& next);
     std::optional<failure> take(const prepared_step& step);
     void settle(sequence_id id, const std::optional<failure>& broken);
+    void begin_anew(sequence_id id, running& one);
+    void arrive(sequence_id id, const sequence_group& in, std::size_t tokens);
     void leave(sequence_id id, std::optional<failure> why);
     void show();
 

@@ -53,6 +53,27 @@ result<std::map<std::string, std::string>> read_index(const std::filesystem::pat
     return shard_of;
 }
 
+/// A file beside one that is not there which holds the same in a form that is not read; what turns
+/// it into the one that is.
+std::optional<failure> pickled_instead(const std::filesystem::path& missing)
+{
+    constexpr const char* whole = "python3 -c 'from transformers import AutoModelForCausalLM as M; "
+                                  "M.from_pretrained(\".\").save_pretrained(\".\")'";
+    constexpr const char* tensors =
+        "python3 -c 'import torch, safetensors.torch as s; s.save_file(torch.load("
+        "\"adapter_model.bin\", weights_only=True), \"adapter_model.safetensors\")'";
+    for (const auto& [name, convert] : {std::pair{"pytorch_model.bin", whole},
+                                        {"pytorch_model.bin.index.json", whole},
+                                        {"adapter_model.bin", tensors}})
+        if (const auto found = missing.parent_path() / name; is_there(found))
+            return failure{errc::unsupported,
+                           found.native() +
+                               " is a pickle, which is not read: reading one can run code. In its "
+                               "directory, " +
+                               convert + " writes " + missing.filename().native()};
+    return {};
+}
+
 } // namespace
 
 result<checkpoint> checkpoint::open(const std::filesystem::path& directory, const file_rules& rules)
@@ -84,6 +105,9 @@ result<checkpoint> checkpoint::open(const std::filesystem::path& directory, cons
 result<checkpoint> checkpoint::open_file(const std::filesystem::path& path, const file_rules& rules)
 {
     auto file = safetensors::open(path, rules);
+    if (const auto pickled =
+            !file && !is_there(path) ? pickled_instead(path) : std::optional<failure>())
+        return *pickled;
     if (!file)
         return file.error();
     checkpoint opened;

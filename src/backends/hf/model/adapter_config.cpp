@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 
 namespace warmd::hf {
 
@@ -71,11 +72,18 @@ public:
 
     result<adapter_config> read()
     {
+        if (fields_.find("fine_tune_type") || fields_.find("lora_parameters"))
+            return read_mlx();
         refuse_what_is_refuse();
         made_.rank_ = static_cast<std::size_t>(fields_.integer_or("r", 8, 1, largest_rank));
-        made_.alpha_ = fields_.positive_or("lora_alpha", 8);
+        made_.alpha_ = read_alpha();
         made_.rslora_ = fields_.flag("use_rslora", false);
+        made_.magnitudes_ = fields_.flag("use_dora", false);
+        made_.lora_biases_ = fields_.flag("lora_bias", false);
+        read_bias();
         read_targets();
+        read_saved();
+        read_tokens();
         read_layers();
         read_overrides("rank_pattern", made_.rank_pattern_,
                        [](const json_place& ranks, std::string_view key) {
@@ -90,6 +98,21 @@ public:
     }
 
 private:
+    result<adapter_config> read_mlx()
+    {
+        const std::string_view type = fields_.text_or("fine_tune_type", "lora");
+        if (type != "lora" && type != "dora")
+            fields_.refuse("fine_tune_type", shortened(type));
+        made_.mlx_ = true;
+        made_.magnitudes_ = type == "dora";
+        const json_place parameters = fields_.object("lora_parameters");
+        made_.rank_ = static_cast<std::size_t>(parameters.integer("rank", 1, largest_rank));
+        made_.alpha_ = parameters.positive("scale") * static_cast<double>(made_.rank_);
+        if (fields_.wrong())
+            return fields_.wrong().first();
+        return std::move(made_);
+    }
+
     void refuse_what_is_refuse()
     {
         const std::string_view type = fields_.text_or("peft_type", "");
@@ -97,16 +120,8 @@ private:
             fields_.ill_typed("peft_type", "LORA");
         else if (type != "LORA")
             fields_.refuse("peft_type", shortened(type));
-        if (const std::string_view bias = fields_.text_or("bias", "none"); bias != "none")
-            fields_.refuse("bias", shortened(bias));
-        static constexpr std::array unsupported{"use_dora",
-                                                "modules_to_save",
-                                                "lora_bias",
-                                                "layer_replication",
-                                                "use_qalora",
-                                                "alora_invocation_tokens",
-                                                "trainable_token_indices",
-                                                "target_parameters",
+        static constexpr std::array unsupported{"layer_replication", "use_qalora",
+                                                "alora_invocation_tokens", "target_parameters",
                                                 "arrow_config"};
         for (const char* const name : unsupported)
             if (const json::value* const found = fields_.find(name);
@@ -120,6 +135,69 @@ private:
               (init->get_string() == "gaussian" || init->get_string() == "eva" ||
                init->get_string() == "orthogonal")))
             fields_.refuse("init_lora_weights", shortened(json::serialize(*init)));
+    }
+
+    /// 0 makes the adapter the base.
+    double read_alpha() const
+    {
+        const json::value* const found = fields_.find("lora_alpha");
+        return found && found->is_number() && found->to_number<double>() == 0
+                   ? 0
+                   : fields_.positive_or("lora_alpha", 8);
+    }
+
+    void read_bias()
+    {
+        const std::string_view bias = fields_.text_or("bias", "none");
+        made_.biases_ = bias != "none";
+        if (made_.biases_ && bias != "all" && bias != "lora_only")
+            fields_.refuse("bias", shortened(bias));
+    }
+
+    void read_saved()
+    {
+        const json::value* const found = fields_.find("modules_to_save");
+        if (!found)
+            return;
+        const auto wrong = [&] { fields_.ill_typed("modules_to_save", "a list of names"); };
+        if (!found->is_array())
+            return wrong();
+        for (const json::value& name : found->get_array()) {
+            if (!name.is_string())
+                return wrong();
+            made_.saved_.emplace_back(name.get_string());
+        }
+    }
+
+    /// A list is of the input embedding; an object names embeddings.
+    void read_tokens()
+    {
+        const json::value* const found = fields_.find("trainable_token_indices");
+        if (!found)
+            return;
+        if (!found->is_object())
+            return read_tokens("", *found);
+        for (const auto& [name, list] : found->get_object())
+            read_tokens(std::string(name), list);
+    }
+    void read_tokens(const std::string& module, const json::value& list)
+    {
+        std::vector<token_id> tokens;
+        bool good = list.is_array();
+        if (good)
+            for (const json::value& id : list.get_array()) {
+                good = good && id.is_int64() && id.get_int64() >= 0 &&
+                       id.get_int64() <= std::numeric_limits<token_id>::max();
+                if (good)
+                    tokens.push_back(static_cast<token_id>(id.get_int64()));
+            }
+        std::vector<token_id> sorted = tokens;
+        std::ranges::sort(sorted);
+        if (!good || std::ranges::adjacent_find(sorted) != sorted.end())
+            return fields_.ill_typed("trainable_token_indices",
+                                     "a list of token ids, each once, or an object of such");
+        if (!tokens.empty())
+            made_.tokens_.emplace_back(module, std::move(tokens));
     }
 
     void add(std::vector<module_pattern>& to, const std::string& expression)
@@ -228,8 +306,11 @@ result<adapter_config> adapter_config::read(const std::filesystem::path& directo
     return adapter_config_reader(json_place(*document, "", wrong), file).read();
 }
 
-bool adapter_config::targets(std::string_view path) const
+bool adapter_config::targets(std::string_view path, base_module::kind what) const
 {
+    using kind = base_module::kind;
+    if (what == kind::norm || (all_linear_ && what != kind::linear))
+        return false;
     const auto matches = [&](const module_pattern& pattern) { return pattern.matches(path); };
     if (std::any_of(excluded_.begin(), excluded_.end(), matches))
         return false;
@@ -239,6 +320,22 @@ bool adapter_config::targets(std::string_view path) const
         return true;
     const auto layer = layer_of(path, !by_pattern_);
     return layer && std::find(layers_->begin(), layers_->end(), *layer) != layers_->end();
+}
+
+bool adapter_config::saves(std::string_view path) const
+{
+    return std::ranges::any_of(saved_,
+                               [&](const std::string& name) { return path.ends_with(name); });
+}
+
+std::vector<token_id> adapter_config::trained_tokens(std::string_view path,
+                                                     base_module::kind what) const
+{
+    const bool of_input = what == base_module::kind::embedding;
+    for (const auto& [name, tokens] : tokens_)
+        if (name.empty() ? of_input : path.ends_with(name))
+            return tokens;
+    return {};
 }
 
 std::size_t adapter_config::rank(std::string_view path) const

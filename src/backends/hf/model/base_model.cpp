@@ -1,7 +1,6 @@
 #include "hf/model/base_model.hpp"
 
 #include "hf/model/base_tensors.hpp"
-#include "hf/model/wrapper.hpp"
 
 #include <warmd/json.hpp>
 
@@ -22,38 +21,19 @@ std::uint64_t size_of_weights(const std::filesystem::path& directory, const file
     return total;
 }
 
-/// The base of a model may have been saved by itself, without the name that it has in the model.
-std::string with_base(std::string_view tensor, const module_names& names)
-{
-    return tensor.starts_with(names.output + ".") ? std::string(tensor)
-                                                  : names.within(std::string(tensor));
-}
-
-/// By the names that a language model alone would have.
-result<checkpoint> open_weights(const std::filesystem::path& directory, const model_config& config,
-                                const file_rules& rules)
-{
-    auto file = checkpoint::open(directory, rules);
-    if (!file)
-        return file;
-    const std::string embedding = config.names.embedding + ".weight";
-    const bool base_alone = file->find(embedding) && !file->find(config.names.within(embedding));
-    result<void> renamed;
-    if (config.wrapped)
-        renamed = file->rename(unwrapped);
-    else if (base_alone)
-        renamed =
-            file->rename([&](std::string_view tensor) { return with_base(tensor, config.names); });
-    if (!renamed)
-        return renamed.error();
-    return file;
-}
-
 } // namespace
 
 result<tokenizer> read_tokenizer(const std::filesystem::path& file, const model_config& config,
                                  const file_rules& rules)
 {
+    std::error_code ec;
+    if (const auto model = file.parent_path() / "tokenizer.model";
+        !std::filesystem::exists(file, ec) && std::filesystem::exists(model, ec))
+        return failure{errc::unsupported,
+                       model.native() + " is not read, and there is no tokenizer.json. In its "
+                                        "directory, python3 -c 'from transformers import "
+                                        "AutoTokenizer as T; T.from_pretrained(\".\")"
+                                        ".save_pretrained(\".\")' writes it"};
     auto words = tokenizer::load(file, rules);
     if (!words)
         return words;
@@ -78,11 +58,9 @@ result<std::shared_ptr<base_model>> load_base_model(const std::filesystem::path&
     auto words = read_tokenizer(directory / "tokenizer.json", *config, context.rules);
     if (!words)
         return words.error();
-    const auto file = open_weights(directory, *config, context.rules);
+    const auto file = open_base_tensors(directory, *config, context.rules);
     if (!file)
         return file.error();
-    if (auto sound = check_tensors(*config, *file); !sound)
-        return sound.error();
     std::uint64_t done = 0;
     const std::uint64_t total = size_of_weights(directory, context.rules);
     auto weights =
@@ -101,11 +79,9 @@ result<std::uint64_t> estimate_base_model(const std::filesystem::path& directory
                                           const model_config& config, const weight_format& computes,
                                           compute_gate& gate, const file_rules& rules)
 {
-    const auto file = open_weights(directory, config, rules);
+    const auto file = open_base_tensors(directory, config, rules);
     if (!file)
         return file.error();
-    if (auto sound = check_tensors(config, *file); !sound)
-        return sound.error();
     return estimate_bytes(config, computes, *file, gate) +
            transformer::buffer_bytes(config, computes);
 }

@@ -1,5 +1,7 @@
 #include "hf/model/base_tensors.hpp"
 
+#include "hf/model/wrapper.hpp"
+
 #include <warmd/json.hpp>
 
 #include <algorithm>
@@ -20,6 +22,8 @@ result<void> visit_layer(const model_config& config, std::size_t layer, const te
         if (norm.width != 0) {
             const std::string module = module_path(config, layer, norm.name);
             tensors.push_back({weight_of(module), {norm.width}});
+            if (norm.heads != 0)
+                tensors.back().second = {norm.heads, norm.width};
             if (config.norm_bias)
                 tensors.push_back({bias_of(module), {norm.width}});
         }
@@ -36,6 +40,14 @@ result<void> visit_layer(const model_config& config, std::size_t layer, const te
         if (auto good = visit(name, std::move(shape)); !good)
             return good;
     return {};
+}
+
+/// The base of a model may have been saved by itself, without the name that it has in the model.
+std::string with_base(std::string_view tensor, const model_config& config)
+{
+    return tensor.starts_with(config.output_name() + ".")
+               ? std::string(tensor)
+               : config.names.within(std::string(tensor));
 }
 
 /// Tensors that some checkpoints carry and no model reads: frequencies, and masks of attention.
@@ -55,7 +67,7 @@ std::string bias_of(const std::string& module) { return module + ".bias"; }
 
 bool has_own_output(const model_config& config, const checkpoint& file)
 {
-    return !config.tied_embeddings || file.find(weight_of(config.names.output));
+    return !config.tied_embeddings || file.find(weight_of(config.output_name()));
 }
 
 result<void> visit_tensors(const model_config& config, const checkpoint& file,
@@ -79,11 +91,31 @@ result<void> visit_tensors(const model_config& config, const checkpoint& file,
     if (config.norm_bias)
         if (auto good = visit(bias_of(final_norm), {hidden}); !good)
             return good;
-    if (config.output_bias)
-        if (auto good = visit(bias_of(names.output), {vocab}); !good)
+    if (config.head.at(0).bias)
+        if (auto good = visit(bias_of(config.output_name()), {vocab}); !good)
             return good;
-    return has_own_output(config, file) ? visit(weight_of(names.output), {vocab, hidden})
+    return has_own_output(config, file) ? visit(weight_of(config.output_name()), {vocab, hidden})
                                         : result<void>();
+}
+
+result<checkpoint> open_base_tensors(const std::filesystem::path& directory,
+                                     const model_config& config, const file_rules& rules)
+{
+    auto file = checkpoint::open(directory, rules);
+    if (!file)
+        return file;
+    const std::string embedding = config.names.embedding + ".weight";
+    const bool base_alone = file->find(embedding) && !file->find(config.names.within(embedding));
+    result<void> renamed;
+    if (config.wrapped)
+        renamed = file->rename(unwrapped);
+    else if (base_alone)
+        renamed = file->rename([&](std::string_view tensor) { return with_base(tensor, config); });
+    if (!renamed)
+        return renamed.error();
+    if (auto sound = check_tensors(config, *file); !sound)
+        return sound.error();
+    return file;
 }
 
 result<void> check_tensors(const model_config& config, const checkpoint& file)

@@ -7,6 +7,7 @@
 #include <warmd/error.hpp>
 
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <string>
 #include <vector>
@@ -27,6 +28,11 @@ using tensor_visitor =
 /// which it returns.
 result<void> visit_tensors(const model_config& config, const checkpoint& file,
                            const tensor_visitor& visit);
+
+/// Opens the weights of a model directory, by the names that a language model alone would have, and
+/// checks them.
+result<checkpoint> open_base_tensors(const std::filesystem::path& directory,
+                                     const model_config& config, const file_rules& rules);
 
 /// The checkpoint must have exactly the tensors that `config` describes, each in its shape:
 /// load_failed names the tensor. (A weight that nobody uses would mean that the numbers are not the

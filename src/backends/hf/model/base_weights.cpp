@@ -119,14 +119,15 @@ public:
         for (std::size_t layer = 0; layer != config_.layers; ++layer)
             made.layers.push_back(load_layer(config_.plan[layer], layer));
         made.final_norm = read_norm(names.within(names.final_norm));
-        if (config_.output_bias)
-            made.output_bias = read(bias_of(names.output));
+        const linear_shape& head = config_.head.at(0);
+        if (head.bias)
+            made.output.bias = read(bias_of(config_.output_name()));
         const stored_rows output = has_own_output(config_, file_)
-                                       ? read_rows({weight_of(names.output)})
+                                       ? read_rows({weight_of(config_.output_name())})
                                        : made.embedding.rows();
-        made.output_norm =
+        made.output.norm =
             computes_.norm_at_most(output.norm, config_.hidden_size * config_.vocab_size);
-        made.output = pack(output, {config_.hidden_size, config_.vocab_size});
+        made.output.matrix = pack(output, head.matrix());
         if (trouble_)
             return *trouble_;
         const auto turn = gate_.enter();
@@ -303,7 +304,7 @@ void embedding_table::look_up(std::size_t id, std::span<float> to) const
 std::uint64_t base_weights::bytes() const
 {
     std::uint64_t sum = memory.bytes() + embedding.bytes() + positions.bytes() +
-                        bytes_of(final_norm) + bytes_of(output_bias);
+                        bytes_of(final_norm) + bytes_of(output.bias);
     for (const layer_weights& layer : layers) {
         for (const norm_weights& norm : layer.norms)
             sum += bytes_of(norm);

@@ -88,10 +88,13 @@ struct base_weights {
     embedding_table positions = {}; ///< [max_positions, hidden]; empty: none
     std::vector<layer_weights> layers = {};
     norm_weights final_norm = {};
-    packed_matrix output = {};           ///< [vocab, hidden]
-    std::vector<float> output_bias = {}; ///< empty: none
-    double output_norm = 0;
+    linear output = {}; ///< [vocab, hidden]
 
+    /// Of a layer; beyond the last one, the projection to the vocabulary.
+    const linear& at(std::size_t layer, std::size_t which) const
+    {
+        return layer == layers.size() ? output : layers[layer].linears[which];
+    }
     std::uint64_t bytes() const; ///< what is allocated
 };
 

@@ -57,7 +57,7 @@ adapter_gains sum_of_parts(const model_config& config, const lora_weights& adapt
         for (std::size_t which = 0; which != sums[layer].size(); ++which)
             for (const lora_linear::part& part : adapter.layers[layer][which].parts)
                 sums[layer][which] +=
-                    gain(adapter.layers[layer][which], part, config.plan[layer].linears[which].in);
+                    gain(adapter.layers[layer][which], part, linears_of(config, layer)[which].in);
     });
     return sums;
 }
@@ -92,9 +92,8 @@ public:
                                    run(branch.what, layer, multiply(layer, branch.in, x))));
                 stream = kept(stream + made * scale(config.branch_scale));
             }
-        const double logits = kept(
-            (base_.output_norm * normalise(base_.final_norm, stream) + norm(base_.output_bias)) *
-            rounding);
+        const double logits =
+            multiply(base_.layers.size(), std::size_t{0}, normalise(base_.final_norm, stream));
         const double scaled = kept(logits * scale(config.logit_scale));
         return all_kept_ ? std::optional(std::max(logits, scaled)) : std::nullopt;
     }
@@ -150,7 +149,7 @@ private:
     }
     double multiply(std::size_t layer, std::size_t which, double x)
     {
-        const linear& by = base_.layers[layer].linears[which];
+        const linear& by = base_.at(layer, which);
         const double gain = by.norm + (adapter_.empty() ? 0 : adapter_[layer][which]);
         return kept((gain * x + norm(by.bias)) * rounding);
     }
@@ -165,7 +164,7 @@ private:
 /// divides by nothing, angles.
 bool is_ordinary(const model_config& config)
 {
-    std::size_t longest = std::max(config.hidden_size, config.longest_input());
+    std::size_t longest = std::max(config.hidden_size, config.max_positions);
     for (const layer_plan& layer : config.plan)
         for (const linear_shape& each : layer.linears)
             longest = std::max(longest, each.in);

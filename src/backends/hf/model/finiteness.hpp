@@ -33,7 +33,8 @@
 namespace warmd::hf {
 
 /// What an adapter adds to each product, and whatever is computed on the way there, is at most so
-/// many times ||x||: by layer, for each of a layer_plan's linears.
+/// many times ||x||: by layer, for each of a layer_plan's linears; last of the projection to the
+/// vocabulary. Of an adapter that lora_weights::is_plain(); of others nothing can be told.
 using adapter_gains = std::vector<std::vector<double>>;
 adapter_gains gains_of(const model_config& config, const lora_weights& adapter, thread_team& team);
 /// The same of the factors that a null view draws for an adapter of that structure, whatever its

@@ -52,20 +52,49 @@ layer_plan llama_layer(const model_config& sizes, const layer_biases& biases)
 
 std::string module_path(const model_config& config, std::size_t layer, const std::string& name)
 {
+    if (layer == config.layers)
+        return name;
     return config.names.within(config.names.layers) + "." + std::to_string(layer) + "." + name;
 }
 
-std::vector<linear_module> modules_of(const model_config& config)
+const std::vector<linear_shape>& linears_of(const model_config& config, std::size_t layer)
 {
-    std::vector<linear_module> modules;
-    for (std::size_t layer = 0; layer != config.layers; ++layer)
-        for (const linear_shape& shape : config.plan[layer].linears)
-            for (const linear_shape::part& part : shape.parts) {
-                const std::string path = module_path(config, layer, part.name);
-                modules.push_back(
-                    {path, shape.in, part.out,
-                     config.wrapped ? wrapped_spellings(path) : std::vector<std::string>()});
-            }
+    return layer == config.layers ? config.head : config.plan[layer].linears;
+}
+
+std::vector<base_module> modules_of(const model_config& config)
+{
+    using kind = base_module::kind;
+    std::vector<base_module> modules;
+    const auto add = [&](base_module module) {
+        if (config.wrapped)
+            module.also = wrapped_spellings(module.path);
+        modules.push_back(std::move(module));
+    };
+    const auto add_norm = [&](const std::string& path, std::size_t width) {
+        add({.path = path, .out = width, .what = kind::norm, .bias = config.norm_bias});
+    };
+    const auto add_linears = [&](std::size_t layer, kind what) {
+        for (const linear_shape& shape : linears_of(config, layer))
+            for (const linear_shape::part& part : shape.parts)
+                add({.path = module_path(config, layer, part.name),
+                     .in = shape.in,
+                     .out = part.out,
+                     .what = what,
+                     .bias = shape.bias});
+    };
+    add({.path = config.names.within(config.names.embedding),
+         .in = config.vocab_size,
+         .out = config.hidden_size,
+         .what = kind::embedding});
+    for (std::size_t layer = 0; layer != config.layers; ++layer) {
+        for (const norm_shape& norm : config.plan[layer].norms)
+            if (norm.width != 0)
+                add_norm(module_path(config, layer, norm.name), norm.weights());
+        add_linears(layer, kind::linear);
+    }
+    add_norm(config.names.within(config.names.final_norm), config.hidden_size);
+    add_linears(config.layers, kind::output);
     return modules;
 }
 

@@ -15,7 +15,7 @@
 namespace warmd::hf {
 
 struct model_config;
-struct linear_module;
+struct base_module;
 
 /// The matrix products of a layer. Projections that share an input are one matrix, which is faster.
 enum class linear_kind { qkv, output, mlp_in, mlp_out };
@@ -50,6 +50,9 @@ inline constexpr std::size_t norm_places = 6;
 struct norm_shape {
     std::string name;      ///< "input_layernorm", within the layer
     std::size_t width = 0; ///< of what it norms; 0: there is none
+    std::size_t heads = 0; ///< so many, each with weights of its own; 0: one for all that it norms
+
+    std::size_t weights() const { return width * (heads == 0 ? 1 : heads); }
 };
 
 /// What is normed in a model.
@@ -125,9 +128,11 @@ struct layer_biases {
 /// told by what they have instead.
 layer_plan llama_layer(const model_config& sizes, const layer_biases& biases = {});
 
-/// "model.layers.<layer>.<name>", by the model's own names
+/// "model.layers.<layer>.<name>", by the model's own names; beyond the last layer "<name>"
 std::string module_path(const model_config& config, std::size_t layer, const std::string& name);
-/// Every linear layer that an adapter can act on, layer by layer.
-std::vector<linear_module> modules_of(const model_config& config);
+/// The matrix products of a layer; beyond the last one, the projection to the vocabulary alone.
+const std::vector<linear_shape>& linears_of(const model_config& config, std::size_t layer);
+/// Every module that an adapter can act on, in the order in which they are run.
+std::vector<base_module> modules_of(const model_config& config);
 
 } // namespace warmd::hf

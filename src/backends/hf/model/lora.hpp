@@ -1,15 +1,31 @@
 #pragma once
 // LoRA as an additive term beside the base's products (Hu et al. 2021, eq. 3): nothing is ever
 // merged into the base, so one set of weights serves every view.
+//
+// What the views of an adapter show, by what it has. `s` is a module's scaling, as PEFT has it,
+// times the view's own: 1 in ft and null, S in scaled S.
+//
+//     LoRA                  y + s B A x, with a bias of B's s (B A x + b); an embedding's row
+//                           e + s B A[:, token]
+//     DoRA (dora.hpp)       m (y + s B A x) / ||W + s B A||: s scales the update, also in the
+//                           norm; the magnitudes m are whole
+//     modules_to_save, biases, rows of trained tokens
+//                           stand in place of the base's, whole, whatever s is
+//
+// A null view draws A, B and B's bias anew; magnitudes and all that stands in place of the base's
+// stay as they are in ft. Scaled 0 is the base itself, whatever the adapter has.
 
 #include "hf/compute/memory_block.hpp"
 #include "hf/model/adapter.hpp"
 #include "hf/model/base_weights.hpp"
+#include "hf/model/dora.hpp"
+#include "hf/model/replaced.hpp"
 
 #include <warmd/backend.hpp>
 #include <warmd/error.hpp>
 
 #include <functional>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -27,6 +43,8 @@ struct lora_linear {
         std::byte* b_tiles =
             nullptr; ///< the same for AMX (lora_amx.hpp); in lora_weights::tiles, if used
         std::size_t first_eight = 0; ///< its ranks are from this eight on
+        float* bias = nullptr;       ///< [out], of B; null: none
+        dora_norms dora = {};        ///< empty: plain LoRA
     };
     std::size_t ranks = 0; ///< of all parts
     float* a = nullptr;    ///< all parts' A below one another: [ranks, in]; in lora_weights::memory
@@ -35,12 +53,20 @@ struct lora_linear {
     std::vector<part> parts;      ///< empty: the adapter does not act here
 };
 
+/// What one view of an adapter adds to the base.
 struct lora_weights {
-    std::vector<std::vector<lora_linear>> layers; ///< for each of a layer_plan's linears
+    /// For each of a layer's linears; the last is of the projection to the vocabulary.
+    std::vector<std::vector<lora_linear>> layers;
+    /// Of the embedding: `a` is [vocab, rank], and its one part has no tiles.
+    lora_linear embedding;
     memory_block memory;
     memory_block tiles; ///< empty if not used
+    /// What all views of the adapter have in place of the base's; null: nothing.
+    std::shared_ptr<const replaced_parameters> replaced = {};
 
-    std::uint64_t bytes() const { return memory.bytes() + tiles.bytes(); }
+    std::uint64_t bytes() const { return memory.bytes() + tiles.bytes(); } ///< its own
+    /// It is nothing but factors on linear layers.
+    bool is_plain() const;
 };
 
 /// Where a factor's values come from. Called from several threads at once.

@@ -98,9 +98,13 @@ void lora_terms::add_to(std::span<const step_row> rows, std::size_t layer, std::
         for (const lora_linear::part& part : through.adapter->layers[layer][which].parts) {
             const std::size_t from = std::max(first_out, part.first_out);
             const std::size_t end = std::min(first_out + outs, part.first_out + part.out);
-            if (from < end)
-                add_part(part, through.scale, {r, to}, from - part.first_out, end - from,
-                         y + (r - some.first) * y_stride + (from - first_out), y_stride);
+            if (from >= end)
+                continue;
+            const std::size_t first = from - part.first_out, count = end - from;
+            float* const here = y + (r - some.first) * y_stride + (from - first_out);
+            add_part(part, through.scale, {r, to}, first, count, here, y_stride);
+            if (part.bias || part.dora)
+                finish_part(part, through.scale, to - r, first, count, here, y_stride);
         }
     }
 }
@@ -119,6 +123,35 @@ void lora_terms::add_part(const lora_linear::part& part, double scale, row_range
     for (std::size_t r = rows.first; r != rows.last; ++r, y += y_stride)
         add_product(&reduced_[r * ranks_ + part.first_rank], part.b + first, part.rank, part.out,
                     factor, y, count);
+}
+
+/// What LoRA's variants do to such columns.
+void lora_terms::finish_part(const lora_linear::part& part, double scale, std::size_t rows,
+                             std::size_t first, std::size_t count, float* y,
+                             std::size_t y_stride) const
+{
+    const double scaling = static_cast<double>(part.scaling) * scale;
+    float* const factors = own_row(count);
+    if (part.dora)
+        part.dora.factors(scaling, first, count, factors);
+    for (std::size_t r = 0; r != rows; ++r, y += y_stride) {
+        if (part.bias)
+            add_scaled(part.bias + first, static_cast<float>(scaling), y, count);
+        if (part.dora)
+            for (std::size_t i = 0; i != count; ++i)
+                y[i] *= factors[i];
+    }
+}
+
+void add_embedded(const lens& through, token_id token, std::span<float> row)
+{
+    if (!through.adapter)
+        return;
+    const lora_linear& by = through.adapter->embedding;
+    for (const lora_linear::part& part : by.parts)
+        add_product(by.a + static_cast<std::size_t>(token) * by.ranks, part.b, part.rank, part.out,
+                    static_cast<float>(static_cast<double>(part.scaling) * through.scale),
+                    row.data(), row.size());
 }
 
 } // namespace warmd::hf

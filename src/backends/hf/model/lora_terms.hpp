@@ -25,8 +25,9 @@ public:
     /// are those of x.
     void reduce(std::span<const step_row> rows, std::size_t layer, std::size_t which,
                 const activations& x, row_range mine);
-    /// Adds the rows' adapters to columns [first_out, first_out + outs) of a product; y [rows,
-    /// outs], rows y_stride apart. REQUIRES: they were reduced.
+    /// Adds the rows' adapters to columns [first_out, first_out + outs) of a product without its
+    /// bias, and gives rows of DoRA their length; y [rows, outs], rows y_stride apart. REQUIRES:
+    /// they were reduced.
     void add_to(std::span<const step_row> rows, std::size_t layer, std::size_t which,
                 row_range some, std::size_t first_out, std::size_t outs, float* y,
                 std::size_t y_stride) const;
@@ -35,12 +36,17 @@ private:
     void reduce_in_fp32(const lora_linear& by, const activations& x, row_range rows);
     void add_part(const lora_linear::part& part, double scale, row_range rows, std::size_t first,
                   std::size_t count, float* y, std::size_t y_stride) const;
+    void finish_part(const lora_linear::part& part, double scale, std::size_t rows,
+                     std::size_t first, std::size_t count, float* y, std::size_t y_stride) const;
 
     std::vector<float> reduced_; // [rows, ranks_], x A^T; as large as the adapters so far needed
     std::atomic<std::uint64_t> bytes_ = 0;
     std::size_t ranks_ = 0; // of the step under way: most of any adapter and product, or in tiles
                             // as many floats' room
 };
+
+/// Adds what an adapter's embedding has of a token to its row [hidden].
+void add_embedded(const lens& through, token_id token, std::span<float> row);
 
 /// Room for one row of the calling thread's own, at least `width` wide, until its next call.
 float* own_row(std::size_t width);

@@ -96,7 +96,8 @@ std::uint64_t lora_tile_bytes(const std::vector<lora_factors>& factors, const we
 {
     std::uint64_t bytes = 0;
     for (const lora_factors& each : factors)
-        bytes += a_bytes(each.rank, each.module.in) + b_bytes(each.rank, each.module.out);
+        if (each.module.what != base_module::kind::embedding)
+            bytes += a_bytes(each.rank, each.module.in) + b_bytes(each.rank, each.module.out);
     return format.uses_tiles() ? memory_block::rounded(bytes) : 0;
 }
 
@@ -106,7 +107,7 @@ void make_lora_tiles(const model_config& config, const weight_format& format, lo
     if (!format.uses_tiles())
         return;
     const auto in_of = [&](std::size_t layer, std::size_t which) {
-        return config.plan[layer].linears[which].in;
+        return linears_of(config, layer)[which].in;
     };
     std::uint64_t bytes = 0;
     for (std::size_t layer = 0; layer != weights.layers.size(); ++layer)

@@ -290,6 +290,7 @@ model_config read_architecture(const json_place& fields, const family& model)
         config.plan[i].window = windowed[i] ? window : 0;
         config.plan[i].rotation = windowed[i] ? config.rotations.size() - 1 : 0;
     }
+    config.head = {{config.hidden_size, {{"lm_head", config.vocab_size}}}};
     if (model.adapt)
         model.adapt(fields, config);
     return config;
@@ -305,13 +306,12 @@ float model_config::query_scale_at(std::size_t position) const
     return query_scale * static_cast<float>(1 + query_growth * std::log(1 + periods));
 }
 
-std::size_t model_config::longest_input() const
+std::size_t model_config::length_class(std::size_t length) const
 {
-    std::size_t longest = max_positions;
+    std::size_t found = 0; // the largest says which the others are
     for (const rope_config& each : rotations)
-        if (each.depends_on_length())
-            longest = std::min(longest, static_cast<std::size_t>(each.original_max_position));
-    return std::max<std::size_t>(longest, 1);
+        found = std::max(found, each.length_class(length));
+    return found;
 }
 
 result<model_config> read_model_config(const std::filesystem::path& directory,

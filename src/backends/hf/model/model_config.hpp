@@ -23,7 +23,6 @@ struct module_names {
     std::string base = "model"; ///< that all but the output projection are in
     std::string embedding = "embed_tokens", layers = "layers", final_norm = "norm";
     std::string positions{}; ///< a learned vector for each position; empty: none
-    std::string output = "lm_head";
 
     std::string within(const std::string& module) const { return base + "." + module; }
 };
@@ -40,6 +39,7 @@ struct model_config {
 
     module_names names{};
     std::vector<layer_plan> plan{};       ///< by layer
+    std::vector<linear_shape> head{};     ///< the projection to the vocabulary
     std::vector<rope_config> rotations{}; ///< that the layers refer to
 
     norm_kind norm = norm_kind::root_mean_square;
@@ -59,7 +59,6 @@ struct model_config {
     float logit_cap = 0; ///< after logit_scale
 
     bool tied_embeddings = false; ///< the output projection is the embedding, unless there is one
-    bool output_bias = false;     ///< of the output projection
     bool wrapped = false; ///< the language part of a model that has others, by its tensors' names
     std::vector<token_id> eos{};   ///< tokens that end a generation; may be empty
     std::optional<token_id> bos{}; ///< bos_token_id, if it is in the vocabulary
@@ -68,10 +67,12 @@ struct model_config {
     std::size_t kv_width() const { return kv_heads * head_dim; }
     /// What a query at that position is multiplied with.
     float query_scale_at(std::size_t position) const;
+    /// What the projection to the vocabulary is called.
+    const std::string& output_name() const { return head.at(0).parts.at(0).name; }
     /// Queries, keys and values of one token.
     std::size_t qkv_width() const { return q_width() + 2 * kv_width(); }
-    /// Longest input in tokens.
-    std::size_t longest_input() const;
+    /// Inputs of two lengths turn positions alike if this is the same for both.
+    std::size_t length_class(std::size_t length) const;
 };
 
 /// Reads config.json and, if there is one, generation_config.json of a model directory. load_failed

@@ -23,9 +23,10 @@ namespace warmd::hf {
 
 /// What a block's contents depend on besides its token ids and those before.
 struct lens_key {
-    std::uint64_t base = 0;    ///< this load of it
-    std::uint64_t adapter = 0; ///< this load of it; 0: none
-    double scale = 1;          ///< of the adapter; 1 without one
+    std::uint64_t base = 0;       ///< this load of it
+    std::uint64_t adapter = 0;    ///< this load of it; 0: none
+    double scale = 1;             ///< of the adapter; 1 without one
+    std::size_t length_class = 0; ///< by which positions are turned
 
     friend auto operator<=>(const lens_key&, const lens_key&) = default;
 };

@@ -108,7 +108,7 @@ std::size_t rope_config::length_class(std::size_t length) const
     const bool beyond = static_cast<double>(length) > original_max_position;
     switch (scaling) {
     case type::dynamic: return beyond ? length : 0;
-    case type::longrope: return beyond ? 1 : 0;
+    case type::longrope: return beyond ? static_cast<std::size_t>(original_max_position) + 1 : 0;
     default: return 0;
     }
 }

@@ -40,7 +40,8 @@ struct rope_config {
     }
     /// Whether longer inputs are turned otherwise, from their first token on.
     bool depends_on_length() const { return scaling == type::dynamic || scaling == type::longrope; }
-    /// Inputs of two lengths are turned alike if this is the same for both.
+    /// Inputs of two lengths are turned alike if this is the same for both: the shortest length of
+    /// such, 0 if it is up to the original context.
     std::size_t length_class(std::size_t length) const;
 };
 

@@ -18,6 +18,12 @@ struct lens {
     const lora_weights* adapter = nullptr;
     double scale = 1;
 
+    /// What stands in place of the base's parameters; null: nothing.
+    const replaced_parameters* replaced() const
+    {
+        return adapter ? adapter->replaced.get() : nullptr;
+    }
+
     friend bool operator==(const lens&, const lens&) = default;
 };
 
@@ -27,6 +33,7 @@ struct segment {
     kv_cache* cache;                  ///< what came before; extended by the step
     std::span<const token_id> tokens; ///< each within the vocabulary, at least one
     std::size_t first_logits = 0;     ///< logits are wanted from this token on; tokens.size(): none
+    std::size_t length_class = 0;     ///< of the whole input, by model_config
 };
 
 /// One token of a step.

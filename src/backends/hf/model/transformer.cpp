@@ -89,8 +89,7 @@ transformer::transformer(const base_weights& base)
       attention_(make_attention(base.config.head_dim, base.computes, base.config.score_cap)),
       logits_rows_(logits_rows_for(base.config)), memory_(buffer_bytes(base.config, base.computes))
 {
-    for (const rope_config& each : config().rotations)
-        frequencies_.push_back(rope_frequencies(each, each.rotated(config().head_dim)));
+    prepare_turns({});
     for (std::size_t layer = 0; layer != base.layers.size(); ++layer)
         for (std::size_t which = 0; which != base.layers[layer].linears.size(); ++which)
             keep_shape(base.layers[layer].linears[which].matrix,
@@ -138,7 +137,7 @@ std::uint64_t transformer::buffer_bytes(const model_config& config, const weight
         bytes + block_cutter::taken<float>(logits_rows_for(config) * config.vocab_size));
 }
 
-std::uint64_t transformer::bytes() const { return memory_.bytes() + terms_.bytes(); }
+std::uint64_t transformer::bytes() const { return memory_.bytes() + terms_.bytes() + wide_bytes_; }
 
 void transformer::step(matmul_engine& engine, std::span<const segment> segments,
                        const receiver& receive)
@@ -150,6 +149,7 @@ void transformer::step(matmul_engine& engine, std::span<const segment> segments,
     const std::size_t threads = threads_for(rows_.size(), config(), engine.team().size());
     divide(threads);
     prepare_products();
+    prepare_turns(segments);
     engine.team().run(threads, [&](const team_member& me) {
         look_up(me, segments);
         for (std::size_t layer = 0; layer != config().layers; ++layer)
@@ -176,11 +176,35 @@ void transformer::run(const team_member& me, std::size_t layer, const branch_pla
 void transformer::make_room(const lora_weights& adapter)
 {
     terms_.make_room(adapter, most_reduced_);
+    const std::size_t tokens =
+        adapter.replaced && adapter.replaced->output ? adapter.replaced->output.shape().out : 0;
+    if (tokens > config().vocab_size)
+        wide_logits_.resize(std::max(wide_logits_.size(), logits_rows_ * tokens));
+    wide_bytes_ = wide_logits_.size() * sizeof(float);
 }
 
 void transformer::divide(std::size_t threads)
 {
     rows_.divide(threads, base_.computes.least_bands(), config(), attention_->most_queries());
+}
+
+/// How fast positions of these segments turn.
+void transformer::prepare_turns(std::span<const segment> segments)
+{
+    std::erase_if(frequencies_, [&](const auto& known) {
+        return known.first != 0 &&
+               std::ranges::find(segments, known.first, &segment::length_class) == segments.end();
+    });
+    const auto add = [&](std::size_t length_class) {
+        const auto [at, is_new] = frequencies_.try_emplace(length_class);
+        if (is_new)
+            for (const rope_config& each : config().rotations)
+                at->second.push_back(rope_frequencies(each, each.rotated(config().head_dim),
+                                                      each.length_class(length_class)));
+    };
+    add(0);
+    for (const segment& each : segments)
+        add(each.length_class);
 }
 
 /// After the last keys and values only those rows matter whose logits are wanted: they become all
@@ -216,8 +240,7 @@ void transformer::look_up(const team_member& me, std::span<const segment> segmen
     const auto [first, last] = rows_.shared(me);
     for (std::size_t i = first; i != last; ++i) {
         const step_row& at = rows_[i];
-        const auto id = static_cast<std::size_t>(segments[at.segment].tokens[at.token]);
-        base_.embedding.look_up(id, stream_.subspan(i * hidden, hidden));
+        embed(at, segments[at.segment].tokens[at.token], stream_.subspan(i * hidden, hidden));
         if (config().embedding_scale != 1)
             scale(&stream_[i * hidden], config().embedding_scale, hidden);
         if (base_.positions.bytes() != 0) {
@@ -225,11 +248,12 @@ void transformer::look_up(const team_member& me, std::span<const segment> segmen
             base_.positions.look_up(at.position, {learned, hidden});
             add(learned, &stream_[i * hidden], hidden);
         }
-        for (std::size_t by = 0; by != frequencies_.size(); ++by) {
+        const auto& turns = frequencies_.at(segments[at.segment].length_class);
+        for (std::size_t by = 0; by != turns.size(); ++by) {
             const auto magnitude = static_cast<float>(config().rotations[by].magnitude);
             const std::size_t to = angles_at(by, i);
-            for (std::size_t p = 0; p != frequencies_[by].size(); ++p) {
-                const float angle = static_cast<float>(at.position) * frequencies_[by][p];
+            for (std::size_t p = 0; p != turns[by].size(); ++p) {
+                const float angle = static_cast<float>(at.position) * turns[by][p];
                 cosines_[to + p] = magnitude * std::cos(angle);
                 sines_[to + p] = magnitude * std::sin(angle);
             }
@@ -270,7 +294,7 @@ void transformer::add_row(std::size_t layer, const branch_plan& branch, float* m
                           std::size_t row)
 {
     const std::size_t hidden = config().hidden_size;
-    if (const norm_weights& norm = base_.layers[layer][branch.after]; !norm.weight.empty())
+    if (const norm_weights& norm = norm_at(rows_[row], layer, branch.after); !norm.weight.empty())
         normalise(norm, made, made);
     add_up(made, &stream_[row * hidden], hidden);
 }
@@ -314,14 +338,15 @@ void transformer::run_mlp(const team_member& me, std::size_t layer, const branch
     add_to_stream(me, layer, branch, gated_);
 }
 
-/// Of [by.weight.size()] numbers; x and y may be the same.
-void transformer::normalise(const norm_weights& by, const float* x, float* y) const
+/// Of [width] numbers, by the weights from `first` on; x and y may be the same.
+void transformer::normalise(const norm_weights& by, std::size_t first, std::size_t width,
+                            const float* x, float* y) const
 {
     if (config().norm == norm_kind::root_mean_square)
-        rms_norm(x, by.weight.data(), config().norm_eps, y, by.weight.size());
+        rms_norm(x, &by.weight[first], config().norm_eps, y, width);
     else
-        layer_norm(x, by.weight.data(), by.bias.empty() ? nullptr : by.bias.data(),
-                   config().norm_eps, y, by.weight.size());
+        layer_norm(x, &by.weight[first], by.bias.empty() ? nullptr : &by.bias[first],
+                   config().norm_eps, y, width);
 }
 
 /// A row of the stream. Without a norm, as it is.
@@ -343,45 +368,13 @@ void transformer::read_stream(const team_member& me, std::size_t layer, const br
     const row_range mine = rows_.shared(me);
     const auto read = [&](norm_place place, activations& to) {
         for (std::size_t i = mine.first; i != mine.last; ++i)
-            put_normalised(weights[place], &stream_[i * config().hidden_size], to, i);
+            put_normalised(norm_at(rows_[i], layer, place), &stream_[i * config().hidden_size], to,
+                           i);
     };
     read(branch.before, normed_);
     for (const branch_plan& other : config().plan[layer].branches)
         if (other.beside && !weights[other.before].weight.empty())
             read(other.before, beside_);
-}
-
-/// The vocabulary projection, in pieces that bound the memory. REQUIRES: stream_ is complete, and
-/// of wanted rows only.
-void transformer::project(const team_member& me, const receiver& receive)
-{
-    const std::size_t hidden = config().hidden_size, vocab = config().vocab_size;
-    for (std::size_t piece = 0; piece < rows_.size(); piece += logits_rows_) {
-        const std::size_t count = std::min(logits_rows_, rows_.size() - piece);
-        for (std::size_t i = me.index; i < count; i += me.size)
-            put_normalised(base_.final_norm, &stream_[(piece + i) * hidden], normed_, i);
-        me.wait_for_all();
-        engine_->multiply(base_.output, normed_.from(0), {me.index, 0, count, me.index, me.size},
-                          [&](const product_tile& tile) {
-                              for (std::size_t i = 0; i != tile.rows; ++i)
-                                  std::copy_n(
-                                      tile.strands[0] + i * tile.stride, tile.outs,
-                                      &logits_[(tile.first_row + i) * vocab + tile.first_out]);
-                          });
-        me.wait_for_all();
-        for (std::size_t i = me.index; i < count; i += me.size) {
-            const step_row& at = rows_[piece + i];
-            const std::span<float> logits = logits_.subspan(i * vocab, vocab);
-            if (!base_.output_bias.empty())
-                add(base_.output_bias.data(), logits.data(), vocab);
-            if (config().logit_scale != 1)
-                scale(logits.data(), config().logit_scale, vocab);
-            if (config().logit_cap != 0)
-                cap_softly(logits.data(), config().logit_cap, vocab);
-            receive(at.segment, at.token, logits);
-        }
-        me.wait_for_all(); // before the next piece's logits are written
-    }
 }
 
 } // namespace warmd::hf

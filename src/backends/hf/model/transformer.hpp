@@ -15,8 +15,10 @@
 #include "hf/model/routed_rows.hpp"
 #include "hf/model/step_rows.hpp"
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <span>
 #include <vector>
@@ -34,8 +36,9 @@ public:
     /// `base` must outlive it.
     explicit transformer(const base_weights& base);
 
-    /// Receives logits [vocab_size] after one token of a segment. Called from several threads at
-    /// once, for different tokens; the first exception of any is rethrown by step().
+    /// Receives logits [tokens of the lens's vocabulary] after one token of a segment. Called from
+    /// several threads at once, for different tokens; the first exception of any is rethrown by
+    /// step().
     using receiver =
         std::function<void(std::size_t segment, std::size_t token, std::span<const float> logits)>;
     /// Runs 1 to most_tokens tokens. Segments with one lens should stand together: they share its
@@ -56,6 +59,7 @@ private:
     // The order of a step, on one thread
     void divide(std::size_t threads);
     void prepare_products();
+    void prepare_turns(std::span<const segment> segments);
 
     // What each thread of a team does. Its own rows are rows_.shared(me).
     std::size_t angles_at(std::size_t rotation, std::size_t row) const;
@@ -84,7 +88,20 @@ private:
     void multiply_share(std::size_t layer, std::size_t which, const activations& x,
                         std::size_t first, std::span<const step_row> rows,
                         const product_share& share, const row_receiver& receive);
-    void normalise(const norm_weights& by, const float* x, float* y) const;
+    // What a row is seen through decides which parameters it meets.
+    const norm_weights& norm_at(const step_row& row, std::size_t layer, norm_place place) const;
+    const norm_weights& final_norm_at(const step_row& row) const;
+    const packed_matrix& matrix_at(const step_row& row, std::size_t layer, std::size_t which) const;
+    const std::vector<float>& bias_at(const step_row& row, std::size_t layer,
+                                      std::size_t which) const;
+    void embed(const step_row& row, token_id token, std::span<float> to) const;
+
+    void normalise(const norm_weights& by, const float* x, float* y) const
+    {
+        normalise(by, 0, by.weight.size(), x, y);
+    }
+    void normalise(const norm_weights& by, std::size_t first, std::size_t width, const float* x,
+                   float* y) const;
     void put_normalised(const norm_weights& by, const float* x, activations& to, std::size_t row);
     void read_stream(const team_member& me, std::size_t layer, const branch_plan& branch);
     void put_by_head(const float* y, std::size_t first, std::size_t outs, float* qkv) const;
@@ -100,10 +117,15 @@ private:
     void attend_all(const team_member& me, std::size_t layer, std::span<const segment> segments);
     void attend_tile(const query_tile& mine, std::size_t layer, kv_cache& cache);
     void project(const team_member& me, const receiver& receive);
+    void project_piece(const team_member& me, std::span<const step_row> rows);
+    std::size_t vocabulary_of(const step_row& row) const;
+    std::span<float> logits_at(std::size_t i, const step_row& row);
+    void put_own_logits(const step_row& row, std::size_t i, std::span<float> logits) const;
 
     const base_weights& base_;
     std::unique_ptr<const attention> attention_;
-    std::vector<std::vector<float>> frequencies_;       // by rotation
+    /// By length class, those of the step under way and 0; by rotation.
+    std::map<std::size_t, std::vector<std::vector<float>>> frequencies_;
     std::size_t logits_rows_;                           // of one piece of the vocabulary projection
     std::size_t most_reduced_;                          // rows of a product of any layer
     std::vector<packed_matrix> shapes_, expert_shapes_; // a matrix of each shape that there is
@@ -128,6 +150,8 @@ private:
     std::span<float> made_;            // [tokens, hidden], what is normed after a branch; or none
     std::span<float> cosines_, sines_; // [rotations, tokens, head_dim / 2]
     std::span<float> logits_;          // [logits_rows_, vocab]
+    std::vector<float> wide_logits_;   // the same of adapters with more tokens
+    std::atomic<std::uint64_t> wide_bytes_ = 0; // of that: may be asked while room is made
 };
 
 } // namespace warmd::hf

@@ -26,7 +26,7 @@ void transformer::normalise_whole(const team_member& me, std::size_t layer)
 {
     const model_config& shape = config();
     const auto spans_heads = [&](norm_place place) {
-        return base_.layers[layer][place].weight.size() > shape.head_dim;
+        return shape.plan[layer][place].width > shape.head_dim;
     };
     if (!spans_heads(norm_place::of_queries) && !spans_heads(norm_place::of_keys))
         return;
@@ -35,7 +35,7 @@ void transformer::normalise_whole(const team_member& me, std::size_t layer)
         float* at = &qkv_[i * shape.qkv_width()];
         for (const norm_place place : {norm_place::of_queries, norm_place::of_keys}) {
             if (spans_heads(place)) // of a single head's keys, prepare_heads()
-                normalise(base_.layers[layer][place], at, at);
+                normalise(norm_at(rows_[i], layer, place), at, at);
             at += shape.q_width();
         }
     }
@@ -49,22 +49,26 @@ void transformer::prepare_heads(const team_member& me, std::size_t layer,
                                 std::span<const segment> segments)
 {
     const model_config& shape = config();
-    const layer_weights& weights = base_.layers[layer];
     const std::size_t dim = shape.head_dim, width = shape.qkv_width(),
                       group = shape.heads / shape.kv_heads;
     const auto [first, last] = rows_.by_rows() ? rows_.shared(me) : row_range{0, rows_.size()};
     const auto by = config().plan[layer].rotation;
     const bool turned_first = config().plan[layer].norms_turned;
-    const auto prepare = [&](std::size_t i, float* x, const norm_weights& norm) {
-        const bool normed = norm.weight.size() == dim;
-        if (normed && !turned_first)
-            normalise(norm, x, x);
+    const auto prepare = [&](std::size_t i, float* x, norm_place place, std::size_t head) {
+        const norm_shape& norm = config().plan[layer][place];
+        const auto normalise_head = [&] {
+            if (norm.width == dim)
+                normalise(norm_at(rows_[i], layer, place), norm.heads == 0 ? 0 : head * dim, dim, x,
+                          x);
+        };
+        if (!turned_first)
+            normalise_head();
         if (by)
             (shape.rotations[*by].neighbours ? rotate_neighbours : rotate)(
                 x, &cosines_[angles_at(*by, i)], &sines_[angles_at(*by, i)],
-                frequencies_[*by].size());
-        if (normed && turned_first)
-            normalise(norm, x, x);
+                frequencies_.at(0)[*by].size());
+        if (turned_first)
+            normalise_head();
     };
     for (std::size_t head = rows_.by_rows() ? 0 : me.index; head < shape.kv_heads;
          head += rows_.by_rows() ? 1 : me.size)
@@ -72,10 +76,10 @@ void transformer::prepare_heads(const team_member& me, std::size_t layer,
             float* const q = &qkv_[i * width + head * group * dim];
             float* const k = &qkv_[i * width + shape.q_width() + head * dim];
             for (std::size_t each = 0; each != group; ++each)
-                prepare(i, q + each * dim, weights[norm_place::of_queries]);
+                prepare(i, q + each * dim, norm_place::of_queries, head * group + each);
             if (const float factor = shape.query_scale_at(rows_[i].position); factor != 1)
                 scale(q, factor, group * dim);
-            prepare(i, k, weights[norm_place::of_keys]);
+            prepare(i, k, norm_place::of_keys, head);
             const std::size_t block = rows_[i].position / attention_block,
                               slot = rows_[i].position % attention_block;
             attention_->put(k, k + shape.kv_width(), slot,

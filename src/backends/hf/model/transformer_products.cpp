@@ -20,10 +20,23 @@ void transformer::prepare_products()
     for (const packed_matrix& each : expert_shapes_)
         for (std::size_t rows = 1; rows <= std::min(rows_.size(), matmul_engine::band_rows); ++rows)
             engine_->prepare(each, rows);
-    for (const std::size_t rows :
-         {std::min(rows_.wanted(), logits_rows_), rows_.wanted() % logits_rows_})
+    const std::size_t most_wanted = std::min(rows_.wanted(), logits_rows_);
+    for (const std::size_t rows : {most_wanted, rows_.wanted() % logits_rows_})
         if (rows != 0)
-            engine_->prepare(base_.output, rows);
+            engine_->prepare(base_.output.matrix, rows);
+    // Rows with a projection of their own are multiplied apart, and so are those beside them.
+    const auto prepare_any = [&](const packed_matrix& each) {
+        for (std::size_t rows = 1; rows <= std::min(most_wanted, matmul_engine::band_rows); ++rows)
+            engine_->prepare(each, rows);
+    };
+    const replaced_parameters* last = nullptr;
+    for (const step_row& row : rows_.all())
+        if (const replaced_parameters* const own = row.through.replaced();
+            own && own != last && own->output) {
+            last = own;
+            prepare_any(own->output);
+            prepare_any(base_.output.matrix);
+        }
 }
 
 /// REQUIRES: this thread's own rows of x are complete. Afterwards the product's are.
@@ -47,9 +60,9 @@ void transformer::multiply_share(std::size_t layer, std::size_t which, const act
                                  std::size_t first, std::span<const step_row> rows,
                                  const product_share& share, const row_receiver& receive)
 {
-    const linear& by = base_.layers[layer].linears[which];
-    const matrix_shape& shape = by.matrix.shape();
-    engine_->multiply(by.matrix, x.from(first), share, [&](const product_tile& tile) {
+    const packed_matrix& by = matrix_at(rows[first], layer, which);
+    const matrix_shape& shape = by.shape();
+    engine_->multiply(by, x.from(first), share, [&](const product_tile& tile) {
         const std::size_t first_row = first + tile.first_row;
         const auto first_of = [&](std::size_t strand) {
             return strand * (shape.out / shape.strands) + tile.first_out;
@@ -59,10 +72,11 @@ void transformer::multiply_share(std::size_t layer, std::size_t which, const act
                           tile.outs, tile.strands[strand], tile.stride);
         for (std::size_t i = 0; i != tile.rows; ++i) {
             std::array<float*, 2> y{};
+            const std::vector<float>& bias = bias_at(rows[first_row + i], layer, which);
             for (std::size_t strand = 0; strand != shape.strands; ++strand) {
                 y[strand] = tile.strands[strand] + i * tile.stride;
-                if (!by.bias.empty())
-                    add(&by.bias[first_of(strand)], y[strand], tile.outs);
+                if (!bias.empty())
+                    add(&bias[first_of(strand)], y[strand], tile.outs);
             }
             receive(first_row + i, tile.first_out, tile.outs, y[0], y[1]);
         }

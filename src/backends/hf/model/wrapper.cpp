@@ -31,6 +31,8 @@ std::string unwrapped(std::string_view tensor)
 
 std::vector<std::string> wrapped_spellings(std::string_view path)
 {
+    if (!path.starts_with(alone)) // the head stands beside the model
+        return {"language_model." + std::string(path)};
     std::vector<std::string> spellings;
     for (const std::string_view prefix : prefixes)
         spellings.push_back(std::string(prefix) + std::string(path.substr(alone.size())));

@@ -105,15 +105,14 @@ BOOST_AUTO_TEST_CASE(adapters_that_peft_would_apply_otherwise_are_refused_by_nam
 {
     const std::string sound = R"("target_modules":["q_proj"],)";
     for (const auto& [members, word] :
-         {std::pair{R"("use_dora":true)", "use_dora"},
-          {R"("bias":"all")", "bias"},
-          {R"("modules_to_save":["lm_head"])", "modules_to_save"},
-          {R"("lora_bias":true)", "lora_bias"},
+         {std::pair{R"("bias":"some")", "bias"},
           {R"("init_lora_weights":"pissa")", "pissa"},
           {R"("layer_replication":[[0,2]])", "layer_replication"},
-          {R"("trainable_token_indices":[3])", "trainable_token_indices"},
-          {R"("peft_type":"LOHA")", "LOHA"}})
+          {R"("target_parameters":["experts.gate_up_proj"])", "target_parameters"},
+          {R"("use_qalora":true)", "use_qalora"}})
         refused(adapter_of(sound + members), errc::unsupported, word);
+    for (const char* const type : {"LOHA", "IA3", "PROMPT_TUNING", "PREFIX_TUNING", "ADALORA"})
+        refused(adapter_of(sound + R"("peft_type":")" + type + '"'), errc::unsupported, type);
 }
 
 // An expression that backtracks for ever must not hang the load.

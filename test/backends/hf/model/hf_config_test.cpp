@@ -139,7 +139,7 @@ BOOST_AUTO_TEST_CASE(sizes_have_the_names_that_their_family_gives_them)
     const auto gpt2 = config_of(sizes, "", "GPT2LMHeadModel").value();
     BOOST_TEST((gpt2.hidden_size == 24u && gpt2.layers == 3u && gpt2.heads == 2u &&
                 gpt2.head_dim == 12u && gpt2.intermediate_size == 96u));
-    BOOST_TEST((gpt2.longest_input() == 50u && gpt2.rotations.empty() && gpt2.tied_embeddings));
+    BOOST_TEST((gpt2.max_positions == 50u && gpt2.rotations.empty() && gpt2.tied_embeddings));
     BOOST_TEST(
         config_of(sizes + R"(,"n_inner":40)", "", "GPT2LMHeadModel").value().intermediate_size ==
         40u);
@@ -254,23 +254,34 @@ BOOST_AUTO_TEST_CASE(llama3_scaling_slows_only_the_slow_rotations)
     BOOST_TEST(std::abs(scaled[7] - plain[7] / 8) < 1e-12f);
 }
 
-BOOST_AUTO_TEST_CASE(inputs_may_be_as_long_as_positions_are_turned_alike)
+BOOST_AUTO_TEST_CASE(inputs_may_be_as_long_as_positions_are_stretched)
 {
     const auto longest = [](const std::string& rope) {
         return config_of(R"("max_position_embeddings":100,"head_dim":4,"rope_scaling":)" + rope)
             .value()
-            .longest_input();
+            .max_positions;
     };
     BOOST_TEST(longest(R"({"rope_type":"linear","factor":4})") == 100u);
     BOOST_TEST(longest(R"({"type":"yarn","factor":4})") == 400u); // as Qwen's cards advise
     BOOST_TEST(longest(R"({"type":"yarn","factor":4,"original_max_position_embeddings":25})") ==
                100u);
-    BOOST_TEST(longest(R"({"rope_type":"dynamic","factor":4})") == 100u);
+    BOOST_TEST(longest(R"({"rope_type":"dynamic","factor":4})") == 400u);
     BOOST_TEST(longest(R"({"type":"su","original_max_position_embeddings":25,)"
-                       R"("short_factor":[1,1],"long_factor":[2,2]})") == 25u);
+                       R"("short_factor":[1,1],"long_factor":[2,2]})") == 100u);
     refused(config_of(R"("head_dim":4,"rope_scaling":{"rope_type":"longrope",)"
                       R"("short_factor":[1,1,1],"long_factor":[2,2]})"),
             errc::unsupported, "3 factors for 2 pairs");
+}
+
+BOOST_AUTO_TEST_CASE(lengths_are_of_one_class_as_long_as_positions_are_turned_alike)
+{
+    rope_config rope{.theta = 10000, .factor = 4, .original_max_position = 25};
+    BOOST_TEST(rope.length_class(26) == 0u);
+    rope.scaling = rope_config::type::dynamic;
+    BOOST_TEST((rope.length_class(25) == 0u && rope.length_class(26) == 26u));
+    rope.scaling = rope_config::type::longrope;
+    BOOST_TEST((rope.length_class(25) == 0u && rope.length_class(26) == 26u &&
+                rope.length_class(90) == 26u && rope.length_class(rope.length_class(90)) == 26u));
 }
 
 BOOST_AUTO_TEST_CASE(half_of_a_heads_dimensions_may_turn)

@@ -142,9 +142,10 @@ private:
     lora_weights draw()
     {
         std::vector<lora_factors> factors;
-        for (const linear_module& module : modules_of(config))
-            factors.push_back(
-                {module, 1 + factors.size() % 3, 0.1, module.path + ".a", module.path + ".b"});
+        for (const base_module& module : modules_of(config))
+            if (module.what == base_module::kind::linear)
+                factors.push_back(
+                    {module, 1 + factors.size() % 3, 0.1, module.path + ".a", module.path + ".b"});
         const view null{.what = view::mode::null, .init_scale = 0.3};
         lora_weights made = arrange_lora(
                                 config, factors,

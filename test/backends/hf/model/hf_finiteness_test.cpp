@@ -239,7 +239,7 @@ BOOST_AUTO_TEST_CASE(whatever_is_not_finite_or_might_overflow_has_no_bound)
     };
     layer_weights& last = weights.layers.back();
     lora_weights adapter = model.read(model.adapters().at(0));
-    auto& products = adapter.layers.back();
+    auto& products = adapter.layers.at(weights.layers.size() - 1);
     const auto acted_on =
         std::ranges::find_if(products, [](const lora_linear& each) { return !each.parts.empty(); });
     BOOST_REQUIRE(acted_on != products.end());
@@ -249,14 +249,15 @@ BOOST_AUTO_TEST_CASE(whatever_is_not_finite_or_might_overflow_has_no_bound)
             if (!norm.weight.empty())
                 BOOST_TEST(spoilt(norm.weight.at(1), bad));
         BOOST_TEST(spoilt(weights.final_norm.weight[0], bad));
-        BOOST_TEST(spoilt(weights.output_norm, static_cast<double>(bad)));
+        BOOST_TEST(spoilt(weights.output.norm, static_cast<double>(bad)));
         for (linear& each : last.linears) {
             BOOST_TEST(spoilt(each.norm, static_cast<double>(bad)));
             BOOST_TEST(spoilt(each.bias, std::vector<float>{0, bad}));
         }
         for (std::size_t which = 0; which != last.linears.size(); ++which) {
-            adapter_gains gains(weights.layers.size(), std::vector<double>(last.linears.size()));
-            gains.back()[which] = static_cast<double>(bad);
+            adapter_gains gains(weights.layers.size() + 1,
+                                std::vector<double>(last.linears.size()));
+            gains[weights.layers.size() - 1][which] = static_cast<double>(bad);
             BOOST_TEST(!logit_bound(weights, gains));
         }
         acted_on->parts.back().scaling = bad;
@@ -284,7 +285,7 @@ BOOST_DATA_TEST_CASE(a_base_knows_the_norms_of_its_file, boost::unit_test::data:
     const double embedding = squares_of("model.embed_tokens.weight");
     BOOST_TEST(std::pow(weights.embedding.rows().norm, 2) == embedding, close);
     const double output = weights.config.tied_embeddings ? embedding : squares_of("lm_head.weight");
-    BOOST_TEST(std::pow(weights.output_norm, 2) == output, close);
+    BOOST_TEST(std::pow(weights.output.norm, 2) == output, close);
     for (std::size_t layer = 0; layer != weights.layers.size(); ++layer)
         for (std::size_t which = 0; which != weights.layers[layer].linears.size(); ++which) {
             double sum = 0;

@@ -55,10 +55,13 @@ struct adapted {
 
     explicit adapted(std::size_t most_rank)
     {
-        for (const linear_module& module : modules_of(config))
+        for (const base_module& module : modules_of(config)) {
+            if (module.what != base_module::kind::linear)
+                continue;
             factors.push_back({module, 1 + factors.size() % most_rank,
                                0.5 + static_cast<double>(factors.size()), module.path + ".a",
                                module.path + ".b"});
+        }
         thread_team team(1);
         weights = *arrange_lora(
             config, factors,

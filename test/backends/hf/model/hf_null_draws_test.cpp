@@ -30,9 +30,10 @@ model_config one_layer()
 lora_weights drawn(const model_config& config, const view& null, float b_scale = 1)
 {
     std::vector<lora_factors> factors;
-    for (const linear_module& module : modules_of(config))
-        factors.push_back(
-            {module, 1 + factors.size() % 5, 0.5, module.path + ".a", module.path + ".b"});
+    for (const base_module& module : modules_of(config))
+        if (module.what == base_module::kind::linear)
+            factors.push_back(
+                {module, 1 + factors.size() % 5, 0.5, module.path + ".a", module.path + ".b"});
     thread_team team(1);
     return *arrange_lora(
         config, factors,

@@ -6,11 +6,20 @@ namespace {
 
 void adapt(const json_place& fields, model_config& config)
 {
-    if (fields.flag("use_qk_norm", false))
-        fields.refuse("use_qk_norm", "true");
     use_layer_norms(config, false);
     run_side_by_side(config);
     config.logit_scale = static_cast<float>(fields.positive_or("logit_scale", 0.0625));
+}
+
+/// Queries and keys may be normed, with other weights for each head.
+void adapt1(const json_place& fields, model_config& config)
+{
+    adapt(fields, config);
+    if (fields.flag("use_qk_norm", false))
+        for (layer_plan& layer : config.plan) {
+            layer[norm_place::of_queries] = {"self_attn.q_norm", config.head_dim, config.heads};
+            layer[norm_place::of_keys] = {"self_attn.k_norm", config.head_dim, config.kv_heads};
+        }
 }
 
 /// Only layers with a window rotate.
@@ -40,7 +49,7 @@ const family cohere{
     .qkv_bias = family::has::if_asked,
     .output_bias = family::has::if_asked,
     .rotates_neighbours = true,
-    .adapt = adapt,
+    .adapt = adapt1,
 };
 
 /// Command R7B and A (Cohere 2024, 2025): three layers with a window to one without.

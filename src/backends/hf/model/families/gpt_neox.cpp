@@ -7,10 +7,8 @@ namespace {
 void adapt(const json_place& fields, model_config& config)
 {
     const bool biased = fields.flag("attention_bias", true);
-    config.names = {.base = "gpt_neox",
-                    .embedding = "embed_in",
-                    .final_norm = "final_layer_norm",
-                    .output = "embed_out"};
+    config.names = {.base = "gpt_neox", .embedding = "embed_in", .final_norm = "final_layer_norm"};
+    config.head.at(0).parts.at(0).name = "embed_out";
     use_layer_norms(config, true);
     set_biases(config, {biased, biased, true});
     use_plain_mlp(config, "mlp.dense_h_to_4h", "mlp.dense_4h_to_h");

@@ -6,16 +6,20 @@ namespace {
 
 void adapt(const json_place& fields, model_config& config)
 {
-    if (fields.flag("qk_layernorm", false))
-        fields.refuse("qk_layernorm", "true");
     use_layer_norms(config, true);
     set_biases(config, {true, true, true});
     run_side_by_side(config);
     config.names.final_norm = "final_layernorm";
-    config.output_bias = true;
+    config.head.at(0).bias = true;
     use_plain_mlp(config, "mlp.fc1", "mlp.fc2");
-    for (layer_plan& layer : config.plan)
+    const bool heads_normed = fields.flag("qk_layernorm", false);
+    for (layer_plan& layer : config.plan) {
         layer[linear_kind::output].parts = {{"self_attn.dense", config.hidden_size}};
+        if (heads_normed) {
+            layer[norm_place::of_queries] = {"self_attn.q_layernorm", config.head_dim};
+            layer[norm_place::of_keys] = {"self_attn.k_layernorm", config.head_dim};
+        }
+    }
 }
 
 } // namespace
