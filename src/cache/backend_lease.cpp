@@ -6,6 +6,7 @@
 
 #include <boost/asio/this_coro.hpp>
 
+#include <mutex>
 #include <utility>
 
 namespace warmd {
@@ -57,6 +58,32 @@ std::function<void(result<outcome>)> deliver_to(std::shared_ptr<handoff<result<s
     };
 }
 
+/// Outcomes of several jobs, until the last one is there.
+class gathering {
+public:
+    using outcomes = std::vector<result<outcome>>;
+
+    gathering(std::size_t count, std::shared_ptr<handoff<outcomes>> to)
+        : to_(std::move(to)), left_(count),
+          told_(count, failure{errc::internal_error, "there is no outcome"})
+    {
+    }
+
+    void tell(std::size_t place, result<outcome> told)
+    {
+        const std::lock_guard lock(mutex_);
+        told_[place] = std::move(told);
+        if (--left_ == 0)
+            to_->deliver(std::move(told_));
+    }
+
+private:
+    const std::shared_ptr<handoff<outcomes>> to_;
+    std::mutex mutex_;
+    std::size_t left_;
+    outcomes told_;
+};
+
 } // namespace
 
 asio::awaitable<result<outcome>> backend_lease::run(operation what, call_options how)
@@ -79,6 +106,26 @@ asio::awaitable<result<std::string>> backend_lease::run(operation what, call_opt
            deliver_to(told, std::move(write)));
     result<std::string> answer = co_await told->take();
     co_return std::move(answer);
+}
+
+asio::awaitable<std::vector<result<outcome>>> backend_lease::run_all(
+    std::vector<operation> what, call_options how, std::function<void(std::size_t)> done)
+{
+    if (what.empty())
+        co_return gathering::outcomes();
+    const asio::any_io_executor executor = co_await asio::this_coro::executor;
+    const auto told = handoff<gathering::outcomes>::make(executor);
+    const auto all = std::make_shared<gathering>(what.size(), told);
+    const stop_on_exit stop;
+    for (std::size_t i = 0; i != what.size(); ++i)
+        submit(hold_, std::move(what[i]), how, stop.source.get_token(),
+               [all, i, done](result<outcome> each) {
+                   if (done)
+                       done(i);
+                   all->tell(i, std::move(each));
+               });
+    gathering::outcomes answers = co_await told->take();
+    co_return answers;
 }
 
 } // namespace warmd

@@ -9,6 +9,7 @@
 #include <limits>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace warmd {
 
@@ -62,6 +63,11 @@ public:
     asio::awaitable<result<outcome>> run(operation what, call_options how = {});
     /// The same, and what `write` makes of the outcome.
     asio::awaitable<result<std::string>> run(operation what, call_options how, outcome_text write);
+    /// The same of several at once: all outcomes, in their order. `done` is told of each as it
+    /// ends, on a worker thread; may be empty.
+    asio::awaitable<std::vector<result<outcome>>> run_all(std::vector<operation> what,
+                                                          call_options how,
+                                                          std::function<void(std::size_t)> done);
 
 private:
     std::shared_ptr<hold> hold_; // ~hold posts cache_core::released(entry)

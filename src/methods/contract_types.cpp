@@ -194,10 +194,22 @@ std::vector<type> result_types()
                .optional = true},
               {.name = "fraction",
                .type = "number",
-               .doc = "of the load, 0 to 1",
+               .doc = "of the load or of the suite, 0 to 1",
                .optional = true},
               {.name = "bytes_done", .type = "integer", .doc = "of the load", .optional = true},
-              {.name = "bytes_total", .type = "integer", .doc = "of the load", .optional = true}}},
+              {.name = "bytes_total", .type = "integer", .doc = "of the load", .optional = true},
+              {.name = "done",
+               .type = "integer",
+               .doc = "of a suite's run: tokens computed",
+               .optional = true},
+              {.name = "total",
+               .type = "integer",
+               .doc = "of a suite's run: tokens in all, as far as is known",
+               .optional = true},
+              {.name = "result",
+               .type = "object",
+               .doc = "of a suite's run: a probe's, but for what null adapters will tell",
+               .optional = true}}},
         {.name = "Stage",
          .wanted = "",
          .words = {"queued", "waiting_for_files", "waiting_for_room", "loading", "running"}}};
@@ -298,7 +310,7 @@ std::vector<type> parameter_types()
 std::vector<type> all_types()
 {
     std::vector<type> all = parameter_types();
-    for (auto* part : {result_types, completion_types})
+    for (auto* part : {result_types, completion_types, suite_types})
         for (type& each : part())
             all.push_back(std::move(each));
     return all;

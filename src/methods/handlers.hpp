@@ -118,6 +118,7 @@ run_options options_of(const operation_request& asked, const daemon_info& daemon
 void add_operations(method_adder& to);
 void add_completions(method_adder& to);
 void add_tokenizing(method_adder& to);
+void add_suites(method_adder& to);
 void add_residency(method_adder& to);
 void add_observation(method_adder& to);
 void add_daemon(method_adder& to);

@@ -43,6 +43,7 @@ void add_methods(dispatcher& to, backend_cache& cache, const daemon_info& daemon
     add_operations(adder);
     add_completions(adder);
     add_tokenizing(adder);
+    add_suites(adder);
     add_residency(adder);
     add_observation(adder);
     add_daemon(adder);

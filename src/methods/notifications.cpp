@@ -70,6 +70,20 @@ std::string progress(const json::value& id, const load_progress& so_far)
     });
 }
 
+std::string suite_progress(const json::value& id, std::size_t done, std::size_t total,
+                           std::string_view result)
+{
+    return object([&](json_writer& to) {
+        to.key("id").raw(json::serialize(id)).key("value").begin_object();
+        to.member("stage", "running").member("done", done).member("total", total);
+        if (total > 0)
+            to.member("fraction", fraction(done, total));
+        if (!result.empty())
+            to.key("result").raw(result);
+        to.end_object();
+    });
+}
+
 std::string running(const json::value& id)
 {
     return object([&](json_writer& to) {
