@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <functional>
 #include <mutex>
 
 namespace warmd {
@@ -177,9 +178,11 @@ asio::awaitable<std::optional<failure>> examine(examination& what, backend_lease
             tokens.push_back(each.tokens());
             operations.push_back(std::move(each.what));
         }
-        auto answers =
-            co_await lease.run_all(std::move(operations), how,
-                                   [progress, tokens](std::size_t i) { progress->add(tokens[i]); });
+        // With a name: GCC 12 destroys such a temporary of a co_await twice.
+        const std::function<void(std::size_t)> ended = [progress, tokens](std::size_t i) {
+            progress->add(tokens[i]);
+        };
+        auto answers = co_await lease.run_all(std::move(operations), how, ended);
         for (std::size_t i = 0; i != batches.size(); ++i)
             evaluation::tell(what, batches[i], std::move(answers[i]));
     }
@@ -208,11 +211,9 @@ answer run_suite(surroundings in, run_request asked, peer from)
     examination what(std::move(asked.what), lease->what().model->longest_input);
     const auto progress = std::make_shared<run_progress>(from, asked.about.progress);
     const time_point asking = in.cache->now();
-    if (auto why = co_await examine(what, *lease,
-                                    {.origin = from->origin(),
-                                     .priority = asked.about.priority,
-                                     .fresh = asked.about.fresh},
-                                    progress, facts))
+    const call_options how{
+        .origin = from->origin(), .priority = asked.about.priority, .fresh = asked.about.fresh};
+    if (auto why = co_await examine(what, *lease, how, progress, facts))
         co_return *why;
     facts.finished = std::chrono::system_clock::now();
     facts.asking_seconds = in_seconds(in.cache->now() - asking);

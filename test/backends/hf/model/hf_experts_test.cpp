@@ -8,6 +8,7 @@
 #include "hf/model/lora_amx.hpp"
 #include "hf/model/routed_rows.hpp"
 #include "hf/model/transformer.hpp"
+#include "support/precision_name.hpp"
 #include "support/scratch.hpp"
 
 #include <boost/json.hpp>

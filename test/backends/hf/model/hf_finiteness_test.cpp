@@ -2,6 +2,7 @@
 // no bound is computed.
 
 #include "support/hf_model.hpp"
+#include "support/precision_name.hpp"
 #include "support/scratch.hpp"
 
 #include "hf/compute/kernels.hpp"
