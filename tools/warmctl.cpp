@@ -67,7 +67,7 @@ std::string socket_path(const arguments& typed)
 }
 
 /// `silent`: a time-out means that the daemon said nothing.
-int report(const failure& why, const std::string& socket, bool silent)
+int report(const failure& why, const std::string& socket, bool silent, int status = failed)
 {
     std::string line = std::string(name(why.code)) + ": " + visible(why.detail);
     if (!why.cause.empty() && why.detail.find(why.cause) == std::string::npos)
@@ -80,7 +80,7 @@ int report(const failure& why, const std::string& socket, bool silent)
                   << " is there but says nothing: it may be stopped (kill -CONT PID goes on) or "
                      "stuck (its log tells); --timeout S waits longer\n";
     if (why.code != errc::disconnected)
-        return failed;
+        return status;
     std::cerr << "no daemon at " << visible(socket) << "; to start one: warmd --socket "
               << visible(socket) << " &\n";
     return no_daemon;
@@ -125,7 +125,8 @@ void print(const command& chosen, const arguments& typed, const request& asked, 
     const auto texts_of = [&](const std::set<std::int64_t>& ids) {
         return look_up(daemon, model_text(typed), ids);
     };
-    const std::string shown = chosen.show({result, typed, texts_of, asked.texts});
+    const std::string shown =
+        chosen.show({result, typed, texts_of, asked.texts, ::isatty(STDOUT_FILENO) != 0});
     std::cout << (shown.starts_with(streamed) ? shown.substr(streamed.size()) : "\n");
 }
 
@@ -180,7 +181,9 @@ int ask(const command& chosen, const arguments& typed, const schema::contract& b
     if ((chosen.follow || chosen.alone) && typed.has("repeat"))
         throw usage_error("--repeat cannot go with " + std::string(chosen.name));
     const std::string socket = socket_path(typed);
-    const auto told = [&](const failure& why) { return report(why, socket, !chosen.scores); };
+    const auto told = [&](const failure& why) {
+        return report(why, socket, !chosen.scores, chosen.judges ? misused : failed);
+    };
     if (chosen.alone) {
         if (!typed.words().empty())
             throw usage_error(std::string(chosen.name) + " takes no words");
@@ -231,7 +234,9 @@ int ask(const command& chosen, const arguments& typed, const schema::contract& b
         std::cout << std::flush;
         std::cerr << *measured << '\n';
     }
-    return chosen.good(*outcome) ? done : failed;
+    if (chosen.files)
+        write(chosen.files(*outcome, typed));
+    return chosen.good(*outcome, typed) ? done : failed;
 }
 
 const command* command_named(std::string_view name)

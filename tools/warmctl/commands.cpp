@@ -4,6 +4,7 @@
 #include "warmctl/over_http.hpp"
 #include "warmctl/requests.hpp"
 #include "warmctl/saved_reports.hpp"
+#include "warmctl/suites.hpp"
 
 namespace warmd::ctl {
 
@@ -28,7 +29,7 @@ exit status: 0 status ok and ready, 1 otherwise, 3 no daemon
              .ask = ask_plain,
              .show = show_health,
              .good =
-                 [](const json::value& result) {
+                 [](const json::value& result, const arguments&) {
                      return result.at("status") == "ok" && result.at("ready") == true;
                  }},
             {.name = "stats",
@@ -220,7 +221,7 @@ std::vector<option> with_view(std::vector<option> own)
 }
 
 /// Whether every input could be scored.
-bool none_failed(const json::value& result)
+bool none_failed(const json::value& result, const arguments&)
 {
     for (const auto& [name, parts] : result.as_object())
         if (parts.is_array())

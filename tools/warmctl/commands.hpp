@@ -56,11 +56,15 @@ struct command {
     std::vector<option> options = {};
     std::string_view words = {}; ///< what its words are: a type of the contract, or method
     bool scores = false;         ///< takes a model, and loads it if need be
+    bool judges = false;         ///< 1 is its judgement; what failed otherwise is 2
     /// Throws usage_error.
     request (*ask)(const question&) = nullptr;
     std::string (*show)(const answer&) = nullptr;
     /// Whether the result is what was hoped for; else the exit status tells.
-    bool (*good)(const json::value& result) = [](const json::value&) { return true; };
+    bool (*good)(const json::value& result,
+                 const arguments&) = [](const json::value&, const arguments&) { return true; };
+    /// What it writes besides.
+    std::vector<output_file> (*files)(const json::value& result, const arguments&) = nullptr;
     /// For a command that asks and shows by itself, and goes on until something ends it: how it
     /// ended.
     result<void> (*follow)(client& daemon, const arguments&, const request&) = nullptr;

@@ -43,11 +43,14 @@ std::string line_for(const json::object& value)
         return "waiting for the model's files, which somebody is writing";
     if (stage == "waiting_for_room")
         return "waiting for room" + place;
+    auto fraction = number("fraction");
+    if (stage == "running" && fraction)
+        return "measuring " + bar(*fraction) + ' ' + std::to_string(std::lround(*fraction * 100)) +
+               " %";
     if (stage != "loading")
         return "";
     const auto done = number("bytes_done");
     const auto total = number("bytes_total");
-    auto fraction = number("fraction");
     if (!fraction && done && total && *total > 0)
         fraction = *done / *total;
     if (!fraction)

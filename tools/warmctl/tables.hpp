@@ -27,6 +27,7 @@ struct answer {
     std::function<token_texts(const std::set<std::int64_t>& ids)> look_up;
     /// The texts that the command line asked about, in the order of the results.
     std::vector<std::string> texts;
+    bool coloured = false; ///< somebody sees it on a terminal
 };
 
 std::string show_health(const answer&);

@@ -1,0 +1,135 @@
+// Suites as their users run them: warmctl check, run and gate, beside a daemon and a real model.
+
+#include "support/daemon.hpp"
+#include "support/program.hpp"
+
+#include <boost/json.hpp>
+#include <boost/test/data/test_case.hpp>
+#include <boost/test/unit_test.hpp>
+
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+using namespace warmd;
+using test::place, test::running, test::words;
+
+namespace {
+
+const std::filesystem::path data = WARMD_TEST_DATA;
+
+std::string text_of(const std::filesystem::path& file)
+{
+    std::ifstream from(file, std::ios::binary);
+    return {std::istreambuf_iterator<char>(from), {}};
+}
+
+struct judged {
+    place here;
+    std::optional<running> daemon{std::in_place, here.socket};
+
+    judged() { BOOST_TEST_REQUIRE(!daemon->line_with("ready").empty()); }
+    ~judged()
+    {
+        daemon->signal(SIGTERM);
+        BOOST_TEST(daemon->status() == 0);
+    }
+    test::program_result warmctl(words more) const
+    {
+        more.insert(more.begin(), {WARMCTL, "--socket", here.socket});
+        return test::program({.words = std::move(more)}).result();
+    }
+    std::string file(const std::string& name, const std::string& text) const
+    {
+        const std::string path = here.directory.path / name;
+        test::write_file(path, text);
+        return path;
+    }
+};
+
+const std::string models = R"("models": {"base": {"base": ")" + (data / "demo/model").string() +
+                           R"("}, "ft": {"base": ")" + (data / "demo/model").string() +
+                           R"(", "adapter": ")" + (data / "demo/adapter").string() + R"("}})";
+const std::string effect =
+    R"("suite": [{"name": "effect", "kind": "delta_kl", "prompts": ["The database", "If the"]}])";
+
+} // namespace
+
+BOOST_DATA_TEST_CASE(check_finds_what_was_found_by_another_program,
+                     boost::unit_test::data::make({"adapter", "adapter-early-05"}), name)
+{
+    const judged one;
+    const test::program_result said =
+        one.warmctl({"check", (data / "demo" / name).string(), "--base",
+                     (data / "demo/model").string(), "--json"});
+    BOOST_TEST_REQUIRE(said.status == 0, said.err); // it works, and knowledge broke
+    BOOST_TEST(said.err == "");
+    const json::value found = json::parse(said.out);
+    const json::value expected = json::parse(
+        text_of(data / "suites/demo" / ("expected-check-" + std::string(name) + ".json")));
+    const double overall = found.at("score").at("overall").to_number<double>();
+    BOOST_TEST(std::abs(overall - expected.at("score").at("overall").to_number<double>()) < 2e-4);
+    const json::array &probes = found.at("probes").as_array(),
+                      &others = expected.at("probes").as_array();
+    BOOST_TEST_REQUIRE(probes.size() == others.size());
+    for (std::size_t i = 0; i != probes.size(); ++i) {
+        BOOST_TEST(probes[i].at("name") == others[i].at("name"));
+        BOOST_TEST(probes[i].at("verdict") == others[i].at("verdict"), probes[i].at("name"));
+        if (others[i].at("raw").is_null())
+            continue;
+        const double raw = probes[i].at("raw").to_number<double>(),
+                     other = others[i].at("raw").to_number<double>();
+        BOOST_TEST(std::abs(raw - other) < 2e-6 + 1e-5 * std::abs(other), probes[i].at("name"));
+    }
+    BOOST_TEST(found.at("warmd").at("gate").at("ok") == expected.at("gate_ok"));
+}
+
+BOOST_AUTO_TEST_CASE(check_speaks_plainly_and_writes_what_is_asked_for)
+{
+    const judged one;
+    const std::string adapter = data / "demo/adapter", base = data / "demo/model",
+                      page = one.here.directory.path / "page.html",
+                      junit = one.here.directory.path / "junit.xml";
+    const test::program_result said =
+        one.warmctl({"check", adapter, "--base", base, "--html", page, "--junit", junit});
+    BOOST_TEST(said.status == 0, said.err);
+    BOOST_TEST(said.out.starts_with("yellow: it works, and it broke knowledge\n"), said.out);
+    BOOST_TEST(text_of(page).find("<svg") != std::string::npos);
+    BOOST_TEST(text_of(junit).find("<testsuite") != std::string::npos);
+    BOOST_TEST(one.warmctl({"check", adapter, "--base", base, "--strict"}).status == 1);
+    BOOST_TEST(one.warmctl({"check", base, "--base", base}).status == 2); // no adapter
+}
+
+BOOST_AUTO_TEST_CASE(a_gate_tells_by_its_status)
+{
+    const judged one;
+    const std::string suite = one.file("suite.json", "{" + models + ", " + effect + "}");
+    BOOST_TEST(one.warmctl({"gate", suite}).status == 0);
+    BOOST_TEST(one.warmctl({"gate", suite, "--threshold", "1"}).status == 1);
+    BOOST_TEST(one.warmctl({"gate", suite, "--strict"}).status == 1); // nothing of attribution
+    const test::program_result dry = one.warmctl({"run", suite, "--dry-run"});
+    BOOST_TEST(dry.status == 0, dry.err);
+    BOOST_TEST(dry.out.find("probes") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(a_wrong_suite_is_told_with_line_and_column_and_nothing_is_loaded)
+{
+    const judged one;
+    const std::string suite = one.file(
+        "suite.yaml", "version: 1\nsuite:\n  - name: effect\n    kind: delta_kl\n    moves: 1\n");
+    const test::program_result said = one.warmctl({"gate", suite});
+    BOOST_TEST(said.status == 2);
+    BOOST_TEST(said.err.find("suite.yaml:5:") != std::string::npos, said.err);
+    BOOST_TEST(one.warmctl({"ps", "--json"}).out.find("demo") == std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(without_a_daemon_the_status_is_3)
+{
+    const place nowhere;
+    const test::program_result said =
+        test::program({.words = {WARMCTL, "--socket", nowhere.socket, "check",
+                                 (data / "demo/adapter").string()}})
+            .result();
+    BOOST_TEST(said.status == 3, said.err);
+}
