@@ -87,7 +87,7 @@ result<run_request> read_run(const schema::reader& by, const json_node& given,
     auto what = suite_of(asked);
     if (!what)
         return what.error();
-    const std::optional<model_spec>& model = asked.model ? asked.model : what->ft;
+    const std::optional<model_spec> model = asked.model ? asked.model : what->ft;
     if (!model)
         return bad("neither the request nor the suite names a model");
     if (!model->adapter)

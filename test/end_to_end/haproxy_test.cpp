@@ -111,13 +111,20 @@ BOOST_AUTO_TEST_CASE(a_model_stays_where_it_is_and_only_those_of_a_daemon_that_e
     }
     balanced by;
     BOOST_TEST(by.cached() == 0);
-    BOOST_TEST(by.cached() == model_count);
+    int all = 0;
+    for (int round = 0; round != 20 && all != model_count; ++round)
+        all = by.cached();
+    BOOST_TEST(all == model_count);
     by.daemons["two"]->signal(SIGTERM);
     const int stayed = by.cached(); // while it drains, and after
     BOOST_TEST(by.daemons["two"]->status() == 0);
     by.daemons.erase("two");
     BOOST_TEST(stayed > model_count / 3, stayed);
     BOOST_TEST(stayed < model_count, stayed);
-    by.cached(); // those that it still answered as it ended move now
-    BOOST_TEST(by.cached() == model_count);
+    // Those that it still answered as it ended move now; on a busy machine a check may fail, and
+    // some move once more.
+    int cached = 0;
+    for (int round = 0; round != 20 && cached != model_count; ++round)
+        cached = by.cached();
+    BOOST_TEST(cached == model_count);
 }

@@ -52,7 +52,7 @@ const std::string models = R"("models": {"base": {"base": ")" + (data / "demo/mo
                            R"("}, "ft": {"base": ")" + (data / "demo/model").string() +
                            R"(", "adapter": ")" + (data / "demo/adapter").string() + R"("}})";
 const std::string effect =
-    R"("suite": [{"name": "effect", "kind": "delta_kl", "prompts": ["The database", "If the"]}])";
+    R"("suite": [{"name": "effect", "kind": "delta_kl", "prompts": ["In the"]}])";
 
 } // namespace
 

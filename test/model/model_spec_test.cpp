@@ -112,7 +112,7 @@ BOOST_AUTO_TEST_CASE(a_bad_spec_is_refused_naming_the_member)
              {R"({"base":""})", "base"},
              {R"({"base":"/m","colour":"red"})", "colour"},
              {R"({"base":"/m","adapter":"relative/path"})", "adapter"},
-             {R"({"base":"/m","dtype":"int4"})", "dtype"},
+             {R"({"base":"/m","dtype":"int2"})", "dtype"},
              {R"({"base":"/m","device":"cuda"})", "device"},
              {R"({"base":"/m","trust_remote_code":1})", "trust_remote_code"},
              {R"({"base":"/m","revision":"main"})", "revision"},

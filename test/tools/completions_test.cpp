@@ -62,7 +62,7 @@ BOOST_AUTO_TEST_CASE(a_word_that_is_added_to_the_contract_is_offered_by_every_sh
     }
     by.methods.push_back({.name = "dream", .summary = "Sleeps"});
     for (const auto completion : {bash_completion, zsh_completion, fish_completion})
-        for (const char* word : {"fp16 int2", "close_failed moved", "dream"})
+        for (const char* word : {"int4 int2", "close_failed moved", "dream"})
             BOOST_TEST(has(completion(by), word), word);
 }
 

@@ -343,7 +343,7 @@ std::vector<command> all_commands()
 {
     std::vector<command> all;
     for (auto part : {about_the_daemon(), commands_over_http(), about_models(), about_chats(),
-                      that_score(), about_saved_reports()})
+                      that_score(), about_suites(), about_saved_reports()})
         all.insert(all.end(), part.begin(), part.end());
     return all;
 }

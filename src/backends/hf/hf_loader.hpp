@@ -27,8 +27,8 @@ struct hf_options {
 /// model_spec::dtype is what weights are kept in. auto and fp16 (a storage type): fp32. bf16: rows
 /// are in bf16, too, where the processor has instructions for that; else weights are widened as
 /// they are read, and rows are in fp32. int8 and int4: rounded when they are loaded
-/// (quantized_unit.hpp), all matrices, the embedding and the projection to the vocabulary; rows,
-/// norms, biases and adapters stay in fp32.
+/// (quantized_unit.hpp), all matrices; the embedding and the projection to the vocabulary to 8 bits
+/// in either. Rows, norms, biases and adapters stay in fp32.
 loader hf_loader(logger say = {}, hf_options how = {});
 
 } // namespace warmd::hf

@@ -74,9 +74,8 @@ BOOST_DATA_TEST_CASE(a_defect_is_refused_by_name, boost::unit_test::data::make(d
 
 BOOST_AUTO_TEST_CASE(what_is_only_not_implemented_is_unsupported)
 {
-    for (const char* const directory :
-         {"config-unsupported-arch", "config-rope-unknown", "adapter-not-lora", "adapter-dora",
-          "adapter-modules-to-save", "tokenizer-unsupported-type"}) {
+    for (const char* const directory : {"config-unsupported-arch", "config-rope-unknown",
+                                        "adapter-not-lora", "tokenizer-unsupported-type"}) {
         const auto loaded = load_with(hf_loader(), spec_for(entry_of(directory)));
         BOOST_REQUIRE(loaded.has_error());
         BOOST_TEST((loaded.error().code == errc::unsupported), directory);

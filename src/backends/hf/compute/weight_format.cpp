@@ -29,7 +29,10 @@ public:
                                                const product_kernels& by);
     };
 
-    fp32_rows(const form& weights, const product_kernels& by) : weights_(weights), by_(by) {}
+    fp32_rows(const form& weights, const product_kernels& by, const weight_format* of_vocabulary)
+        : weights_(weights), by_(by), of_vocabulary_(of_vocabulary)
+    {
+    }
     const char* name() const override { return weights_.name; }
     precision kept_as() const override { return weights_.kept_as; }
     std::size_t number_bytes() const override { return sizeof(float); }
@@ -52,6 +55,10 @@ public:
         return reinterpret_cast<const float*>(from);
     }
     std::size_t weight_bytes() const override { return weights_.weight_bytes; }
+    const weight_format& of_vocabulary() const override
+    {
+        return of_vocabulary_ ? *of_vocabulary_ : *this;
+    }
     double norm_at_most(double norm, std::size_t weights) const override
     {
         return weights_.norm_at_most(norm, weights);
@@ -68,6 +75,7 @@ private:
 
     form weights_;
     const product_kernels& by_;
+    const weight_format* of_vocabulary_; // null: itself
 };
 
 double same_norm(double norm, std::size_t) { return norm; }
@@ -137,7 +145,8 @@ struct formats {
     {
         const product_kernels& kernels = kernels_of(by);
         for (const fp32_rows::form& each : forms)
-            widening.emplace_back(each, kernels);
+            widening.emplace_back(each, kernels,
+                                  each.kept_as == precision::int4 ? &widening.back() : nullptr);
         if (kernels.bf16)
             narrow.emplace(kernels);
     }

@@ -44,6 +44,9 @@ public:
 
     // Its matrices
     virtual std::size_t weight_bytes() const = 0; ///< of one packed weight, at least about
+    /// What the embedding and the projection to the vocabulary are kept in: with 4 bits 8, as their
+    /// errors count for most (llama.cpp keeps them in more bits than the rest, too).
+    virtual const weight_format& of_vocabulary() const { return *this; }
     /// What a matrix's norm can come to when its weights are put into this form.
     virtual double norm_at_most(double norm, std::size_t weights) const = 0;
     virtual std::unique_ptr<panel_layout> panel(std::size_t in, std::size_t outs) const = 0;

@@ -39,8 +39,8 @@ std::uint64_t packed_bytes(const model_config& config, const weight_format& comp
                            compute_gate& gate)
 {
     const auto turn = gate.enter();
-    std::uint64_t sum =
-        turn.engine().packed_bytes({config.hidden_size, config.vocab_size}, computes);
+    std::uint64_t sum = turn.engine().packed_bytes({config.hidden_size, config.vocab_size},
+                                                   computes.of_vocabulary());
     for (const layer_plan& layer : config.plan)
         for (const linear_shape& shape : layer.linears)
             sum += turn.engine().packed_bytes(shape.matrix(), computes);
@@ -125,13 +125,14 @@ public:
         const stored_rows output = has_own_output(config_, file_)
                                        ? read_rows({weight_of(config_.output_name())})
                                        : made.embedding.rows();
-        made.output.norm =
-            computes_.norm_at_most(output.norm, config_.hidden_size * config_.vocab_size);
-        made.output.matrix = pack(output, head.matrix());
+        made.output.norm = computes_.of_vocabulary().norm_at_most(
+            output.norm, config_.hidden_size * config_.vocab_size);
+        made.output.matrix = pack(output, head.matrix(), computes_.of_vocabulary());
         if (trouble_)
             return *trouble_;
         const auto turn = gate_.enter();
-        made.embedding.keep_as(computes_, config_.hidden_size, turn.engine().team());
+        made.embedding.keep_as(computes_.of_vocabulary(), config_.hidden_size,
+                               turn.engine().team());
         return made;
     }
 
@@ -171,7 +172,7 @@ private:
         const stored_rows rows =
             shape.transposed ? turned(read_rows(weights), shape.out()) : read_rows(weights);
         made.norm = computes_.norm_at_most(rows.norm, shape.matrix().in * shape.matrix().out);
-        made.matrix = pack(rows, shape.matrix());
+        made.matrix = pack(rows, shape.matrix(), computes_);
         return made;
     }
 
@@ -244,14 +245,15 @@ private:
         return {turned_, read.type, read.norm};
     }
 
-    packed_matrix pack(const stored_rows& rows, const matrix_shape& shape)
+    packed_matrix pack(const stored_rows& rows, const matrix_shape& shape,
+                       const weight_format& format)
     {
         if (given_up())
             return {};
         const auto turn = gate_.enter();
         std::byte* const to =
-            std::exchange(place_, place_ + turn.engine().packed_bytes(shape, computes_));
-        return turn.engine().pack(rows.bytes, rows.type, shape, computes_, to);
+            std::exchange(place_, place_ + turn.engine().packed_bytes(shape, format));
+        return turn.engine().pack(rows.bytes, rows.type, shape, format, to);
     }
 
     const model_config& config_;
@@ -323,9 +325,9 @@ std::uint64_t estimate_bytes(const model_config& config, const weight_format& co
         config, file, [&](const std::string& tensor, const std::vector<std::uint64_t>& shape) {
             const bool embedding = tensor == weight_of(names.within(names.embedding)),
                        table = embedding || tensor == weight_of(names.within(names.positions));
-            if (embedding && is_quantized(computes.kept_as()))
-                others += quantized_rows::bytes(shape[0], shape[1],
-                                                computes.kept_as() == precision::int4);
+            const precision kept = computes.of_vocabulary().kept_as();
+            if (embedding && is_quantized(kept))
+                others += quantized_rows::bytes(shape[0], shape[1], kept == precision::int4);
             else
                 others += shape.size() == 1 ? shape[0] * sizeof(float)
                           : table           ? file.find(tensor)->bytes

@@ -154,9 +154,9 @@ private:
         const matrix_shape shape{config_.hidden_size,
                                  static_cast<std::size_t>(from_.file().find(at->second)->shape[0])};
         const auto turn = gate_.enter();
-        made_.memory = memory_block(turn.engine().packed_bytes(shape, computes_));
-        made_.output = turn.engine().pack(table->rows().bytes, table->rows().type, shape, computes_,
-                                          made_.memory.data());
+        made_.memory = memory_block(turn.engine().packed_bytes(shape, computes_.of_vocabulary()));
+        made_.output = turn.engine().pack(table->rows().bytes, table->rows().type, shape,
+                                          computes_.of_vocabulary(), made_.memory.data());
     }
 
     /// A tied projection has the embedding's.
@@ -234,10 +234,10 @@ std::uint64_t estimate_replaced(const adapter& from, const model_config& config,
         const bool is_output =
             each.role == adapter_role::weight && each.module.what == base_module::kind::output;
         const auto turn = gate.enter();
-        sum += is_output
-                   ? memory_block::rounded(turn.engine().packed_bytes(
-                         {config.hidden_size, static_cast<std::size_t>(tensor.shape[0])}, computes))
-                   : tensor.bytes;
+        sum += is_output ? memory_block::rounded(turn.engine().packed_bytes(
+                               {config.hidden_size, static_cast<std::size_t>(tensor.shape[0])},
+                               computes.of_vocabulary()))
+                         : tensor.bytes;
     }
     return sum;
 }
