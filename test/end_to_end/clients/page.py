@@ -108,7 +108,7 @@ async def drive(tab):
 
 
 async def main():
-    with tempfile.TemporaryDirectory() as profile:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         options = ["--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run",
                    "--remote-debugging-port=0", "--user-data-dir=" + profile, "about:blank"]
         browser = subprocess.Popen([chromium, *options], stderr=subprocess.PIPE, text=True)
