@@ -91,7 +91,9 @@ result<run_request> read_run(const schema::reader& by, const json_node& given,
     if (!model)
         return bad("neither the request nor the suite names a model");
     if (!model->adapter)
-        return bad("the model has no adapter: there is nothing to judge");
+        return bad("the model " + shortened(model->base) +
+                   " has no adapter, and there is nothing to judge: a path is an adapter's where "
+                   "there is an adapter_config.json");
     return run_request{std::move(*what), *model, sha256(canonical_json(asked.suite)), asked.about};
 }
 
