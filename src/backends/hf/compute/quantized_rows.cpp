@@ -1,6 +1,6 @@
 #include "hf/compute/quantized_rows.hpp"
 
-#include "hf/compute/kernels.hpp"
+#include "hf/compute/stored_numbers.hpp"
 #include "hf/compute/threads.hpp"
 
 #include <algorithm>
@@ -15,16 +15,6 @@ std::uint64_t units_of(std::uint64_t width)
     return (width + quantized_inputs - 1) / quantized_inputs;
 }
 
-/// A row in fp32: where it is, or widened in `room`.
-std::span<const float> in_fp32(const std::byte* row, stored_as type, std::vector<float>& room)
-{
-    if (type == stored_as::fp32)
-        return {reinterpret_cast<const float*>(row), room.size()};
-    (type == stored_as::bf16 ? widen_bf16 : widen_fp16)(reinterpret_cast<const std::uint16_t*>(row),
-                                                        room.data(), room.size());
-    return room;
-}
-
 template <class Unit>
 std::vector<Unit> quantized(std::span<const std::byte> rows, stored_as type, std::size_t width,
                             thread_team& team)
@@ -33,8 +23,8 @@ std::vector<Unit> quantized(std::span<const std::byte> rows, stored_as type, std
                       units = units_of(width);
     std::vector<Unit> made(height * units);
     team.for_each(height, rows.size(), [&](std::size_t r) {
-        std::vector<float> room(width);
-        const auto row = in_fp32(rows.data() + r * row_bytes, type, room);
+        thread_local std::vector<float> room;
+        const std::span row(in_fp32(rows.data() + r * row_bytes, type, width, room), width);
         for (std::size_t u = 0; u != units; ++u) {
             const std::size_t first = u * quantized_inputs;
             quantize(row.subspan(first, std::min(quantized_inputs, width - first)),

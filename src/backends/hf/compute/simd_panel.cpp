@@ -2,6 +2,7 @@
 
 #include "hf/compute/kernels.hpp"
 #include "hf/compute/quantized_unit.hpp"
+#include "hf/compute/stored_numbers.hpp"
 
 #include <algorithm>
 #include <cstdint>
@@ -17,16 +18,11 @@ const Number* numbers_at(const std::byte* from)
     return reinterpret_cast<const Number*>(from);
 }
 
-/// Numbers in fp32: where they are, or widened in `room`.
+// Numbers as a panel keeps them.
 const float* converted(const std::byte* from, stored_as type, std::size_t count,
                        std::vector<float>& room)
 {
-    if (type == stored_as::fp32)
-        return numbers_at<float>(from);
-    room.resize(std::max(room.size(), count));
-    (type == stored_as::bf16 ? widen_bf16 : widen_fp16)(numbers_at<std::uint16_t>(from),
-                                                        room.data(), count);
-    return room.data();
+    return in_fp32(from, type, count, room);
 }
 
 /// In bf16: where they are, or rounded in `room`.
@@ -37,7 +33,7 @@ const std::uint16_t* converted(const std::byte* from, stored_as type, std::size_
         return numbers_at<std::uint16_t>(from);
     thread_local std::vector<float> wide;
     room.resize(std::max(room.size(), count));
-    round_to_bf16(converted(from, type, count, wide), room.data(), count);
+    round_to_bf16(in_fp32(from, type, count, wide), room.data(), count);
     return room.data();
 }
 
@@ -156,7 +152,7 @@ public:
         std::fill_n(to, bytes(), std::byte{}); // columns that are not there
         thread_local std::vector<float> room;
         for (std::size_t o = 0; o != outs_; ++o) {
-            const float* const row = converted(weights + o * in_ * size_of(type), type, in_, room);
+            const float* const row = in_fp32(weights + o * in_ * size_of(type), type, in_, room);
             for (std::size_t u = 0; u != units(); ++u) {
                 typename Block::unit made;
                 const std::size_t first = u * quantized_inputs;

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <map>
 #include <numeric>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -124,35 +125,36 @@ private:
                                                       tensor + " holds a value that is not finite"};
     }
 
-    void read_embedding()
+    /// The adapter's own in the place of a module's; nothing: it has none, or there was trouble.
+    std::optional<embedding_table> table_of(const std::string& module)
     {
-        const auto at = tensors_.find(weight_of(config_.names.within(config_.names.embedding)));
+        const auto at = tensors_.find(weight_of(module));
         if (at == tensors_.end() || trouble_)
-            return;
+            return {};
         thread_team alone(1);
         auto table = embedding_table::load(from_.file(), at->second, alone);
         if (!table) {
             trouble_ = table.error();
-            return;
+            return {};
         }
         check_norm(table->rows().norm, at->second);
-        made_.embedding = std::move(*table);
+        return std::move(*table);
+    }
+
+    void read_embedding()
+    {
+        if (auto table = table_of(config_.names.within(config_.names.embedding)))
+            made_.embedding = std::move(*table);
     }
 
     void read_output()
     {
-        const auto at = tensors_.find(weight_of(config_.output_name()));
-        if (at == tensors_.end() || trouble_)
+        const auto table = table_of(config_.output_name());
+        if (!table)
             return;
-        thread_team alone(1);
-        auto table = embedding_table::load(from_.file(), at->second, alone);
-        if (!table) {
-            trouble_ = table.error();
-            return;
-        }
-        check_norm(table->rows().norm, at->second);
+        const std::string& tensor = tensors_.at(weight_of(config_.output_name()));
         const matrix_shape shape{config_.hidden_size,
-                                 static_cast<std::size_t>(from_.file().find(at->second)->shape[0])};
+                                 static_cast<std::size_t>(from_.file().find(tensor)->shape[0])};
         const auto turn = gate_.enter();
         made_.memory = memory_block(turn.engine().packed_bytes(shape, computes_.of_vocabulary()));
         made_.output = turn.engine().pack(table->rows().bytes, table->rows().type, shape,
