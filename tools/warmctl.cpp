@@ -5,8 +5,9 @@
 #include "warmctl/format.hpp"
 #include "warmctl/help.hpp"
 #include "warmctl/progress_line.hpp"
+#include "warmctl/rows.hpp"
+#include "warmctl/starting.hpp"
 
-#include "base/config.hpp"
 #include <warmd/client.hpp>
 
 #include <boost/json.hpp>
@@ -58,14 +59,6 @@ std::vector<std::string>::const_iterator find_command(const std::vector<std::str
     return each;
 }
 
-std::string socket_path(const arguments& typed)
-{
-    if (const auto path = typed.text("socket"))
-        return *path;
-    const char* named = std::getenv("WARMD_SOCKET");
-    return named && *named ? named : default_socket_path();
-}
-
 /// `silent`: a time-out means that the daemon said nothing.
 int report(const failure& why, const std::string& socket, bool silent, int status = failed)
 {
@@ -81,8 +74,7 @@ int report(const failure& why, const std::string& socket, bool silent, int statu
                      "stuck (its log tells); --timeout S waits longer\n";
     if (why.code != errc::disconnected)
         return status;
-    std::cerr << "no daemon at " << visible(socket) << "; to start one: warmd --socket "
-              << visible(socket) << " &\n";
+    std::cerr << "no daemon at " << visible(socket) << "; " << how_to_start(socket) << '\n';
     return no_daemon;
 }
 
@@ -125,8 +117,13 @@ void print(const command& chosen, const arguments& typed, const request& asked, 
     const auto texts_of = [&](const std::set<std::int64_t>& ids) {
         return look_up(daemon, model_text(typed), ids);
     };
-    const std::string shown =
-        chosen.show({result, typed, texts_of, asked.texts, ::isatty(STDOUT_FILENO) != 0});
+    const answer made{result, typed, texts_of, asked.texts, ::isatty(STDOUT_FILENO) != 0};
+    if (!chosen.rows.empty())
+        if (const auto rows = rows_of(made, chosen.rows)) {
+            std::cout << *rows;
+            return;
+        }
+    const std::string shown = chosen.show(made);
     std::cout << (shown.starts_with(streamed) ? shown.substr(streamed.size()) : "\n");
 }
 
@@ -149,6 +146,13 @@ int answer_from_files(const command& chosen, const arguments& typed)
     std::cout << made.shown;
     write(made.files);
     return made.good ? done : failed;
+}
+
+/// --start, or WARMD_AUTOSTART=1.
+bool wants_a_daemon(const arguments& typed)
+{
+    const char* const always = std::getenv("WARMD_AUTOSTART");
+    return typed.has("start") || (always && std::string_view(always) == "1");
 }
 
 using milliseconds = std::chrono::duration<double, std::milli>;
@@ -198,13 +202,18 @@ int ask(const command& chosen, const arguments& typed, const schema::contract& b
                                       .progress = progress.shown(),
                                       .stream = stream});
     auto daemon = client::connect(socket, patience(chosen, asked, typed, by));
+    if (!daemon && daemon.error().code == errc::disconnected && wants_a_daemon(typed)) {
+        if (const auto started = start_daemon(socket); !started)
+            return told(started.error());
+        daemon = client::connect(socket, patience(chosen, asked, typed, by));
+    }
     if (!daemon)
         return told(daemon.error());
     if (chosen.follow) {
         std::cout.exceptions(std::ios::badbit |
                              std::ios::failbit); // else it would go on for nobody
         const auto ended = chosen.follow(*daemon, typed, asked);
-        return ended ? done : told(ended.error());
+        return !ended ? told(ended.error()) : *ended ? done : failed;
     }
 
     std::string streamed;

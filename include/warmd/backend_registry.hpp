@@ -8,6 +8,8 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <string>
+#include <vector>
 
 namespace warmd {
 
@@ -30,6 +32,8 @@ struct load_context {
         progress;         ///< never empty; any thread
     file_rules rules{};   ///< for every file that is opened
     call_worker worker{}; ///< for the backend that is made
+    /// What whoever uses the model should know of it, a sentence each: filled in by the loader.
+    std::vector<std::string> warnings{};
 };
 
 /// One kind of model. Both functions run on a worker thread, may block, and may throw

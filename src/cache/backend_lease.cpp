@@ -1,5 +1,6 @@
 #include "cache/backend_lease.hpp"
 
+#include "base/exception_text.hpp"
 #include "base/handoff.hpp"
 
 #include "cache/hold.hpp"
@@ -117,15 +118,41 @@ asio::awaitable<std::vector<result<outcome>>> backend_lease::run_all(
     const auto told = handoff<gathering::outcomes>::make(executor);
     const auto all = std::make_shared<gathering>(what.size(), told);
     const stop_on_exit stop;
-    for (std::size_t i = 0; i != what.size(); ++i)
-        submit(hold_, std::move(what[i]), how, stop.source.get_token(),
-               [all, i, done](result<outcome> each) {
-                   if (done)
-                       done(i);
-                   all->tell(i, std::move(each));
-               });
+    // On a worker: of thousands, giving them to the backend takes as long as some of their answers.
+    hold_->held().where->post([under = hold_, asked = std::move(what), how, all, done,
+                               token = stop.source.get_token()]() mutable {
+        for (std::size_t i = 0; i != asked.size(); ++i)
+            try {
+                submit(under, std::move(asked[i]), how, token,
+                       [all, i, done](result<outcome> each) {
+                           if (done)
+                               done(i);
+                           all->tell(i, std::move(each));
+                       });
+            } catch (...) { // there was no memory for it, and nobody has it
+                all->tell(i, failure{errc::internal_error, current_exception_text()});
+            }
+    });
     gathering::outcomes answers = co_await told->take();
     co_return answers;
+}
+
+asio::awaitable<std::optional<failure>> backend_lease::compute(
+    std::function<std::optional<failure>()> job)
+{
+    const asio::any_io_executor executor = co_await asio::this_coro::executor;
+    const auto told = handoff<std::optional<failure>>::make(executor);
+    hold_->held().where->post([under = hold_, what = std::move(job), told]() mutable {
+        std::optional<failure> why;
+        try {
+            why = std::exchange(what, {})();
+        } catch (...) {
+            why = failure{errc::internal_error, current_exception_text()};
+        }
+        told->deliver(std::move(why));
+    });
+    std::optional<failure> answer = co_await told->take();
+    co_return answer;
 }
 
 } // namespace warmd

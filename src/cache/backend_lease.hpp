@@ -8,6 +8,7 @@
 #include <functional>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,7 @@ struct residency {
     std::shared_ptr<const resolved_model> model;
     footprint bytes; ///< measured
     double load_seconds = 0;
+    std::vector<std::string> warnings; ///< of the loader, a sentence each
     /// What `load` answers while it is resident: written by methods.cpp, once, on the cache's
     /// executor.
     mutable std::string hit_reply;
@@ -63,11 +65,17 @@ public:
     asio::awaitable<result<outcome>> run(operation what, call_options how = {});
     /// The same, and what `write` makes of the outcome.
     asio::awaitable<result<std::string>> run(operation what, call_options how, outcome_text write);
-    /// The same of several at once: all outcomes, in their order. `done` is told of each as it
+    /// The same of many at once: all outcomes, in their order. `done` is told of each as it
     /// ends, on a worker thread; may be empty.
     asio::awaitable<std::vector<result<outcome>>> run_all(std::vector<operation> what,
                                                           call_options how,
                                                           std::function<void(std::size_t)> done);
+
+    /// Runs `job` on a worker thread and waits for its end: what is computed of outcomes, when it
+    /// takes a while. What it answers; `internal_error` if it throws. A caller that is cancelled
+    /// resumes at once; the job keeps its share of the hold and runs on, so it must own what it
+    /// works on.
+    asio::awaitable<std::optional<failure>> compute(std::function<std::optional<failure>()> job);
 
 private:
     std::shared_ptr<hold> hold_; // ~hold posts cache_core::released(entry)

@@ -183,6 +183,7 @@ void cache_shell::loaded(entry_id entry, result<footprint> bytes)
     what.load_seconds = in_seconds(of.loaded - of.load_began);
     if (bytes) {
         what.bytes = *bytes;
+        what.warnings = of.here->where->warnings();
         observer_.loaded(what, limits_.max_loaded_bytes);
     } else {
         bytes = described(bytes.error(), what.model->spec);

@@ -55,6 +55,8 @@ void cache_observer::loaded(const residency& what, std::uint64_t max_loaded_byte
             log_.warning(key + " overruns max_loaded_bytes " + std::to_string(max_loaded_bytes) +
                          " with " + bytes + "; the estimate was " +
                          std::to_string(what.model->estimated_bytes));
+        for (const std::string& each : what.warnings)
+            log_.warning(key + ": " + each);
     });
 }
 

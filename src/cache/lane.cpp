@@ -27,6 +27,7 @@ void lane::load(const loader& how, std::shared_ptr<const resolved_model> model,
                 return result<footprint>(
                     failure{errc::load_failed, "the loader returned no backend"});
             self.backend_ = std::move(*made);
+            self.warnings_ = std::move(with.warnings);
             return result<footprint>(self.backend_->bytes());
         } catch (...) {
             self.backend_.reset();
@@ -111,17 +112,19 @@ std::shared_ptr<lane> lane::share()
     return {this, [self = shared_from_this()](lane*) { self->let_go(); }};
 }
 
+void lane::post(std::function<void()> job)
+{
+    asio::post(runs_, [held = share(), what = std::move(job)]() mutable noexcept {
+        std::exchange(what, {})(); // what it holds goes first
+    });
+}
+
 /// The backend is part of this lane, which is therefore there whenever it posts.
 call_worker lane::worker()
 {
-    const auto post = [this](std::function<void()> job) {
-        asio::post(runs_, [held = share(), job = std::move(job)]() mutable noexcept {
-            std::exchange(job, {})(); // what it holds goes first
-        });
-    };
-    return {.post = post, .took = [to = metrics_](std::size_t calls) {
-                to->batch_calls.add(static_cast<double>(calls));
-            }};
+    return {.post = [this](std::function<void()> job) { post(std::move(job)); },
+            .took = [to = metrics_](
+                        std::size_t calls) { to->batch_calls.add(static_cast<double>(calls)); }};
 }
 
 void lane::close(std::function<void(std::string)> done)

@@ -12,6 +12,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace warmd {
 
@@ -32,9 +33,14 @@ public:
     /// whatever the loader threw is caught. Called once, first. `how` must outlive the call.
     void load(const loader& how, std::shared_ptr<const resolved_model> model, load_context context,
               std::function<void(result<footprint>)> done);
+    /// What the loader had to say of it. REQUIRES: as close().
+    const std::vector<std::string>& warnings() const noexcept { return warnings_; }
     /// Gives the backend a call, and counts it. It is completed exactly once, whatever the backend
     /// does. Any thread. REQUIRES: the load succeeded.
     void submit(call what);
+    /// Runs `job`, which must not throw, where the backend's own jobs run: what a holder computes
+    /// of answers, when it takes a while. Any thread. REQUIRES: as submit().
+    void post(std::function<void()> job);
     /// What the backend is doing; nothing, should it throw. REQUIRES: the load succeeded and
     /// close() has not been called.
     activity now() const noexcept;
@@ -53,6 +59,7 @@ private:
     asio::strand<asio::any_io_executor> loads_;
     asio::any_io_executor runs_;
     std::unique_ptr<backend> backend_;        // made and destroyed on loads_
+    std::vector<std::string> warnings_;       // written before load() is done
     std::atomic<std::size_t> held_ = 1;       // shares that are not given back, and 1 until close()
     std::function<void(std::string)> closed_; // set by close()
     const std::shared_ptr<metrics> metrics_;

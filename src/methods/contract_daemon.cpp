@@ -55,7 +55,10 @@ method load_method()
                        {.name = "bytes", .type = "integer", .doc = "measured"},
                        {.name = "generation",
                         .type = "string",
-                        .doc = "of its files: another after they are rewritten"}},
+                        .doc = "of its files: another after they are rewritten"},
+                       {.name = "warnings",
+                        .type = "string[]",
+                        .doc = "what is to be known of it; absent if nothing is"}},
             .errors = errors_of_a_load()};
 }
 

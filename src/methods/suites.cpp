@@ -2,11 +2,9 @@
 
 #include "base/sha256.hpp"
 #include "base/text.hpp"
-#include "evaluation/batches.hpp"
-#include "evaluation/report.hpp"
 #include "methods/handlers.hpp"
-#include "methods/notifications.hpp"
 #include "methods/suite_request.hpp"
+#include "methods/suite_run.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -17,13 +15,8 @@ namespace warmd {
 
 namespace {
 
-using evaluation::batch;
-using evaluation::examination;
 using evaluation::run_facts;
 using evaluation::suite;
-
-/// Tokens that one run may take through the model.
-constexpr std::size_t most_suite_tokens = 64 << 20;
 
 failure bad(std::string detail)
 {
@@ -90,103 +83,23 @@ result<run_request> read_run(const schema::reader& by, const json_node& given,
     const std::optional<model_spec> model = asked.model ? asked.model : what->ft;
     if (!model)
         return bad("neither the request nor the suite names a model");
-    if (!model->adapter)
-        return bad("the model " + shortened(model->base) +
-                   " has no adapter, and there is nothing to judge: a path is an adapter's where "
-                   "there is an adapter_config.json");
     return run_request{std::move(*what), *model, sha256(canonical_json(asked.suite)), asked.about};
 }
 
-/// Tells how far a run has come, at most ten times a second. Any thread.
-class run_progress {
-public:
-    run_progress(peer to, bool wanted) : to_(std::move(to)), wanted_(wanted) {}
-
-    void expect(std::size_t total)
-    {
-        const std::lock_guard lock(mutex_);
-        total_ = total;
-    }
-    void add(std::size_t tokens)
-    {
-        const std::lock_guard lock(mutex_);
-        done_ += tokens;
-        const auto now = std::chrono::steady_clock::now();
-        if (!wanted_ || now - told_ < std::chrono::milliseconds(100))
-            return;
-        told_ = now;
-        to_->notify("$/progress",
-                    replies::suite_progress(to_->id(), done_, std::max(done_, total_)));
-    }
-    void tell(const examination& of)
-    {
-        const std::lock_guard lock(mutex_);
-        for (const evaluation::probe_result& each : of.results()) {
-            json::object found = evaluation::result_json(each, of);
-            found["provisional"] = true;
-            if (wanted_)
-                to_->notify("$/progress",
-                            replies::suite_progress(to_->id(), done_, std::max(done_, total_),
-                                                    canonical_json(found)));
-        }
-    }
-
-private:
-    const peer to_;
-    const bool wanted_;
-    std::mutex mutex_;
-    std::size_t done_ = 0, total_ = 0;
-    std::chrono::steady_clock::time_point told_;
-};
-
-void count(run_facts& in, const std::vector<batch>& asked)
+/// Asks all that the run wants to know.
+asio::awaitable<std::optional<failure>> examine(std::shared_ptr<suite_run> of, backend_lease& lease,
+                                                const call_options& how)
 {
-    for (const batch& each : asked) {
-        if (each.asked.front().what == evaluation::question::kind::tokens)
-            continue;
-        ++in.calls;
-        in.inputs += each.asked.size();
-        in.largest_call = std::max(in.largest_call, each.asked.size());
-        in.forward_tokens += each.tokens();
-        for (const evaluation::question& one : each.asked)
-            if (one.what == evaluation::question::kind::writing)
-                in.generated_tokens += one.size;
-    }
-}
-
-/// Asks all that the examination wants to know.
-asio::awaitable<std::optional<failure>> examine(examination& what, backend_lease& lease,
-                                                const call_options& how,
-                                                const std::shared_ptr<run_progress>& progress,
-                                                run_facts& facts)
-{
-    bool told = false;
+    // With names: GCC 12 destroys such temporaries of a co_await twice.
+    const std::function<std::optional<failure>()> next = [of] { return of->go_on(); };
+    const std::function<void(std::size_t)> ended = [of](std::size_t place) { of->ended(place); };
     for (;;) {
-        std::vector<batch> batches = evaluation::batches_of(what.next());
-        if (batches.empty())
+        if (auto why = co_await lease.compute(next))
+            co_return why;
+        std::vector<operation> asked = of->take_asked();
+        if (asked.empty())
             co_return std::nullopt;
-        if (what.expected_tokens() > most_suite_tokens)
-            co_return failure{errc::too_large,
-                              "the suite takes " + std::to_string(what.expected_tokens()) +
-                                  " tokens through the model; " +
-                                  std::to_string(most_suite_tokens) + " are allowed"};
-        count(facts, batches);
-        progress->expect(what.expected_tokens());
-        if (what.are_provisional() && !std::exchange(told, true))
-            progress->tell(what);
-        std::vector<operation> operations;
-        std::vector<std::size_t> tokens;
-        for (batch& each : batches) {
-            tokens.push_back(each.tokens());
-            operations.push_back(std::move(each.what));
-        }
-        // With a name: GCC 12 destroys such a temporary of a co_await twice.
-        const std::function<void(std::size_t)> ended = [progress, tokens](std::size_t i) {
-            progress->add(tokens[i]);
-        };
-        auto answers = co_await lease.run_all(std::move(operations), how, ended);
-        for (std::size_t i = 0; i != batches.size(); ++i)
-            evaluation::tell(what, batches[i], std::move(answers[i]));
+        of->tell(co_await lease.run_all(std::move(asked), how, ended));
     }
 }
 
@@ -208,25 +121,30 @@ answer run_suite(surroundings in, run_request asked, peer from)
     auto lease = co_await in.cache->get_or_load(asked.model, begin_request(asked.about, from));
     if (!lease)
         co_return lease.error();
+    const model_spec& model = lease->what().model->spec;
     from->about(lease->what().model->key.text);
-    run_facts facts = facts_of(asked, lease->what(), *in.daemon);
-    examination what(std::move(asked.what), lease->what().model->longest_input);
-    const auto progress = std::make_shared<run_progress>(from, asked.about.progress);
+    if (!model.adapter)
+        co_return bad("the model " + shortened(model.base) +
+                      " has no adapter, and there is nothing to judge: a path is an adapter's "
+                      "where there is an adapter_config.json");
+    const auto run = std::make_shared<suite_run>(
+        std::move(asked.what), lease->what().model->longest_input,
+        facts_of(asked, lease->what(), *in.daemon), from, asked.about.progress);
     const time_point asking = in.cache->now();
     const call_options how{
         .origin = from->origin(), .priority = asked.about.priority, .fresh = asked.about.fresh};
-    if (auto why = co_await examine(what, *lease, how, progress, facts))
+    if (auto why = co_await examine(run, *lease, how))
         co_return *why;
-    facts.finished = std::chrono::system_clock::now();
-    facts.asking_seconds = in_seconds(in.cache->now() - asking);
-    facts.wall_seconds = in_seconds(in.cache->now() - started);
     const auto known = in.cache->last_known(asked.model);
-    facts.changed_meanwhile = known && known->files.text != facts.generation;
-    std::string text = canonical_json(evaluation::report_json(what, facts));
-    const std::size_t most = in.daemon->connection.max_reply_bytes;
-    if (text.size() > most)
-        co_return reply_too_large(most);
-    co_return text;
+    const bool changed = known && known->files.text != lease->what().model->files.text;
+    const double asked_for = in_seconds(in.cache->now() - asking),
+                 wall = in_seconds(in.cache->now() - started);
+    const std::function<std::optional<failure>()> write = [=, most = in.daemon->connection] {
+        return run->write_report(asked_for, wall, changed, most.max_reply_bytes);
+    };
+    if (auto why = co_await lease->compute(write))
+        co_return *why;
+    co_return run->take_report();
 }
 
 answer validate(surroundings, suite_request asked, peer)

@@ -109,3 +109,53 @@ BOOST_AUTO_TEST_CASE(a_backend_learns_whose_a_call_is_how_urgent_and_whether_to_
     f.settle();
     BOOST_TEST(f.world.last_call == "0 interactive");
 }
+
+BOOST_AUTO_TEST_CASE(what_a_holder_computes_runs_on_a_worker_and_is_answered_whatever_it_does)
+{
+    fixture f;
+    const auto a = f.want("a");
+    f.settle();
+    bool ran = false;
+    const std::function<std::optional<failure>()> well = [&ran]() -> std::optional<failure> {
+        ran = true;
+        return {};
+    };
+    const std::function<std::optional<failure>()> badly = []() -> std::optional<failure> {
+        throw std::bad_alloc();
+    };
+    const auto one = f.start(a->got->value().compute(well));
+    f.step_io();
+    BOOST_TEST(!ran); // not on the thread of the cache
+    f.settle();
+    BOOST_TEST(ran);
+    BOOST_TEST(!one->got.value().has_value());
+    const auto two = f.start(a->got->value().compute(badly));
+    f.settle();
+    BOOST_TEST((two->got.value()->code == errc::internal_error));
+    BOOST_TEST(two->got.value()->detail.find("bad_alloc") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(what_a_cancelled_holder_computes_keeps_its_backend_until_it_has_ended)
+{
+    fixture f(1);
+    const auto a = f.want("a");
+    f.settle();
+    bool ran = false;
+    const std::function<std::optional<failure>()> job = [&ran]() -> std::optional<failure> {
+        ran = true;
+        return {};
+    };
+    const auto computed = f.start(a->got->value().compute(job));
+    f.step_io();
+    f.cancel(computed);
+    f.step_io();
+    BOOST_TEST(computed->cancelled);
+    a->got.reset();
+    const auto b = f.want("b");
+    f.step_io();
+    BOOST_TEST(f.world.count("close a") == 0U);
+    f.settle();
+    BOOST_TEST(ran);
+    BOOST_TEST(f.world.count("close a") == 1U);
+    BOOST_TEST(b->got.value().has_value());
+}

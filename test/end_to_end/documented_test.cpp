@@ -79,7 +79,7 @@ void check_all(const std::set<std::string>& known, const std::string& page, cons
     check(page, known, options_in(shown(page)));
     check(bash, known, options_in(read(bash)));
     check(zsh, known, options_in(read(zsh)));
-    check(fish, known, all(read(fish), std::regex(" -l ([a-z-]+)")));
+    check(fish, known, all(read(fish), std::regex(" -l ([a-z][a-z-]+)")));
 }
 
 } // namespace

@@ -92,7 +92,7 @@ BOOST_AUTO_TEST_CASE(check_speaks_plainly_and_writes_what_is_asked_for)
                       page = one.here.directory.path / "page.html",
                       junit = one.here.directory.path / "junit.xml";
     const test::program_result said =
-        one.warmctl({"check", adapter, "--base", base, "--html", page, "--junit", junit});
+        one.warmctl({"check", adapter, "--html", page, "--junit", junit});
     BOOST_TEST(said.status == 0, said.err);
     BOOST_TEST(said.out.starts_with("yellow: it works, and it broke knowledge\n"), said.out);
     BOOST_TEST(text_of(page).find("<svg") != std::string::npos);
@@ -132,4 +132,46 @@ BOOST_AUTO_TEST_CASE(without_a_daemon_the_status_is_3)
                                  (data / "demo/adapter").string()}})
             .result();
     BOOST_TEST(said.status == 3, said.err);
+}
+
+BOOST_AUTO_TEST_CASE(two_adapters_are_compared_by_one_suite)
+{
+    const judged one;
+    const std::string suite =
+        one.file("s.json", R"({"version": 1, "suite": [{"name": "effect", "kind": "delta_kl",)"
+                           R"("prompts": ["In the", "The king", "A day"],)"
+                           R"("assert_mean_gte": 0.35}]})");
+    const std::string early = data / "demo/adapter-early-05", late = data / "demo/adapter";
+    const test::program_result better = one.warmctl({"diff", suite, "--a", early, "--b", late});
+    BOOST_TEST(better.status == 0, better.err);
+    BOOST_TEST(better.out.find("  effect: ") != std::string::npos, better.out);
+    BOOST_TEST(better.out.find("per prompt +") != std::string::npos, better.out);
+    BOOST_TEST(better.out.find("3 prompts") != std::string::npos, better.out);
+    const test::program_result worse = one.warmctl({"diff", suite, "--a", late, "--b", early});
+    BOOST_TEST(worse.status == 1, worse.err);
+    BOOST_TEST(worse.out.find("BADLY REGRESSED") != std::string::npos, worse.out);
+    BOOST_TEST(one.warmctl({"diff", suite, "--a", late, "--b", "/none"}).status == 2);
+}
+
+BOOST_AUTO_TEST_CASE(an_adapter_is_judged_when_its_files_are_there_and_a_command_told_of_a_failure)
+{
+    const judged one;
+    const std::filesystem::path home = one.here.directory.path;
+    const std::string suite =
+        one.file("s.json", R"({"version": 1, "suite": [{"name": "effect", "kind": "delta_kl",)"
+                           R"("prompts": ["In the"], "assert_mean_gte": 100}]})");
+    const std::string pointer = one.file("latest", (data / "demo/adapter").string() + "\n");
+    const auto watch = [&](words more) {
+        more.insert(more.begin(), {WARMCTL, "--socket", one.here.socket, "watch", "--suite", suite,
+                                   "--debounce", "0", "--once"});
+        return test::program({.words = std::move(more),
+                              .environment = {"HOME=" + home.string(), "XDG_STATE_HOME="}})
+            .result();
+    };
+    const test::program_result failed =
+        watch({"--pointer", pointer, "--on-fail", "cp $WARMD_RESULT_PATH " + home.string() + "/r"});
+    BOOST_TEST(failed.status == 1, failed.err);
+    BOOST_TEST(failed.out.find("FAIL") != std::string::npos, failed.out);
+    BOOST_TEST(text_of(home / "r").find("\"schema_version\"") != std::string::npos);
+    BOOST_TEST(watch({"-a", (data / "demo/model").string()}).status == 2); // no adapter
 }

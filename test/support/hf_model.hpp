@@ -70,13 +70,17 @@ inline model_spec spec_of(const std::filesystem::path& base,
     return spec;
 }
 
-inline result<std::unique_ptr<backend>> load_with(const loader& by, const model_spec& spec)
+inline result<std::unique_ptr<backend>> load_with(const loader& by, const model_spec& spec,
+                                                  std::vector<std::string>* warnings = nullptr)
 {
     const auto resolved = by.resolve(spec, {});
     if (!resolved)
         return resolved.error();
     load_context context{.stop = {}, .progress = [](std::uint64_t, std::uint64_t) {}};
-    return by.load(*resolved, context);
+    auto loaded = by.load(*resolved, context);
+    if (warnings)
+        *warnings = std::move(context.warnings);
+    return loaded;
 }
 
 inline std::unique_ptr<backend> load_model(const std::filesystem::path& base,

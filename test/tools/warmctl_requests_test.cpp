@@ -95,11 +95,75 @@ BOOST_AUTO_TEST_CASE(views_are_sent_as_the_protocol_has_them)
                    R"("view":{"null":{"seed":18446744073709551615}})");
 }
 
-BOOST_AUTO_TEST_CASE(texts_come_from_arguments_and_from_lines_of_standard_input)
+BOOST_AUTO_TEST_CASE(an_adapter_alone_stands_in_the_bases_place)
+{
+    BOOST_TEST(params_of({"load", "-a", "/out/adapter"}) == R"({"model":{"base":"/out/adapter"}})");
+    BOOST_TEST(params_of({"load", "-a", "/out/adapter", "--dtype", "bf16"}) ==
+               R"({"model":{"dtype":"bf16","base":"/out/adapter"}})");
+}
+
+BOOST_AUTO_TEST_CASE(a_repository_is_looked_for_in_the_cache_of_who_asks_if_its_place_is_set)
+{
+    const test::scratch_directory cache;
+    const std::string root = std::filesystem::canonical(cache.path);
+    const std::string snapshot = root + "/models--org--name/snapshots/1111";
+    std::filesystem::create_directories(snapshot);
+    program_input input;
+    input.environment = {"HF_HUB_CACHE=" + root};
+    BOOST_TEST(params_of({"load", "-m", "org/name"}, input) ==
+               R"({"model":{"base":")" + snapshot + "\"}}");
+    BOOST_TEST(params_of({"load", "-m", "org/name", "--revision", "1111"}, input) ==
+               R"({"model":{"base":")" + snapshot + "\"}}");
+    BOOST_TEST(params_of({"load", "-m", "org/other"}, input) ==
+               R"({"model":{"base":"org/other"}})");
+}
+
+BOOST_AUTO_TEST_CASE(texts_come_from_files_and_from_lines_of_them)
+{
+    const test::scratch_directory home;
+    test::write_file(home.path / "two.txt", "one\n two \n");
+    test::write_file(home.path / "rows.jsonl", R"({"p":"a","c":"b"})"
+                                               "\n\n"
+                                               R"({"p":"c","c":"d"})");
+    program_input input;
+    input.directory = home.path;
+    const auto texts = [&](words typed) {
+        typed.insert(typed.begin(), {"perplexity", "-m", "/m"});
+        return params_of(typed, input);
+    };
+    check_contains(texts({"@two.txt", "@@x", "y"}), R"("texts":["one\n two ","@x","y"])");
+    check_contains(texts({"y", "--file", "two.txt"}), R"("texts":["y","one\n two "])");
+    check_contains(texts({"--lines", "@two.txt"}), R"("texts":["one"," two "])");
+    check_contains(texts({"--jsonl", "p", "@rows.jsonl"}), R"("texts":["a","c"])");
+    check_contains(
+        params_of({"logprob", "-m", "/m", "--jsonl", "p,c", "--file", "rows.jsonl"}, input),
+        R"({"prompt":"a","completion":"b"},{"prompt":"c","completion":"d"})");
+    const program_result odd =
+        run({"perplexity", "-m", "/m", "--jsonl", "q", "@rows.jsonl"}, input);
+    BOOST_TEST(odd.status == 2);
+    check_contains(odd.err, R"(@rows.jsonl, line 1 has no text "q", found {"p":"a","c":"b"})");
+}
+
+BOOST_AUTO_TEST_CASE(a_files_name_is_a_text_and_a_note_says_so)
+{
+    const test::scratch_directory home;
+    test::write_file(home.path / "README.md", "text");
+    program_input input;
+    input.directory = home.path;
+    const exchange made =
+        run_answered("{}", {"--json", "perplexity", "-m", "/m", "README.md"}, input);
+    check_contains(made.params(), R"("texts":["README.md"])");
+    check_contains(made.said.err,
+                   "note: 'README.md' is taken as a text; @README.md is what the file");
+}
+
+BOOST_AUTO_TEST_CASE(texts_come_from_arguments_and_from_standard_input)
 {
     program_input input;
     input.in = "one\n two \n";
     check_contains(params_of({"next", "-m", "/m", "zero", "-"}, input),
+                   R"("prompts":["zero","one\n two "],"top_k":10)");
+    check_contains(params_of({"next", "-m", "/m", "zero", "--lines", "-"}, input),
                    R"("prompts":["zero","one"," two "],"top_k":10)");
     check_contains(params_of({"perplexity", "-m", "/m", "--", "-x"}), R"("texts":["-x"])");
     check_contains(params_of({"generate", "-m", "/m", "-"}, input), R"("prompt":"one\n two ")");

@@ -139,6 +139,19 @@ BOOST_AUTO_TEST_CASE(scores_are_tabulated_and_tokens_shown_on_request)
     BOOST_TEST(perplexity.said.out == "TEXT         TOKENS  LOGPROB  PER TOKEN  PERPLEXITY\n"
                                       "\"some text\"       2  -1.0000    -1.0000      2.7183\n");
 
+    const std::string scored = R"({"results":[{"token_ids":[1,2],"perplexity":2.5},)"
+                               R"({"error":{"message":"no"}}]})";
+    const auto rows = [&](const std::string& form) {
+        return run_answered(scored, {"perplexity", "-m", "/m", "--format", form, "a \"b\"", "c"});
+    };
+    BOOST_TEST(rows("csv").said.out == "text,token_ids,perplexity,error\n"
+                                       "\"a \"\"b\"\"\",\"[1,2]\",2.5,\n"
+                                       "c,,,\"{\"\"message\"\":\"\"no\"\"}\"\n");
+    BOOST_TEST(rows("jsonl").said.out ==
+               "{\"text\":\"a \\\"b\\\"\",\"token_ids\":[1,2],\"perplexity\":2.5}\n"
+               "{\"text\":\"c\",\"error\":{\"message\":\"no\"}}\n");
+    check_contains(rows("xml").said.err, "--format must be table, json, jsonl or csv, found 'xml'");
+
     const exchange nothing =
         run_answered(R"({"results":[{"token_ids":[1],"logprobs":[],"num_tokens":1,"num_scored":0,)"
                      R"("total_logprob":0,)"

@@ -9,10 +9,32 @@ using namespace warmd::test;
 
 namespace {
 
-const words all_commands{"health", "stats",   "metrics",    "ps",       "top",    "watch",
-                         "load",   "unload",  "reload",     "tokenize", "render", "chat-template",
-                         "next",   "logprob", "perplexity", "generate", "kl",     "call",
-                         "check",  "run",     "gate",       "report",   "compare"};
+const words all_commands{"health",
+                         "stats",
+                         "metrics",
+                         "ps",
+                         "top",
+                         "watch",
+                         "load",
+                         "unload",
+                         "reload",
+                         "tokenize",
+                         "render",
+                         "chat-template",
+                         "next",
+                         "logprob",
+                         "perplexity",
+                         "generate",
+                         "kl",
+                         "call",
+                         "check",
+                         "run",
+                         "gate",
+                         "report",
+                         "compare",
+                         "chat",
+                         "compare-generate",
+                         "doctor"};
 
 } // namespace
 
@@ -58,10 +80,18 @@ BOOST_AUTO_TEST_CASE(a_usage_error_says_what_was_wrong_and_where_help_is)
         {{"next", "-m", "/a", "\xff"}, "is not UTF-8"},
         {{"logprob", "-m", "/a", "alone"}, "come in pairs, found 1 texts"},
         {{"generate", "-m", "/a", "two", "prompts"},
-         "exactly one prompt is wanted (- for standard input), found 2"},
+         "exactly one prompt is wanted (@FILE for a file, - for standard input), found 2"},
         {{"generate", "-m", "/a", "--top-p", "1.5", "x"},
          "--top-p must be a finite number of at least 0 and at most 1, found '1.5'"},
         {{"kl", "-m", "/a", "--js", "--kl", "x"}, "--js and --kl exclude each other"},
+        {{"kl", "-m", WARMD_TEST_DATA "/demo/model", "x"}, "both views are the base"},
+        {{"perplexity", "-m", "/a", "@/nonexistent"},
+         "cannot read the file '/nonexistent' (@@/nonexistent is the text @/nonexistent)"},
+        {{"perplexity", "-m", "/a", "--file", "/"}, "cannot read the file '/'"},
+        {{"chat", "-m", "/a", "hello"}, "chat takes no words"},
+        {{"doctor", "x"}, "doctor takes no words"},
+        {{"diff", "s.yaml", "--a", "/a"}, "--a DIR and --b DIR are wanted"},
+        {{"watch", "--suite", "s.yaml"}, "say what to watch by one of -a DIR, --pointer FILE"},
         {{"unload"}, "say what to unload"},
         {{"unload", "--all", "--key", "k"}, "say what to unload"},
         {{"call"}, "call wants METHOD"},
@@ -89,6 +119,7 @@ BOOST_AUTO_TEST_CASE(without_a_daemon_the_status_is_3_and_the_message_says_how_t
     BOOST_TEST(result.status == 3);
     BOOST_TEST(result.out == "");
     check_contains(result.err, "No such file or directory");
+    check_contains(result.err, "warmctl --start --socket /nonexistent/w.sock COMMAND");
     check_contains(result.err, "warmd --socket /nonexistent/w.sock &");
 }
 

@@ -24,6 +24,7 @@ constexpr subcommand subcommands[] = {
     {"generate", warmbench::generate, "generated tokens per second, beside what the memory allows"},
     {"load", warmbench::load, "loading a model, beside reading its file"},
     {"divergence", warmbench::divergence, "base and fine-tuned together, beside the base alone"},
+    {"flood", warmbench::flood, "what another client's hits feel of one that does its worst"},
     {"share", warmbench::share, "what clients feel of each other, a table of figures and bounds"},
     {"tokenize", warmbench::tokenize, "bytes of text per second"},
 };

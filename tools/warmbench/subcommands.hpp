@@ -13,6 +13,7 @@ int score(int count, char** arguments);
 int generate(int count, char** arguments);
 int load(int count, char** arguments);
 int divergence(int count, char** arguments);
+int flood(int count, char** arguments);
 int share(int count, char** arguments);
 int tokenize(int count, char** arguments);
 

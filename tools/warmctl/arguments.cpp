@@ -2,19 +2,23 @@
 
 #include "warmctl/format.hpp"
 
+#include "base/config.hpp"
+#include "model/hub_cache.hpp"
 #include "model/model_name.hpp"
 
 #include <warmd/json.hpp>
 
 #include <boost/program_options/parsers.hpp>
 
+#include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <filesystem>
-#include <iostream>
-#include <iterator>
 #include <utility>
 
 namespace warmd::ctl {
+
+using namespace std::string_view_literals;
 
 namespace {
 
@@ -66,6 +70,14 @@ std::vector<std::string> arguments::texts(const std::string& option) const
 }
 
 std::optional<double> arguments::timeout() const { return number("timeout", 0.001, 1e9); }
+
+std::string socket_path(const arguments& typed)
+{
+    if (const auto path = typed.text("socket"))
+        return *path;
+    const char* named = std::getenv("WARMD_SOCKET");
+    return named && *named ? named : default_socket_path();
+}
 
 std::string absolute_path(const std::string& typed)
 {
@@ -130,27 +142,44 @@ bool is_named(const arguments& typed, const std::string& model)
     return true;
 }
 
+/// Where a repository is in this user's cache, if its place is set here: the daemon may look
+/// elsewhere.
+std::optional<std::string> in_own_cache(const std::string& id, const arguments& typed)
+{
+    const bool placed =
+        std::ranges::any_of(std::array{"HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HOME"},
+                            [](const char* name) { return !from_environment(name).empty(); });
+    if (!placed || id.find('/') == id.npos || typed.text("kind").value_or("hf") != "hf")
+        return {};
+    const auto found =
+        find_in_hub_cache(hub_cache_directory(), id, typed.text("revision").value_or("main"));
+    return found ? std::optional(absolute_path(found->directory.native())) : std::nullopt;
+}
+
 } // namespace
 
 std::string model_text(const arguments& typed)
 {
-    const auto base = typed.text("model");
-    if (!base || base->empty())
+    const auto adapter = typed.text("adapter");
+    const auto given = typed.text("model");
+    if (given ? given->empty() : !adapter)
         throw usage_error("no model: -m DIR names its directory, a Hugging Face repository id, or "
-                          "a configured model");
+                          "a configured model; -a DIR alone an adapter, on the base that it names");
+    const std::optional<std::string> base = given ? given : absolute_path(*adapter);
     std::string out;
     json_writer writer(out);
     if (const auto name = name_in(*base); name && is_named(typed, *base)) {
         writer.value(*name);
         return out;
     }
+    const bool path = is_path(*base, typed.text("kind").value_or("hf"));
+    const auto snapshot = path ? std::nullopt : in_own_cache(*base, typed);
     writer.begin_object();
     for (const char* option : {"kind", "dtype", "revision"})
-        if (const auto value = typed.text(option))
+        if (const auto value = typed.text(option); value && !(snapshot && option == "revision"sv))
             writer.member(option, *value);
-    writer.member("base",
-                  is_path(*base, typed.text("kind").value_or("hf")) ? absolute_path(*base) : *base);
-    if (const auto adapter = typed.text("adapter"))
+    writer.member("base", path ? absolute_path(*base) : snapshot.value_or(*base));
+    if (given && adapter)
         writer.member("adapter", absolute_path(*adapter));
     if (const auto entry_point = typed.text("entry-point"))
         writer.member("entry_point", *entry_point);
@@ -200,37 +229,6 @@ void write_view(json_writer& out, std::string_view name, std::string_view view)
                           " must be base, ft, scaled:NUMBER or null[:SEED], found '" +
                           std::string(view) + "'");
     }
-}
-
-std::vector<std::string> read_texts(const arguments& typed, std::string_view what)
-{
-    std::vector<std::string> texts;
-    for (const std::string& word : typed.words()) {
-        if (word != "-")
-            texts.push_back(word);
-        else
-            for (std::string line; std::getline(std::cin, line);)
-                texts.push_back(checked(line));
-    }
-    if (texts.empty())
-        throw usage_error("no " + std::string(what) +
-                          ": give them as arguments, or - for the lines of standard input");
-    return texts;
-}
-
-std::string read_text(const arguments& typed, std::string_view what)
-{
-    if (typed.words().size() != 1)
-        throw usage_error("exactly one " + std::string(what) +
-                          " is wanted (- for standard input), found " +
-                          std::to_string(typed.words().size()));
-    std::string text = typed.words().front();
-    if (text == "-") {
-        text.assign(std::istreambuf_iterator<char>(std::cin), {});
-        if (text.ends_with('\n'))
-            text.pop_back();
-    }
-    return checked(text);
 }
 
 } // namespace warmd::ctl

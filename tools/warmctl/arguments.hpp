@@ -74,21 +74,19 @@ private:
     std::vector<std::string> words_;
 };
 
+/// The daemon's socket: --socket, else $WARMD_SOCKET, else the default.
+std::string socket_path(const arguments& typed);
+
 /// `typed` as a path that means the same to the daemon: `~`, `.` and relative paths made absolute.
 std::string absolute_path(const std::string& typed);
 
 /// JSON text of the ModelSpec that the options name, or of a name, perhaps with a view
-/// (model/model_name.hpp).
+/// (model/model_name.hpp). An adapter without a base stands in the base's place: the daemon takes
+/// the base that its file names.
 std::string model_text(const arguments& typed);
 /// Member `model` and what goes with it: timeout; progress when `progress`.
 void write_model(json_writer& out, const arguments& typed, bool progress);
 /// `base`, `ft`, `scaled:0.5`, `null` or `null:7`, given to the option `name`, as a View.
 void write_view(json_writer& out, std::string_view name, std::string_view view);
-
-/// The words, a word `-` replaced by the lines of standard input. Throws usage_error when there are
-/// none, calling them `what`.
-std::vector<std::string> read_texts(const arguments& typed, std::string_view what);
-/// The only word, or all of standard input for `-`, less a final line break.
-std::string read_text(const arguments& typed, std::string_view what);
 
 } // namespace warmd::ctl

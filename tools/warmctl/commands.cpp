@@ -1,14 +1,28 @@
 #include "warmctl/commands.hpp"
 
+#include "warmctl/doctor.hpp"
 #include "warmctl/live.hpp"
 #include "warmctl/over_http.hpp"
 #include "warmctl/requests.hpp"
+#include "warmctl/rows.hpp"
 #include "warmctl/saved_reports.hpp"
+#include "warmctl/suite_watch.hpp"
 #include "warmctl/suites.hpp"
+#include "warmctl/talking.hpp"
 
 namespace warmd::ctl {
 
 namespace {
+
+request ask_watch(const question& from)
+{
+    return from.typed.has("suite") ? ask_suite_watch(from) : ask_subscribe(from);
+}
+
+result<bool> watch_what(client& daemon, const arguments& typed, const request& asked)
+{
+    return typed.has("suite") ? watch_suite(daemon, typed, asked) : watch(daemon, typed, asked);
+}
 
 std::vector<command> about_the_daemon()
 {
@@ -62,6 +76,8 @@ requests wait for the model. IDLE counts from the last use; EXPIRES is when an
 idle model goes; - means that it does not apply.
 )",
              .example = "ps\n",
+             .options = {format_option()},
+             .rows = "models",
              .ask = ask_plain,
              .show = show_models},
             {.name = "top",
@@ -81,22 +97,22 @@ that was asked for, and answers of base views. Both count from the look before.
              .ask = ask_top,
              .follow = top},
             {.name = "watch",
-             .summary = "events as they come",
+             .summary = "events as they come; with --suite, an adapter judged as it changes",
              .method = "subscribe",
-             .usage = R"(watch [EVENT…]
-Prints events as they come, one line each, until interrupted. Without EVENT, all:
-  state                 a model waits, loads, is ready, draining, closing, failed
-  evicted               it was closed, and why: capacity (for another), bytes,
-                        idle, stale (its files changed), admin, shutdown
-  load_failed, close_failed
-exit status: 3 when the daemon goes
+             .usage = R"(watch [EVENT…] | watch --suite SUITE (-a DIR | --pointer FILE) [OPTION…]
+Prints events as they come, one line each, until interrupted: state, evicted (why:
+capacity, bytes, idle, stale, admin, shutdown), load_failed, close_failed; without
+EVENT, all. With --suite, runs its gate whenever the adapter's files, or the path in
+the pointer file, have changed, and keeps the reports.
+exit status: of the last gate; 3 when the daemon goes
 )",
-             .example = R"(watch evicted load_failed
-  2026-01-31 12:00:00.250  evicted       llama-1f2e…  capacity
+             .example = R"(watch --suite suite.yaml -a ./out --on-fail 'notify-send failed'
 )",
+             .options = watch_options(),
              .words = "Event",
-             .ask = ask_subscribe,
-             .follow = watch},
+             .judges = true,
+             .ask = ask_watch,
+             .follow = watch_what},
             {.name = "reload",
              .summary = "read the configuration file again",
              .method = "reload",
@@ -150,7 +166,8 @@ Unloads a model once nobody uses it any more, and waits for that.
          .summary = "a text as tokens",
          .method = "tokenize",
          .usage = R"(tokenize -m BASE [--no-special-tokens] TEXT
-Prints the tokens of TEXT as the vocabulary has them; - is standard input.
+Prints the tokens of TEXT as the vocabulary has them; @FILE is a file, - standard
+input.
 )",
          .example = "tokenize -m ./model 'In the beginning'\n",
          .options =
@@ -202,23 +219,8 @@ the variables that the template takes from outside.
          .show = show_chat_template}};
 }
 
-const option bos{.name = "bos", .sets = "bos"};
+const option bos = bos_option();
 const option on_error{.name = "on-error", .value = "WHAT", .sets = "on_error"};
-
-std::vector<option> for_scoring(std::vector<option> own)
-{
-    return model_options() + std::move(own) +
-           std::vector<option>{{.name = "priority",
-                                .value = "WHAT",
-                                .sets = "priority",
-                                .doc = "batch: let others go first"},
-                               {.name = "fresh", .sets = "fresh"}};
-}
-
-std::vector<option> with_view(std::vector<option> own)
-{
-    return for_scoring(std::vector<option>{view_option()} + std::move(own));
-}
 
 /// Whether every input could be scored.
 bool none_failed(const json::value& result, const arguments&)
@@ -238,13 +240,17 @@ std::vector<command> that_score()
          .summary = "the most probable next tokens after each prompt",
          .method = "next_token",
          .usage = R"(next -m BASE [-a DIR] [--view VIEW] [--top-k K] PROMPT…
-Prints the K most probable next tokens after each prompt; - is a prompt on each
-line of standard input.
+Prints the K most probable next tokens after each prompt; @FILE is one in a file,
+- one on standard input, with --lines one on each line of it.
 )",
          .example = "next -m ./model -a ./adapter --view base 'In the' 'The king'\n",
-         .options = with_view(
-             {{.name = "top-k", .value = "K", .sets = "top_k", .otherwise = "10"}, bos, on_error}),
+         .options =
+             viewing_options({{.name = "top-k", .value = "K", .sets = "top_k", .otherwise = "10"},
+                              bos,
+                              on_error,
+                              format_option()}),
          .scores = true,
+         .rows = "distributions",
          .ask = ask_next,
          .show = show_distributions,
          .good = none_failed},
@@ -253,12 +259,16 @@ line of standard input.
          .method = "logprob",
          .usage = R"(logprob -m BASE [-a DIR] [--view VIEW] [--tokens] PROMPT COMPLETION …
 Prints how probable each completion is after its prompt, logprobs in nats; - is
-a prompt, a tab and a completion on each line of standard input.
+a prompt, a tab and a completion on each line of standard input, --file FILE of a
+file; --jsonl PROMPT,COMPLETION two members of each line instead.
 )",
          .example = "logprob -m ./model 'The sky is' ' blue' 'The sky is' ' green'\n",
-         .options = with_view(
-             {{.name = "tokens", .doc = "each token of the completions too"}, bos, on_error}),
+         .options = viewing_options({{.name = "tokens", .doc = "each token of the completions too"},
+                                     bos,
+                                     on_error,
+                                     format_option()}),
          .scores = true,
+         .rows = "results",
          .ask = ask_logprob,
          .show = show_logprobs,
          .good = none_failed},
@@ -266,61 +276,38 @@ a prompt, a tab and a completion on each line of standard input.
          .summary = "perplexity of texts",
          .method = "rolling_logprob",
          .usage = R"(perplexity -m BASE [-a DIR] [--view VIEW] [--tokens] TEXT…
-Prints logprob (nats) and perplexity of each text; - is a text on each line of
-standard input.
+Prints logprob (nats) and perplexity of each text; @FILE is one in a file, - one
+on standard input, with --lines one on each line of it.
 )",
-         .example = "perplexity -m ./model -a ./adapter - < verses.txt\n",
-         .options =
-             with_view({{.name = "tokens", .doc = "each token of the texts too"}, bos, on_error}),
+         .example = "perplexity -a ./adapter --lines @verses.txt\n",
+         .options = viewing_options({{.name = "tokens", .doc = "each token of the texts too"},
+                                     bos,
+                                     on_error,
+                                     format_option()}),
          .scores = true,
+         .rows = "results",
          .ask = ask_perplexity,
          .show = show_perplexities,
          .good = none_failed},
-        {.name = "generate",
-         .summary = "continue a prompt",
-         .method = "generate",
-         .usage = R"(generate -m BASE [-a DIR] [--view VIEW] [OPTION…] PROMPT
-Continues PROMPT (- is standard input), token by token on a terminal.
-)",
-         .example = "generate -m ./model -a ./adapter --temperature 0.8 'In the beginning'\n",
-         .options = with_view(
-             {{.name = "max-new-tokens", .value = "N", .sets = "max_new_tokens", .otherwise = "64"},
-              {.name = "temperature", .value = "T", .sets = "temperature"},
-              {.name = "top-p", .value = "P", .sets = "top_p"},
-              {.name = "top-k", .value = "K", .sets = "top_k"},
-              {.name = "seed", .value = "N", .sets = "seed"},
-              {.name = "stop",
-               .value = "TEXT",
-               .sets = "stop",
-               .doc = "end before TEXT; may be repeated",
-               .repeats = true},
-              {.name = "stop-token",
-               .value = "ID",
-               .sets = "stop_token_ids",
-               .doc = "end at this token; may be repeated",
-               .repeats = true},
-              bos,
-              {.name = "stream", .sets = "stream", .doc = "token by token, terminal or not"}}),
-         .scores = true,
-         .ask = ask_generate,
-         .show = show_text},
         {.name = "kl",
          .summary = "how far two views are apart on each prompt",
          .method = "divergence",
-         .usage = R"(kl -m BASE -a DIR [--js | --kl] [--from VIEW] [--to VIEW] PROMPT…
-Prints how far the next-token distributions of two views are apart after each
-prompt, in nats; - is a prompt on each line of standard input.
+         .usage = R"(kl [-m BASE] -a DIR [--js | --kl] [--from VIEW] [--to VIEW] PROMPT…
+Prints how far two views' next-token distributions are apart after each prompt, in
+nats; @FILE is one in a file, - one on standard input.
 )",
-         .example = "kl -m ./model -a ./adapter 'The king said' 'The database'\n",
-         .options = for_scoring(
+         .example = "kl -a ./adapter 'The king said' 'The database'\n",
+         .options = scoring_options(
              {{.name = "js", .sets = "kind", .doc = "Jensen-Shannon divergence"},
               {.name = "kl", .sets = "kind", .doc = "Kullback-Leibler divergence KL(to || from)"},
               {.name = "from", .value = "VIEW", .sets = "from"},
               {.name = "to", .value = "VIEW", .sets = "to"},
               {.name = "top-k", .value = "K", .sets = "top_k"},
               bos,
-              on_error}),
+              on_error,
+              format_option()}),
          .scores = true,
+         .rows = "per_prompt",
          .ask = ask_kl,
          .show = show_divergence,
          .good = none_failed},
@@ -342,8 +329,9 @@ as does warmd-protocol(7).
 std::vector<command> all_commands()
 {
     std::vector<command> all;
-    for (auto part : {about_the_daemon(), commands_over_http(), about_models(), about_chats(),
-                      that_score(), about_suites(), about_saved_reports()})
+    for (auto part :
+         {about_the_daemon(), std::vector{that_examines()}, commands_over_http(), about_models(),
+          about_chats(), that_score(), that_write(), about_suites(), about_saved_reports()})
         all.insert(all.end(), part.begin(), part.end());
     return all;
 }

@@ -57,6 +57,7 @@ struct command {
     std::string_view words = {}; ///< what its words are: a type of the contract, or method
     bool scores = false;         ///< takes a model, and loads it if need be
     bool judges = false;         ///< 1 is its judgement; what failed otherwise is 2
+    std::string_view rows = {};  ///< member of the result that is a list: takes --format
     /// Throws usage_error.
     request (*ask)(const question&) = nullptr;
     std::string (*show)(const answer&) = nullptr;
@@ -65,9 +66,9 @@ struct command {
                  const arguments&) = [](const json::value&, const arguments&) { return true; };
     /// What it writes besides.
     std::vector<output_file> (*files)(const json::value& result, const arguments&) = nullptr;
-    /// For a command that asks and shows by itself, and goes on until something ends it: how it
-    /// ended.
-    result<void> (*follow)(client& daemon, const arguments&, const request&) = nullptr;
+    /// For a command that asks and shows by itself, perhaps until something ends it: whether the
+    /// result is what was hoped for.
+    result<bool> (*follow)(client& daemon, const arguments&, const request&) = nullptr;
     /// For a command that is no request: `ask` is not asked. `socket`: the daemon's.
     result<void> (*alone)(const arguments&, const std::string& socket) = nullptr;
     /// For a command that reads files and asks no daemon. Throws usage_error.

@@ -180,6 +180,43 @@ std::string quoted(std::string_view text, std::size_t columns)
 
 namespace {
 
+/// Of a line that is visible().
+void wrap(std::vector<std::string>& to, std::string_view line, std::size_t columns)
+{
+    do {
+        std::size_t end = 0, filled = 0; // of what fits
+        while (end != line.size()) {
+            const character c = first_character(line.substr(end));
+            filled += width(c.bytes);
+            if (filled > columns && end != 0)
+                break;
+            end += c.bytes.size();
+        }
+        const std::size_t space = end == line.size() ? line.npos : line.rfind(' ', end);
+        if (space != line.npos && space != 0)
+            end = space;
+        to.emplace_back(line.substr(0, end));
+        line.remove_prefix(end);
+        if (line.starts_with(' '))
+            line.remove_prefix(1);
+    } while (!line.empty());
+}
+
+} // namespace
+
+std::vector<std::string> wrapped(std::string_view text, std::size_t columns)
+{
+    std::vector<std::string> lines;
+    for (std::size_t end = 0; end != text.npos;) {
+        end = text.find('\n');
+        wrap(lines, visible(text.substr(0, end)), columns);
+        text.remove_prefix(end == text.npos ? text.size() : end + 1);
+    }
+    return lines;
+}
+
+namespace {
+
 void write(json_writer& writer, const json::value& value)
 {
     switch (value.kind()) {

@@ -28,6 +28,10 @@ std::string visible(std::string_view text);
 /// at most `columns`.
 std::string quoted(std::string_view text, std::size_t columns = 40);
 
+/// visible(text) in lines of at most `columns`, broken where `text` is and at spaces; a longer word
+/// is broken anywhere.
+std::vector<std::string> wrapped(std::string_view text, std::size_t columns);
+
 /// JSON text of `value` on one line, numbers in their shortest form.
 std::string json_text(const json::value& value);
 

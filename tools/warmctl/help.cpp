@@ -34,11 +34,12 @@ std::string overview()
     std::string text = "usage: warmctl [--socket PATH] [--json] [--timeout S] COMMAND …\n"
                        "Talks to warmd, the daemon that keeps language models warm.\n";
     for (const command& each : commands())
-        text += "  " + std::string(each.name) + std::string(15 - each.name.size(), ' ') +
+        text += "  " + std::string(each.name) + std::string(18 - each.name.size(), ' ') +
                 std::string(each.summary) + '\n';
     return text +
-           R"(  --socket PATH  the daemon's socket (else $WARMD_SOCKET, else the daemon's default)
-  --json         print JSON;  --timeout S  give up then;  --repeat N  N times more, timed
+           R"(  --socket PATH     the daemon's socket (else $WARMD_SOCKET, else the default)
+  --start           start a daemon if there is none (so does WARMD_AUTOSTART=1)
+  --json            print JSON;  --timeout S  give up then;  --repeat N  times more
 exit status: 0 done, 1 the request failed, 2 usage, 3 no daemon, 130 interrupted
 more: --version, -h, --help; warmctl COMMAND --help tells of one command
 )";
@@ -47,8 +48,14 @@ more: --version, -h, --help; warmctl COMMAND --help tells of one command
 std::string help_of(const command& asked, const schema::contract& by)
 {
     std::string text = "usage: warmctl " + std::string(asked.usage);
+    std::string others;
     for (const option& each : asked.options)
-        text += line_of(text_of(by, asked.method, each));
+        if (each.seldom)
+            others += (others.empty() ? "" : ", ") + text_of(by, asked.method, each).typed;
+        else
+            text += line_of(text_of(by, asked.method, each));
+    if (!others.empty())
+        text += line_of({"and, in warmctl(1)", others});
     return text + "\n  $ warmctl " + std::string(asked.example);
 }
 

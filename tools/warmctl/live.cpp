@@ -15,7 +15,7 @@
 
 namespace warmd::ctl {
 
-result<void> watch(client& daemon, const arguments& typed, const request& subscribe)
+result<bool> watch(client& daemon, const arguments& typed, const request& subscribe)
 {
     const bool json = typed.has("json");
     const auto print = [json](std::string_view method, const json::value& params) {
@@ -26,7 +26,7 @@ result<void> watch(client& daemon, const arguments& typed, const request& subscr
     if (!subscribed)
         return subscribed.error();
     if (auto patient = daemon.set_patience({}); !patient) // the next event may be far away
-        return patient;
+        return patient.error();
     const auto ended = daemon.receive(print);
     if (ended)
         return failure{errc::parse_error, "the daemon answers what was not asked"};
@@ -89,7 +89,7 @@ pace read_pace(const arguments& typed)
     return {std::chrono::duration<double>(seconds), typed.number<std::uint64_t>("count", 1)};
 }
 
-result<void> top(client& daemon, const arguments& typed, const request&)
+result<bool> top(client& daemon, const arguments& typed, const request&)
 {
     const pace keep = read_pace(typed);
     const bool json = typed.has("json");
@@ -125,7 +125,7 @@ result<void> top(client& daemon, const arguments& typed, const request&)
         over.reset();
         std::cout << shown; // stays
     }
-    return {};
+    return true;
 }
 
 } // namespace warmd::ctl

@@ -13,7 +13,7 @@
 namespace warmd::ctl {
 
 /// Prints each event as it comes, on one line. Only returns why it could not go on.
-result<void> watch(client& daemon, const arguments& typed, const request& subscribe);
+result<bool> watch(client& daemon, const arguments& typed, const request& subscribe);
 
 /// How often top looks, and how many times.
 struct pace {
@@ -24,6 +24,6 @@ struct pace {
 pace read_pace(const arguments& typed);
 
 /// Prints the daemon and its models at its pace: over the last ones on a terminal, else below.
-result<void> top(client& daemon, const arguments& typed, const request& models);
+result<bool> top(client& daemon, const arguments& typed, const request& models);
 
 } // namespace warmd::ctl

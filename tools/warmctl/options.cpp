@@ -102,29 +102,64 @@ void write_option(json_writer& out, const schema::contract& by, const schema::fi
 
 std::vector<option> model_options()
 {
-    return {{.name = "model",
-             .letter = 'm',
-             .value = "BASE",
-             .doc = "a directory, a repository id, or a name (with view)",
-             .type = "path"},
-            {.name = "adapter",
-             .letter = 'a',
-             .value = "DIR",
-             .doc = "a LoRA adapter",
-             .type = "directory"},
-            {.name = "revision",
-             .value = "REV",
-             .doc = "of a repository id: a branch, a tag or a commit"},
-            {.name = "dtype", .value = "TYPE", .doc = "type to compute in", .type = "Dtype"},
-            {.name = "kind", .value = "KIND", .doc = "which loader knows it"},
-            {.name = "options", .value = "JSON", .doc = "what else its kind understands"},
-            {.name = "entry-point", .value = "NAME", .doc = "for kinds that have any"},
-            {.name = "keep-alive", .value = "S", .sets = "keep_alive"}};
+    return {
+        {.name = "model",
+         .letter = 'm',
+         .value = "BASE",
+         .doc = "a directory, a repository id, or a name (with view)",
+         .type = "path"},
+        {.name = "adapter",
+         .letter = 'a',
+         .value = "DIR",
+         .doc = "a LoRA adapter; alone: on the base that it names",
+         .type = "directory"},
+        {.name = "revision",
+         .value = "REV",
+         .doc = "of a repository id: a branch, a tag or a commit",
+         .seldom = true},
+        {.name = "dtype",
+         .value = "TYPE",
+         .doc = "type to compute in",
+         .type = "Dtype",
+         .seldom = true},
+        {.name = "kind", .value = "KIND", .doc = "which loader knows it", .seldom = true},
+        {.name = "options",
+         .value = "JSON",
+         .doc = "what else its kind understands",
+         .seldom = true},
+        {.name = "entry-point", .value = "NAME", .doc = "for kinds that have any", .seldom = true},
+        {.name = "keep-alive", .value = "S", .sets = "keep_alive", .seldom = true}};
 }
 
 option view_option()
 {
     return {.name = "view", .value = "VIEW", .sets = "view", .doc = "how it is seen"};
+}
+
+option bos_option() { return {.name = "bos", .sets = "bos"}; }
+
+std::vector<option> scoring_options(std::vector<option> own)
+{
+    return model_options() + std::move(own) +
+           std::vector<option>{{.name = "file",
+                                .value = "FILE",
+                                .doc = "a text from a file, as @FILE; may be repeated",
+                                .type = "path",
+                                .repeats = true},
+                               {.name = "lines", .doc = "each line of - and of files is a text"},
+                               {.name = "jsonl",
+                                .value = "FIELD",
+                                .doc = "each line of them is JSON: that member of it"},
+                               {.name = "priority",
+                                .value = "WHAT",
+                                .sets = "priority",
+                                .doc = "batch: let others go first"},
+                               {.name = "fresh", .sets = "fresh"}};
+}
+
+std::vector<option> viewing_options(std::vector<option> own)
+{
+    return scoring_options(std::vector<option>{view_option()} + std::move(own));
 }
 
 std::vector<option> common_options()
@@ -133,6 +168,7 @@ std::vector<option> common_options()
              .value = "PATH",
              .doc = "the daemon's socket (else $WARMD_SOCKET, else the daemon's default)",
              .type = "path"},
+            {.name = "start", .doc = "start a daemon if there is none (so does WARMD_AUTOSTART=1)"},
             {.name = "json", .doc = "print the result as JSON"},
             {.name = "timeout", .value = "S", .doc = "give up after S seconds"},
             {.name = "repeat",

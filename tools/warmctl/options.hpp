@@ -20,12 +20,18 @@ struct option {
     std::string_view otherwise = {}; ///< sent in place of the parameter's default: JSON text
     std::string_view type = {};      ///< in place of the parameter's; path, directory: for shells
     bool repeats = false;
+    bool seldom = false; ///< help only names it
 };
 
 /// Those that name a model, that name a view, and of every command.
 std::vector<option> model_options();
 option view_option();
 std::vector<option> common_options();
+/// Those of commands on texts: of a model, where texts are from (texts.hpp), how they are scored;
+/// `own` between. The second: with a view as well.
+std::vector<option> scoring_options(std::vector<option> own);
+std::vector<option> viewing_options(std::vector<option> own);
+option bos_option();
 
 /// `more` behind `some`.
 std::vector<option> operator+(std::vector<option> some, std::vector<option> more);

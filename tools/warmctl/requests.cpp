@@ -1,10 +1,12 @@
 #include "warmctl/requests.hpp"
 
 #include "warmctl/live.hpp"
+#include "warmctl/texts.hpp"
 
 #include <warmd/json.hpp>
 
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <iterator>
@@ -43,6 +45,31 @@ request make_with_model(const question& from, std::vector<std::string> texts, Me
     });
 }
 
+/// The same on texts, which are member `into`.
+request ask_about_texts(const question& from, std::string_view what, std::string_view into)
+{
+    const auto inputs = read_texts(from.typed, what);
+    return make_with_model(from, names_of(inputs), [&](json_writer& out) {
+        out.key(into).begin_array();
+        for (const text_input& each : inputs)
+            out.value(each.text);
+        out.end_array();
+    });
+}
+
+/// Whether the model that is typed is a base without an adapter, as far as can be told from here: a
+/// configured name may have one, and an adapter's directory is one.
+bool has_surely_no_adapter(const arguments& typed)
+{
+    const auto base = typed.text("model");
+    if (!base || typed.has("adapter") || typed.text("kind").value_or("hf") != "hf")
+        return false;
+    std::error_code ec;
+    const std::filesystem::path at = absolute_path(*base);
+    return std::filesystem::exists(at / "config.json", ec) &&
+           !std::filesystem::exists(at / "adapter_config.json", ec);
+}
+
 /// Within JSON a line break can only be space between two tokens. `called`: "PARAMS are".
 std::string on_one_line(std::string text, const std::string& called)
 {
@@ -65,28 +92,6 @@ std::string json_in(const std::string& file)
     }
     std::istream& from = file == "-" ? std::cin : opened;
     return on_one_line(std::string(std::istreambuf_iterator<char>(from), {}), "'" + file + "' is");
-}
-
-/// Prompt, completion, prompt, completion, …: from words, or from lines with a tab between the two.
-std::vector<std::string> read_pairs(const arguments& typed)
-{
-    auto texts = read_texts(typed, "prompt and completion");
-    if (typed.words() == std::vector<std::string>{"-"}) {
-        std::vector<std::string> halves;
-        for (const std::string& line : texts) {
-            const std::size_t tab = line.find('\t');
-            if (tab == std::string::npos)
-                throw usage_error(
-                    "a line of standard input must be PROMPT, a tab, COMPLETION; found '" + line +
-                    "'");
-            halves.insert(halves.end(), {line.substr(0, tab), line.substr(tab + 1)});
-        }
-        texts = std::move(halves);
-    }
-    if (texts.size() % 2 != 0)
-        throw usage_error("prompts and completions come in pairs, found " +
-                          std::to_string(texts.size()) + " texts");
-    return texts;
 }
 
 } // namespace
@@ -146,35 +151,26 @@ request ask_chat_template(const question& from)
     return make_with_model(from, {}, [](json_writer&) {});
 }
 
-request ask_next(const question& from)
-{
-    const auto prompts = read_texts(from.typed, "prompt");
-    return make_with_model(from, prompts,
-                           [&](json_writer& out) { out.key("prompts").array(prompts); });
-}
+request ask_next(const question& from) { return ask_about_texts(from, "prompt", "prompts"); }
 
 request ask_logprob(const question& from)
 {
     const auto texts = read_pairs(from.typed);
     std::vector<std::string> completions;
     for (std::size_t i = 1; i < texts.size(); i += 2)
-        completions.push_back(texts[i]);
+        completions.push_back(texts[i].called);
     return make_with_model(from, completions, [&](json_writer& out) {
         out.key("items").begin_array();
         for (std::size_t i = 0; i != texts.size(); i += 2)
             out.begin_object()
-                .member("prompt", texts[i])
-                .member("completion", texts[i + 1])
+                .member("prompt", texts[i].text)
+                .member("completion", texts[i + 1].text)
                 .end_object();
         out.end_array();
     });
 }
 
-request ask_perplexity(const question& from)
-{
-    const auto texts = read_texts(from.typed, "text");
-    return make_with_model(from, texts, [&](json_writer& out) { out.key("texts").array(texts); });
-}
+request ask_perplexity(const question& from) { return ask_about_texts(from, "text", "texts"); }
 
 request ask_generate(const question& from)
 {
@@ -190,6 +186,9 @@ request ask_kl(const question& from)
 {
     if (from.typed.has("js") && from.typed.has("kl"))
         throw usage_error("--js and --kl exclude each other");
+    if (has_surely_no_adapter(from.typed))
+        throw usage_error("there is no adapter, so both views are the base and nothing is to be "
+                          "compared: -a DIR names one");
     return ask_next(from);
 }
 

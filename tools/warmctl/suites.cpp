@@ -1,10 +1,13 @@
 #include "warmctl/suites.hpp"
 
+#include "warmctl/difference.hpp"
 #include "warmctl/format.hpp"
 
 #include "evaluation/packs.hpp"
 #include "report/report.hpp"
 #include "suite_file/load.hpp"
+
+#include <boost/json.hpp>
 
 #include <algorithm>
 #include <sstream>
@@ -93,14 +96,21 @@ void set_weights(json::value& suite, const std::string& typed)
     }
 }
 
-request ask_run(const question& from)
+} // namespace
+
+request ask_suite(const question& from, const std::string& file)
 {
-    const bool named = from.typed.has("model") || from.typed.has("adapter");
-    json::value suite = readable(files::load(only_word(from.typed, "SUITE"), !named));
+    const bool named = from.typed.has("model") || from.typed.has("adapter") ||
+                       from.typed.has("pointer") || from.typed.has("a");
+    json::value suite = readable(files::load(file, !named));
     if (const auto weights = from.typed.text("weights"))
         set_weights(suite, *weights);
     return run_of(from, suite);
 }
+
+namespace {
+
+request ask_run(const question& from) { return ask_suite(from, only_word(from.typed, "SUITE")); }
 
 /// The lines of a file as prompts of everything that `check` asks one.
 void set_prompts(json::array& entries, const std::string& file)
@@ -314,9 +324,19 @@ exit status: 0 the adapter passes, 1 it does not, 2 it could not be judged, 3 no
 
 } // namespace
 
+request on_adapter(const request& run, const arguments& typed, const std::string& adapter)
+{
+    json::object params = parse_json(run.params).value().as_object();
+    if (const auto base = typed.text("model"))
+        params["model"] = json::object{{"base", absolute_path(*base)}, {"adapter", adapter}};
+    else
+        params["model"] = adapter; // its file names the base
+    return {run.method, json_text(params), run.texts};
+}
+
 std::string typed_method(const question& from)
 {
-    return from.typed.has("dry-run") ? "suite.validate" : std::string(from.asked.method);
+    return from.typed.has("dry-run") ? "suite.validate" : "suite.run";
 }
 
 light light_of(const json::value& result)
@@ -354,6 +374,9 @@ bool passes_gate(const json::value& result, const arguments& typed)
             }));
 }
 
-std::vector<command> about_suites() { return {check_command(), run_command(), gate_command()}; }
+std::vector<command> about_suites()
+{
+    return {check_command(), run_command(), gate_command(), that_differs()};
+}
 
 } // namespace warmd::ctl

@@ -11,6 +11,11 @@ namespace warmd::ctl {
 
 std::vector<command> about_suites();
 
+/// A run of the suite in that file, as the options say.
+request ask_suite(const question& from, const std::string& file);
+/// The same run on that adapter, of the base that -m names, else of its own.
+request on_adapter(const request& run, const arguments& typed, const std::string& adapter);
+
 /// The method that is asked: a dry run only validates.
 std::string typed_method(const question& from);
 

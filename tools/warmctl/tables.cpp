@@ -178,6 +178,9 @@ std::string show_load(const answer& from)
                                                         : "now");
     lines.add("load took", show(loaded.at("load_seconds"), human_seconds));
     lines.add("size", show(loaded.at("bytes"), human_bytes));
+    if (const json::value* const warnings = loaded.as_object().if_contains("warnings"))
+        for (const json::value& each : warnings->as_array())
+            lines.add("warning", text(each));
     return lines.text();
 }
 

@@ -12,7 +12,7 @@ namespace {
 /// An adapter's tokenizer, which PEFT never reads: used where it fits the base.
 std::optional<tokenizer> own_words(const std::filesystem::path& directory,
                                    const model_config& config, const file_rules& rules,
-                                   const logger& say)
+                                   std::vector<std::string>& warnings)
 {
     const std::filesystem::path file = directory / "tokenizer.json";
     std::error_code ec;
@@ -21,7 +21,7 @@ std::optional<tokenizer> own_words(const std::filesystem::path& directory,
     auto words = read_tokenizer(file, config, rules);
     if (words)
         return std::move(*words);
-    say.warning(words.error().detail + ": the base's tokenizer is used instead");
+    warnings.push_back(words.error().detail + ": the base's tokenizer is used instead");
     return {};
 }
 
@@ -29,7 +29,7 @@ std::optional<tokenizer> own_words(const std::filesystem::path& directory,
 
 result<loaded_adapter> load_adapter(const model_spec& spec, const model_config& config,
                                     const weight_format& computes, compute_gate& gate,
-                                    const file_rules& rules, const logger& say)
+                                    const file_rules& rules, std::vector<std::string>& warnings)
 {
     const std::filesystem::path directory = *spec.adapter;
     const auto opened = adapter::open(directory, modules_of(config), rules);
@@ -39,15 +39,16 @@ result<loaded_adapter> load_adapter(const model_spec& spec, const model_config& 
         std::string parts;
         for (const std::string& each : odd)
             parts += (parts.empty() ? "" : ", ") + shortened(each);
-        say.warning(directory.native() + ": in the names of its tensors was passed over: " + parts);
+        warnings.push_back(directory.native() +
+                           ": in the names of its tensors was passed over: " + parts);
     }
     if (const auto& untouched = opened->untouched(); !untouched.empty())
-        say.warning(directory.native() + " has no tensors for " + std::to_string(untouched.size()) +
-                    " modules that it targets, " + untouched.front() +
-                    " first: they are as without it");
+        warnings.push_back(directory.native() + " has no tensors for " +
+                           std::to_string(untouched.size()) + " modules that it targets, " +
+                           untouched.front() + " first: they are as without it");
     model_config shown = config;
     shown.vocab_size = opened->vocabulary().value_or(config.vocab_size);
-    auto own = own_words(directory, shown, rules, say);
+    auto own = own_words(directory, shown, rules, warnings);
     const factor_source read = [&](const std::string& tensor, std::span<float> values) {
         return opened->read(tensor, values);
     };

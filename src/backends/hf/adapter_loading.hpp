@@ -6,16 +6,18 @@
 
 #include <warmd/error.hpp>
 #include <warmd/file_rules.hpp>
-#include <warmd/log.hpp>
 #include <warmd/model_spec.hpp>
+
+#include <string>
+#include <vector>
 
 namespace warmd::hf {
 
-/// Of `spec`, which has an adapter, on a base of that configuration. `say` is told what of it is
-/// not as it looks: names that were passed over, modules without tensors, a tokenizer that does not
-/// fit.
+/// Of `spec`, which has an adapter, on a base of that configuration. `warnings` gets what of it
+/// is not as it looks: names that were passed over, modules without tensors, a tokenizer that does
+/// not fit.
 result<loaded_adapter> load_adapter(const model_spec& spec, const model_config& config,
                                     const weight_format& computes, compute_gate& gate,
-                                    const file_rules& rules, const logger& say);
+                                    const file_rules& rules, std::vector<std::string>& warnings);
 
 } // namespace warmd::hf

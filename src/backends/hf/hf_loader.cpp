@@ -110,10 +110,10 @@ hf_models::hf_models(logger say, hf_options how)
     : say_(std::move(say)),
       kv_(std::make_shared<kv_budget>(how.max_kv_bytes, std::shared_ptr<std::atomic<std::uint64_t>>(
                                                             how.counted, &how.counted->kv_bytes))),
-      engine_{std::make_shared<engine>(
-                  sequence_runner::options{.steps = {.step_seconds = how.step_seconds},
-                                           .prefix_cache_bytes = how.prefix_cache_bytes,
-                                           .counted = how.counted}),
+      engine_{std::make_shared<engine>(sequence_runner::options{
+                  .steps = {.step_seconds = how.step_seconds, .lone_steps = 2},
+                  .prefix_cache_bytes = how.prefix_cache_bytes,
+                  .counted = how.counted}),
               std::make_shared<answer_store>(how.answer_cache_bytes, how.counted)}
 {
     const std::size_t threads = engine_.steps->gate().team().size(), cores = usable_cores();
@@ -244,7 +244,8 @@ result<std::shared_ptr<base_model>> hf_models::load_base(const model_spec& spec,
                                                          load_context& context)
 {
     if (const auto index = checkpoint::unused_index(spec.base))
-        say_.warning(index->native() + " is not read: there is a model.safetensors beside it");
+        context.warnings.push_back(index->native() +
+                                   " is not read: there is a model.safetensors beside it");
     auto loaded = load_base_model(spec.base, format_for(spec), engine_.steps->gate(), kv_, context);
     if (!loaded)
         return loaded;
@@ -283,9 +284,11 @@ result<std::unique_ptr<backend>> hf_models::read(const resolved_model& model, lo
         return config.error();
     auto adapter =
         load_adapter(spec, *config, format_for(spec), engine_.steps->gate(), context.rules,
-                     say_); // before the base, which takes longer
+                     context.warnings); // before the base, which takes longer
     if (!adapter)
         return adapter.error();
+    if (auto other = named_otherwise(*spec.adapter, spec.base, context.rules))
+        context.warnings.push_back(std::move(*other));
     auto base = base_of(model, context);
     if (!base)
         return base.error();

@@ -1,8 +1,9 @@
 #include "hf/model_location.hpp"
 
-#include "hf/files/hub_cache.hpp"
+#include "hf/files/instead.hpp"
 #include "hf/files/json_place.hpp"
 #include "model/barred.hpp"
+#include "model/hub_cache.hpp"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -29,14 +30,15 @@ bool is_there(const path& file)
 
 /// The directory that is meant by `written`, at the absolute path `at`; `member`: of the spec.
 result<std::string> directory_of(const char* member, const std::string& written,
-                                 const std::string& at)
+                                 const std::string& at, const file_rules& rules)
 {
     std::string real = real_path(at);
     if (auto why = barred(real))
         return *why;
     if (!is_directory(real))
         return failure{errc::not_found,
-                       "model." + std::string(member) + " '" + written + "' is no directory"};
+                       "model." + std::string(member) + " '" + written +
+                           "' is no directory: " + what_is_no_directory(real, rules)};
     return real;
 }
 
@@ -55,7 +57,7 @@ std::optional<failure> find_base(model_location& made, const std::string& writte
                                snapshot->chosen_by.end());
     }
     made.depends_on.emplace_back(at);
-    auto directory = directory_of("base", written, at);
+    auto directory = directory_of("base", written, at, rules);
     if (!directory)
         return directory.error();
     made.base = std::move(*directory);
@@ -139,7 +141,40 @@ std::optional<failure> follow_adapter(model_location& made, const file_rules& ru
     return may_lead_to(made.base, rules) ? std::nullopt : std::optional(forbidden());
 }
 
+/// The last part of a path or an id, without what is put behind it when it is quantized.
+std::string last_part(const std::string& of)
+{
+    std::string part = path(of).lexically_normal().filename().native();
+    if (part.empty())
+        part = path(of).lexically_normal().parent_path().filename().native();
+    for (const std::string_view end : {"-bnb-4bit", "-unsloth"})
+        if (part.ends_with(end))
+            part.resize(part.size() - end.size());
+    return part;
+}
+
+/// Whether `base`, a directory, may be what an adapter of `directory` names as `written`.
+bool is_named(const path& directory, const std::string& written, const std::string& base)
+{
+    const std::string meant = from_directory(directory, written);
+    if (meant.starts_with('/') && real_path(meant) == base)
+        return true;
+    const std::string name = last_part(written);
+    return last_part(base) == name || base.find("--" + name + "/snapshots/") != base.npos;
+}
+
 } // namespace
+
+std::optional<std::string> named_otherwise(const std::string& adapter, const std::string& base,
+                                           const file_rules& rules)
+{
+    const path file = path(adapter) / "adapter_config.json";
+    const auto named = is_there(file) ? base_named_in(file, rules) : failure{errc::not_found, ""};
+    if (!named || is_named(adapter, named->written, base))
+        return {};
+    return file.native() + " names '" + shortened(named->written) +
+           "' as its base; it is used on " + base;
+}
 
 result<model_location> locate(const model_spec& asked, const file_rules& rules)
 {
@@ -148,7 +183,7 @@ result<model_location> locate(const model_spec& asked, const file_rules& rules)
         return *why;
     if (asked.adapter) {
         made.depends_on.emplace_back(*asked.adapter);
-        auto directory = directory_of("adapter", *asked.adapter, *asked.adapter);
+        auto directory = directory_of("adapter", *asked.adapter, *asked.adapter, rules);
         if (!directory)
             return directory.error();
         made.adapter = std::move(*directory);

@@ -28,4 +28,10 @@ struct model_location {
 /// names no base.
 result<model_location> locate(const model_spec& asked, const file_rules& rules);
 
+/// In words, that the adapter's file names another base than the one it is used on, as far as names
+/// tell: a copy's directory called as the original is the same. Nothing: it names this one, or
+/// none.
+std::optional<std::string> named_otherwise(const std::string& adapter, const std::string& base,
+                                           const file_rules& rules);
+
 } // namespace warmd::hf

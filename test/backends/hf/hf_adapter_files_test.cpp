@@ -30,11 +30,7 @@ struct loaded {
     result<std::unique_ptr<backend>> model;
 
     explicit loaded(const std::filesystem::path& adapter, const std::string& base = "model")
-        : model(load_with(hf_loader(logger(log_level::warning,
-                                           [this](log_level, std::string_view text) {
-                                               said.emplace_back(text);
-                                           })),
-                          spec_of(family / base, adapter)))
+        : model(load_with(hf_loader(), spec_of(family / base, adapter), &said))
     {
     }
     loaded(const loaded&) = delete;

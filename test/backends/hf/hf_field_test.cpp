@@ -70,9 +70,7 @@ BOOST_AUTO_TEST_CASE(a_single_file_counts_before_an_old_index_beside_it_and_that
     const copied_model updated("mistral-mini");
     test::write_file(updated.directory / "model.safetensors.index.json", old_index);
     std::vector<std::string> said;
-    const logger say(log_level::warning,
-                     [&](log_level, std::string_view text) { said.emplace_back(text); });
-    BOOST_REQUIRE(load_with(hf_loader(say), spec_of(updated.directory)).has_value());
+    BOOST_REQUIRE(load_with(hf_loader(), spec_of(updated.directory), &said).has_value());
     BOOST_REQUIRE(said.size() == 1u);
     BOOST_TEST(said[0].find("model.safetensors.index.json is not read") != std::string::npos);
     BOOST_TEST((updated.logprobs() == logprobs_of("mistral-mini")));

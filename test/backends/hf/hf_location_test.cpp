@@ -119,6 +119,24 @@ BOOST_FIXTURE_TEST_CASE(an_adapter_whose_base_cannot_be_found_says_what_it_names
     refusal(locate("[]"), errc::load_failed, "");
 }
 
+BOOST_FIXTURE_TEST_CASE(an_adapter_on_another_base_than_it_names_is_told_by_both_names, place)
+{
+    const auto told = [&](const std::string& names, const fs::path& base) {
+        test::write_file(adapter / "adapter_config.json",
+                         R"({"base_model_name_or_path":")" + names + "\"}");
+        return named_otherwise(adapter, base, {}).value_or("");
+    };
+    BOOST_TEST(told("../model", model) == "");
+    BOOST_TEST(told(model, model) == "");
+    BOOST_TEST(told("org/name", repository / "snapshots/1111") == "");
+    BOOST_TEST(told("org/model-bnb-4bit", model) == ""); // the same, quantized for training
+    const std::string other = told("org/name", model);
+    BOOST_TEST(other.find("names 'org/name'") != std::string::npos);
+    BOOST_TEST(other.ends_with("it is used on " + model.native()));
+    fs::remove(adapter / "adapter_config.json");
+    BOOST_TEST(!named_otherwise(adapter, model, {}).has_value());
+}
+
 BOOST_FIXTURE_TEST_CASE(a_base_that_no_file_may_lead_to_is_refused_whether_or_not_it_is_there,
                         place)
 {

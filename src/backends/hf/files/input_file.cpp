@@ -1,5 +1,7 @@
 #include "hf/files/input_file.hpp"
 
+#include "hf/files/instead.hpp"
+
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -26,8 +28,11 @@ result<input_file> input_file::open(const std::filesystem::path& path, const fil
 {
     // O_NONBLOCK: opening a FIFO must not wait for a writer.
     const int handle = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (handle < 0)
-        return unreadable(path, system_reason());
+    if (handle < 0) {
+        const int why = errno;
+        return unreadable(path, std::generic_category().message(why) +
+                                    (why == ENOENT ? hint_about_missing(path, rules) : ""));
+    }
     input_file opened(path, handle, 0);
     struct stat facts {};
     if (::fstat(handle, &facts) != 0)
@@ -37,6 +42,9 @@ result<input_file> input_file::open(const std::filesystem::path& path, const fil
     if (!S_ISREG(facts.st_mode))
         return unreadable(path, "not a regular file");
     opened.size_ = static_cast<std::uint64_t>(facts.st_size);
+    if (opened.is_lfs_pointer())
+        return unreadable(path, "it is git-lfs's note of a file, not the file, which was not "
+                                "downloaded: 'git lfs pull' in its directory gets it");
     return opened;
 }
 
@@ -57,6 +65,15 @@ input_file::~input_file()
 {
     if (handle_ >= 0)
         ::close(handle_);
+}
+
+bool input_file::is_lfs_pointer() const
+{
+    constexpr std::uint64_t longest = 1024; // git-lfs, docs/spec.md
+    if (size_ < lfs_pointer.size() || size_ >= longest)
+        return false;
+    std::string start(lfs_pointer.size(), '\0');
+    return read(0, std::as_writable_bytes(std::span(start))) && start == lfs_pointer;
 }
 
 result<void> input_file::read(std::uint64_t offset, std::span<std::byte> to) const

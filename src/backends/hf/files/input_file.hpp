@@ -33,6 +33,7 @@ private:
         : path_(std::move(path)), handle_(handle), size_(size)
     {
     }
+    bool is_lfs_pointer() const;
 
     std::filesystem::path path_;
     int handle_ = -1;

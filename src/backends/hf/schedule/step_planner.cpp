@@ -11,13 +11,13 @@ std::size_t step_planner::waiting_tokens(sequence_id of) const
     return found == sequences_.end() || found->second.grows ? 0 : found->second.left;
 }
 
-std::size_t step_planner::rows(base_id base) const
+std::size_t step_planner::rows_in(base_id base, double seconds) const
 {
     const auto measured = rates_.find(base);
     if (measured == rates_.end())
         return limits_.least_rows;
     const auto fit = static_cast<std::size_t>(
-        std::min(measured->second * limits_.step_seconds, static_cast<double>(limits_.most_rows)));
+        std::min(measured->second * seconds, static_cast<double>(limits_.most_rows)));
     const std::size_t even = limits_.even_rows, nearest = (fit + even / 2) / even * even;
     return std::clamp(nearest, limits_.least_rows, limits_.most_rows / even * even);
 }

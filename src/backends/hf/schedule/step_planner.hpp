@@ -37,6 +37,10 @@ namespace warmd::hf {
 /// and owes nothing) leads the next step, or shares it if it is of the same base as the one that
 /// leads; before it come other newcomers, the tenth step and batch's.
 ///
+/// A lone client, beside whom nobody had anything to do for a hundred steps, has its prompts in
+/// steps of `lone_steps` times the length, which are computed faster: the first to come meets one
+/// of these, and then all have the ordinary length again.
+///
 /// Memory. The first sequence for which there is no room is waited for: no other of its priority
 /// begins before it, so that the large are served too; nor one of batch, if it is interactive.
 /// Nothing stands behind a batch sequence but batch: it has room when interactive ones leave some.
@@ -50,6 +54,7 @@ public:
 
     struct limits {
         double step_seconds = 0.05; ///< what a step should take
+        double lone_steps = 1;      ///< of those, what a step of a lone client's prompts may take
         std::size_t least_rows = 32, most_rows = 512;
         std::size_t even_rows = 1; ///< that all cores have the same of: longer steps have a
                                    ///< multiple of it; at most most_rows
@@ -106,7 +111,7 @@ public:
     /// Tokens of this sequence's prompt that are in no step yet. 0 if there is no such sequence.
     std::size_t waiting_tokens(sequence_id of) const;
     /// Of a step of this base, at most: about what it does in `step_seconds` at the rate measured.
-    std::size_t rows(base_id base) const;
+    std::size_t rows(base_id base) const { return rows_in(base, limits_.step_seconds); }
     /// Those that have something to do, and those that are remembered for what they were charged.
     std::size_t known_clients() const;
 
@@ -190,6 +195,8 @@ private:
     account& account_of(clientele& all, client_id client);
     void retire(clientele& all, account& whose);
     double row_seconds(base_id base) const;
+    std::size_t rows_in(base_id base, double seconds) const;
+    bool is_lone();
 
     line* leader(clientele& among, const begin& ask);
     sequence* candidate(line& of) const;
@@ -210,9 +217,10 @@ private:
     std::map<base_id, double> rates_; // rows per second
     std::uint64_t turns_ = 0;
     std::uint64_t steps_ = 0;
-    std::size_t passed_ = 0; // steps since batch had one, while it had something to feed
-    std::size_t used_ = 0;   // rows of the step under way
-    base_id under_way_ = 0;  // its base
+    std::uint64_t company_ = 0; // until that step nobody counts as lone
+    std::size_t passed_ = 0;    // steps since batch had one, while it had something to feed
+    std::size_t used_ = 0;      // rows of the step under way
+    base_id under_way_ = 0;     // its base
 };
 
 } // namespace warmd::hf

@@ -17,6 +17,7 @@ constexpr std::uint64_t oldest_every = 10; // steps of a priority
 constexpr std::size_t most_later = 32;     // in a line, that one step asks about
 constexpr double most_debt = 100;          // steps
 constexpr std::uint64_t memory = 1000;     // steps that an idle client is remembered for
+constexpr std::uint64_t company = 100;     // steps after which who is alone counts as lone
 constexpr double before_all = -std::numeric_limits<double>::infinity();
 
 } // namespace
@@ -26,11 +27,31 @@ std::optional<step_planner::step> step_planner::next(const begin& ask)
     call_priority first = call_priority::interactive, second = call_priority::batch;
     if (passed_ + 1 >= batch_every)
         std::swap(first, second);
+    const double seconds = limits_.step_seconds * (is_lone() ? limits_.lone_steps : 1);
     for (const call_priority each : {first, second})
         if (line* leads = leader(clients(each), ask))
-            return make(
-                each, {leads, ask, rows(leads->base), row_seconds(leads->base), {leads->base, {}}});
+            return make(each, {leads,
+                               ask,
+                               rows_in(leads->base, seconds),
+                               row_seconds(leads->base),
+                               {leads->base, {}}});
     return {};
+}
+
+// Whether one client has all there is to do, and has had for a while. Not while it generates:
+// somebody reads the tokens as they come.
+bool step_planner::is_lone()
+{
+    std::size_t busy = 0, generations = 0;
+    for (const clientele& each : clients_)
+        for (const auto& [client, whose] : each.active) {
+            ++busy;
+            for (const auto& [base, in] : whose.lines)
+                generations += in.growing.size();
+        }
+    if (busy > 1)
+        company_ = steps_ + company;
+    return busy == 1 && generations == 0 && steps_ >= company_;
 }
 
 // Who of those that can go has the least counter, or has waited longest.

@@ -29,6 +29,25 @@ BOOST_AUTO_TEST_CASE(two_clients_share_each_step)
     BOOST_TEST(desk.fed[2] == 80);
 }
 
+BOOST_AUTO_TEST_CASE(a_lone_client_has_longer_steps_until_somebody_comes)
+{
+    planner_desk desk({.lone_steps = 2});
+    desk.arrive({.id = 1, .client = 1, .tokens = 100000});
+    desk.step(); // at the rate of 32 rows in a step's time
+    BOOST_TEST(desk.step() == "0: 1x64");
+    desk.arrive({.id = 2, .client = 2, .tokens = 10});
+    BOOST_TEST(desk.step() == "0: 2x10 1x22");
+    desk.leave(2);
+    for (int i = 0; i != 99; ++i)
+        BOOST_TEST(planner_desk::rows_of(desk.step()) == 32);
+    BOOST_TEST(desk.step() == "0: 1x64"); // has been alone for a while
+    desk.leave(1);
+    desk.generate({.id = 3, .client = 1, .tokens = 1});
+    BOOST_TEST(desk.step() == "0: 3x1");
+    desk.arrive({.id = 4, .client = 1, .tokens = 1000});
+    BOOST_TEST(planner_desk::rows_of(desk.step()) == 32); // somebody reads those tokens
+}
+
 BOOST_AUTO_TEST_CASE(many_requests_get_no_more_than_one)
 {
     planner_desk desk;

@@ -16,7 +16,9 @@ struct planner_desk {
     using planner_type = hf::step_planner;
     using kind = planner_type::beginning::kind;
 
-    planner_type planner{{}};
+    explicit planner_desk(planner_type::limits how = {}) : planner(how) {}
+
+    planner_type planner;
     /// What a step of so many rows takes: as long as it should, of 32.
     std::function<double(std::size_t)> seconds = [](std::size_t rows) {
         return 0.05 / 32 * static_cast<double>(rows);

@@ -1,13 +1,15 @@
-#include "hf/files/hub_cache.hpp"
-
-#include "hf/files/input_file.hpp"
+#include "model/hub_cache.hpp"
 
 #include <warmd/json.hpp>
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 
-namespace warmd::hf {
+namespace warmd {
 
 namespace {
 
@@ -53,6 +55,19 @@ path with_home(const std::string& text, const environment& of)
     return at_home ? path(of("HOME") + text.substr(1)) : path(text);
 }
 
+/// What a reference says: a commit. Empty if `rules` do not let it be read.
+std::string commit_in(const path& reference, const file_rules& rules)
+{
+    // O_NONBLOCK: opening a FIFO must not wait for a writer.
+    const int handle = ::open(reference.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (handle < 0)
+        return {};
+    std::array<char, 1024> text{};
+    const ::ssize_t got = rules.admit(handle) ? ::read(handle, text.data(), text.size()) : -1;
+    ::close(handle);
+    return got < 0 ? "" : trimmed(std::string(text.data(), static_cast<std::size_t>(got)));
+}
+
 std::vector<path> snapshots_in(const path& repository)
 {
     std::vector<path> all;
@@ -80,11 +95,9 @@ result<hub_snapshot> find_in(const path& repository, const std::string& revision
     const path reference = repository / "refs" / revision;
     std::error_code ec;
     if (std::filesystem::exists(reference, ec)) {
-        const auto commit = read_text(reference, 1024, rules);
-        if (!commit)
-            return missing(commit.error().detail);
-        const path snapshot = repository / "snapshots" / trimmed(*commit);
-        if (!is_name(trimmed(*commit)) || !is_folder(snapshot))
+        const std::string commit = commit_in(reference, rules);
+        const path snapshot = repository / "snapshots" / commit;
+        if (!is_name(commit) || !is_folder(snapshot))
             return missing(reference.native() + " names no snapshot that is there");
         return hub_snapshot{snapshot, {reference}};
     }
@@ -140,4 +153,4 @@ result<hub_snapshot> find_in_hub_cache(const std::filesystem::path& cache, const
     return found;
 }
 
-} // namespace warmd::hf
+} // namespace warmd

@@ -1,6 +1,6 @@
 // Where models that were downloaded before are found.
 
-#include "hf/files/hub_cache.hpp"
+#include "model/hub_cache.hpp"
 
 #include "support/scratch.hpp"
 
@@ -9,7 +9,6 @@
 #include <map>
 
 using namespace warmd;
-using namespace warmd::hf;
 
 namespace {
 

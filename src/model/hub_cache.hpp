@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-namespace warmd::hf {
+namespace warmd {
 
 /// The value of an environment variable, "" if it is not set.
 using environment = std::function<std::string(const char* name)>;
@@ -33,4 +33,4 @@ result<hub_snapshot> find_in_hub_cache(const std::filesystem::path& cache, const
                                        const std::string& revision = "main",
                                        const file_rules& rules = {});
 
-} // namespace warmd::hf
+} // namespace warmd
