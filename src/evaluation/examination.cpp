@@ -35,7 +35,7 @@ void judge_by_chance(judgement& of, double p_adjusted, double alpha)
     of.found = verdict::fail;
     of.score = std::min(of.score.value_or(0), 0.3 * (1 - p_adjusted) / (1 - alpha));
     of.evidence["chance"] = true;
-    of.message = "no more than chance: p is " + std::to_string(p_adjusted);
+    of.message = "no more than chance: p is " + number_text(p_adjusted);
 }
 
 bool has_weight(const probe_result& each, mode judged_by)

@@ -161,7 +161,7 @@ std::optional<double> sway_nulls::compare(judgement& of, const entry& own) const
     const bool is_far = *z >= own.assert_z_gte;
     if (!is_far)
         of.message =
-            "z is " + std::to_string(*z) + "; assert_z_gte is " + std::to_string(own.assert_z_gte);
+            "z is " + number_text(*z) + "; assert_z_gte is " + number_text(own.assert_z_gte);
     if (kind == spec::tool_use_fidelity::kind) { // its thresholds judge as well
         of.found = passes(of.found == verdict::pass && is_far);
         of.score = 0.7 * of.score.value_or(0) + 0.3 * sigmoid(*z / 3);
