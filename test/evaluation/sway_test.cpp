@@ -94,6 +94,19 @@ BOOST_AUTO_TEST_CASE(draws_go_by_ranks_and_the_adapters_own_rank_counts)
     BOOST_TEST(probe_in(one, "moves").at("evidence").at("z_by_rank").as_object().size() == 3u);
 }
 
+BOOST_AUTO_TEST_CASE(more_draws_than_are_measured_at_once_are_the_same_draws)
+{
+    const auto samples = [](const std::string& ranks) {
+        const json::object report =
+            run(suite_of(with_nulls(R"("runs": 10, "rank_multipliers": )" + ranks, moves)));
+        return null_evidence(report).at("per_kind_raw_samples").at("delta_kl");
+    };
+    const json::value all = samples("[1, 2, 3, 4, 5]"), last = samples("[5]");
+    BOOST_TEST(all.as_object().size() == 5u);
+    BOOST_TEST(all.at("rank_5.00") == last.at("rank_5.00"));
+    BOOST_TEST(last.at("rank_5.00").as_array().size() == 10u);
+}
+
 BOOST_AUTO_TEST_CASE(kinds_that_nothing_is_known_of_are_named_with_the_reason)
 {
     const json::object report =
