@@ -245,7 +245,7 @@ struct chat_template_description {
 /// The tokens that the model's tokenizer has a name for, and its chat template as it stands.
 struct describe_tokenizer {};
 struct tokenizer_description {
-    std::optional<std::string> eos, bos, pad; ///< their texts; nothing: its files name none
+    std::optional<std::string> eos, bos, pad, unk; ///< their texts; nothing: its files name none
     std::optional<std::string> chat_template; ///< a conversation's without tools, if there is one
 };
 

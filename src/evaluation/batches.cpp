@@ -1,6 +1,7 @@
 #include "evaluation/batches.hpp"
 
-#include <algorithm>
+#include <map>
+#include <tuple>
 
 namespace warmd::evaluation {
 
@@ -10,10 +11,15 @@ constexpr std::size_t most_together = 64;
 
 using kind = question::kind;
 
-bool go_together(const question& a, const question& b)
+/// An operation has several inputs of them.
+bool goes_with_others(const question& of) { return of.needs_model() && of.what != kind::writing; }
+
+/// The same of questions that go together.
+auto group_of(const question& of)
 {
-    const bool alone = a.what == kind::tokens || a.what == kind::writing;
-    return !alone && a.what == b.what && a.through == b.through && a.size == b.size;
+    const view& by = of.through;
+    return std::tuple(of.what, of.size, by.what, by.scale, by.seed, by.init_scale, by.rank_scale,
+                      by.match);
 }
 
 operation operation_of(const std::vector<question>& asked)
@@ -39,6 +45,8 @@ operation operation_of(const std::vector<question>& asked)
     case kind::text_scores:
         return rolling_logprob{
             .through = first.through, .texts = std::move(inputs), .on_error = failure_scope::item};
+    case kind::text: return detokenize{first.ids};
+    case kind::tokenizer: return describe_tokenizer{};
     case kind::writing: break;
     }
     return generate{.through = first.through, .prompt = first.ids, .max_new_tokens = first.size};
@@ -61,6 +69,10 @@ result<answer> answer_at(std::size_t place, outcome& of)
         return as_answer(std::move(scores->results[place]));
     if (auto* const ids = std::get_if<tokens>(&of))
         return answer(std::move(*ids));
+    if (auto* const text = std::get_if<plain_text>(&of))
+        return answer(std::move(*text));
+    if (auto* const names = std::get_if<tokenizer_description>(&of))
+        return answer(std::move(*names));
     return answer(std::move(std::get<generation_result>(of)));
 }
 
@@ -77,14 +89,14 @@ std::size_t batch::tokens() const
 std::vector<batch> batches_of(std::vector<question> open)
 {
     std::vector<batch> made;
+    std::map<decltype(group_of(open.front())), std::size_t> last; // place in `made`, by group
     for (question& each : open) {
-        const auto to = std::ranges::find_if(made, [&](const batch& so_far) {
-            return so_far.asked.size() < most_together && go_together(so_far.asked.front(), each);
-        });
-        if (to == made.end())
-            made.emplace_back().asked.push_back(std::move(each));
-        else
-            to->asked.push_back(std::move(each));
+        const auto [to, is_new] = last.try_emplace(group_of(each), made.size());
+        if (is_new || !goes_with_others(each) || made[to->second].asked.size() == most_together) {
+            to->second = made.size();
+            made.emplace_back();
+        }
+        made[to->second].asked.push_back(std::move(each));
     }
     for (batch& each : made)
         each.what = operation_of(each.asked);

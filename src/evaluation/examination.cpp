@@ -35,21 +35,20 @@ void judge_by_chance(judgement& of, double p_adjusted, double alpha)
     of.found = verdict::fail;
     of.score = std::min(of.score.value_or(0), 0.3 * (1 - p_adjusted) / (1 - alpha));
     of.evidence["chance"] = true;
-    of.message = "no more than chance: p is " + std::to_string(p_adjusted);
+    of.message = "no more than chance: p is " + number_text(p_adjusted);
 }
 
-bool has_weight(const probe_result& each)
+bool has_weight(const probe_result& each, mode judged_by)
 {
-    return each.of->enabled && !std::holds_alternative<spec::unsupported>(each.of->what) &&
-           !std::holds_alternative<spec::null_adapter>(each.of->what);
+    const bool is_null = std::holds_alternative<spec::null_adapter>(each.of->what);
+    return each.found.found != verdict::skip && (judged_by == mode::sway || !is_null);
 }
 
 } // namespace
 
 examination::examination(suite of, std::size_t context)
-    : of_(std::move(of)), nulls_(null_adapter_of(of_)),
-      draws_(of_.judged_by == mode::standard ? draws_of(of_) : 0), ask_(context),
-      results_(of_.entries.size()), judged_(of_.entries.size())
+    : of_(std::move(of)), nulls_(null_adapter_of(of_)), draws_(draws_of(of_)), published_(of_),
+      ask_(context), results_(of_.entries.size()), judged_(of_.entries.size())
 {
     for (std::size_t i = 0; i != results_.size(); ++i) {
         results_[i].of = &of_.entries[i];
@@ -66,7 +65,7 @@ std::vector<question> examination::next()
         if (stage_ == stage::probes)
             judge_open();
         const unsigned last = std::min(measured_ + draws_at_once, draws_);
-        const bool known = stage_ == stage::nulls && measure_nulls(measured_, last);
+        const bool known = stage_ == stage::nulls && measure_next_nulls(last);
         std::vector<question> open = ask_.take_open();
         for (const question& each : open)
             asked_tokens_ += each.tokens();
@@ -151,14 +150,25 @@ bool examination::measure_nulls(unsigned first, unsigned last)
     return !open;
 }
 
+/// By the mode's rule.
+bool examination::measure_next_nulls(unsigned last)
+{
+    if (of_.judged_by == mode::standard)
+        return measure_nulls(measured_, last);
+    const bool known = published_.measure(ask_, measured_, last);
+    if (nulls_)
+        results_.front().tokens = published_.tokens();
+    return known;
+}
+
 /// What null adapters after those under way will be asked: as much as those before, each.
 std::size_t examination::tokens_to_come() const
 {
     if (stage_ != stage::nulls || draws_ <= draws_at_once || measured_ + draws_at_once >= draws_)
         return 0;
-    std::size_t so_far = 0;
+    std::size_t so_far = published_.tokens();
     for (const probe_result& each : results_)
-        so_far += is_calibrated(each) ? each.tokens : 0;
+        so_far += of_.judged_by == mode::standard && is_calibrated(each) ? each.tokens : 0;
     return so_far / (measured_ + draws_at_once + 2) * (draws_ - measured_ - draws_at_once);
 }
 
@@ -170,6 +180,7 @@ void examination::compare()
     for (probe_result& each : results_) {
         if (nulls_ && is_calibrated(each) && !each.nulls.empty()) {
             each.compared = compare_with_nulls(*each.found.raw, each.nulls);
+            each.z = each.compared->z;
             each.found.p = each.compared->p;
         }
         if (each.found.p) {
@@ -185,19 +196,33 @@ void examination::compare()
     }
 }
 
+void examination::compare_as_published()
+{
+    for (probe_result& each : results_)
+        each.z = published_.compare(each.found, *each.of);
+}
+
+judgement examination::found_of_nulls(std::size_t calibrated) const
+{
+    return of_.judged_by == mode::sway ? published_.found()
+                                       : of_null_adapter(*nulls_, draws_, calibrated);
+}
+
 void examination::finish()
 {
     stage_ = stage::done;
-    compare();
+    if (of_.judged_by == mode::sway)
+        compare_as_published();
+    else
+        compare();
     std::vector<scored_result> scored;
     std::size_t calibrated = 0;
     for (const probe_result& each : results_)
         calibrated += each.p_adjusted.has_value();
     for (probe_result& each : results_) {
-        const auto* const nulls = std::get_if<spec::null_adapter>(&each.of->what);
-        if (nulls && each.of->enabled)
-            each.found = of_null_adapter(*nulls, draws_, calibrated);
-        if (has_weight(each))
+        if (nulls_ && std::holds_alternative<spec::null_adapter>(each.of->what))
+            each.found = found_of_nulls(calibrated);
+        if (has_weight(each, of_.judged_by))
             each.found.evidence["weight"] = each.of->weight;
         scored.push_back(
             {kind_of(each.of->what), each.found.found, each.found.score, each.of->weight});

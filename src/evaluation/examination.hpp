@@ -6,6 +6,7 @@
 #include "evaluation/interview.hpp"
 #include "evaluation/probes/probes.hpp"
 #include "evaluation/suite.hpp"
+#include "evaluation/sway_nulls.hpp"
 
 #include <cstddef>
 #include <optional>
@@ -20,6 +21,7 @@ struct probe_result {
     judgement found;
     std::vector<double> nulls; ///< raw of each null adapter; of adapter_ablation, its effect
     std::optional<comparison> compared; ///< with these
+    std::optional<double> z;            ///< against null adapters, as the mode has it
     std::optional<double> p_adjusted;
     std::optional<double> credited;
     std::size_t tokens = 0; ///< that it was the first to ask for
@@ -56,13 +58,17 @@ private:
     view null_view(unsigned draw) const;
     void judge_open();
     bool measure_nulls(unsigned first, unsigned last);
+    bool measure_next_nulls(unsigned last);
     void compare();
+    void compare_as_published();
+    judgement found_of_nulls(std::size_t calibrated) const;
     void finish();
     std::size_t tokens_to_come() const;
 
     const suite of_;
     const spec::null_adapter* const nulls_;
     const unsigned draws_;
+    sway_nulls published_; ///< of sway's mode
     interview ask_;
     std::vector<probe_result> results_;
     std::vector<bool> judged_;

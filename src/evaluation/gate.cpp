@@ -2,21 +2,11 @@
 
 #include "base/text.hpp"
 
-#include <warmd/json_writer.hpp>
-
 #include <algorithm>
-#include <cmath>
 
 namespace warmd::evaluation {
 
 namespace {
-
-std::string number_text(double number)
-{
-    std::string text;
-    json_writer(text).value(std::round(number * 1e4) / 1e4);
-    return text;
-}
 
 std::string failure_text(const probe_result& of)
 {

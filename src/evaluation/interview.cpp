@@ -50,9 +50,14 @@ const T nothing{}; // in place of an answer that is not there
 
 } // namespace
 
+bool question::needs_model() const
+{
+    return what != kind::tokens && what != kind::text && what != kind::tokenizer;
+}
+
 std::size_t question::tokens() const
 {
-    return ids.size() + more.size() + (what == kind::writing ? size : 0);
+    return needs_model() ? ids.size() + more.size() + (what == kind::writing ? size : 0) : 0;
 }
 
 const token_ids& interview::ids_of(const std::string& text, bool special)
@@ -68,6 +73,26 @@ const token_ids* interview::ids_if_known(const std::string& text)
     const bool known = !open_since_;
     open_since_ = open_since_ || was_open;
     return known ? &found : nullptr;
+}
+
+std::optional<std::string> interview::padding_token()
+{
+    const auto& named = need<tokenizer_description>({.what = question::kind::tokenizer});
+    return named.pad ? named.pad : named.unk ? named.unk : named.eos;
+}
+
+std::string interview::padding(std::size_t length)
+{
+    std::string repeated; // more than enough, should some of them become one
+    if (const auto token = padding_token())
+        for (std::size_t i = 0; i != 2 * length + 4; ++i)
+            repeated += *token;
+    const token_ids* const all = repeated.empty() ? nullptr : ids_if_known(repeated);
+    if (!all)
+        return {};
+    token_ids some = *all;
+    some.resize(std::min(length, some.size()));
+    return need<plain_text>({.what = question::kind::text, .ids = std::move(some)}).text;
 }
 
 const top_slice& interview::after(const view& through, const model_input& what, std::size_t top_k)
@@ -184,7 +209,7 @@ const result<answer>* interview::look(question what)
     std::string key = key_of(what);
     const answers& in = what.through.what == view::mode::null ? of_nulls_ : kept_;
     if (const auto found = in.find(key); found != in.end()) {
-        shared_ += what.what != question::kind::tokens;
+        shared_ += what.needs_model();
         return &found->second;
     }
     open_since_ = true;

@@ -28,6 +28,8 @@ struct question {
         completion,  ///< logprobs of `more` after `ids`
         text_scores, ///< logprobs of `ids`
         writing,     ///< what follows `ids`, greedily: at most `size` tokens
+        text,        ///< of `ids`, with special tokens
+        tokenizer,   ///< its special tokens
     };
     kind what = kind::tokens;
     view through = {.what = view::mode::base};
@@ -36,11 +38,14 @@ struct question {
     token_ids ids = {}, more = {};
     std::size_t size = 0;
 
+    /// Else its tokenizer answers.
+    bool needs_model() const;
     /// Of the model's input, those that it writes included.
     std::size_t tokens() const;
 };
-/// Of tokens, of slice, of completion and text_scores, of writing.
-using answer = std::variant<tokens, top_slice, scored_text, generation_result>;
+/// Of tokens, of slice, of completion and text_scores, of writing, of text, of tokenizer.
+using answer = std::variant<tokens, top_slice, scored_text, generation_result, plain_text,
+                            tokenizer_description>;
 
 class interview {
 public:
@@ -49,6 +54,11 @@ public:
 
     // -- what probes ask -----------------------------------------------------------------------
     const token_ids& ids_of(const std::string& text, bool special = true);
+    /// The token that means nothing: of padding, else the unknown one, else the text's end.
+    /// Nothing: the tokenizer has none of these.
+    std::optional<std::string> padding_token();
+    /// So many of it, as text.
+    std::string padding(std::size_t length);
     const top_slice& after(const view& through, const model_input& what, std::size_t top_k);
     /// nats; `from` and `to` as in divergence().
     double divergence(divergence_kind kind, const view& from, const view& to,

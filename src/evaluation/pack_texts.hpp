@@ -5,6 +5,7 @@
 
 namespace warmd::evaluation::pack_texts {
 
+extern const std::string_view calibration;
 extern const std::string_view check_suite;
 extern const std::string_view knowledge;
 extern const std::string_view prose;

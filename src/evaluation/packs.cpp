@@ -38,6 +38,38 @@ synonym_table read_synonyms()
     return made;
 }
 
+/// As published, but for leakage's perturbations: they have no part in what is compared.
+json::array calibration_form(const json::value& pack)
+{
+    const json::value& prompts = pack.at("prompts");
+    return {{{"kind", "delta_kl"}, {"prompts", prompts}},
+            {{"kind", "style_fingerprint"},
+             {"prompts", prompts},
+             {"max_new_tokens", 64},
+             {"doc_reference", pack.at("document")}},
+            {{"kind", "calibration_drift"}, {"items_limit", 10}},
+            {{"kind", "external_perplexity"}, {"chunk_chars", 2048}, {"max_chunks", 4}},
+            {{"kind", "paraphrase_invariance"}, {"cases", pack.at("paraphrase_cases")}},
+            {{"kind", "preference_flip"},
+             {"triples", pack.at("preference_triples")},
+             {"min_triples_for_decision", 2}},
+            {{"kind", "tool_use_fidelity"}, {"cases", pack.at("tool_cases")}},
+            {{"kind", "section_internalization"}},
+            {{"kind", "leakage"},
+             {"prefix_chars", 64},
+             {"continuation_chars", 128},
+             {"max_new_tokens", 48},
+             {"perturbations", json::array()}}};
+}
+
+std::vector<entry> read_calibration()
+{
+    json::array entries = calibration_form(parse_json(pack_texts::calibration).value());
+    for (json::value& each : entries)
+        each.get_object()["name"] = each.at("kind");
+    return read_suite(json::object{{"suite", std::move(entries)}}, mode::sway).read.entries;
+}
+
 } // namespace
 
 const std::vector<gold_case>& knowledge_pack()
@@ -61,6 +93,12 @@ const std::string& prose_pack()
 const synonym_table& synonyms()
 {
     static const synonym_table pack = read_synonyms();
+    return pack;
+}
+
+const std::vector<entry>& calibration_pack()
+{
+    static const std::vector<entry> pack = read_calibration();
     return pack;
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/text.hpp"
 #include "evaluation/gate.hpp"
+#include "evaluation/sway_faults.hpp"
 
 #include <algorithm>
 #include <ctime>
@@ -92,8 +93,12 @@ json::object score_json(const examination& of)
             {"weights", std::move(weights)}};
 }
 
+/// By kind; as published, the null adapter has them.
 json::object null_stats_json(const examination& of)
 {
+    const probe_result& first = of.results().front();
+    if (const json::value* const published = first.found.evidence.if_contains("null_stats"))
+        return published->get_object();
     json::object made;
     for (const probe_result& each : of.results())
         if (each.compared && !made.contains(kind_of(each.of->what)))
@@ -179,8 +184,9 @@ json::object warmd_json(const examination& of, const run_facts& facts)
                        {{"forward_tokens", facts.forward_tokens},
                         {"generated_tokens", facts.generated_tokens},
                         {"answered_from_memory", of.answered_from_memory()}}}};
-    made["alpha"] = nulls ? json::value(nulls->alpha) : json::value();
-    made["correction"] = nulls ? json::value(alone ? "none" : "holm") : json::value();
+    const bool ranked = nulls && !sway; // among null adapters
+    made["alpha"] = ranked ? json::value(nulls->alpha) : json::value();
+    made["correction"] = ranked ? json::value(alone ? "none" : "holm") : json::value();
     return made;
 }
 
@@ -196,6 +202,8 @@ std::vector<note> notes_of(const suite& of)
     for (const entry& each : of.entries)
         if (!each.idle.empty() && of.judged_by == mode::standard)
             made.push_back({"unused", each.name, "default mode does not use " + joined(each.idle)});
+    for (note& each : faults_reproduced(of))
+        made.push_back(std::move(each));
     return made;
 }
 
@@ -208,7 +216,7 @@ json::object result_json(const probe_result& of, const examination& in)
                       {"verdict", verdicts[static_cast<std::size_t>(found.found)]},
                       {"score", value_of(found.score)},
                       {"raw", value_of(found.raw)},
-                      {"z_score", of.compared ? value_of(of.compared->z) : json::value()},
+                      {"z_score", value_of(of.z)},
                       {"base_value", value_of(found.base_value)},
                       {"ft_value", value_of(found.ft_value)},
                       {"evidence", found.evidence},

@@ -155,7 +155,7 @@ void read_documents(const value& from, std::vector<std::string>& to)
 void check_draws(const value& from, const suite& of)
 {
     const unsigned draws = draws_of(of), needed = needed_draws(of);
-    if (of.judged_by == mode::standard && draws < needed)
+    if (draws < needed)
         from.complain("null_adapter has " + std::to_string(draws) +
                       " draws, and no probe could pass with fewer than " + std::to_string(needed));
 }
@@ -209,7 +209,7 @@ const spec::null_adapter* null_adapter_of(const suite& of)
 unsigned needed_draws(const suite& of)
 {
     const spec::null_adapter* const with = null_adapter_of(of);
-    if (!with)
+    if (!with || of.judged_by == mode::sway)
         return 0;
     const auto compared =
         std::count_if(of.entries.begin(), of.entries.end(),
@@ -224,7 +224,11 @@ unsigned needed_draws(const suite& of)
 unsigned draws_of(const suite& of)
 {
     const spec::null_adapter* const with = null_adapter_of(of);
-    return !with ? 0 : with->draws.value_or(std::max(32u, needed_draws(of)));
+    if (!with)
+        return 0;
+    if (of.judged_by == mode::sway)
+        return with->runs * static_cast<unsigned>(with->rank_multipliers.size());
+    return with->draws.value_or(std::max(32u, needed_draws(of)));
 }
 
 } // namespace warmd::evaluation

@@ -84,9 +84,11 @@ suite_reading read_suite(const json::value& form, std::optional<mode> judged_by 
 
 /// Null adapters without which no probe of the suite could pass in default mode: ceil(m / alpha) -
 /// 1 of the m enabled entries that are compared with them (cluster_kl has as much a share in Holm's
-/// correction), ceil(1 / alpha) - 1 without correction. 0 without a null adapter.
+/// correction), ceil(1 / alpha) - 1 without correction. 0 without a null adapter, and in sway's
+/// mode.
 unsigned needed_draws(const suite& of);
-/// What the null adapter asks for: its own number, else at least 32. 0 without one.
+/// What the null adapter asks for: its own number, else at least 32; in sway's mode its runs of
+/// each rank. 0 without one.
 unsigned draws_of(const suite& of);
 /// The enabled null adapter, if there is one.
 const spec::null_adapter* null_adapter_of(const suite& of);

@@ -45,7 +45,7 @@ void run_progress::tell(const evaluation::examination& of)
 void suite_run::count()
 {
     for (const batch& each : batches_) {
-        if (each.asked.front().what == question::kind::tokens)
+        if (!each.asked.front().needs_model())
             continue;
         ++facts_.calls;
         facts_.inputs += each.asked.size();

@@ -56,8 +56,6 @@ result<suite> suite_of(const suite_request& asked)
     auto reading = evaluation::read_suite(asked.suite, asked.mode);
     if (!reading.faults.empty())
         return faulty(reading.faults);
-    if (reading.read.judged_by == evaluation::mode::sway)
-        return failure{errc::unsupported, "mode compat: its null adapters are not built"};
     if (auto why = choose(reading.read, asked.only))
         return *why;
     return std::move(reading.read);

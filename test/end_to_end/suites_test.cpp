@@ -2,6 +2,7 @@
 
 #include "support/daemon.hpp"
 #include "support/program.hpp"
+#include "support/raw_client.hpp"
 
 #include <boost/json.hpp>
 #include <boost/test/data/test_case.hpp>
@@ -48,6 +49,39 @@ struct judged {
     }
 };
 
+/// Scores, verdicts and measures are as expected.
+void check_report(const json::value& found, const std::string& golden)
+{
+    const json::value expected = json::parse(text_of(data / "suites/demo" / golden));
+    const double overall = found.at("score").at("overall").to_number<double>();
+    BOOST_TEST(std::abs(overall - expected.at("score").at("overall").to_number<double>()) < 2e-4);
+    const json::array &probes = found.at("probes").as_array(),
+                      &others = expected.at("probes").as_array();
+    BOOST_TEST_REQUIRE(probes.size() == others.size());
+    for (std::size_t i = 0; i != probes.size(); ++i) {
+        BOOST_TEST(probes[i].at("name") == others[i].at("name"));
+        BOOST_TEST(probes[i].at("verdict") == others[i].at("verdict"), probes[i].at("name"));
+        if (others[i].at("raw").is_null())
+            continue;
+        const double raw = probes[i].at("raw").to_number<double>(),
+                     other = others[i].at("raw").to_number<double>();
+        BOOST_TEST(std::abs(raw - other) < 2e-6 + 1e-5 * std::abs(other), probes[i].at("name"));
+    }
+    BOOST_TEST(found.at("warmd").at("gate").at("ok") == expected.at("gate_ok"));
+}
+
+std::string without_times(const std::string& text)
+{
+    json::value report = json::parse(text);
+    json::object& of = report.as_object();
+    for (const char* each : {"started_at", "finished_at", "wall_seconds"})
+        of.erase(each);
+    of.at("backend_stats").as_object().erase("scoring_wall_s");
+    for (json::value& each : of.at("probes").as_array())
+        each.as_object().erase("duration_s");
+    return json::serialize(report);
+}
+
 const std::string models = R"("models": {"base": {"base": ")" + (data / "demo/model").string() +
                            R"("}, "ft": {"base": ")" + (data / "demo/model").string() +
                            R"(", "adapter": ")" + (data / "demo/adapter").string() + R"("}})";
@@ -65,24 +99,34 @@ BOOST_DATA_TEST_CASE(check_finds_what_was_found_by_another_program,
                      (data / "demo/model").string(), "--json"});
     BOOST_TEST_REQUIRE(said.status == 0, said.err); // it works, and knowledge broke
     BOOST_TEST(said.err == "");
+    check_report(json::parse(said.out), "expected-check-" + std::string(name) + ".json");
+}
+
+BOOST_AUTO_TEST_CASE(the_published_rules_find_what_was_found_by_another_program)
+{
+    const judged one;
+    const std::string suite = data / "suites/demo/suite.yaml";
+    const test::program_result said = one.warmctl({"run", suite, "--mode", "compat", "--json"});
+    BOOST_TEST_REQUIRE(said.status == 0, said.err);
     const json::value found = json::parse(said.out);
-    const json::value expected = json::parse(
-        text_of(data / "suites/demo" / ("expected-check-" + std::string(name) + ".json")));
-    const double overall = found.at("score").at("overall").to_number<double>();
-    BOOST_TEST(std::abs(overall - expected.at("score").at("overall").to_number<double>()) < 2e-4);
-    const json::array &probes = found.at("probes").as_array(),
-                      &others = expected.at("probes").as_array();
-    BOOST_TEST_REQUIRE(probes.size() == others.size());
-    for (std::size_t i = 0; i != probes.size(); ++i) {
-        BOOST_TEST(probes[i].at("name") == others[i].at("name"));
-        BOOST_TEST(probes[i].at("verdict") == others[i].at("verdict"), probes[i].at("name"));
-        if (others[i].at("raw").is_null())
-            continue;
-        const double raw = probes[i].at("raw").to_number<double>(),
-                     other = others[i].at("raw").to_number<double>();
-        BOOST_TEST(std::abs(raw - other) < 2e-6 + 1e-5 * std::abs(other), probes[i].at("name"));
-    }
-    BOOST_TEST(found.at("warmd").at("gate").at("ok") == expected.at("gate_ok"));
+    BOOST_TEST(found.at("warmd").at("mode") == "compat: sway");
+    check_report(found, "expected-compat.json");
+    const test::program_result dry = one.warmctl({"run", suite, "--mode", "compat", "--dry-run"});
+    BOOST_TEST(dry.out.find("draws   6, at least 0") != std::string::npos, dry.out);
+    BOOST_TEST(one.warmctl({"gate", suite, "--mode", "compat", "--only", "moves,dose"}).status ==
+               0);
+    BOOST_TEST(one.warmctl({"gate", suite, "--mode", "compat", "--only", "knowledge"}).status == 1);
+}
+
+BOOST_DATA_TEST_CASE(the_same_request_has_the_same_bytes_but_for_times,
+                     boost::unit_test::data::make({"default", "compat"}), rules)
+{
+    const judged one;
+    const std::string suite = data / "suites/demo/suite.yaml";
+    const words asked{"run", suite, "--mode", rules, "--only", "moves,sections,style", "--json"};
+    const test::program_result first = one.warmctl(asked), second = one.warmctl(asked);
+    BOOST_TEST_REQUIRE(first.status == 0, first.err);
+    BOOST_TEST(without_times(first.out) == without_times(second.out));
 }
 
 BOOST_AUTO_TEST_CASE(check_speaks_plainly_and_writes_what_is_asked_for)
@@ -122,6 +166,31 @@ BOOST_AUTO_TEST_CASE(a_wrong_suite_is_told_with_line_and_column_and_nothing_is_l
     BOOST_TEST(said.status == 2);
     BOOST_TEST(said.err.find("suite.yaml:5:") != std::string::npos, said.err);
     BOOST_TEST(one.warmctl({"ps", "--json"}).out.find("demo") == std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(a_run_that_is_cancelled_midway_leaves_no_lease)
+{
+    judged one;
+    const std::string model = R"({"base": ")" + (data / "demo/model").string() +
+                              R"(", "adapter": ")" + (data / "demo/adapter").string() + R"("})";
+    test::raw_client client(one.here.socket);
+    client.send(R"({"jsonrpc":"2.0","id":1,"method":"suite.run","params":{"progress":true,)"
+                R"("suite":{"suite":[{"name":"null","kind":"null_adapter","draws":10000},)"
+                R"({"name":"effect","kind":"delta_kl","prompts":["In the","And the"]}]},"model":)" +
+                model + "}}\n");
+    const std::string progress = R"("$/progress")";
+    std::string line;
+    while (line.find(R"("running")") == line.npos) {
+        line = client.line();
+        BOOST_TEST_REQUIRE(line.find(progress) != line.npos, line);
+    }
+    client.send(R"({"jsonrpc":"2.0","method":"$/cancelRequest","params":{"id":1}})"
+                "\n");
+    while (line.find(progress) != line.npos)
+        line = client.line();
+    BOOST_TEST(line.find("-32800") != line.npos, line);
+    // It ends once nobody uses the model.
+    BOOST_TEST(one.daemon->connect().call("unload", R"({"model":)" + model + '}').has_value());
 }
 
 BOOST_AUTO_TEST_CASE(without_a_daemon_the_status_is_3)

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <map>
+#include <random>
 
 using namespace warmd;
 using namespace warmd::evaluation;
@@ -21,6 +22,14 @@ bool is_interval(const std::optional<interval>& found, const json::value& expect
 }
 
 } // namespace
+
+BOOST_AUTO_TEST_CASE(resampling_draws_what_it_draws_everywhere)
+{
+    const json::value& given = vectors("mt19937_64");
+    std::mt19937_64 random(given.at("seed").to_number<std::uint64_t>());
+    for (const json::value& each : given.at("first").as_array())
+        BOOST_TEST(std::to_string(random()) == each.as_string());
+}
 
 BOOST_AUTO_TEST_CASE(a_grade_is_one_half_where_it_just_passes)
 {

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <numbers>
 
 namespace warmd::evaluation {
@@ -26,17 +27,19 @@ token_ids behind_context(const probe_run& in, std::size_t length, const std::str
     return made;
 }
 
-/// The same prose as text, so many tokens' worth by four characters each, as sway's older rule was.
-std::string stuffed(std::size_t length, const std::string& prompt)
+/// As published: so much padding; or the same prose, four characters for each token.
+std::string stuffing(const spec::prompt_collapse& what, const probe_run& in, std::size_t length)
 {
     if (length == 0)
-        return prompt;
+        return {};
+    if (!what.legacy_stuffing)
+        return in.ask.padding(length) + "\n\n";
     std::u32string context;
     const std::u32string pack = characters_of(prose_pack());
     while (context.size() < 4 * length)
         context += pack;
     context.resize(4 * length);
-    return utf8_of(context) + "\n\n" + prompt;
+    return utf8_of(context) + "\n\n";
 }
 
 /// What the model is shown at each length, of those at which every prompt fits.
@@ -45,18 +48,31 @@ struct inputs_by_length {
     std::vector<std::vector<token_ids>> inputs;
 };
 
+/// By length, what the prompts are put behind as published; empty in default mode.
+std::map<unsigned, std::string> stuffings_of(const spec::prompt_collapse& what, const probe_run& in)
+{
+    std::map<unsigned, std::string> made;
+    for (const unsigned length : what.context_lengths)
+        if (in.is_sway() && (in.ask.context() == 0 || length <= in.ask.context()))
+            made[length] = stuffing(what, in, length);
+    return made;
+}
+
 inputs_by_length inputs_of(const spec::prompt_collapse& what, const probe_run& in)
 {
     inputs_by_length made;
+    const std::map<unsigned, std::string> before = stuffings_of(what, in);
+    if (in.ask.is_open())
+        return made; // not known so far
+    const std::size_t most = in.ask.context();
+    const auto fits = [&](std::size_t tokens) { return most == 0 || tokens <= most; };
     for (const unsigned length : what.context_lengths) {
         std::vector<token_ids> all;
         for (const std::string& each : what.prompts)
-            all.push_back(in.is_sway() ? in.ask.ids_of(stuffed(length, each))
-                                       : behind_context(in, length, each));
-        const std::size_t most = in.ask.context();
-        const bool fit = std::ranges::all_of(
-            all, [&](const token_ids& ids) { return most == 0 || ids.size() <= most; });
-        if (!fit)
+            if (fits(length))
+                all.push_back(in.is_sway() ? in.ask.ids_of(before.at(length) + each)
+                                           : behind_context(in, length, each));
+        if (!fits(length) || !std::ranges::all_of(all, fits, &token_ids::size))
             continue;
         made.lengths.push_back(length);
         made.inputs.push_back(std::move(all));
@@ -98,7 +114,9 @@ judgement judged(const decay& found, double asserted, double longest)
 
 judgement judged_as_published(const decay& found, double asserted)
 {
-    if (!found.positive || found.slope >= 0)
+    if (!found.positive)
+        return {.found = verdict::fail, .score = 0, .message = "no effect at some length"};
+    if (found.slope >= 0)
         return {.found = verdict::fail, .score = 0, .message = "the effect does not fade"};
     const double raw = found.half_life();
     return {.found = passes(raw >= asserted), .score = std::min(1.0, raw / asserted), .raw = raw};
@@ -110,8 +128,8 @@ judgement judge(const spec::prompt_collapse& what, const probe_run& in)
 {
     if (what.prompts.empty())
         return failed("prompts: there are none");
-    if (in.is_sway() && !what.legacy_stuffing)
-        return skipped("unsupported: contexts of padding tokens; legacy_stuffing is built");
+    if (in.is_sway() && !what.legacy_stuffing && !in.ask.padding_token())
+        return skipped("the tokenizer names no token of padding, unknown or of an end");
     const inputs_by_length shown = inputs_of(what, in);
     if (shown.lengths.size() < 2)
         return skipped("fewer than two of context_lengths fit the model's context of " +

@@ -204,8 +204,8 @@ judgement judged_by_saturation(const dose_response& of, const spec::adapter_abla
     const bool saturates = saturation && *saturation >= low && *saturation <= high;
     const bool overshoots = overshoot >= what.assert_overshoot_gte;
     judgement made{.found = passes(linear && saturates && overshoots),
-                   .score = 0.4 * clip(linearity / 0.85) + 0.3 * (saturates ? 1 : 0.3) +
-                            0.3 * clip((overshoot - 1) / 0.2),
+                   .score = 0.4 * clip(linearity / what.assert_linearity_gte) +
+                            0.3 * (saturates ? 1 : 0.3) + 0.3 * clip((overshoot - 1) / 0.2),
                    .raw = linearity};
     made.evidence = {{"saturation_lambda", value_of(saturation)},
                      {"saturation_reason", reason},

@@ -2,6 +2,8 @@
 
 #include "evaluation/characters.hpp"
 
+#include <warmd/json_writer.hpp>
+
 #include <algorithm>
 #include <cmath>
 
@@ -25,6 +27,13 @@ json::array array_of(std::span<const double> values)
 json::value value_of(const std::optional<double>& number)
 {
     return number ? json::value(*number) : json::value();
+}
+
+std::string number_text(double number)
+{
+    std::string text;
+    json_writer(text).value(std::round(number * 1e4) / 1e4 + 0.0); // no -0
+    return text;
 }
 
 std::vector<double> divergences(const probe_run& in, std::span<const std::string> prompts,

@@ -78,6 +78,7 @@ judgement failed(std::string why); ///< verdict error
 inline verdict passes(bool holds) { return holds ? verdict::pass : verdict::fail; }
 json::array array_of(std::span<const double> values);
 json::value value_of(const std::optional<double>& number);
+std::string number_text(double number); ///< four decimals at most, for messages
 
 /// D(base, adapted) after each prompt.
 std::vector<double> divergences(const probe_run& in, std::span<const std::string> prompts,

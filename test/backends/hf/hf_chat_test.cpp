@@ -98,10 +98,12 @@ BOOST_FIXTURE_TEST_CASE(a_tokenizer_tells_its_special_tokens_and_the_template_as
 {
     write_file(where.path / "chat_template.jinja", "{% if %}");
     write_file(where.path / "tokenizer_config.json",
-               R"({"eos_token":"</s>","pad_token":{"content":"<pad>"},"bos_token":null})");
+               R"({"eos_token":"</s>","pad_token":{"content":"<pad>"},"bos_token":null,)"
+               R"("unk_token":"<unk>"})");
     const auto told = ask<tokenizer_description>(*loaded(), describe_tokenizer{});
     BOOST_TEST((told.eos == "</s>"));
     BOOST_TEST((told.pad == "<pad>"));
+    BOOST_TEST((told.unk == "<unk>"));
     BOOST_TEST(!told.bos.has_value());
     BOOST_TEST((told.chat_template == "{% if %}"));
 }

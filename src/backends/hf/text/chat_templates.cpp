@@ -287,7 +287,11 @@ result<tokenizer_description> chat_templates::describe_tokenizer() const
         const json::value* const text = all_->tokens->if_contains(name);
         return text ? std::optional(std::string(text->get_string())) : std::nullopt;
     };
-    tokenizer_description told{token("eos_token"), token("bos_token"), token("pad_token"), {}};
+    tokenizer_description told{.eos = token("eos_token"),
+                               .bos = token("bos_token"),
+                               .pad = token("pad_token"),
+                               .unk = token("unk_token"),
+                               .chat_template = {}};
     const auto chosen = choose({}, false);
     if (chosen && (*chosen)->source)
         told.chat_template = *(*chosen)->source;
