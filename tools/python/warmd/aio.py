@@ -11,7 +11,6 @@ A task that is cancelled takes its requests back. A connection belongs to the lo
 
 from __future__ import annotations
 
-import asyncio
 import functools
 from collections import deque
 from typing import (TYPE_CHECKING, Any, AsyncGenerator, AsyncIterator, Awaitable, Callable, Deque,

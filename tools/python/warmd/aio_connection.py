@@ -102,5 +102,5 @@ async def connected(path: str) -> Connection:
     try:
         await asyncio.get_running_loop().create_unix_connection(lambda: made, path)
     except OSError as why:
-        raise no_daemon(path, why) from why
+        raise no_daemon(path, why) from None
     return made

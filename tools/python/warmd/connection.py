@@ -11,6 +11,7 @@ from .errors import Disconnected, Error, PermissionDenied, Timeout
 from .protocol import Core, Exchange
 
 RECEIVED_AT_ONCE = 1 << 18
+SENT_AT_ONCE = 1 << 14
 
 
 def no_daemon(path: str, why: OSError) -> Error:
@@ -39,7 +40,7 @@ class Connection:
             self._socket.connect(path)
         except OSError as why:
             self._socket.close()
-            raise no_daemon(path, why) from why
+            raise no_daemon(path, why) from None
         self._socket.setblocking(False)
         self._awakened, self._waker = socket.socketpair()
         self._waker.setblocking(False)
@@ -52,6 +53,8 @@ class Connection:
         with self._changed:
             for each in exchanges:
                 self._core.send(each)
+                if len(self._core.outgoing) > SENT_AT_ONCE:  # the daemon may begin
+                    self._send()
             self._send()
             if self._core.outgoing and self._led:
                 self._wake()
