@@ -170,6 +170,10 @@ class Asking(WithDaemon):
         next(each)
         with self.assertRaises(warmd.InvalidParams):
             next(each)
+        views = [m.base, m, m.scaled(0.5)]
+        over = self.w.map(warmd.Model.perplexity, views, [[each] for each in PROMPTS])
+        self.assertEqual([plain(each) for each in over],
+                         [plain(one.perplexity([each])) for one, each in zip(views, PROMPTS)])
         for wrong in (len, self.w.health, m.stream):
             with self.assertRaises(TypeError):
                 self.w.map(wrong, inputs)

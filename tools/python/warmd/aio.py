@@ -224,6 +224,7 @@ class Client(ClientHandle[Model]):
         """Asks a model's `method` of each of `inputs`, many at once; the values, in order.
 
             async for scores in w.map(m.logprob, batches): ...
+            async for far in w.map(Model.divergence, [m.scaled(0.5), m], repeat(prompts)): ...
 
         At most `in_flight` requests are under way. An Error is raised in its place, which ends
         it, or with `return_exceptions` given there. What is left is taken back where it ends.
@@ -243,7 +244,7 @@ class Client(ClientHandle[Model]):
     discover = _telling(calls.discover)
 
     def events(self, *types: str) -> Events:
-        """What happens from its `async with` on, of these types ("state", …); without any, all."""
+        """What happens from its `async with` on, of these types ("state", …), or of all."""
         return Events(self.connection.path, types)
 
     async def close(self) -> None:

@@ -203,6 +203,7 @@ class Client(ClientHandle[Model]):
         """Asks a model's `method` of each of `inputs`, many at once; the values, in order.
 
             for scores in w.map(m.logprob, batches): ...
+            for far in w.map(Model.divergence, [m.scaled(0.5), m], repeat(prompts)): ...
 
         At most `in_flight` requests are under way. An Error is raised in its place, which ends
         it, or with `return_exceptions` given there. What is left is taken back where it ends.

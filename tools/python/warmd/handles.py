@@ -69,11 +69,16 @@ class ClientHandle(Generic[M]):
 
 def each_call(method: Callable[..., Any], inputs: Tuple[Iterable[Any], ...],
               options: Mapping[str, Any]) -> Iterator[Call[Any]]:
-    """The calls by which a model's bound `method` is asked of each of `inputs`."""
+    """The calls by which a model's `method` is asked of each of `inputs`.
+
+    Bound to a model, or of its class: then the first of `inputs` has the models.
+    """
     build = getattr(method, "build", None)
     at = getattr(method, "__self__", None)
-    if build is None or not isinstance(at, ModelHandle):
+    if build is None or not (at is None or isinstance(at, ModelHandle)):
         raise TypeError(f"map needs a method of a model that asks, found {method!r}")
+    if at is None:
+        return (build(one.target, *each, **options) for one, *each in zip(*inputs))
     return (build(at.target, *each, **options) for each in zip(*inputs))
 
 

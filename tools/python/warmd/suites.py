@@ -104,6 +104,7 @@ def _yaml(text: str, path: str) -> Any:
              list("-+.0123456789"))):
         Core.add_implicit_resolver(f"tag:yaml.org,2002:{tag}", re.compile(f"^(?:{pattern})$"),
                                    first)
+    Core.add_constructor("tag:yaml.org,2002:int", lambda _, node: int(node.value))  # 012 is 12
     try:
         return yaml.load(text, Loader=Core)
     except (yaml.YAMLError, ValueError, RecursionError) as why:
