@@ -58,7 +58,7 @@ method load_method()
                         .doc = "of its files: another after they are rewritten"},
                        {.name = "warnings",
                         .type = "string[]",
-                        .doc = "what is to be known of it; absent if nothing is"}},
+                        .doc = "what is to be known of it, a sentence each"}},
             .errors = errors_of_a_load()};
 }
 

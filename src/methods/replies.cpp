@@ -110,8 +110,7 @@ void write_loaded(std::string& out, const residency& what, bool cached, bool joi
             .member("load_seconds", what.load_seconds)
             .member("bytes", what.bytes.all)
             .member("generation", what.model->files.text);
-        if (!what.warnings.empty())
-            to.key("warnings").array(what.warnings);
+        to.key("warnings").array(what.warnings);
     });
 }
 
