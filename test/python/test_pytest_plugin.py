@@ -76,7 +76,8 @@ class Gates(WithDaemon):
                          "ERROR test_mine.py::test_it_cannot_be_measured",
                          "PASSED test_mine.py::test_what_the_suite_names",
                          "PASSED test_mine.py::test_without_a_gate",
-                         "ERROR test_mine.py::test_a_report_without_a_gate", "'no/adapter' is not in",
+                         "ERROR test_mine.py::test_a_report_without_a_gate",
+                         "there is nothing of that name",
                          "the adapter does not pass:\n  effect", "= adapters ="):
                 self.assertIn(line, said.stdout)
             self.assertNotIn("this is not run", said.stdout)
