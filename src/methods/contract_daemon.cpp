@@ -55,7 +55,11 @@ method load_method()
                        {.name = "bytes", .type = "integer", .doc = "measured"},
                        {.name = "generation",
                         .type = "string",
-                        .doc = "of its files: another after they are rewritten"}},
+                        .doc = "of its files: another after they are rewritten"},
+                       {.name = "max_positions",
+                        .type = "integer|null",
+                        .doc = "tokens that an input may have with what is generated, where the "
+                               "kind says"}},
             .errors = errors_of_a_load()};
 }
 
@@ -100,6 +104,7 @@ method health_method()
             {.name = "uptime_seconds", .type = "seconds", .doc = "since its start"},
             {.name = "http", .type = "string[]", .doc = "URLs where it speaks HTTP over TCP"},
             {.name = "loaded_models", .type = "LoadedModel[]", .doc = "least recently used first"},
+            {.name = "workers", .type = "Worker[]", .doc = "processes that engines run in"},
             {.name = "max_loaded_models", .type = "integer", .doc = "the limit"},
             {.name = "oldest_waiter_seconds",
              .type = "seconds",
