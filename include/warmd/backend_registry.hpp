@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace warmd {
@@ -34,6 +35,9 @@ struct load_context {
     call_worker worker{}; ///< for the backend that is made
     /// What whoever uses the model should know of it, a sentence each: filled in by the loader.
     std::vector<std::string> warnings{};
+    /// To be told, at most once and on any thread, when the backend that is made can answer nothing
+    /// any more: it is closed as soon as nobody holds it, and not asked again. May be empty.
+    std::function<void(failure why)> lost{};
 };
 
 /// One kind of model. Both functions run on a worker thread, may block, and may throw
@@ -48,23 +52,34 @@ struct loader {
     std::function<result<std::unique_ptr<backend>>(const resolved_model&, load_context&)> load;
 };
 
+/// Kinds whose names come and go. Both functions are called on any thread.
+struct other_kinds {
+    /// The loader of a kind, or null. One that was found once is found from then on, and stays
+    /// where it is: what has become of its kind is for it to say.
+    std::function<const loader*(const std::string& kind)> find;
+    std::function<std::vector<std::string>()> names;
+};
+
 class backend_registry {
 public:
     void add(std::string kind, loader how)
     {
         loaders_.insert_or_assign(std::move(kind), std::move(how));
     }
+    /// Asked for the kinds that were not added.
+    void add(other_kinds more) { more_ = std::move(more); }
     /// The loader of `kind`, or null.
     const loader* find(const std::string& kind) const
     {
         const auto found = loaders_.find(kind);
-        return found == loaders_.end() ? nullptr : &found->second;
+        return found != loaders_.end() ? &found->second : more_.find ? more_.find(kind) : nullptr;
     }
     /// The kinds, comma separated, for messages.
     std::string kinds() const;
 
 private:
     std::map<std::string, loader> loaders_;
+    other_kinds more_;
 };
 
 /// A canned backend for tests and benchmarks (backends/dummy.cpp). Options of the spec, all

@@ -7,6 +7,7 @@
 #include "system/allowed_roots.hpp"
 #include "system/prompt_thread.hpp"
 #include "system/worker_pool.hpp"
+#include "worker/workers.hpp"
 
 #include "methods/methods.hpp"
 #include "server/service.hpp"
@@ -73,6 +74,7 @@ private:
     worker_pool run_threads_;
     worker_pool check_threads_; // one may hang on a file system that does not answer
     const std::shared_ptr<metrics> metrics_ = std::make_shared<metrics>();
+    worker::workers workers_;
     const backend_registry registry_;
     backend_cache cache_;
     daemon_info info_;
@@ -90,8 +92,8 @@ private:
 /// Of threads that may compute: they yield to the io thread, so that it answers promptly meanwhile.
 constexpr int polite = 10;
 
-backend_registry backends(const daemon_options& options, const logger& say,
-                          const std::shared_ptr<metrics>& counted)
+backend_registry backends(const daemon_options& options, worker::workers& workers,
+                          const logger& say, const std::shared_ptr<metrics>& counted)
 {
     const compute_limits& limits = options.compute;
     hf::hf_options how{.step_seconds = in_seconds(limits.step_time),
@@ -104,7 +106,13 @@ backend_registry backends(const daemon_options& options, const logger& say,
     registry.add("hf", limited_to(options.roots, hf::hf_loader(say, how)));
     if (options.enable_dummy)
         registry.add("dummy", dummy_loader());
+    registry.add(workers.kinds());
     return registry;
+}
+
+worker::workers::limiter limits_of_paths(const daemon_options& options)
+{
+    return [roots = options.roots](loader how) { return limited_to(roots, std::move(how)); };
 }
 
 application::application(const daemon_options& options, configuration::reader reread,
@@ -113,7 +121,8 @@ application::application(const daemon_options& options, configuration::reader re
       load_threads_(options.load_threads, "to load models"),
       run_threads_(options.run_threads, "to run models", polite),
       check_threads_(backend_cache::check_threads, "to look at files"),
-      registry_(backends(options, say_, metrics_)),
+      workers_(options.file.workers, limits_of_paths(options), say_),
+      registry_(backends(options, workers_, say_, metrics_)),
       cache_(io_.get_executor(),
              worker_executors{load_threads_.get_executor(), run_threads_.get_executor(),
                               check_threads_.get_executor()},
@@ -133,9 +142,11 @@ application::application(const daemon_options& options, configuration::reader re
                 },
             .reload = [this](configuration::listener told) { reload(std::move(told)); },
             .urls = [this] { return server_.urls(); },
+            .workers = [this] { return workers_.status(); },
             .dropped_log_lines = [this] { return log_.dropped(); }},
       configuration_(options, std::move(reread),
-                     {io_.get_executor(), check_threads_.get_executor()}, cache_, info_, say_),
+                     {io_.get_executor(), check_threads_.get_executor()}, cache_, info_, say_,
+                     [this](const worker_kinds& kinds) { workers_.set(kinds); }),
       server_(io_.get_executor(), options.server, methods_, say_),
       supervision_(io_.get_executor(), std::move(manager.notify), manager.watchdog, cache_, info_)
 {
@@ -155,6 +166,7 @@ int application::run()
             status_ = could_not_serve;
             begin_shutdown({}, why);
         });
+        server_.on_client_gone([this] { begin_shutdown({}, "standard input has ended"); });
         if (const auto listening = server_.start(); !listening) {
             say_.error(listening.error().detail);
             return could_not_serve;
@@ -165,7 +177,8 @@ int application::run()
             return could_not_serve;
         }
         std::vector<std::string> places = server_.urls();
-        places.insert(places.begin(), options_.server.socket_path);
+        places.insert(places.begin(),
+                      options_.stdio ? "standard input" : options_.server.socket_path);
         say_.info("ready: listening on " + joined(places));
         supervision_.start();
         configuration_.start();

@@ -14,10 +14,11 @@
 namespace warmd {
 
 configuration::configuration(const daemon_options& now, reader reread, executors where,
-                             backend_cache& cache, daemon_info& told, logger log)
+                             backend_cache& cache, daemon_info& told, logger log,
+                             std::function<void(const worker_kinds&)> set_workers)
     : now_(now), serving_(now), reread_(std::move(reread)), io_(where.io),
       one_at_a_time_(asio::make_strand(where.checks)), cache_(cache), told_(told),
-      log_(std::move(log))
+      log_(std::move(log)), set_workers_(std::move(set_workers))
 {
 }
 
@@ -46,6 +47,7 @@ result<model_changes> configuration::apply(std::variant<daemon_options, leave> r
     note_what_needs_a_restart(fresh);
     if (fresh.cache != now_.cache)
         cache_.set_limits(fresh.cache);
+    set_workers_(fresh.file.workers);
     told_.limits = fresh.cache;
     told_.request = fresh.request;
     told_.models = fresh.file.models;

@@ -29,8 +29,10 @@ public:
         asio::any_io_executor checks; ///< where files are read
     };
 
+    /// `set_workers`: takes the kinds of a file that is read again.
     configuration(const daemon_options& now, reader reread, executors where, backend_cache& cache,
-                  daemon_info& told, logger log);
+                  daemon_info& told, logger log,
+                  std::function<void(const worker_kinds&)> set_workers);
 
     /// Loads and pins what the file lists, one after the other and in the background. A failure is
     /// logged.
@@ -58,6 +60,7 @@ private:
     backend_cache& cache_;
     daemon_info& told_;
     const logger log_;
+    const std::function<void(const worker_kinds&)> set_workers_;
     std::map<cache_key, model_spec> pinned_; ///< by us
     unsigned turn_ = 0;                      ///< of the file in force
     bool holding_ = false;                   ///< hold_what_is_listed() runs

@@ -31,7 +31,16 @@ int serve_as_told(int count, char** arguments)
         return instead->status;
     }
     auto options = std::get<daemon_options>(asked);
-    auto manager = service_manager::found();
+    if (options.stdio) {
+        const auto ours = take_standard_streams();
+        if (!ours) {
+            std::cerr << "warmd: --stdio: standard input and output cannot be had\n";
+            return could_not_serve;
+        }
+        options.server.streams = {ours->in, ours->out};
+    }
+    auto manager =
+        options.stdio ? result<service_manager>(service_manager()) : service_manager::found();
     if (!manager) {
         std::cerr << "warmd: " << manager.error().detail << '\n';
         return could_not_serve;

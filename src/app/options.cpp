@@ -172,6 +172,8 @@ described_options describe(daemon_options& options)
     other.add_options()("check-config", po::bool_switch(),
                         "only say whether the configuration file is sound");
     add(other, "socket", path_kind, options.server.socket_path, "where to listen");
+    other.add_options()("stdio", po::bool_switch(&options.stdio),
+                        "serve one client on standard input and output, and listen nowhere");
     add(other, "workers", threads_kind, options.run_threads, "threads that run calls");
     add(other, "load-workers", load_threads_kind, options.load_threads,
         "threads that load and close models");
@@ -256,6 +258,8 @@ daemon_options sound(daemon_options options)
 {
     if (options.load_threads == 0)
         options.load_threads = default_load_threads(options.cache.max_loaded_models);
+    if (options.stdio && !options.server.http.listen.empty())
+        throw usage_error{"--stdio listens nowhere: it cannot be combined with --http"};
     if (const auto checked = validate(options.server); !checked)
         throw usage_error{(checked.error().detail.starts_with("socket") ? "--socket: " : "") +
                           checked.error().detail};

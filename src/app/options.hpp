@@ -31,6 +31,7 @@ struct daemon_options {
         roots; ///< models are loaded from beneath these real paths only; empty: from anywhere
     bool core_dumps = false;
     bool enable_dummy = false;
+    bool stdio = false; ///< serves one client, on standard input and output
     log_level level = log_level::info;
     log_format format = log_format::text;
 };

@@ -112,7 +112,13 @@ struct http_rules {
     bool any() const { return !listen.empty() || !listening_sockets.empty(); }
 };
 
+/// Two descriptors of one client, now ours.
+struct stream_pair {
+    int in = -1, out = -1;
+};
+
 struct server_config {
+    std::optional<stream_pair> streams; ///< the only client there is: nobody else is listened to
     std::string socket_path;
     http_rules http;
     access_rules access;

@@ -243,17 +243,20 @@ effects cache_core::loaded(entry_id id, result<footprint> bytes, time_point now)
         fail(which, late ? load_timeout_of(which, bytes.error()) : bytes.error(), now);
     } else {
         become(which, entry_state::ready, "loaded");
-        which.failures = 0;
         which.bytes = *bytes;
         which.since = which.loaded = now;
         budget_.change(*which.model, which.charge, *bytes);
         which.charge = *bytes;
-        for (const waiter_id waiter : take_waiters(which)) {
-            const bool joined = waiters_.extract(waiter).mapped().joined;
-            grant(which, waiter, false, joined);
+        if (which.why_failed) {
+            lose(which, *std::exchange(which.why_failed, {}), now);
+        } else {
+            for (const waiter_id waiter : take_waiters(which)) {
+                const bool joined = waiters_.extract(waiter).mapped().joined;
+                grant(which, waiter, false, joined);
+            }
+            if (which.leases == 0)
+                rest(which, now);
         }
-        if (which.leases == 0)
-            rest(which, now);
     }
     pump(now);
     return take_effects();
@@ -281,16 +284,58 @@ void cache_core::fail(entry& which, failure why, time_point now)
         forget(which.id, "load_failed");
         return;
     }
+    become(which, entry_state::failed, "load_failed");
+    pin(which, false);
+    keep_failure(which, std::move(why), now);
+}
+
+/// REQUIRES: it is failed, and holds nothing.
+void cache_core::keep_failure(entry& which, failure why, time_point now)
+{
     nanoseconds back_off = limits_.back_off_first;
     for (unsigned i = 0; i != which.failures && back_off < limits_.back_off_last; ++i)
         back_off *= 2;
     back_off = std::min(back_off, limits_.back_off_last);
     ++which.failures;
-    become(which, entry_state::failed, "load_failed");
-    pin(which, false);
     which.why_failed = std::move(why);
     which.expires = now + back_off;
     set_deadline(which, which.expires + limits_.back_off_last);
+}
+
+effects cache_core::lost(entry_id id, failure why, time_point now)
+{
+    const auto found = entries_.find(id);
+    if (found == entries_.end())
+        return take_effects();
+    entry& which = found->second;
+    if (which.state == entry_state::loading)
+        which.why_failed = std::move(why); // loaded() is still to come
+    else if (which.state == entry_state::ready)
+        lose(which, std::move(why), now);
+    pump(now);
+    return take_effects();
+}
+
+/// REQUIRES: ready. Who still waits for it is told; if it was not to go anyway and did not live for
+/// long, a failure takes its place in the index.
+void cache_core::lose(entry& which, failure why, time_point now)
+{
+    refuse_all(which, why);
+    if (which.doomed)
+        return which.leases == 0 ? close(which, *which.doomed, now) : void();
+    doom(which, evict_reason::lost, now);
+    if (draining_ || now - which.loaded >= limits_.back_off_last)
+        return;
+    const entry_id id = next_id_++;
+    entry& left = entries_[id];
+    left.id = id;
+    left.model = which.model;
+    left.state = entry_state::failed;
+    left.failures = which.failures;
+    left.used = ++turn_;
+    index_[left.model->key] = id;
+    tell(left, {}, entry_state::failed, name(evict_reason::lost));
+    keep_failure(left, std::move(why), now);
 }
 
 effects cache_core::released(entry_id id, nanoseconds keep_alive, time_point now)

@@ -16,6 +16,9 @@
 //                        (none)         failed              doomed ---- last lease ----> closing
 //                        ---> (none)
 //
+// What is lost (its process died) leaves like what is doomed, and if it did not live for long, a
+// failure stays in its place.
+//
 // Invariants, quoted by number in the tests:
 //   4  At most one live instance per key and generation, from start of load to end of close.
 //   5  Each waiter gets exactly one grant or refuse, unless it abandons first.
@@ -65,7 +68,7 @@ enum class entry_state {
 std::string_view name(entry_state) noexcept;
 
 /// Why an entry was closed.
-enum class evict_reason { capacity, bytes, idle, stale, admin, shutdown };
+enum class evict_reason { capacity, bytes, idle, stale, admin, shutdown, lost };
 std::string_view name(evict_reason) noexcept;
 
 namespace effect {
@@ -158,7 +161,7 @@ struct entry_info {
 struct cache_stats {
     std::uint64_t hits = 0, misses = 0, joins = 0, loads = 0, load_failures = 0, closes = 0,
                   refusals = 0, abandons = 0, overdue_total = 0;
-    std::array<std::uint64_t, 6> evictions{}; ///< by evict_reason
+    std::array<std::uint64_t, 7> evictions{}; ///< by evict_reason
     std::size_t waiters = 0, leases = 0, loaded_models = 0, loading = 0, closing = 0, overdue = 0;
     std::uint64_t charged_bytes = 0;
     std::optional<time_point> oldest_waiter;   ///< when it began to wait
@@ -182,6 +185,12 @@ public:
     /// The load of `entry` ended: measured bytes, or why not.
     /// REQUIRES: an effect::load for it that has not been reported yet.
     effects loaded(entry_id entry, result<footprint> bytes, time_point now);
+    /// What `entry` was is gone without a close, as a process that died: whoever holds it finds its
+    /// calls failed, nobody is granted it any more, and it closes when its last lease is back. If
+    /// that was within back_off_last of its load, it counts as a failed one: `why` is remembered,
+    /// with a back-off that doubles from loss to loss. One that lived longer is loaded again at
+    /// once. What is unknown or closes already is ignored.
+    effects lost(entry_id entry, failure why, time_point now);
     /// One lease on `entry` came back; the holder asked that the model stay `keep_alive` longer.
     /// REQUIRES: a grant for it that has not been returned yet.
     effects released(entry_id entry, std::chrono::nanoseconds keep_alive, time_point now);
@@ -207,8 +216,9 @@ public:
     effects tick(time_point now);
     /// Whether effect::moved is said from now on; it decides nothing. Its `why`:
     ///   requested, admitted (there is room), loaded, load_failed, closed: the way through the
-    ///   states capacity, bytes, idle, stale, admin, shutdown: on its way out, by evict_reason
-    ///   abandoned, refused, retried, forgotten: what only waited, or had failed, is no more
+    ///   states capacity, bytes, idle, stale, admin, shutdown, lost: on its way out, by
+    ///   evict_reason abandoned, refused, retried, forgotten: what only waited, or had failed, is
+    ///   no more
     void observe(bool on) noexcept { observed_ = on; }
 
     /// What is resident, loading, waiting, closing or failed; least recently used first.
@@ -258,8 +268,8 @@ private:
             deadline; // its one place in deadlines_; idle: idle_expiry() or earlier
         std::optional<std::list<entry_id>::iterator> in_lru;
         std::optional<std::list<entry_id>::iterator> in_line;
-        std::optional<failure> why_failed;
-        unsigned failures = 0; // in a row, for the back-off
+        std::optional<failure> why_failed; // failed only; loading: it was lost already
+        unsigned failures = 0;             // in a row, losses included, for the back-off
     };
 
     // requests
@@ -280,6 +290,8 @@ private:
     void doom(entry& which, evict_reason why, time_point now);
     void close(entry& which, evict_reason why, time_point now);
     void fail(entry& which, failure why, time_point now);
+    void keep_failure(entry& which, failure why, time_point now);
+    void lose(entry& which, failure why, time_point now);
     failure load_timeout_of(const entry& which, const failure& ended_with) const;
     void pin(entry& which, bool pinned);
     void forget(entry_id id, std::string_view why);

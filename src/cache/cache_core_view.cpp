@@ -16,8 +16,8 @@ std::string_view name(entry_state state) noexcept
 
 std::string_view name(evict_reason why) noexcept
 {
-    static constexpr std::array<std::string_view, 6> names{"capacity", "bytes", "idle",
-                                                           "stale",    "admin", "shutdown"};
+    static constexpr std::array<std::string_view, 7> names{"capacity", "bytes",    "idle", "stale",
+                                                           "admin",    "shutdown", "lost"};
     return names[static_cast<std::size_t>(why)];
 }
 
@@ -41,7 +41,7 @@ void cache_core::describe(const entry& which, entry_info& into) const
     into.overdue = which.overdue;
     into.idle_since = idle ? std::optional(which.since) : std::nullopt;
     into.expires_at = which.in_lru ? idle_expiry(which) : std::nullopt;
-    into.why_failed = which.why_failed;
+    into.why_failed = which.state == entry_state::failed ? which.why_failed : std::nullopt;
     into.position.reset();
     if (which.in_line)
         into.position =
@@ -150,6 +150,8 @@ std::string cache_core::broken_invariant() const
             return "6: " + who + " would outstay its idle expiry";
         if (each.leases != 0 && each.state != entry_state::ready)
             return "6: " + who + " is leased";
+        if (each.state == entry_state::failed && !each.why_failed)
+            return "5: " + who + " has no reason";
         if (!occupies && each.charge != footprint())
             return "7: " + who + " is charged";
         if (each.in_line.has_value() != (each.state == entry_state::waiting))

@@ -62,7 +62,9 @@ void cache_shell::perform(effect::load& what)
     made.load_began = time_.now();
     const std::shared_ptr<const resolved_model>& model = made.here->what.model;
     observer_.loading(*model, made.load_began - core_.asked_for_at(what.entry));
-    load_context context{made.stop.get_token(), progress_sink(what.entry)};
+    load_context context{.stop = made.stop.get_token(),
+                         .progress = progress_sink(what.entry),
+                         .lost = loss_sink(what.entry)};
     auto tell = back([entry = what.entry](cache_shell& self, result<footprint> bytes) {
         self.loaded(entry, std::move(bytes));
     });
@@ -197,6 +199,26 @@ void cache_shell::closed(entry_id entry, const std::string& thrown)
     const record& of = residents_.at(entry);
     observer_.closed(of.here->what.model->key, time_.now() - of.close_began, thrown);
     apply(core_.closed(entry, time_.now()));
+}
+
+/// The backend keeps it, so it must keep neither us nor io_.
+std::function<void(failure)> cache_shell::loss_sink(entry_id entry)
+{
+    return [weak = weak_from_this(), io = io_, entry](failure why) {
+        asio::post(io, [weak, entry, why = std::move(why)]() mutable {
+            if (const auto self = weak.lock())
+                self->lost(entry, std::move(why));
+        });
+    };
+}
+
+void cache_shell::lost(entry_id entry, failure why)
+{
+    const auto found = residents_.find(entry);
+    if (found == residents_.end())
+        return;
+    observer_.lost(found->second.here->what.model->key, why);
+    apply(core_.lost(entry, std::move(why), time_.now()));
 }
 
 // -- progress ------------------------------------------------------------

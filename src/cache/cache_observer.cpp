@@ -93,6 +93,11 @@ void cache_observer::closed(const cache_key& key, std::chrono::nanoseconds took,
     attempt([&] { events_.tell<event::close_failed>(key, thrown); });
 }
 
+void cache_observer::lost(const cache_key& key, const failure& why) noexcept
+{
+    attempt([&] { log_.error("lost " + key.text + ": " + why.detail); });
+}
+
 void cache_observer::overdue(const cache_key& key, std::string_view which,
                              std::chrono::nanoseconds since) noexcept
 {

@@ -42,6 +42,7 @@ public:
     void closed(const cache_key& key, std::chrono::nanoseconds took,
                 const std::string& thrown) noexcept;
     /// `which`: load or close.
+    void lost(const cache_key& key, const failure& why) noexcept;
     void overdue(const cache_key& key, std::string_view which,
                  std::chrono::nanoseconds since) noexcept;
     void moved(const effect::moved& what) noexcept;

@@ -116,6 +116,8 @@ private:
     void progressed(entry_id entry, std::uint64_t done, std::uint64_t total);
     void loaded(entry_id entry, result<footprint> bytes);
     void closed(entry_id entry, const std::string& thrown);
+    std::function<void(failure)> loss_sink(entry_id entry);
+    void lost(entry_id entry, failure why);
 
     // progress
     void report_progress() noexcept;

@@ -71,7 +71,7 @@ contract daemon_contract()
         .types = all_types(),
         .errors = {errc::invalid_params, errc::busy, errc::cancelled, errc::internal_error}};
     for (auto part : {operation_methods(), chat_methods(), completion_methods(),
-                      tokenizer_methods(), suite_methods(), daemon_methods()})
+                      tokenizer_methods(), suite_methods(), daemon_methods(), worker_methods()})
         made.methods.insert(made.methods.end(), std::make_move_iterator(part.begin()),
                             std::make_move_iterator(part.end()));
     return made;

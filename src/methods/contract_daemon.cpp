@@ -58,7 +58,11 @@ method load_method()
                         .doc = "of its files: another after they are rewritten"},
                        {.name = "warnings",
                         .type = "string[]",
-                        .doc = "what is to be known of it, a sentence each"}},
+                        .doc = "what is to be known of it, a sentence each"},
+                       {.name = "max_positions",
+                        .type = "integer|null",
+                        .doc = "tokens that an input may have with what is generated, where the "
+                               "kind says"}},
             .errors = errors_of_a_load()};
 }
 
@@ -103,6 +107,7 @@ method health_method()
             {.name = "uptime_seconds", .type = "seconds", .doc = "since its start"},
             {.name = "http", .type = "string[]", .doc = "URLs where it speaks HTTP over TCP"},
             {.name = "loaded_models", .type = "LoadedModel[]", .doc = "least recently used first"},
+            {.name = "workers", .type = "Worker[]", .doc = "processes that engines run in"},
             {.name = "max_loaded_models", .type = "integer", .doc = "the limit"},
             {.name = "oldest_waiter_seconds",
              .type = "seconds",

@@ -12,6 +12,7 @@ std::vector<method> tokenizer_methods();  // contract_tokenizer.cpp
 std::vector<method> suite_methods();      // contract_suites.cpp
 std::vector<method> residency_methods();  // contract_daemon.cpp, as the next
 std::vector<method> daemon_methods();
+std::vector<method> worker_methods(); // contract_worker.cpp
 std::vector<type> all_types();        // contract_types.cpp
 std::vector<type> completion_types(); // contract_completions.cpp
 std::vector<type> suite_types();      // contract_suites.cpp

@@ -96,7 +96,30 @@ type model_state()
             {.name = "kv_bytes", .type = "integer", .doc = "keys and values that are kept for it"},
             {.name = "tokenizer",
              .type = "Tokenizer|null",
-             .doc = "whose it is; null until it is loaded"}}};
+             .doc = "whose it is; null until it is loaded"},
+            {.name = "worker", .type = "Worker|null", .doc = "the process that computes it"}}};
+}
+
+type worker_type()
+{
+    return {.name = "Worker",
+            .wanted = "a process that an engine runs in",
+            .plural = "workers",
+            .members = {
+                {.name = "kind", .type = "string", .doc = "as the configuration names it"},
+                {.name = "key", .type = "string", .doc = "of its model"},
+                {.name = "pid", .type = "integer|null", .doc = "its process; null: there is none"},
+                {.name = "state",
+                 .type = "string",
+                 .doc = "starting, loading, serving, stopping, gone; broken: not started for now"},
+                {.name = "restarts",
+                 .type = "integer",
+                 .doc = "how many there were for this model before it"},
+                {.name = "device_bytes",
+                 .type = "integer|null",
+                 .doc = "of a device's memory, where it says"},
+                {.name = "sandbox", .type = "string", .doc = "what it is shut up in, or why not"},
+                {.name = "trouble", .type = "string", .doc = "what is wrong with it, or nothing"}}};
 }
 
 std::vector<type> result_types()
@@ -171,6 +194,7 @@ std::vector<type> result_types()
         {.name = "State",
          .wanted = "",
          .words = {"waiting", "loading", "ready", "draining", "closing", "failed"}},
+        worker_type(),
         {.name = "LoadedModel",
          .wanted = "a loaded model",
          .plural = "loaded models",

@@ -122,5 +122,6 @@ void add_suites(method_adder& to);
 void add_residency(method_adder& to);
 void add_observation(method_adder& to);
 void add_daemon(method_adder& to);
+void add_worker(method_adder& to);
 
 } // namespace warmd

@@ -47,6 +47,7 @@ void add_methods(dispatcher& to, backend_cache& cache, const daemon_info& daemon
     add_residency(adder);
     add_observation(adder);
     add_daemon(adder);
+    add_worker(adder);
 }
 
 } // namespace warmd

@@ -4,6 +4,7 @@
 
 #include "cache/backend_cache.hpp"
 #include "model/config_file.hpp"
+#include "model/worker_settings.hpp"
 #include "wire/dispatcher.hpp"
 
 #include <chrono>
@@ -34,6 +35,10 @@ struct daemon_info {
     std::function<void(std::function<void(result<model_changes>)> told)> reload;
     /// Where HTTP is spoken over TCP: "http://127.0.0.1:8080".
     std::function<std::vector<std::string>()> urls = [] { return std::vector<std::string>(); };
+    /// The processes that engines run in, and those that are not started for a while.
+    std::function<std::vector<worker_status>()> workers = [] {
+        return std::vector<worker_status>();
+    };
     /// Lines of the log that nobody took, so far.
     std::function<std::size_t()> dropped_log_lines = [] { return std::size_t{0}; };
 };

@@ -22,8 +22,7 @@ answer models(surroundings in, nothing, peer)
         const auto found = in.cache->last_known(named);
         return found ? std::optional(found->key) : std::nullopt;
     };
-    co_return replies::models(in.cache->models_at_work(), in.daemon->models, key_of,
-                              in.cache->now());
+    co_return replies::models(in.cache->models_at_work(), *in.daemon, key_of, in.cache->now());
 }
 
 std::vector<family> survey_of(const surroundings& in)

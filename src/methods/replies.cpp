@@ -46,6 +46,27 @@ void write_activity(json_writer& to, const std::optional<activity>& doing)
     member_or_null(to, "tokenizer", doing ? std::optional(now.tokenizer) : std::nullopt);
 }
 
+void write_worker(json_writer& to, const worker_status& what)
+{
+    to.begin_object().member("kind", what.kind).member("key", what.key);
+    member_or_null(to, "pid", what.pid != 0 ? std::optional(what.pid) : std::nullopt);
+    to.member("state", what.state).member("restarts", what.restarts);
+    member_or_null(to, "device_bytes", what.device_bytes);
+    to.member("sandbox", what.sandbox).member("trouble", what.trouble).end_object();
+}
+
+void write_worker_of(json_writer& to, const resolved_model& model,
+                     std::span<const worker_status> workers)
+{
+    const auto found = std::find_if(workers.begin(), workers.end(),
+                                    [&](const auto& each) { return each.key == model.key.text; });
+    to.key("worker");
+    if (found == workers.end())
+        to.value(nullptr);
+    else
+        write_worker(to, *found);
+}
+
 double oldest_wait(const cache_stats& stats, time_point now)
 {
     return stats.oldest_waiter ? in_seconds(now - *stats.oldest_waiter) : 0;
@@ -111,6 +132,7 @@ void write_loaded(std::string& out, const residency& what, bool cached, bool joi
             .member("bytes", what.bytes.all)
             .member("generation", what.model->files.text);
         to.key("warnings").array(what.warnings);
+        member_or_null(to, "max_positions", longest_input_of(*what.model));
     });
 }
 
@@ -139,9 +161,10 @@ std::string reloaded(const model_changes& changes)
     });
 }
 
-std::string models(std::span<const model_info> models, const named_models& names,
+std::string models(std::span<const model_info> models, const daemon_info& daemon,
                    const known_key& key_of, time_point now)
 {
+    const std::vector<worker_status> workers = daemon.workers();
     const auto write_seconds = [](json_writer& to, std::string_view name,
                                   std::optional<std::chrono::nanoseconds> time) {
         member_or_null(to, name,
@@ -168,11 +191,12 @@ std::string models(std::span<const model_info> models, const named_models& names
                           entry.expires_at ? std::optional(*entry.expires_at - now) : std::nullopt);
             to.member("generation", entry.files.text).member("calls", calls);
             write_activity(to, doing);
+            write_worker_of(to, *model, workers);
             to.end_object();
         }
         to.end_array();
         to.key("names").begin_array();
-        for (const auto& [name, spec] : names) {
+        for (const auto& [name, spec] : daemon.models) {
             to.begin_object().member("name", name).key("model").begin_object();
             write_identity(to, spec);
             to.end_object();
@@ -221,6 +245,10 @@ void write_health(std::string& out, std::span<const model_info> models, const ca
     std::vector<std::string> reasons = what_is_stuck(models, stats, daemon.limits, now);
     if (auto slow = slow_step(counted, now))
         reasons.push_back(std::move(*slow));
+    const std::vector<worker_status> workers = daemon.workers();
+    for (const worker_status& each : workers)
+        if (!each.trouble.empty())
+            reasons.push_back(each.trouble);
     const bool draining = daemon.draining();
     write_object(out, [&](json_writer& to) {
         to.member("status", draining          ? "draining"
@@ -243,6 +271,9 @@ void write_health(std::string& out, std::span<const model_info> models, const ca
             write_identity(to, each.model->spec);
             to.end_object();
         }
+        to.end_array().key("workers").begin_array();
+        for (const worker_status& each : workers)
+            write_worker(to, each);
         to.end_array()
             .member("max_loaded_models", daemon.limits.max_loaded_models)
             .member("oldest_waiter_seconds", oldest_wait(stats, now))

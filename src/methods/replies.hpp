@@ -37,7 +37,7 @@ std::string pinned(const cache_key& key, bool pinned);
 std::string reloaded(const model_changes& changes);
 /// The key that a name's model is known to have, if somebody has asked for it.
 using known_key = std::function<std::optional<cache_key>(const model_spec& named)>;
-std::string models(std::span<const model_info> models, const named_models& names,
+std::string models(std::span<const model_info> models, const daemon_info& daemon,
                    const known_key& key_of, time_point now);
 std::string subscribed(event_filter wanted);
 void write_health(std::string& out, std::span<const model_info> models, const cache_stats& stats,

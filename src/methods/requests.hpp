@@ -6,6 +6,7 @@
 #include <warmd/model_spec.hpp>
 
 #include <chrono>
+#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -59,6 +60,15 @@ struct subscribe_request {
 
 struct shutdown_request {
     std::optional<std::chrono::nanoseconds> drain_seconds;
+};
+
+struct hello_request {
+    std::uint64_t protocol = 0;
+};
+
+struct estimate_request {
+    model_spec model;
+    about_request about;
 };
 
 } // namespace warmd

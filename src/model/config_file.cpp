@@ -1,5 +1,6 @@
 #include "model/config_file.hpp"
 
+#include "model/worker_settings_reader.hpp"
 #include "json/json_source.hpp"
 #include <warmd/json_writer.hpp>
 
@@ -82,20 +83,28 @@ private:
             });
         if (name == "access")
             return take_all(one, [this](const member& each) { return take_access(each); });
+        if (name == "workers")
+            return one.value().is_object() ? read_workers(from_, one.value(), made_.workers)
+                                           : not_an_object(one);
         if (name == "preload" || name == "pin")
             return {};
-        return from_.wrong(
-            one.name, std::string("'") + shortened(name) +
-                          "' is unknown; a configuration has models, limits, access, preload, pin");
+        return from_.wrong(one.name,
+                           std::string("'") + shortened(name) +
+                               "' is unknown; a configuration has models, workers, limits, access, "
+                               "preload, pin");
     }
 
     template <class Take>
     trouble take_all(const member& one, Take take_one)
     {
-        if (!one.value().is_object())
-            return from_.wrong(one.name, std::string(one.called()) + " must be an object, found " +
-                                             excerpt_of(one.value()));
-        return for_each_member(one.value(), take_one);
+        return one.value().is_object() ? for_each_member(one.value(), take_one)
+                                       : not_an_object(one);
+    }
+
+    failure not_an_object(const member& one) const
+    {
+        return from_.wrong(one.name, std::string(one.called()) + " must be an object, found " +
+                                         excerpt_of(one.value()));
     }
 
     trouble take_model(const member& one)

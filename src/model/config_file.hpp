@@ -9,6 +9,8 @@
 //            Paths: an adapter that is no absolute path, and a base that is ".", ".." or begins
 //            with "./" or "../", are relative to the file's directory. Any other base is a name
 //            that its kind understands. "~" is refused: whose home?
+//   workers  {kind: {command, env, paths, …}}. Engines in processes of their own; see
+//            worker_settings.hpp.
 //   limits   {option: value}. The daemon's options about residency and clients, with _ for -;
 //   values as on the command
 //            line, or plain numbers.
@@ -16,6 +18,7 @@
 //   likewise. preload  [names], loaded in this order when the daemon starts and when the file is
 //   read again. pin      [names], loaded before those and never unloaded to make room.
 
+#include "model/worker_settings.hpp"
 #include <warmd/model_spec.hpp>
 
 #include <map>
@@ -37,6 +40,7 @@ struct setting {
 
 struct config_file {
     named_models models;
+    worker_kinds workers;
     std::vector<setting> limits;
     std::vector<setting> access; ///< an option that is an array stands here once for each value
     std::vector<std::string> preload; ///< each is in models

@@ -32,6 +32,10 @@ result<void> service::impl::start()
 {
     if (auto valid = validate(config_); !valid)
         return valid;
+    if (config_.streams) {
+        serve_streams();
+        return {};
+    }
     if (auto listening = listen_on_tcp(); !listening)
         return listening;
     if (auto listening = config_.listening_socket < 0 ? listen() : take_over(); !listening)
@@ -46,6 +50,21 @@ result<void> service::impl::start()
         self->ring_if_ended();
     });
     return {};
+}
+
+void service::impl::serve_streams()
+{
+    const auto look = [self = weak_from_this()] {
+        if (const auto here = self.lock())
+            here->look_at_once_();
+    };
+    only_ = std::make_shared<stream_session>(executor_, *config_.streams, dispatcher_,
+                                             config_.session, log_, look);
+    only_->start([self = shared_from_this()] {
+        self->only_.reset();
+        self->client_gone_();
+        self->ring_if_ended();
+    });
 }
 
 result<void> service::impl::listen_on_tcp()
@@ -197,6 +216,8 @@ void service::impl::drain()
         connections_; // a connection may end, and leave connections_, as soon as it is told
     for (const auto& one : open)
         one->drain();
+    if (only_)
+        only_->drain();
     ring_if_ended();
 }
 
@@ -206,12 +227,14 @@ void service::impl::stop()
     const auto open = connections_;
     for (const auto& one : open)
         one->stop();
+    if (const auto only = only_)
+        only->stop();
     ring_if_ended();
 }
 
 asio::awaitable<void> service::impl::ended()
 {
-    while (acceptor_.is_open() || accepting_ || !connections_.empty()) {
+    while (acceptor_.is_open() || accepting_ || !connections_.empty() || only_) {
         error_code rung;
         co_await ended_.async_wait(asio::redirect_error(asio::use_awaitable, rung));
     }
@@ -219,7 +242,7 @@ asio::awaitable<void> service::impl::ended()
 
 void service::impl::ring_if_ended()
 {
-    if (!acceptor_.is_open() && !accepting_ && connections_.empty())
+    if (!acceptor_.is_open() && !accepting_ && connections_.empty() && !only_)
         ended_.cancel();
 }
 
@@ -241,6 +264,7 @@ void service::on_path_lost(std::function<void(const std::string&)> lost)
 {
     impl_->on_path_lost(std::move(lost));
 }
+void service::on_client_gone(std::function<void()> gone) { impl_->on_client_gone(std::move(gone)); }
 std::size_t service::connections() const { return impl_->connections(); }
 std::vector<std::string> service::urls() const { return impl_->urls(); }
 

@@ -18,7 +18,8 @@
 namespace warmd {
 
 /// Listens on one path and serves whoever connects and may (access_rules; by themselves, our own
-/// user and root), and on loopback TCP addresses if there are any (http_guard.hpp).
+/// user and root), and on loopback TCP addresses if there are any (http_guard.hpp). Or serves the
+/// one client of server_config::streams (stream_session.hpp), and listens nowhere.
 ///
 /// One daemon per path: PATH.lock is held (flock) from start() to drain(). The directory is made
 /// 0700 if its parent exists; the socket is 0600, or what the rules say, before anybody can
@@ -39,6 +40,10 @@ public:
     /// nobody can connect any more, those who have are served on.
     /// REQUIRES: called before start().
     void on_path_lost(std::function<void(const std::string& why)> lost);
+
+    /// The one client of streams has been answered and is gone: `gone` is told once.
+    /// REQUIRES: called before start().
+    void on_client_gone(std::function<void()> gone);
 
     /// Binds and listens, or takes the socket that listens already; from then on accepts. Fails if
     /// the path cannot be had, and says why: a bad configuration, another daemon listening (with

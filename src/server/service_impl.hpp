@@ -9,6 +9,7 @@
 #include "server/peer.hpp"
 #include "server/service.hpp"
 #include "server/socket_path.hpp"
+#include "server/stream_session.hpp"
 
 #include <boost/asio/basic_socket_acceptor.hpp>
 #include <boost/asio/basic_stream_socket.hpp>
@@ -43,13 +44,16 @@ public:
     std::vector<std::string> urls() const;
     void look_first(int descriptor, std::function<bool()> look)
     {
+        look_at_once_ = look;
         poller_->look_first(descriptor, std::move(look));
     }
+    void on_client_gone(std::function<void()> gone) { client_gone_ = std::move(gone); }
     void on_path_lost(std::function<void(const std::string&)> lost) { lost_ = std::move(lost); }
 
 private:
     using acceptor = asio::basic_socket_acceptor<asio::local::stream_protocol, io_executor>;
 
+    void serve_streams();
     result<void> listen();
     result<void> take_over();
     void watch_path();
@@ -87,6 +91,9 @@ private:
     refusal_log refusals_;
     bool accepting_ = false; // accept() has not returned
     std::unordered_set<std::shared_ptr<connection>> connections_;
+    std::shared_ptr<stream_session> only_; // the client of config_.streams, while it is there
+    std::function<bool()> look_at_once_ = [] { return false; };
+    std::function<void()> client_gone_ = [] {};
     const std::function<time_point()> now_;
     const std::unique_ptr<alarm> look_; // set while there are connections
     time_point look_due_{};

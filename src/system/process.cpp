@@ -1,7 +1,9 @@
 #include "system/process.hpp"
 
+#include <fcntl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -33,6 +35,20 @@ std::vector<std::string> openmp_settings()
     return names;
 }
 
+/// A descriptor for the same, with modes of its own where it is a pipe or a terminal: whoever
+/// shares ours would be surprised to find it not to block.
+int of_our_own(int descriptor, int access)
+{
+    struct stat about {};
+    if (::fstat(descriptor, &about) != 0)
+        return -1;
+    const std::string path = "/proc/self/fd/" + std::to_string(descriptor);
+    const int opened = S_ISFIFO(about.st_mode) || S_ISCHR(about.st_mode)
+                           ? ::open(path.c_str(), access | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+                           : -1;
+    return opened >= 0 ? opened : ::fcntl(descriptor, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+}
+
 } // namespace
 
 void ignore_openmp_settings(char** arguments)
@@ -57,6 +73,18 @@ void unblock_signals()
 }
 
 void forbid_memory_dumps() { ::prctl(PR_SET_DUMPABLE, 0); }
+
+std::optional<own_streams> take_standard_streams()
+{
+    const own_streams taken{of_our_own(STDIN_FILENO, O_RDONLY),
+                            of_our_own(STDOUT_FILENO, O_WRONLY)};
+    const int nothing = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+    const bool moved = nothing >= 0 && ::dup2(nothing, STDIN_FILENO) >= 0 &&
+                       ::dup2(STDERR_FILENO, STDOUT_FILENO) >= 0;
+    if (nothing > STDERR_FILENO)
+        ::close(nothing);
+    return moved && taken.in >= 0 && taken.out >= 0 ? std::optional(taken) : std::nullopt;
+}
 
 void raise_descriptor_limit()
 {

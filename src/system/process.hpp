@@ -1,6 +1,8 @@
 #pragma once
 // What a process inherits and asks of the system, set so that it suits a daemon.
 
+#include <optional>
+
 namespace warmd {
 
 /// Starts the program anew without what its environment tells OpenMP, which oneDNN is built with:
@@ -20,5 +22,13 @@ void raise_descriptor_limit();
 /// By itself the allocator maps ever fewer of the large blocks one by one: freed weights would stay
 /// in its arenas.
 void give_large_blocks_back_at_once();
+
+struct own_streams {
+    int in = -1, out = -1; ///< close-on-exec
+};
+/// Takes standard input and output away: whatever else reads finds the end of a file, whatever else
+/// writes there goes to standard error. What we do to them then concerns nobody who shares them,
+/// where the system allows that. Nothing if there is no descriptor to be had.
+std::optional<own_streams> take_standard_streams();
 
 } // namespace warmd

@@ -113,7 +113,7 @@ struct random_shell {
     void step()
     {
         now += std::chrono::milliseconds(random() % 50);
-        switch (pick(13)) {
+        switch (pick(14)) {
         case 0:
         case 1:
         case 2:
@@ -176,6 +176,12 @@ struct random_shell {
                      core.touch(entry, std::chrono::seconds(pick(5)), now))
                 BOOST_TEST_REQUIRE(resident.contains(entry));
             break;
+        case 12: {
+            const auto& some = pick(4) ? resident : loading;
+            if (!some.empty())
+                apply(core.lost(any(some), failure{errc::backend_failed, "died"}, now));
+            break;
+        }
         default: now += std::chrono::seconds(pick(8) == 0 ? 15 : 0); apply(core.tick(now));
         }
     }

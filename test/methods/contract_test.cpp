@@ -269,6 +269,9 @@ BOOST_FIXTURE_TEST_CASE(discovery_has_every_member_of_every_result, daemon_of_te
         {"generate", with(R"("prompt":"x","max_new_tokens":1)")},
         {"divergence", with(R"("prompts":["x"])")},
         {"subscribe", "{}"},
+        {"hello", R"({"protocol":1})"},
+        {"estimate", only(a)},
+        {"ping", "{}"},
         {"shutdown", "{}"},
         {"rpc.discover", "{}"}};
     result_of("load", only(a)); // for what acts on a loaded one

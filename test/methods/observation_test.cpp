@@ -11,7 +11,7 @@ BOOST_FIXTURE_TEST_CASE(health_of_an_idle_daemon_is_ok, daemon_of_test)
 {
     const json::value made = result_of("health");
     BOOST_TEST((names_in(made) == names{"status", "ready", "reasons", "version", "pid",
-                                        "uptime_seconds", "http", "loaded_models",
+                                        "uptime_seconds", "http", "loaded_models", "workers",
                                         "max_loaded_models", "oldest_waiter_seconds", "limits"}));
     BOOST_TEST(made.at("status").as_string() == "ok");
     BOOST_TEST(made.at("ready") == json::value(true));

@@ -11,7 +11,7 @@ BOOST_FIXTURE_TEST_CASE(load_tells_what_is_resident_and_whether_it_was, daemon_o
 {
     const json::value first = result_of("load", only(a));
     BOOST_TEST((names_in(first) == names{"key", "model", "computes", "state", "cached", "joined",
-                                         "load_seconds", "bytes", "generation"}));
+                                         "load_seconds", "bytes", "generation", "max_positions"}));
     BOOST_TEST(first.at("state").as_string() == "ready");
     BOOST_TEST(first.at("cached") == json::value(false));
     BOOST_TEST(number(first.at("bytes")) == 1 << 20);
@@ -40,7 +40,8 @@ BOOST_FIXTURE_TEST_CASE(models_lists_every_member_of_every_entry, daemon_of_test
                                            "idle_seconds", "expires_in_seconds",
                                            "generation",   "calls",
                                            "running",      "queued_tokens",
-                                           "kv_bytes",     "tokenizer"}));
+                                           "kv_bytes",     "tokenizer",
+                                           "worker"}));
     BOOST_TEST(rows[0].at("model").at("base").as_string() == "b"); // least recently used first
     BOOST_TEST(rows[0].at("pinned") == json::value(true));
     BOOST_TEST(rows[1].at("pinned") == json::value(false));

@@ -63,7 +63,7 @@ BOOST_AUTO_TEST_CASE(the_example_is_read)
     BOOST_TEST(file.limits[0].name == "max_loaded_models");
     BOOST_TEST(file.limits[0].value == "3");
     BOOST_TEST(file.limits[1].value == "50%");
-    BOOST_TEST(file.limits[1].place == "/etc/warmd/warmd.conf:19:9");
+    BOOST_TEST(file.limits[1].place == "/etc/warmd/warmd.conf:24:9");
 }
 
 BOOST_AUTO_TEST_CASE(access_is_one_setting_for_each_value)
@@ -159,7 +159,7 @@ BOOST_AUTO_TEST_CASE(a_member_that_is_not_as_it_must_be_is_named_with_line_and_c
     } const faults[] = {
         {"[]", "1:1", "must be an object, found []"},
         {"{\n \"model\": {}}", "2:2",
-         "'model' is unknown; a configuration has models, limits, access, preload, pin"},
+         "'model' is unknown; a configuration has models, workers, limits, access, preload, pin"},
         {"{\"models\": []}", "1:2", "models must be an object, found []"},
         {"{\"models\": {\n\t\"a\": 7}}", "2:2", "models.a must be a ModelSpec object, found 7"},
         {"{\"models\": {\"a\": {}}}", "1:13", "models.a.base is missing"},

@@ -107,6 +107,7 @@ private:
         case kind::fail_load: world_.fail_next_load(model); break;
         case kind::fail_close: world_.fail_next_close(model); break;
         case kind::fail_run: world_.fail_next_run(model); break;
+        case kind::lose: world_.lose(model); break;
         case kind::unload:
             unload({.keys = {{world::base(model)}}, .wait = event.b % 2 == 0});
             break;
@@ -174,6 +175,9 @@ private:
         switch (why.code) {
         case errc::load_failed:
             world_.check(world_.load_failed_once(by.model), "refused: no load of it ever failed");
+            break;
+        case errc::backend_failed:
+            world_.check(world_.lost_once(by.model), "refused: none of it was ever lost");
             break;
         case errc::too_large:
             world_.check(limits_.max_loaded_bytes != 0 &&
@@ -340,12 +344,13 @@ private:
     bool jumped_ = false, pinned_once_ = false, draining_ = false;
 };
 
-constexpr std::array<const char*, 21> names{
-    "ask",      "ask_pinned", "insist",     "cancel",    "hang_up",      "run",       "give_back",
-    "step_io",  "run_job",    "pass_time",  "jump_time", "change_files", "fail_load", "fail_close",
-    "fail_run", "unload",     "unload_all", "pin",       "unpin",        "look",      "limit"};
-constexpr std::array<unsigned, 21> weights{24, 1, 2, 5, 1, 8, 18, 26, 26, 6, 2,
-                                           4,  4, 2, 2, 3, 1, 1,  2,  2,  1};
+constexpr std::array<const char*, 22> names{
+    "ask",       "ask_pinned", "insist",   "cancel",    "hang_up",   "run",
+    "give_back", "step_io",    "run_job",  "pass_time", "jump_time", "change_files",
+    "fail_load", "fail_close", "fail_run", "lose",      "unload",    "unload_all",
+    "pin",       "unpin",      "look",     "limit"};
+constexpr std::array<unsigned, 22> weights{24, 1, 2, 5, 1, 8, 18, 26, 26, 6, 2,
+                                           4,  4, 2, 2, 3, 3, 1,  1,  2,  2, 1};
 
 } // namespace
 

@@ -28,6 +28,7 @@ struct sim_event {
         fail_load,
         fail_close,
         fail_run,
+        lose,
         unload,
         unload_all,
         pin,

@@ -3,6 +3,7 @@
 #include "model/batching_backend.hpp"
 
 #include <stdexcept>
+#include <utility>
 
 namespace warmd::test {
 
@@ -67,7 +68,7 @@ loader world::make_loader()
     const auto load = [this](const resolved_model& what,
                              load_context& context) -> result<std::unique_ptr<backend>> {
         const instance which{model_of(what.spec.base), std::stoi(what.files.text)};
-        load_began(which);
+        load_began(which, context.lost);
         context.progress(1, 2);
         const bool well = !take_failure(fail_load_, which.first);
         load_ended(which, well);
@@ -89,9 +90,20 @@ std::uint64_t world::bytes_alive() const
     return sum + (shared ? shared_size : 0);
 }
 
-void world::load_began(instance which)
+void world::lose(std::size_t model)
+{
+    for (const auto& [which, closing] : alive_)
+        if (which.first == model && !closing) {
+            losses_.insert(model);
+            if (const auto tell = std::exchange(lost_[which], nullptr))
+                tell(failure{errc::backend_failed, "died"});
+        }
+}
+
+void world::load_began(instance which, std::function<void(failure)> lost)
 {
     ++loads_;
+    lost_[which] = std::move(lost);
     check(alive_.emplace(which, false).second, "4: two live instances of " + base(which.first));
     check(alive_.size() <= max_models_, "7: " + std::to_string(alive_.size()) + " models at once");
     check(max_bytes_ == 0 || bytes_alive() <= max_bytes_,

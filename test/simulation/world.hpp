@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -45,6 +46,9 @@ public:
     void fail_next_close(std::size_t model) { fail_close_.insert(model); }
     void fail_next_run(std::size_t model) { fail_run_.insert(model); }
 
+    /// What is there of it and does not close yet dies.
+    void lose(std::size_t model);
+
     // -- what the cache does to it --------------------
     loader make_loader();
 
@@ -57,6 +61,7 @@ public:
     void leased(std::size_t model, int files) { ++leases_[{model, files}]; }
     void returned(std::size_t model, int files) { --leases_[{model, files}]; }
     bool load_failed_once(std::size_t model) const { return load_failures_.contains(model); }
+    bool lost_once(std::size_t model) const { return losses_.contains(model); }
     void check(bool holds, const std::string& rule)
     {
         if (!holds && !violation_)
@@ -66,7 +71,7 @@ public:
 
     using instance = std::pair<std::size_t, int>; // model, files
 
-    void load_began(instance which);
+    void load_began(instance which, std::function<void(failure)> lost);
     void load_ended(instance which, bool well);
     void close_began(instance which);
     void destroyed(instance which);
@@ -81,7 +86,8 @@ private:
     std::array<int, models> files_{};
     std::map<instance, bool> alive_; // from start of load to end of close; true once close began
     std::map<instance, int> leases_;
-    std::set<std::size_t> load_failures_;
+    std::map<instance, std::function<void(failure)>> lost_; // of those alive
+    std::set<std::size_t> load_failures_, losses_;
     int loads_ = 0, closes_ = 0;
     std::optional<std::string> violation_;
 };

@@ -14,7 +14,7 @@ _warmd() {
         --max-in-flight-total --max-prompts --max-tokens --max-http-logprobs --max-reply-bytes --max-unread-bytes --idle-connection-timeout \
         --frame-timeout --allow-uid --allow-gid \
         --socket-mode --socket-group --http --http-token-file --http-allow-origin --allow-root --config --check-config --socket --workers --load-workers \
-        --drain-seconds --log-level --log-format --core-dumps --enable-dummy --help --version" -- "$word") ;;
+        --drain-seconds --log-level --log-format --core-dumps --enable-dummy --stdio --help --version" -- "$word") ;;
     esac
 }
 complete -o filenames -F _warmd warmd

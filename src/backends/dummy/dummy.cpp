@@ -392,9 +392,4 @@ loader dummy_loader()
                   }};
 }
 
-std::string backend_registry::kinds() const
-{
-    return joined(loaders_, ", ", [](const auto& each) { return each.first; });
-}
-
 } // namespace warmd
