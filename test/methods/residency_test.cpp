@@ -11,7 +11,8 @@ BOOST_FIXTURE_TEST_CASE(load_tells_what_is_resident_and_whether_it_was, daemon_o
 {
     const json::value first = result_of("load", only(a));
     BOOST_TEST((names_in(first) == names{"key", "model", "computes", "state", "cached", "joined",
-                                         "load_seconds", "bytes", "generation", "max_positions"}));
+                                         "load_seconds", "bytes", "generation", "warnings",
+                                         "max_positions"}));
     BOOST_TEST(first.at("state").as_string() == "ready");
     BOOST_TEST(first.at("cached") == json::value(false));
     BOOST_TEST(number(first.at("bytes")) == 1 << 20);

@@ -75,13 +75,13 @@ async def drive(tab):
     # Without a token it asks for one, which is typed.
     await tab.call("Page.navigate", url=url + "/")
     await tab.until("document.readyState === 'complete' && !document.getElementById('ask').hidden")
-    assert await tab.value("document.getElementById('all').hidden")
+    await tab.until("document.getElementById('all').hidden")
     tab.faults = [each for each in tab.faults if "401" not in each]
     await tab.value("document.getElementById('token').focus()")
     await tab.call("Input.insertText", text=token)
     await tab.press("Enter", "\r")
     await tab.until("!document.getElementById('all').hidden")
-    assert await tab.value("document.getElementById('status').textContent") == "ok"
+    await tab.until("document.getElementById('status').textContent === 'ok'")
     # What is loaded by the keyboard is shown, and told as an event.
     await tab.value("document.getElementById('name').focus()")
     await tab.call("Input.insertText", text="first")
