@@ -203,7 +203,8 @@ constexpr flood_case cases[] = {
 
 // -- the other client, and the figures ------------------------------------------------------------
 
-/// Asks for a hit every half millisecond; times count from when each was due.
+/// Asks for a hit, and for the next half a millisecond after the answer. Each counts from when it
+/// was sent: what one question waits, not what a queue of them would.
 class other_client {
 public:
     explicit other_client(const std::string& socket_path)
@@ -211,9 +212,9 @@ public:
     {
     }
 
-    /// Hits that are due from now on count.
+    /// Hits that are asked for from now on count.
     void begin() { counts_ = true; }
-    /// Those that were due by now have counted.
+    /// Those that were asked for by now have counted.
     const histogram& end()
     {
         hits_.request_stop();
@@ -228,9 +229,9 @@ private:
         const int fd = connect_to(socket_path);
         reply_counter replies(hit);
         std::array<char, 4096> space;
-        for (auto due = clock::now(); !enough.stop_requested(); due += interval) {
-            std::this_thread::sleep_until(due);
+        for (; !enough.stop_requested(); std::this_thread::sleep_for(interval)) {
             const bool counts = counts_;
+            const auto sent = clock::now();
             if (::send(fd, hit.request.data(), hit.request.size(), MSG_NOSIGNAL) < 0)
                 throw std::runtime_error("the server hung up");
             for (std::size_t come = 0; come == 0;) {
@@ -240,7 +241,7 @@ private:
                 come = replies.ended_in({space.data(), static_cast<std::size_t>(n)});
             }
             if (counts)
-                latency_.add(static_cast<std::uint64_t>((clock::now() - due).count()));
+                latency_.add(static_cast<std::uint64_t>((clock::now() - sent).count()));
         }
         ::close(fd);
     }
