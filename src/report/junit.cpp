@@ -34,9 +34,16 @@ std::string property(const std::string& name, const std::string& value)
     return "    <property name=\"" + escaped(name) + "\" value=\"" + escaped(value) + "\"/>\n";
 }
 
+/// A probe that says nothing has numbers.
+std::string said_of(const probe& of)
+{
+    return of.message.empty() ? "raw " + number_text(of.raw) + ", score " + number_text(of.score)
+                              : of.message;
+}
+
 std::string case_of(const probe& of)
 {
-    const std::string message = " message=\"" + escaped(of.message) + "\"/>\n";
+    const std::string message = " message=\"" + escaped(said_of(of)) + "\"/>\n";
     std::string within;
     if (of.verdict == "fail")
         within = "    <failure" + message;
@@ -45,7 +52,7 @@ std::string case_of(const probe& of)
     else if (of.verdict == "skip")
         within = "    <skipped" + message;
     else if (of.verdict == "warn")
-        within = "    <system-out>" + escaped("warn: " + of.message) + "</system-out>\n";
+        within = "    <system-out>" + escaped("warn: " + said_of(of)) + "</system-out>\n";
     const std::string begin = "  <testcase name=\"" + escaped(of.name) + "\" classname=\"" +
                               escaped(of.kind) + "\" time=\"" + seconds_of(of.seconds) + '"';
     return within.empty() ? begin + "/>\n" : begin + ">\n" + within + "  </testcase>\n";
