@@ -65,8 +65,10 @@ json::array calibration_form(const json::value& pack)
 std::vector<entry> read_calibration()
 {
     json::array entries = calibration_form(parse_json(pack_texts::calibration).value());
-    for (json::value& each : entries)
-        each.get_object()["name"] = each.at("kind");
+    for (json::value& each : entries) {
+        const json::value kind = each.at("kind"); // a new member may move the others
+        each.get_object()["name"] = kind;
+    }
     return read_suite(json::object{{"suite", std::move(entries)}}, mode::sway).read.entries;
 }
 

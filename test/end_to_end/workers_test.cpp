@@ -121,8 +121,8 @@ BOOST_FIXTURE_TEST_CASE(the_engine_in_a_process_of_its_own_answers_the_same, wor
         {"divergence", {R"("prompts":["The king","The prince"])"}}};
     for (const auto& [method, all] : asked)
         for (const std::string& params : all) {
-            const auto answer = [&](const std::string& kind) {
-                return json::serialize(call(method, of(kind) + ',' + params + '}'));
+            const auto answer = [&, &called = method](const std::string& kind) {
+                return json::serialize(call(called, of(kind) + ',' + params + '}'));
             };
             BOOST_TEST(answer("child") == answer("hf"), method << ' ' << params);
         }
