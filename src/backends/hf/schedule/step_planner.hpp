@@ -38,8 +38,8 @@ namespace warmd::hf {
 /// leads; before it come other newcomers, the tenth step and batch's.
 ///
 /// A lone client, beside whom nobody had anything to do for a hundred steps, has its prompts in
-/// steps of `lone_steps` times the length, which are computed faster: the first to come meets one
-/// of these, and then all have the ordinary length again.
+/// steps of `lone_steps` times the length, so that there are fewer of them: the first to come meets
+/// one of these, and then all have the ordinary length again.
 ///
 /// Memory. The first sequence for which there is no room is waited for: no other of its priority
 /// begins before it, so that the large are served too; nor one of batch, if it is interactive.
